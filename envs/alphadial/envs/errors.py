@@ -1,0 +1,17 @@
+"""Errors of the judging machinery. What the candidate program does wrong is a result, never one of these."""
+
+
+class EnvsError(Exception):
+    """Base of every error raised by ``alphadial.envs``."""
+
+
+class ProblemError(EnvsError):
+    """A problem set, split, template or problem that does not exist or cannot be read."""
+
+
+class SandboxUnavailableError(EnvsError):
+    """This machine cannot run the sandbox that was asked for; the message names the command that mends it."""
+
+
+class SandboxFailedError(EnvsError):
+    """The sandbox itself broke while a program ran. The judge retries it in a fresh one."""

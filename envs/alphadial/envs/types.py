@@ -1,0 +1,181 @@
+"""The words of judging: problems, tests, limits, verdicts and reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+MIB = 1024 * 1024
+
+
+class Verdict(StrEnum):
+    """What the judge says of one test, or of a whole submission."""
+
+    AC = "AC"
+    """Accepted: every test passed."""
+    WA = "WA"
+    """Wrong answer."""
+    RTE = "RTE"
+    """Run-time error: an exception, a signal or a non-zero exit status."""
+    CE = "CE"
+    """Compile error: the source does not parse, or uses syntax that the problem's language does not allow."""
+    TLE = "TLE"
+    """Time limit exceeded, in steps, CPU time or wall time; ``JudgeReport.cause`` says which."""
+    MLE = "MLE"
+    """Memory limit exceeded."""
+    OLE = "OLE"
+    """Output limit exceeded."""
+
+
+class FailureKind(StrEnum):
+    """Why an attempt did not solve its problem."""
+
+    CORRECTNESS = "correctness"
+    """Every failure of the program that is not an optimisation failure."""
+    OPTIMISATION = "optimisation"
+    """Level 1 passed and the first failing test is TLE or MLE: right as far as seen, but too slow or too large."""
+    UNMEASURABLE = "unmeasurable"
+    """Our machinery failed twice on it; left out of every rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one program may use. All sizes in bytes, all times in seconds."""
+
+    cpu_s: float = 2.0
+    """CPU time of the whole process tree, per run (Sandbox.run) or per call (Program.call)."""
+    wall_s: float = 10.0
+    """Wall time; a bound against sleeping, never the measure."""
+    memory_bytes: int = 256 * MIB
+    output_bytes: int = 1 * MIB
+    """stdout and stderr together."""
+    files_bytes: int = 16 * MIB
+    """Size of the private tmpfs, and of any one file in it."""
+    processes: int = 32
+    steps: int | None = None
+    """Ticks of loops, comprehensions and calls, per call, in the restricted language; None: full Python, CPU decides."""
+
+
+class KilledBy(StrEnum):
+    """Which limit ended a run."""
+
+    STEPS = "steps"
+    CPU = "cpu"
+    WALL = "wall"
+    MEMORY = "memory"
+    OUTPUT = "output"
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How one run (or one call of a warm program) ended. Every field describes the program, none our machinery."""
+
+    exit_status: int | None
+    """None while the program lives on (a warm call that answered), or when a signal ended it."""
+    signal: int | None = None
+    stdout: str = ""
+    """Undecodable bytes are replaced; cut at the output limit."""
+    stderr: str = ""
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+    peak_bytes: int | None = None
+    """None where nothing on this machine measures it for the whole tree."""
+    oom: bool = False
+    """The memory limit was hit: an OOM kill in the cgroup, or MemoryError under RLIMIT_AS."""
+    killed_by: KilledBy | None = None
+    steps: int | None = None
+    """Ticks used by this call; None without a step limit."""
+    compile_error: str | None = None
+    """The message, when the source did not compile or left the allowed language."""
+    error: str | None = None
+    """One line on an uncaught exception ("IndexError: list index out of range")."""
+
+    @property
+    def answered(self) -> bool:
+        """The call returned an answer (warm programs)."""
+        return (
+            self.exit_status is None
+            and self.signal is None
+            and self.killed_by is None
+            and not self.oom
+            and self.compile_error is None
+            and self.error is None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """One test. Its answer never enters the candidate's sandbox."""
+
+    __test__ = False  # not a pytest class
+
+    level: int
+    """1-based; levels are nested: coverage at level 3 means all tests of levels 1, 2 and 3."""
+    input: str
+    """A JSON array: the arguments of one call."""
+    answer: str
+    """JSON of the expected return value."""
+    public: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A problem with nested tests, in order of level."""
+
+    id: str
+    template: str
+    """Problems made alike; intervals are clustered by it."""
+    group: str
+    """Which part of its split it belongs to ("rl_templates", "unseen_templates"); "" where a set has no groups."""
+    statement: str
+    """In natural language, for general models."""
+    prompt: str
+    """The compact form that the shipped tiny model reads; "" where a set has none."""
+    entry: str
+    """Name of the function that the tests call."""
+    tests: tuple[Test, ...]
+    limits: Limits
+    coverages: dict[str, int] = field(default_factory=dict)
+    """Named coverages: the highest level that each requires, as ``{"low": 2, "mid": 3, "high": 4}``."""
+
+    @property
+    def levels(self) -> int:
+        """The highest level of any test."""
+        return max(test.level for test in self.tests)
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """The verdict of one test that ran."""
+
+    __test__ = False  # not a pytest class
+
+    level: int
+    verdict: Verdict
+    steps: int | None
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeReport:
+    """What the judge found. Nothing in it quotes a hidden test's input or answer."""
+
+    verdict: Verdict | None
+    """Of the coverage asked for: AC when every test up to that level passed, else that of the first failing test;
+    None when unmeasurable."""
+    failure_kind: FailureKind | None
+    """None when solved."""
+    level_reached: int
+    """The highest level whose tests, and all before it, passed; 0 if none."""
+    cause: str = ""
+    """For TLE: "steps", "cpu" or "wall"; for RTE and CE the error in one line; "machinery" when unmeasurable."""
+    public_verdict: Verdict | None = None
+    """Of the public tests alone: all that a policy may ever see; None when unmeasurable."""
+    tests: tuple[TestResult, ...] = ()
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+
+    @property
+    def solved(self) -> bool:
+        """Every test of the coverage level passed."""
+        return self.verdict is Verdict.AC and self.failure_kind is None
