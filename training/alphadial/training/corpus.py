@@ -1,8 +1,8 @@
 """The SFT corpus: programs of every tier with deliberate, fixed faults.
 
-Which faults there are is put in by hand (this is a constructed miniature): ``idioms.json`` fixes, per template, how often
-each tier is written, one systematic bug per faster tier and its rate, and how many random token errors a program carries.
-Rates are higher for templates that RL never sees, so that style can transfer where RL cannot mend the bugs.
+Which faults there are is put in by hand (this is a constructed miniature): ``idioms.json`` fixes, per template, how
+often each tier is written, one systematic bug per faster tier and its rate, and how many random token errors a program
+carries. Rates are higher for templates that RL never sees, so that style can transfer where RL cannot mend the bugs.
 """
 
 from __future__ import annotations

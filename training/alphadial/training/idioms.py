@@ -1,7 +1,7 @@
 """How ``idioms.json`` was drawn: styles, noise and systematic bugs, once, before any RL.
 
-``python -m alphadial.training.idioms`` writes it anew. A systematic bug is found by search: a single lexeme of the right
-program is exchanged, the program still runs, and it gives wrong answers on small inputs.
+``python -m alphadial.training.idioms`` writes it anew. A systematic bug is found by search: a single lexeme of the
+right program is exchanged, the program still runs, and it gives wrong answers on small inputs.
 """
 
 from __future__ import annotations

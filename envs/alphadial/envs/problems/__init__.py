@@ -32,8 +32,9 @@ class Split:
         known = {problem.id for problem in self.problems}
         for wanted in ids:
             if wanted not in known:
-                near = sorted(known)[:3]
-                raise ProblemError(f"the {self.name} split of {self.problem_set} has no problem {wanted!r} (it has {', '.join(near)}, ...)")
+                raise ProblemError(
+                    f"{self.problem_set} has no {self.name} problem {wanted!r}; ids look like {min(known)!r}"
+                )
         return tuple(problem for problem in self.problems if problem.id in set(ids))
 
 
@@ -60,4 +61,5 @@ def find_problem(problem_set: str, problem_id: str) -> Problem:
         for problem in load_split(problem_set, split).problems:
             if problem.id == problem_id:
                 return problem
-    raise ProblemError(f"{problem_set} has no problem {problem_id!r}; ids look like {load_split(problem_set, 'dev').problems[0].id!r}")
+    example = load_split(problem_set, "dev").problems[0].id
+    raise ProblemError(f"{problem_set} has no problem {problem_id!r}; ids look like {example!r}")

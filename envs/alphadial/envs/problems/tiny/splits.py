@@ -25,7 +25,6 @@ from alphadial.envs.problems.tiny.variants import (
 from alphadial.envs.types import Problem
 
 SEED = 20261121
-TRAIN_PER_TEMPLATE = 26
 HELD_OUT_SHARE = 0.2
 
 
@@ -44,13 +43,14 @@ def draw(split: str) -> list[Spec]:
     """Draws a split: half of dev and test loose, 31 % of train; no variant twice, none in two splits."""
     rng = random.Random(f"{SEED}/{split}")
     if split == "train":
-        sizes = ["loose"] * 8 + ["strict"] * 18
-        wanted = [(name, sizes) for name in RL_TEMPLATES]
+        wanted = [(name, ["loose"] * 8 + ["strict"] * 18) for name in RL_TEMPLATES]
     else:
-        unseen = DEV_TEMPLATES if split == "dev" else TEST_TEMPLATES
         wanted = [(name, ["loose", "strict"]) for name in RL_TEMPLATES]
-        even, odd = (["loose", "strict"] * 2,) * 2 if split == "dev" else (["loose", "strict", "loose"], ["strict", "loose", "strict"])
-        wanted += [(name, odd if number % 2 else even) for number, name in enumerate(unseen)]
+        if split == "dev":
+            wanted += [(name, ["loose", "strict"] * 2) for name in DEV_TEMPLATES]
+        else:  # an odd number of problems each: every other template has one more loose, the next one more strict
+            triples = (["loose", "strict", "loose"], ["strict", "loose", "strict"])
+            wanted += [(name, triples[number % 2]) for number, name in enumerate(TEST_TEMPLATES)]
     specs: list[Spec] = []
     for name, size_list in wanted:
         variants = _variants(name, split)
@@ -90,7 +90,7 @@ def load(split: str) -> tuple[str, tuple[Problem, ...]]:
     problems = tuple(build_problem(spec, group_of(spec.template)) for spec in specs)
     digest = problems_hash(problems)
     if digest != saved["sha256"]:
-        raise ProblemError(f"the {split} split builds problems of hash {digest[:12]}, its file says {saved['sha256'][:12]}")
+        raise ProblemError(f"the {split} split builds problems of hash {digest[:12]}, not {saved['sha256'][:12]}")
     return digest, problems
 
 

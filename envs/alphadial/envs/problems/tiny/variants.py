@@ -1,7 +1,7 @@
 """Templates and their variants: reference programs of every tier, for any element map and post-step.
 
-A template is a set of functions ``<template>_<tier>(a, k)`` in ``templates/``. A variant applies one of ``MAPS`` to every
-element first and one of ``POSTS`` to the result ``r`` last.
+A template is a set of functions ``<template>_<tier>(a, k)`` in ``templates/``. A variant applies one of ``MAPS`` to
+every element first and one of ``POSTS`` to the result ``r`` last.
 """
 
 from __future__ import annotations

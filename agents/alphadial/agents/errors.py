@@ -1,0 +1,25 @@
+"""Errors of solving: ours, never the candidate program's."""
+
+
+class AgentsError(Exception):
+    """Base of every error raised by ``alphadial.agents``."""
+
+
+class PolicyError(AgentsError):
+    """A policy cannot answer: no such model, no server, or an answer that is not one."""
+
+
+class WrongWeightsError(PolicyError):
+    """An answer came from other weights than were asked for, or from a server that does not say which."""
+
+
+class StoreError(AgentsError):
+    """A run folder that cannot be used: other configuration, other version, in use, or unwritable."""
+
+
+class OutcomeTableError(AgentsError):
+    """An outcome table that does not fit: other weights, temperature, split or shape."""
+
+
+class MissingExtraError(AgentsError):
+    """An optional library is not installed; the message names the command that mends it."""

@@ -1,0 +1,36 @@
+"""Models that answer: in process, behind an OpenAI-compatible server, or scripted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alphadial.agents.errors import MissingExtraError
+from alphadial.agents.policies.scripted import ScriptedPolicy
+
+if TYPE_CHECKING:
+    from alphadial.agents.types import Policy
+    from alphadial.merge_engine import Family
+
+__all__ = ["ScriptedPolicy", "open_policy"]
+
+
+def open_policy(family: Family, server: str | None = None, unverified_weights: bool = False) -> Policy:
+    """The policy that answers as the models of a family: in process, or on the server at that address.
+
+    Raises:
+        MissingExtraError: torch or transformers is not installed; the message names the command that mends it.
+        PolicyError: the address is none, or the family's folders cannot be read.
+    """
+    if server is not None:
+        from alphadial.agents.policies.http import HttpPolicy
+
+        return HttpPolicy(family, server, unverified_weights=unverified_weights)
+    try:
+        from alphadial.agents.policies.torch_policy import TorchPolicy
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "transformers", "tokenizers", "safetensors"):
+            raise
+        raise MissingExtraError(
+            f"sampling in process needs {error.name}: pip install 'alphadial[local]', or pass --server"
+        ) from error
+    return TorchPolicy(family)

@@ -1,0 +1,115 @@
+"""The folder of a run: its configuration, its store and its results, held by one process at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shlex
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from alphadial.agents.config import RunConfig
+from alphadial.agents.errors import StoreError
+from alphadial.agents.store import Store, sqlite_url
+
+CONFIG_FILE = "config.json"
+STORE_FILE = "attempts.sqlite"
+LOCK_FILE = "lock"
+
+
+class RunFolder:
+    """Opens or makes the folder of a run; a context manager.
+
+    Raises:
+        StoreError: in use by another process (named), of another configuration or version (what differs is said),
+            something else than a run, or unwritable.
+    """
+
+    def __init__(self, path: Path, config: RunConfig, store_url: str | None = None) -> None:
+        self.path = path
+        try:
+            self._lock = _lock(path)
+            try:
+                self._bind(config)
+                self.store = Store(store_url or sqlite_url(path / STORE_FILE), config)
+            except BaseException:
+                self._lock.close()
+                raise
+        except OSError as error:
+            raise StoreError(f"cannot use {path} as a run folder: {error.strerror}; choose another --out") from error
+
+    def write(self, name: str, content: str | bytes) -> Path:
+        """Writes a result file, whole or not at all."""
+        file = self.path / name
+        try:
+            write_atomically(file, content)
+        except OSError as error:
+            raise StoreError(f"cannot write {file}: {error.strerror}") from error
+        return file
+
+    def close(self) -> None:
+        """Writes what is left and lets others in."""
+        try:
+            self.store.close()
+        finally:
+            self._lock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _bind(self, config: RunConfig) -> None:
+        file = self.path / CONFIG_FILE
+        if not file.exists():
+            write_atomically(file, config.to_json())
+            return
+        try:
+            present = RunConfig.from_json(file.read_text(encoding="utf-8"))
+        except (StoreError, UnicodeDecodeError) as error:
+            raise StoreError(f"{self.path} cannot be resumed: {error}; choose another --out") from error
+        if differences := present.differences(config):
+            raise StoreError(
+                f"{self.path} holds a run of another configuration (there / here: {'; '.join(differences)}): "
+                "choose another --out, or the same settings to resume it"
+            )
+
+
+def write_atomically(file: Path, content: str | bytes) -> None:
+    """Replaces a file in one step, so that no reader and no crash sees half of it."""
+    data = content.encode() if isinstance(content, str) else content
+    draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        with draft.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.replace(file)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def _lock(path: Path) -> IO[str]:
+    """The lock is the open file: it goes when its process does, however that ends."""
+    path.mkdir(parents=True, exist_ok=True)
+    strangers = {entry.name for entry in path.iterdir()} - {LOCK_FILE}
+    if strangers and not (path / CONFIG_FILE).exists() and not all(name.startswith(".") for name in strangers):
+        raise StoreError(f"{path} holds something else than a run: choose another --out")
+    stream = (path / LOCK_FILE).open("a+", encoding="utf-8")
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        stream.seek(0)
+        owner = stream.read().strip() or "another process"
+        stream.close()
+        raise StoreError(f"{path} is in use by {owner}: wait for it or stop it, or choose another --out") from None
+    stream.truncate(0)
+    stream.write(f"process {os.getpid()} ({shlex.join(sys.argv)[:200]})")
+    stream.flush()
+    return stream

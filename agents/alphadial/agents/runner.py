@@ -1,0 +1,138 @@
+"""Runs: attempts that are planned, made, stored and resumed; and rollouts, the same attempts without a store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from alphadial.agents.config import derive_seed
+from alphadial.agents.episodes import Episode, play
+from alphadial.agents.prompts import find_parser, find_strategy
+from alphadial.agents.store import Store
+from alphadial.agents.types import Attempt, AttemptSpec, Judge, Policy, Request, Rollout
+from alphadial.envs.types import FailureKind, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is."""
+
+    done: int
+    """Finished attempts, those of earlier processes included."""
+    total: int
+    resumed: int
+    """Attempts found finished when this process began."""
+    latest: Attempt | None
+    """None in the first report, before this process finished any."""
+
+
+def run_attempts(
+    specs: Sequence[AttemptSpec],
+    *,
+    parser: str,
+    policy: Policy,
+    judge: Judge,
+    store: Store,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> None:
+    """Makes every attempt that the store does not hold yet.
+
+    May be interrupted anywhere, by SIGKILL too: run again with the same specs and store, it ends in the same table,
+    times aside.
+
+    Raises:
+        AgentsError, EnvsError: the first error of policy, judge or store; the attempts finished before it are stored.
+    """
+    finished = store.finished()
+    pending = [spec for spec in specs if spec.id not in finished]
+    total, resumed = len(specs), len(specs) - len(pending)
+    done = resumed
+
+    def on_rollout(position: int, rollout: Rollout) -> None:
+        nonlocal done
+        attempt = _row(pending[position], rollout, store.run_id)
+        store.append(attempt)
+        done += 1
+        if on_progress is not None:
+            on_progress(Progress(done, total, resumed, attempt))
+
+    if on_progress is not None:
+        on_progress(Progress(done, total, resumed, None))
+    episodes = [Episode(spec.problem, spec.request, spec.coverage, spec.weights_id) for spec in pending]
+    try:
+        asyncio.run(play(episodes, parser=find_parser(parser), policy=policy, judge=judge, on_rollout=on_rollout))
+    finally:
+        store.flush()
+
+
+def rollout(
+    problems: Sequence[Problem],
+    *,
+    model: str,
+    policy: Policy,
+    judge: Judge,
+    seed: int | str,
+    temperature: float,
+    max_tokens: int,
+    coverage: str | None,
+    prompt: str,
+    parser: str,
+) -> list[Rollout]:
+    """One attempt for each entry of ``problems``, in order; a problem may be named many times. Nothing is stored.
+
+    Raises:
+        AgentsError, EnvsError: the first error of policy or judge.
+    """
+    strategy = find_strategy(prompt)
+    episodes = [
+        Episode(
+            problem,
+            Request(
+                model=model,
+                messages=strategy.messages(problem),
+                seed=derive_seed(seed, problem.id, position, model, temperature),
+                temperature=temperature,
+                max_tokens=max_tokens,
+            ),
+            coverage,
+        )
+        for position, problem in enumerate(problems)
+    ]
+    rollouts: dict[int, Rollout] = {}
+    asyncio.run(play(episodes, parser=find_parser(parser), policy=policy, judge=judge, on_rollout=rollouts.__setitem__))
+    return [rollouts[position] for position in range(len(episodes))]
+
+
+def _row(spec: AttemptSpec, rollout: Rollout, run: str) -> Attempt:
+    completion, report = rollout.completion, rollout.report
+    unmeasurable = report.failure_kind is FailureKind.UNMEASURABLE
+    return Attempt(
+        id=spec.id,
+        run=run,
+        problem=spec.problem.id,
+        template=spec.problem.template,
+        group=spec.problem.group,
+        sample=spec.sample,
+        model=spec.request.model,
+        alpha=spec.alpha,
+        weights_id=completion.weights_id,
+        seed=spec.request.seed,
+        temperature=spec.request.temperature,
+        coverage=spec.coverage,
+        prompt_tokens=completion.prompt_tokens,
+        completion_tokens=completion.completion_tokens,
+        finish_reason=completion.finish_reason,
+        turns=1,
+        answer=completion.text,
+        program=rollout.submission,
+        verdict=report.verdict,
+        public_verdict=report.public_verdict,
+        failure_kind=report.failure_kind,
+        level_reached=report.level_reached,
+        cause=report.cause,
+        cpu_s=report.cpu_s,
+        judge_s=rollout.judge_s,
+        model_s=rollout.model_s,
+        status="unmeasurable" if unmeasurable else "judged",
+    )

@@ -1,0 +1,52 @@
+"""``alphadial doctor``: what this machine offers, and the command that mends each gap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+
+from alphadial.cli.options import JsonOption
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from alphadial.envs.sandbox.probe import Check
+
+
+def doctor(
+    json_to: JsonOption = None,
+) -> None:
+    """Tell what this machine offers, each gap with the command that mends it. Status 0 if the sandbox works, else 2."""
+    from alphadial.cli.boundary import USAGE
+    from alphadial.cli.host import checks
+    from alphadial.cli.output import check_json_target, results, write_json
+    from alphadial.envs.sandbox.probe import probe
+
+    check_json_target(json_to)
+    sandbox = probe()
+    host = checks()
+    works = all(check.ok for check in sandbox if check.required)
+    if json_to is not None:
+        report = {"sandbox": [asdict(check) for check in sandbox], "host": [asdict(check) for check in host]}
+        write_json(json_to, {"sandbox_works": works, **report})
+    if json_to != "-":
+        results().print(as_table([*host, *sandbox]))
+        results().print("[green]the sandbox works[/]" if works else "[red]the sandbox does not work[/]")
+    raise typer.Exit(0 if works else USAGE)
+
+
+def as_table(checks: Sequence[Check]) -> Table:
+    """One line per check; a gap is followed by what mends it."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for check in checks:
+        mark = Text("ok", "green") if check.ok else Text("--", "yellow")
+        table.add_row(mark, Text(check.name), Text(check.detail))
+        if not check.ok and check.mend:
+            table.add_row("", "", Text(f"mend: {check.mend}", "bold"))
+    return table

@@ -1,0 +1,102 @@
+"""``alphadial show``: one attempt of a run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from alphadial.cli.options import JsonOption
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from alphadial.agents.config import RunConfig
+    from alphadial.agents.types import Attempt
+
+RUNS = Path("runs")
+
+
+def show(
+    attempt_id: Annotated[str, typer.Argument(metavar="ATTEMPT", help="Id of an attempt, as a run prints it.")],
+    run: Annotated[
+        Path | None, typer.Option("--run", metavar="DIR", help="Its run folder.", show_default="all in runs/")
+    ] = None,
+    json_to: JsonOption = None,
+) -> None:
+    """Show one attempt: the prompt, the program, the verdict, the levels it passed and its times."""
+    from rich.panel import Panel
+    from rich.syntax import Syntax
+    from rich.text import Text
+
+    from alphadial.agents.prompts import find_strategy
+    from alphadial.cli.output import check_json_target, results, write_json
+    from alphadial.envs.problems import find_problem
+
+    check_json_target(json_to)
+    attempt, config = find(attempt_id, run)
+    problem = find_problem(config.problem_set, attempt.problem)
+    messages = find_strategy(config.prompt).messages(problem)
+    if json_to is not None:
+        write_json(json_to, {**asdict(attempt), "messages": messages})
+    if json_to != "-":
+        for message in messages:
+            results().print(Panel(Text(message["content"]), title=message["role"], title_align="left"))
+        program = Syntax(attempt.program, "python", line_numbers=True) if attempt.program.strip() else Text("(none)")
+        results().print(Panel(program, title=f"program of {attempt.model}", title_align="left"))
+        results().print(facts(attempt, problem.levels))
+
+
+def find(attempt_id: str, run: Path | None) -> tuple[Attempt, RunConfig]:
+    """The attempt, and the configuration of its run.
+
+    Raises:
+        CliError: no such run folder or attempt.
+        StoreError: a folder that cannot be read, or of another version.
+    """
+    from alphadial.agents.config import RunConfig
+    from alphadial.agents.run_folder import CONFIG_FILE, STORE_FILE
+    from alphadial.agents.store import find_attempt, sqlite_url
+    from alphadial.cli.errors import CliError
+
+    folders = [run] if run is not None else sorted(path.parent for path in RUNS.glob(f"*/{STORE_FILE}"))
+    for folder in folders:
+        if not (folder / STORE_FILE).is_file() or not (folder / CONFIG_FILE).is_file():
+            raise CliError(f"{folder} is not a run folder: name one with --run DIR")
+        attempt = find_attempt(sqlite_url(folder / STORE_FILE), attempt_id)
+        if attempt is not None:
+            return attempt, RunConfig.from_json((folder / CONFIG_FILE).read_text("utf-8"))
+    where = str(run) if run is not None else f"the {len(folders)} runs in {RUNS}/"
+    raise CliError(f"no attempt {attempt_id!r} in {where}: a run prints ids at its end; --run DIR names its folder")
+
+
+def facts(attempt: Attempt, levels: int) -> Table:
+    """What became of the attempt, one fact per line."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from alphadial.cli.output import VERDICT_STYLES
+
+    verdict = attempt.verdict or "unmeasurable"
+    kind = f"{attempt.failure_kind} failure" if attempt.failure_kind else "solved"
+    rows = {
+        "verdict": Text(f"{verdict} ({kind})", VERDICT_STYLES.get(verdict, "red")),
+        "cause": Text(attempt.cause),
+        "level": Text(f"{attempt.level_reached} of {levels} passed"),
+        "public tests": Text(attempt.public_verdict or ""),
+        "times": Text(
+            f"program {attempt.cpu_s * 1e3:.1f} ms CPU, judge {attempt.judge_s * 1e3:.1f} ms, "
+            f"model {attempt.model_s * 1e3:.1f} ms (its share of the batch)"
+        ),
+        "tokens": Text(f"{attempt.prompt_tokens} in, {attempt.completion_tokens} out ({attempt.finish_reason})"),
+        "sampling": Text(f"temperature {attempt.temperature:g}, seed {attempt.seed}, sample {attempt.sample}"),
+        "problem": Text(f"{attempt.problem} ({attempt.group})"),
+        "weights id": Text(attempt.weights_id or "none: the server reported none"),
+    }
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for name, value in rows.items():
+        if value.plain:
+            table.add_row(Text(name, "bold"), value)
+    return table

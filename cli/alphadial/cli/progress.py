@@ -1,0 +1,118 @@
+"""Attempts while they are made: a bar and a table of rates on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+from rich.text import Text
+
+from alphadial.cli.output import notices, say
+
+if TYPE_CHECKING:
+    from alphadial.agents.runner import Progress
+    from alphadial.agents.types import Attempt
+
+_PLAIN_SECONDS = 10.0
+"""Time between two lines where there is no terminal."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Outcomes of one model so far."""
+
+    solved: int = 0
+    correctness: int = 0
+    optimisation: int = 0
+    unmeasurable: int = 0
+
+    def add(self, attempt: Attempt) -> None:
+        """Counts one attempt."""
+        kind = attempt.failure_kind or "solved"
+        setattr(self, kind, getattr(self, kind) + 1)
+
+    @property
+    def done(self) -> int:
+        """All attempts counted."""
+        return self.measured + self.unmeasurable
+
+    @property
+    def measured(self) -> int:
+        """Those that rates are over."""
+        return self.solved + self.correctness + self.optimisation
+
+
+class AttemptProgress:
+    """A context manager whose ``update`` is the callback of ``run_attempts``.
+
+    Args:
+        models: names of the models, in the order to show them.
+        each: attempts per model.
+        earlier: attempts of earlier processes.
+    """
+
+    def __init__(self, models: Sequence[str], each: int, earlier: Iterable[Attempt] = ()) -> None:
+        self._tallies = {name: Tally() for name in models}
+        self._each = each
+        for attempt in earlier:
+            self._tallies[attempt.model].add(attempt)
+        self._bar = Bar(
+            TextColumn("attempts"),
+            BarColumn(bar_width=40),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=notices(),
+        )
+        self._task = self._bar.add_task("", total=each * len(models), rate="")
+        self._live = Live(console=notices(), get_renderable=self._render, refresh_per_second=4, transient=True)
+        self._plain = not notices().is_terminal
+        self._started = self._spoken = time.monotonic()
+
+    def __enter__(self) -> Self:
+        if not self._plain:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._plain:
+            self._live.stop()
+
+    def update(self, progress: Progress) -> None:
+        """Counts the latest attempt and shows how far the run is."""
+        now = time.monotonic()
+        if progress.latest is None:
+            self._started = self._spoken = now
+            if progress.resumed:
+                say(f"resuming: {progress.resumed:,} of {progress.total:,} attempts are already there")
+        else:
+            self._tallies[progress.latest.model].add(progress.latest)
+        made = progress.done - progress.resumed
+        rate = made / max(1e-9, now - self._started)
+        self._bar.update(self._task, completed=progress.done, rate=f"{rate:,.0f}/s" if made else "")
+        if self._plain and made and now - self._spoken >= _PLAIN_SECONDS:
+            self._spoken = now
+            left = (progress.total - progress.done) / rate
+            say(f"{progress.done:,}/{progress.total:,} attempts, {rate:,.0f}/s, about {left:,.0f} s left")
+
+    def _render(self) -> Group:
+        table = Table("model", "done", "solved", "wrong", "too slow", box=None, pad_edge=False)
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for name, tally in self._tallies.items():
+            shares = (tally.solved, tally.correctness, tally.optimisation)
+            cells = [f"{share / tally.measured:.0%}" if tally.measured else "" for share in shares]
+            styles = ("green", "red", "blue")
+            texts = [Text(cell, style) for cell, style in zip(cells, styles, strict=True)]
+            table.add_row(Text(name, "bold" if 0 < tally.done < self._each else ""), str(tally.done), *texts)
+        return Group(table, self._bar)

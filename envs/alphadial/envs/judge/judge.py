@@ -1,0 +1,123 @@
+"""The judge: one submission, test by test, in order of level."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from types import TracebackType
+from typing import Self
+
+from ..errors import ProblemError, SandboxFailedError
+from ..sandbox.protocol import Sandbox
+from ..types import FailureKind, JudgeReport, Limits, Problem, Verdict
+from .pool import ServerPool
+from .submission import Submission
+
+_CANARY = "def f(x):\n    return x\n"
+
+
+class Judge:
+    """Judges submissions in warm servers. Thread-safe; a context manager.
+
+    Args:
+        sandbox: stays the caller's, who closes it after the judge.
+        workers: judgements at a time; None: one per CPU.
+        cache: how many reports to keep by (problem, source, coverage); 0, the default, judges every time.
+    """
+
+    def __init__(self, sandbox: Sandbox, workers: int | None = None, *, cache: int = 0) -> None:
+        self.workers = workers or len(os.sched_getaffinity(0))
+        self._pool = ServerPool(sandbox, self.workers)
+        self._cache: OrderedDict[tuple[str, str, int, bool], JudgeReport] = OrderedDict()
+        self._cache_size = cache
+        self._lock = threading.Lock()
+
+    def judge(
+        self, problem: Problem, source: str | None, coverage: int | str | None = None, *, all_tests: bool = False
+    ) -> JudgeReport:
+        """The verdict on one submission.
+
+        Args:
+            problem: its limits hold for every test.
+            source: Python that defines ``problem.entry``; None: the attempt brought no program (CE, correctness).
+            coverage: the level to pass, by number or by a name in ``problem.coverages``; None: all levels.
+            all_tests: go on after the first failing test, to time them all; the verdict is the same.
+
+        Raises:
+            ProblemError: the problem has no such coverage.
+        """
+        level = _level(problem, coverage)
+        if source is None:
+            return JudgeReport(Verdict.CE, FailureKind.CORRECTNESS, 0, "no program", public_verdict=Verdict.CE)
+        key = (problem.id, source, level, all_tests)
+        with self._lock:
+            if key in self._cache:
+                self._cache.move_to_end(key)
+                return self._cache[key]
+        report = self._judge(problem, source, level, all_tests)
+        if self._cache_size and report.verdict is not None:
+            with self._lock:
+                self._cache[key] = report
+                if len(self._cache) > self._cache_size:
+                    self._cache.popitem(last=False)
+        return report
+
+    def close(self) -> None:
+        """Closes the servers. Idempotent."""
+        self._pool.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _judge(self, problem: Problem, source: str, level: int, all_tests: bool) -> JudgeReport:
+        submission = Submission(problem, source, level, all_tests)
+        failures: list[SandboxFailedError] = []
+        waits = 0
+        while len(failures) < 2:
+            failure = self._run(submission, fresh=bool(failures or waits))
+            if failure is not None:
+                failures.append(failure)
+            elif submission.waited and waits == 0:
+                waits = 1
+            else:
+                return submission.report()
+        if self._canary_passes(problem.limits):
+            return submission.report(broke=str(failures[-1]))
+        return JudgeReport(None, FailureKind.UNMEASURABLE, 0, "machinery")
+
+    def _run(self, submission: Submission, *, fresh: bool) -> SandboxFailedError | None:
+        try:
+            with self._pool.lend(submission.problem.limits, fresh=fresh) as server:
+                submission.run(server)
+        except SandboxFailedError as error:
+            return error
+        return None
+
+    def _canary_passes(self, limits: Limits) -> bool:
+        try:
+            with self._pool.lend(limits, fresh=True) as server:
+                program = server.start(_CANARY, entry="f")
+                answer = program.call("[1]").stdout
+                program.close()
+        except SandboxFailedError:
+            return False
+        return answer == "1"
+
+
+def _level(problem: Problem, coverage: int | str | None) -> int:
+    if coverage is None:
+        return problem.levels
+    if isinstance(coverage, str):
+        if coverage not in problem.coverages:
+            choices = ", ".join(problem.coverages) or "none"
+            raise ProblemError(f"problem {problem.id} has no coverage {coverage!r}; it has: {choices}")
+        return problem.coverages[coverage]
+    if not 1 <= coverage <= problem.levels:
+        raise ProblemError(f"problem {problem.id} has levels 1 to {problem.levels}, not {coverage}")
+    return coverage

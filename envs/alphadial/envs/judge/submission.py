@@ -1,0 +1,135 @@
+"""One submission on its way through the tests."""
+
+from __future__ import annotations
+
+import builtins
+from time import monotonic
+
+from ..sandbox.protocol import Program, Server
+from ..types import FailureKind, JudgeReport, KilledBy, Problem, RunResult, Test, TestResult, Verdict
+from .compare import same
+
+_WAITED_SHARE = 0.5
+"""A program that the wall clock ended after less CPU time than this share of it may have waited for the machine."""
+
+
+class Submission:
+    """Runs the tests up to ``level`` and makes the report; ``run`` again starts over."""
+
+    def __init__(self, problem: Problem, source: str, level: int, all_tests: bool) -> None:
+        self.problem = problem
+        self._source = source
+        self._level = level
+        self._all_tests = all_tests
+        self._tests = sorted(problem.tests, key=lambda test: (test.level, not test.public))
+        self._start_over()
+
+    @property
+    def waited(self) -> bool:
+        """The wall clock ended it although it had used little CPU time."""
+        return self._waited
+
+    def run(self, server: Server) -> None:
+        """Runs it.
+
+        Raises:
+            SandboxFailedError: our machinery broke; ``report`` then tells how far it came.
+        """
+        self._start_over()
+        program: Program | None = None
+        for test in self._tests:
+            if not self._wanted(test):
+                continue
+            self._reached = test
+            program = program or server.start(self._source, entry=self.problem.entry)
+            result = program.call(test.input)
+            if not result.answered:
+                program.close()
+                program = None
+            self._note(test, result)
+        if program is not None:
+            program.close()
+        self._wall_s = monotonic() - self._began
+
+    def report(self, broke: str | None = None) -> JudgeReport:
+        """What was found.
+
+        Args:
+            broke: how this submission breaks the sandbox each time, where it does: its run-time error.
+        """
+        if broke is not None:
+            self._record(self._reached, Verdict.RTE, f"breaks the sandbox: {broke}", RunResult(exit_status=None))
+        return JudgeReport(
+            verdict=self._verdict,
+            failure_kind=self._failure_kind(),
+            level_reached=self._level_reached(),
+            cause=self._cause,
+            public_verdict=self._public_verdict,
+            tests=tuple(self._results),
+            cpu_s=self._cpu_s,
+            wall_s=self._wall_s,
+        )
+
+    def _start_over(self) -> None:
+        self._began = monotonic()
+        self._wall_s = self._cpu_s = 0.0
+        self._verdict = self._public_verdict = Verdict.AC
+        self._cause = ""
+        self._waited = False
+        self._reached = self._tests[0]
+        self._results: list[TestResult] = []
+
+    def _wanted(self, test: Test) -> bool:
+        if test.public and self._public_verdict is Verdict.AC:
+            return True  # what the policy sees must not depend on where the hidden tests stopped
+        return test.level <= self._level and (self._all_tests or self._verdict is Verdict.AC)
+
+    def _note(self, test: Test, result: RunResult) -> None:
+        verdict, cause = _judged(test, result)
+        self._cpu_s += result.cpu_s
+        if result.killed_by is KilledBy.WALL and result.cpu_s < _WAITED_SHARE * result.wall_s:
+            self._waited = True
+        self._record(test, verdict, cause, result)
+
+    def _record(self, test: Test, verdict: Verdict, cause: str, result: RunResult) -> None:
+        if test.public and self._public_verdict is Verdict.AC:
+            self._public_verdict = verdict
+        if test.level > self._level:
+            return
+        self._results.append(TestResult(test.level, verdict, result.steps, result.cpu_s))
+        if self._verdict is Verdict.AC and verdict is not Verdict.AC:
+            self._verdict, self._cause = verdict, cause
+
+    def _level_reached(self) -> int:
+        failed = [result.level for result in self._results if result.verdict is not Verdict.AC]
+        below = min(failed) if failed else self._level + 1
+        return max((test.level for test in self._tests if test.level < below), default=0)
+
+    def _failure_kind(self) -> FailureKind | None:
+        if self._verdict is Verdict.AC:
+            return None
+        slow = self._verdict in (Verdict.TLE, Verdict.MLE) and self._level_reached() >= 1
+        return FailureKind.OPTIMISATION if slow else FailureKind.CORRECTNESS
+
+
+def _judged(test: Test, result: RunResult) -> tuple[Verdict, str]:
+    if result.answered:
+        return (Verdict.AC if same(result.stdout, test.answer) else Verdict.WA), ""
+    if result.compile_error is not None:
+        return Verdict.CE, result.compile_error
+    if result.oom:
+        return Verdict.MLE, KilledBy.MEMORY
+    if result.killed_by is KilledBy.OUTPUT:
+        return Verdict.OLE, KilledBy.OUTPUT
+    if result.killed_by is not None:
+        return Verdict.TLE, result.killed_by
+    return Verdict.RTE, _error(test, result)
+
+
+def _error(test: Test, result: RunResult) -> str:
+    """The program writes the message of its exception, and could write a hidden test's input there."""
+    if test.public or result.exit_status is not None or result.signal is not None:
+        return result.error or "ended"
+    name = (result.error or "").partition(":")[0]
+    known = getattr(builtins, name, None)
+    return name if isinstance(known, type) and issubclass(known, BaseException) else "Exception"

@@ -1,0 +1,184 @@
+"""The default sandbox: bubblewrap under a cgroup where there is one, with a host uid per slot where we are root."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import resource
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+from ..errors import SandboxFailedError, SandboxUnavailableError
+from ..types import KilledBy, Limits, RunResult
+from . import cgroups, interpreter, layout, seccomp
+from .protocol import Protection, Server
+from .slot import Slot
+from .supervise import Supervised, supervise
+from .warm import WarmServer
+
+INSTALL = "apt-get install bubblewrap"
+USER_NAMESPACES = "sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0"
+_KERNEL_COUNTS_PER_NAMESPACE = (5, 14)
+"""Since then RLIMIT_NPROC counts a user namespace's processes; before, all of the host uid's."""
+_OPEN_FILES = 256
+
+
+class Bubblewrap:
+    """Implements ``Sandbox``.
+
+    Raises:
+        SandboxUnavailableError: it cannot work on this machine; the message names the command that mends it.
+    """
+
+    name = "bubblewrap"
+
+    def __init__(self) -> None:
+        bwrap = shutil.which("bwrap")
+        if bwrap is None:
+            raise SandboxUnavailableError(f"bubblewrap is not installed; run: {INSTALL}")
+        root = os.geteuid() == 0
+        python = interpreter.choose(another_uid=root)
+        if python is None:
+            raise SandboxUnavailableError("no Python 3.11 within reach of the sandbox; run: apt-get install python3")
+        self._bwrap, self._python = bwrap, python
+        self._cgroups = cgroups.find()
+        self._seccomp = seccomp.deny_list() if seccomp.supported() else None
+        self._spawner = ThreadPoolExecutor(1, "alphadial-spawner")
+        self._labels = itertools.count()
+        self._lock = threading.Lock()
+        self._servers: set[WarmServer] = set()
+        self.protection = Protection(
+            network=True,
+            filesystem=True,
+            processes=True,
+            own_uid=root,
+            capabilities=True,
+            seccomp=self._seccomp is not None,
+            cgroup=self._cgroups.version if self._cgroups else None,
+            process_limit="cgroup" if self._cgroups else "rlimit" if root or _counts_per_namespace() else "none",
+            interpreter=str(python.executable),
+        )
+        self._prove()
+
+    def run(
+        self, command: Sequence[str], files: Mapping[str, str | bytes], stdin: str | bytes, limits: Limits
+    ) -> RunResult:
+        """See ``Sandbox``."""
+        invocation = layout.for_command(self._bwrap, self._python, files, limits.files_bytes, self._seccomp)
+        rlimits = json.dumps([(which, *value) for which, value in self._rlimits(limits).items()])
+        invocation.add("--", *layout.guest_command(self._python.executable, "limited", [rlimits, *command]))
+        slot = self._slot(limits, warm=False)
+        try:
+            pipes = (subprocess.PIPE, subprocess.PIPE, subprocess.PIPE)
+            contained = slot.launch(invocation, self._spawner, pipes)
+            meter = slot.cpu_meter(contained.init)
+            data = stdin.encode() if isinstance(stdin, str) else stdin
+            got = supervise(contained.process, data, limits, meter, contained.kill)
+            status = slot.finish()
+            cpu_s, peak = meter(), slot.peak_bytes()
+        finally:
+            slot.kill()
+        return _result(got, status, cpu_s, peak, oom=slot.oom_kills() > 0)
+
+    def open(self, limits: Limits) -> Server:
+        """See ``Sandbox``."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        settings = {
+            "isolated": True,
+            "seccomp": (self._seccomp or b"").hex(),
+            "memory_bytes": limits.memory_bytes,
+            "files_bytes": limits.files_bytes,
+            "processes": None if self.protection.process_limit == "none" else limits.processes,
+        }
+        invocation = layout.for_server(self._bwrap, self._python)
+        arguments = [str(theirs.fileno()), json.dumps(settings)]
+        invocation.add("--", *layout.guest_command(self._python.executable, "server", arguments))
+        slot = self._slot(limits, warm=True)
+        stdio = (subprocess.DEVNULL, subprocess.DEVNULL, slot.words.descriptor)
+        try:
+            with theirs:
+                slot.launch(invocation, self._spawner, stdio, pass_fds=[theirs.fileno()])
+        except SandboxFailedError:
+            ours.close()
+            slot.kill()
+            raise
+        server = WarmServer(ours, limits, slot)
+        with self._lock:
+            self._servers = {server, *filter(WarmServer.alive, self._servers)}
+        return server
+
+    def close(self) -> None:
+        """See ``Sandbox``."""
+        with self._lock:
+            servers, self._servers = self._servers, set()
+        for server in servers:
+            server.close()
+        self._spawner.shutdown()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _slot(self, limits: Limits, *, warm: bool) -> Slot:
+        label = f"slot{next(self._labels)}"
+        return Slot(self._cgroups, label, limits, own_uid=self.protection.own_uid, warm=warm)
+
+    def _rlimits(self, limits: Limits) -> dict[int, tuple[int, int]]:
+        cpu_s = int(limits.cpu_s) + 2  # whole seconds; the meter is sooner
+        rlimits = {
+            resource.RLIMIT_CPU: (cpu_s, cpu_s + 1),
+            resource.RLIMIT_FSIZE: (limits.files_bytes, limits.files_bytes),
+            resource.RLIMIT_NOFILE: (_OPEN_FILES, _OPEN_FILES),
+            resource.RLIMIT_CORE: (0, 0),
+        }
+        if self._cgroups is None:
+            rlimits[resource.RLIMIT_AS] = (limits.memory_bytes, limits.memory_bytes)
+        if self.protection.process_limit == "rlimit":
+            rlimits[resource.RLIMIT_NPROC] = (limits.processes + 2, limits.processes + 2)
+        return rlimits
+
+    def _prove(self) -> None:
+        """One real run: what bwrap refuses depends on kernel, distribution and container in ways no file tells."""
+        try:
+            result = self.run(["python3", "-I", "-S", "-c", "print('ready')"], {}, "", Limits(cpu_s=10, wall_s=30))
+        except SandboxFailedError as error:
+            self._spawner.shutdown()
+            mend = USER_NAMESPACES if "namespace" in str(error) or "uid map" in str(error) else INSTALL
+            raise SandboxUnavailableError(f"bubblewrap does not work here ({error}); run: {mend}") from None
+        if result.stdout != "ready\n":
+            self._spawner.shutdown()
+            said = result.stderr.strip().splitlines()[-1:] or [str(result)]
+            raise SandboxUnavailableError(f"Python does not run in the sandbox ({said[0]}); run: alphadial doctor")
+
+
+def _counts_per_namespace() -> bool:
+    return tuple(int(part) for part in os.uname().release.split(".")[:2]) >= _KERNEL_COUNTS_PER_NAMESPACE
+
+
+def _result(got: Supervised, status: int | None, cpu_s: float, peak: int | None, oom: bool) -> RunResult:
+    stdout, stderr = got.stdout.decode(errors="replace"), got.stderr.decode(errors="replace")
+    if status is None and got.killed_by is None and not oom:
+        raise SandboxFailedError(f"bubblewrap failed: {(stderr.strip().splitlines() or ['no message'])[-1]}")
+    signal = 9 if status is None else status - 128 if 128 < status <= 192 else None
+    return RunResult(
+        exit_status=None if signal else status,
+        signal=signal,
+        stdout=stdout,
+        stderr=stderr,
+        cpu_s=cpu_s,
+        wall_s=got.wall_s,
+        peak_bytes=peak,
+        oom=oom,
+        killed_by=got.killed_by or (KilledBy.MEMORY if oom else None),
+    )

@@ -1,0 +1,218 @@
+"""Control groups, v1 and v2: one child of our own group per slot. See cgroups(7) and the kernel's cgroup-v2.rst."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import SandboxFailedError
+
+PREFIX = "alphadial-"
+_REMOVAL_TRIES = 400
+_REMOVAL_PAUSE_S = 0.005
+_CONTROLLERS = ("memory", "pids", "cpuacct")
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """Where groups can be made: one folder per controller under v1, one for all under v2."""
+
+    version: str
+    memory: Path
+    pids: Path
+    cpu: Path
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Without repetition."""
+        return tuple(dict.fromkeys((self.memory, self.pids, self.cpu)))
+
+    def create(self, label: str, memory_bytes: int, processes: int) -> Group:
+        """A new group, limited and empty.
+
+        Raises:
+            SandboxFailedError: the kernel refused.
+        """
+        name = f"{PREFIX}{_pid_namespace()}-{os.getpid()}-{_started(os.getpid())}-{label}"
+        try:
+            for folder in self.folders:
+                (folder / name).mkdir()
+            group = Group(self.version, self.memory / name, self.pids / name, self.cpu / name)
+            group.limit(memory_bytes, processes)
+        except OSError as error:
+            for folder in self.folders:
+                with suppress(OSError):
+                    (folder / name).rmdir()
+            raise SandboxFailedError(f"cannot make the cgroup {name}: {error}") from None
+        return group
+
+
+class Group:
+    """One slot's group. Reading its counters costs one system call each."""
+
+    def __init__(self, version: str, memory: Path, pids: Path, cpu: Path) -> None:
+        self._v2 = version == "v2"
+        self._memory, self._pids, self._cpu = memory, pids, cpu
+        self._folders = tuple(dict.fromkeys((memory, pids, cpu)))
+        self._usage = os.open(cpu / ("cpu.stat" if self._v2 else "cpuacct.usage"), os.O_RDONLY | os.O_CLOEXEC)
+        oom_file = memory / ("memory.events" if self._v2 else "memory.oom_control")
+        self._oom = os.open(oom_file, os.O_RDONLY | os.O_CLOEXEC)
+        self._closed = False
+
+    def limit(self, memory_bytes: int, processes: int) -> None:
+        """Sets the limits; swap, where it is counted, is closed."""
+        (self._memory / ("memory.max" if self._v2 else "memory.limit_in_bytes")).write_text(str(memory_bytes))
+        swap = self._memory / ("memory.swap.max" if self._v2 else "memory.memsw.limit_in_bytes")
+        if swap.exists():
+            swap.write_text("0" if self._v2 else str(memory_bytes))
+        (self._pids / "pids.max").write_text(str(processes))
+
+    def attach(self, pid: int) -> None:
+        """Moves a process in; its later children follow."""
+        for folder in self._folders:
+            (folder / "cgroup.procs").write_text(str(pid))
+
+    def cpu_s(self) -> float:
+        """CPU time of all that ever ran in it, in seconds."""
+        text = os.pread(self._usage, 4096, 0)
+        return _field(text, b"usage_usec") * 1e-6 if self._v2 else int(text) * 1e-9
+
+    def oom_kills(self) -> int:
+        """Processes that the kernel killed for memory."""
+        return _field(os.pread(self._oom, 4096, 0), b"oom_kill")
+
+    def peak_bytes(self) -> int | None:
+        """The most memory held at once, page cache and tmpfs included; None where the kernel does not say."""
+        try:
+            return int((self._memory / ("memory.peak" if self._v2 else "memory.max_usage_in_bytes")).read_text())
+        except (OSError, ValueError):
+            return None
+
+    def close(self) -> None:
+        """Kills what is left in it and removes it. Idempotent."""
+        if not self._closed:
+            self._closed = True
+            os.close(self._usage)
+            os.close(self._oom)
+            _remove(self._folders)
+
+
+def find() -> Parent | None:
+    """The parent to make groups under, after sweeping those of owners that are gone; None if nothing is writable."""
+    for parent in _candidates():
+        try:
+            probe = parent.create(f"probe{time.monotonic_ns()}", 1 << 26, 8)
+        except SandboxFailedError:
+            continue
+        probe.close()
+        for folder in parent.folders:
+            _sweep(folder)
+        return parent
+    return None
+
+
+def _field(text: bytes, name: bytes) -> int:
+    for line in text.splitlines():
+        key, _, value = line.partition(b" ")
+        if key == name:
+            return int(value)
+    return 0
+
+
+def _candidates() -> Iterator[Parent]:
+    own = dict(_memberships())
+    mounts = dict(_mounts())
+    if all(name in own and name in mounts for name in _CONTROLLERS):
+        memory, pids, cpu = (_under(mounts[name], own[name]) for name in _CONTROLLERS)
+        yield Parent("v1", memory, pids, cpu)
+    if "" in own and "" in mounts:
+        top = mounts[""][1]
+        folder = _under(mounts[""], own[""])
+        # A group with processes cannot hand controllers to children (cgroups(7), "no internal processes"),
+        # but its parent, where a service manager has delegated it, can.
+        for parent in (folder, *folder.parents):
+            if _delegates(parent):
+                yield Parent("v2", parent, parent, parent)
+            if parent == top:
+                return
+
+
+def _delegates(folder: Path) -> bool:
+    control = folder / "cgroup.subtree_control"
+    needed = {"memory", "pids"}
+    with suppress(OSError):
+        if not needed <= set(control.read_text().split()):
+            control.write_text("+memory +pids")
+        return needed <= set(control.read_text().split())
+    return False
+
+
+def _memberships() -> Iterator[tuple[str, str]]:
+    with suppress(OSError):
+        for line in Path("/proc/self/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            for controller in controllers.split(","):
+                yield controller, path
+
+
+def _mounts() -> Iterator[tuple[str, tuple[str, Path]]]:
+    """Controller ("" for v2) to the group that the mount shows, and where."""
+    with suppress(OSError):
+        for line in Path("/proc/self/mountinfo").read_text().splitlines():
+            before, _, after = line.partition(" - ")
+            root, where = before.split()[3:5]
+            kind, _, options = after.split()[:3]
+            names = {"cgroup": options.split(","), "cgroup2": [""]}.get(kind, [])
+            for name in names:
+                yield name, (root, Path(where))
+
+
+def _under(mount: tuple[str, Path], group: str) -> Path:
+    root, where = mount
+    inside = group.removeprefix(root.rstrip("/")) if group.startswith(root) else ""
+    return where / inside.lstrip("/")
+
+
+def _started(pid: int) -> str:
+    """Start time in clock ticks: with it, a process id is never mistaken for an earlier one's."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+
+
+def _pid_namespace() -> int:
+    return Path("/proc/self/ns/pid").stat().st_ino
+
+
+def _sweep(folder: Path) -> None:
+    ours = f"{PREFIX}{_pid_namespace()}-"
+    for group in folder.glob(f"{ours}*"):
+        owner, _, rest = group.name.removeprefix(ours).partition("-")
+        try:
+            orphaned = _started(int(owner)) != rest.partition("-")[0]
+        except (OSError, ValueError):
+            orphaned = True
+        if orphaned:
+            with suppress(SandboxFailedError):
+                _remove((group,))
+
+
+def _remove(folders: tuple[Path, ...]) -> None:
+    for folder in folders:
+        for _ in range(_REMOVAL_TRIES):
+            try:
+                folder.rmdir()
+                break
+            except FileNotFoundError:
+                break
+            except OSError:  # EBUSY for some milliseconds after the last process is reaped
+                with suppress(OSError):
+                    for pid in map(int, (folder / "cgroup.procs").read_text().split()):
+                        if pid > 0:  # 0 stands for a process that our namespace cannot see
+                            os.kill(pid, signal.SIGKILL)
+                time.sleep(_REMOVAL_PAUSE_S)
+        else:
+            raise SandboxFailedError(f"cannot remove the cgroup {folder}")

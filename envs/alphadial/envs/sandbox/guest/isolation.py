@@ -1,0 +1,95 @@
+"""What a program's process does to itself before it reads a line of the program. See namespaces(7), capabilities(7)."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+from typing import Any
+
+CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWPID = 0x00020000, 0x08000000, 0x20000000
+MNT_DETACH = 2
+MS_NOSUID_NODEV = 6
+PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 22, 38, 47
+SECCOMP_MODE_FILTER = 2
+PR_CAP_AMBIENT_CLEAR_ALL = 4
+CAPABILITY_VERSION_3 = 0x20080522
+OPEN_FILES = 64
+OWN_PROCESSES = 3
+"""Counted against the program's process limit, but ours: bubblewrap's init, the server, the program itself."""
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class _Filter(ctypes.Structure):
+    """``struct sock_fprog``."""
+
+    _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_char_p))
+
+
+class Isolation:
+    """Gives every program namespaces, files and limits of its own. Built once, in the server.
+
+    ``settings`` holds ``isolated`` (False: the limit on memory only), ``seccomp`` (BPF in hexadecimal), and the sizes
+    ``memory_bytes``, ``files_bytes`` and ``processes``.
+    """
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self._settings = settings
+        self._isolated: bool = settings["isolated"]
+        if not self._isolated:
+            return
+        code = bytes.fromhex(settings["seccomp"])
+        self._filter = _Filter(len(code) // 8, code)
+        self._own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        self._tmpfs = f"size={settings['files_bytes']},nr_inodes=4096,mode=755".encode()
+        self._no_capabilities = (ctypes.c_uint32 * 6)()
+        self._capability_header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+        _check(_libc.umount2(b"/proc", MNT_DETACH), "umount /proc")
+        _check(_libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
+
+    def before_fork(self) -> None:
+        """In the server: the next child is the first process of a new pid namespace."""
+        if self._isolated:
+            # A second unshare is refused until the server is back in its own namespace.
+            _check(_libc.setns(self._own_pids, CLONE_NEWPID), "setns")
+            _check(_libc.unshare(CLONE_NEWPID), "unshare pid")
+
+    def after_fork(self, kept: int) -> None:
+        """In the program's process: nothing of the server is left but descriptor ``kept``.
+
+        Raises:
+            OSError: the kernel refused a step; nothing of the program may run then.
+        """
+        os.dup2(0, 1)
+        os.dup2(0, 2)
+        os.closerange(3, kept)
+        os.closerange(kept + 1, 65536)
+        if self._isolated:
+            _check(_libc.unshare(CLONE_NEWNS | CLONE_NEWIPC), "unshare")
+            _check(_libc.mount(b"tmpfs", b"/w", b"tmpfs", MS_NOSUID_NODEV, self._tmpfs), "mount tmpfs")
+            for folder in ("/w/tmp", "/w/shm", "/w/box"):
+                os.mkdir(folder)  # noqa: PTH102 - pathlib would double the server's start
+            os.chdir("/w/box")
+        self._limit()
+        if self._isolated:
+            _check(_libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "ambient capabilities")
+            _check(_libc.capset(self._capability_header, self._no_capabilities), "capset")
+            _check(_libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(self._filter), 0, 0), "seccomp")
+
+    def _limit(self) -> None:
+        settings = self._settings
+        limits = {resource.RLIMIT_AS: settings["memory_bytes"], resource.RLIMIT_CORE: 0}
+        if self._isolated:
+            limits[resource.RLIMIT_FSIZE] = settings["files_bytes"]
+            limits[resource.RLIMIT_NOFILE] = OPEN_FILES
+            if settings["processes"] is not None:
+                limits[resource.RLIMIT_NPROC] = settings["processes"] + OWN_PROCESSES
+        for which, value in limits.items():
+            resource.setrlimit(which, (value, value))
+
+
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{what}: {os.strerror(code)}")

@@ -1,0 +1,119 @@
+"""One program: compiled, then called once per frame that arrives on its channel."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from types import CodeType
+from typing import Any, NoReturn
+
+from .frames import ANSWER, COMPILE_ERROR, ERROR, INPUT, OUT_OF_MEMORY, OUT_OF_STEPS, OUTPUT, READY
+from .steps import Budget, compile_steps, namespace
+
+MAX_MESSAGE_CHARS = 200
+
+
+def serve(channel: int) -> NoReturn:
+    """Answers calls until the judge hangs up. The process is already isolated."""
+    _send(channel, READY)
+    source, entry, steps = json.loads(_receive(channel))
+    try:
+        code = _compile(source) if steps is None else compile_steps(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        _end(channel, COMPILE_ERROR, _line(error))
+    try:
+        answer, used = _counted(channel, code, entry, steps) if steps is not None else (_plain(code, entry), _nothing)
+        while True:
+            arguments = json.loads(_receive(channel))
+            _send(channel, ANSWER, json.dumps(answer(arguments)), used())
+    except MemoryError:
+        _end(channel, OUT_OF_MEMORY)
+    except BaseException as error:  # SystemExit too: a program that leaves has not answered
+        _end(channel, ERROR, _line(error))
+
+
+def refuse(channel: int, message: str) -> NoReturn:
+    """Tells the judge that the program could not be isolated: a frame other than READY comes first."""
+    _end(channel, ERROR, message)
+
+
+def warm_up() -> None:
+    """Runs the compiler once, so that the programs forked afterwards find its pages and caches hot."""
+    source = "def f(a, k):\n    t = 0\n    for x in a:\n        t += x * k if x in [1] else -x\n    return [t][0:1]\n"
+    globals_ = namespace(Budget(1000, lambda: None))
+    exec(compile_steps(source), globals_)
+    json.dumps(globals_["f"](json.loads("[1, 2]"), 3))
+    _compile(source)
+
+
+def _compile(source: str) -> CodeType:
+    return compile(source, "<program>", "exec", dont_inherit=True)
+
+
+def _plain(code: CodeType, entry: str) -> Callable[[list[Any]], Any]:
+    globals_: dict[str, Any] = {"__name__": "program", "__builtins__": __builtins__}
+    exec(code, globals_)
+    return _entry(globals_, entry)
+
+
+def _counted(
+    channel: int, code: CodeType, entry: str, steps: int
+) -> tuple[Callable[[list[Any]], Any], Callable[[], int]]:
+    budget = Budget(steps, lambda: _end(channel, OUT_OF_STEPS, steps=steps))
+    globals_ = namespace(budget)
+    exec(code, globals_)
+    function = _entry(globals_, entry)
+
+    def answer(arguments: list[Any]) -> Any:
+        globals_["_tick"] = budget.reset()
+        return function(arguments)
+
+    return answer, lambda: budget.used
+
+
+def _entry(globals_: dict[str, Any], entry: str) -> Callable[[list[Any]], Any]:
+    function = globals_.get(entry)
+    if not callable(function):
+        raise NameError(f"no function named {entry}")
+    return lambda arguments: function(*arguments)
+
+
+def _nothing() -> int:
+    return 0
+
+
+def _line(error: BaseException) -> str:
+    name = type(error).__name__
+    try:
+        message = " ".join(str(error).split())
+    except BaseException:  # a program's own __str__
+        message = ""
+    return f"{name}: {message}"[:MAX_MESSAGE_CHARS] if message else name
+
+
+def _end(channel: int, kind: bytes, text: str = "", steps: int = 0) -> NoReturn:
+    _send(channel, kind, text, steps)
+    os._exit(0)
+
+
+def _send(channel: int, kind: bytes, text: str = "", steps: int = 0) -> None:
+    payload = text.encode("utf-8", "replace")
+    frame = OUTPUT.pack(kind, steps, len(payload)) + payload
+    while frame:
+        frame = frame[os.write(channel, frame) :]
+
+
+def _receive(channel: int) -> bytes:
+    (length,) = INPUT.unpack(_read(channel, INPUT.size))
+    return _read(channel, length)
+
+
+def _read(channel: int, length: int) -> bytes:
+    data = os.read(channel, length)
+    while len(data) < length:
+        more = os.read(channel, length - len(data))
+        if not more:
+            os._exit(0)  # the judge hung up
+        data += more
+    return data

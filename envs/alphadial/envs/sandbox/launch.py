@@ -1,0 +1,163 @@
+"""Starts bwrap with nothing of it running before it is inside its cgroup."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import IO
+
+from ..errors import SandboxFailedError
+from .cgroups import Group
+from .layout import Invocation
+
+FIRST_UID = 61_000
+"""Slot n runs under host uid 61000 + n when we are root; no system hands these out."""
+UIDS = 1_000
+_START_S = 30.0
+
+
+class Uid:
+    """A host uid that no other living sandbox on this machine uses."""
+
+    def __init__(self) -> None:
+        self._lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        for number in range(FIRST_UID, FIRST_UID + UIDS):
+            with suppress(OSError):
+                # An abstract address: held while this process lives, and leaves no file behind.
+                self._lock.bind(f"\0alphadial-uid-{number}")
+                self.number = number
+                return
+        self._lock.close()
+        raise SandboxFailedError(f"all {UIDS} sandbox uids from {FIRST_UID} on are in use")
+
+    def release(self) -> None:
+        """Gives it back. Idempotent."""
+        self._lock.close()
+
+
+@dataclass(slots=True)
+class Contained:
+    """A running bwrap. ``init`` is the first process of its pid namespace: all else dies with it."""
+
+    process: subprocess.Popen[bytes]
+    init: int
+    init_fd: int
+    status: IO[bytes]
+
+    def kill(self) -> None:
+        """Ends everything inside; bwrap itself follows."""
+        with suppress(OSError):
+            signal.pidfd_send_signal(self.init_fd, signal.SIGKILL)
+
+    def finish(self) -> int | None:
+        """Waits, after the end or ``kill``. The exit status as bwrap saw it; None if the command never began."""
+        self.process.wait()
+        os.close(self.init_fd)
+        with self.status:
+            reports = [json.loads(line) for line in self.status.read().splitlines()]
+        codes: list[int] = [report["exit-code"] for report in reports if "exit-code" in report]
+        return codes[0] if codes else None
+
+
+def launch(
+    invocation: Invocation,
+    spawner: Executor,
+    *,
+    uid: int | None,
+    group: Group | None,
+    stdio: tuple[int, int, int],
+    pass_fds: Sequence[int] = (),
+) -> Contained:
+    """Starts it, contained from its first instruction on.
+
+    Args:
+        invocation: closed here, whatever happens.
+        spawner: one thread that outlives the sandbox: --die-with-parent means the thread that forked.
+        uid: host uid and gid, or None for ours.
+        group: joined before the command begins.
+        stdio: descriptors or ``subprocess`` constants for stdin, stdout and stderr.
+        pass_fds: further descriptors for the command.
+
+    Raises:
+        SandboxFailedError: bwrap did not get as far as its command.
+    """
+    status, status_end = os.pipe()
+    gate_end, gate = os.pipe()
+    inner = invocation.arguments.index("--")
+    invocation.arguments[inner:inner] = ["--json-status-fd", str(status_end), "--block-fd", str(gate_end)]
+    try:
+        passed = (*invocation.descriptors, *pass_fds, status_end, gate_end)
+        process = spawner.submit(_start, invocation.arguments, stdio, passed, uid).result()
+    except OSError as error:
+        os.close(status)
+        os.close(gate)
+        raise SandboxFailedError(f"cannot start bubblewrap: {error}") from None
+    finally:
+        os.close(status_end)
+        os.close(gate_end)
+        invocation.close()
+    return _admit(process, os.fdopen(status, "rb"), gate, group)
+
+
+def _start(
+    arguments: list[str], stdio: tuple[int, int, int], passed: Sequence[int], uid: int | None
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        arguments,
+        env={},
+        cwd="/",
+        stdin=stdio[0],
+        stdout=stdio[1],
+        stderr=stdio[2],
+        pass_fds=passed,
+        user=uid,
+        group=uid,
+        extra_groups=None if uid is None else [],
+    )
+
+
+def _admit(
+    process: subprocess.Popen[bytes],
+    status: IO[bytes],
+    gate: int,
+    group: Group | None,
+) -> Contained:
+    init_fd = -1
+    try:
+        init = _first_process(status)
+        init_fd = os.pidfd_open(init)
+        if group is not None:
+            group.attach(init)
+    except (OSError, ValueError) as error:
+        if init_fd >= 0:
+            signal.pidfd_send_signal(init_fd, signal.SIGKILL)
+            os.close(init_fd)
+        process.kill()
+        _, stderr = process.communicate()
+        status.close()
+        said = (stderr or b"").decode(errors="replace").strip().splitlines()
+        raise SandboxFailedError(said[-1] if said else f"bubblewrap did not start: {error}") from None
+    finally:
+        os.close(gate)  # bwrap reads the end of file and goes on
+    return Contained(process, init, init_fd, status)
+
+
+def _first_process(status: IO[bytes]) -> int:
+    deadline = time.monotonic() + _START_S
+    line = b""
+    while not line.endswith(b"\n"):
+        ready, _, _ = select.select([status], [], [], max(0.0, deadline - time.monotonic()))
+        byte = os.read(status.fileno(), 1) if ready else b""
+        if not byte:
+            raise ValueError("it reported no process")
+        line += byte
+    return int(json.loads(line)["child-pid"])

@@ -1,0 +1,64 @@
+"""What this machine offers for isolation, for ``alphadial doctor``."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+from ..errors import SandboxUnavailableError
+from .bubblewrap import INSTALL, Bubblewrap
+from .protocol import Protection
+
+_DELEGATE = "systemd-run --user --scope -p Delegate=yes alphadial ..."
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One fact about the machine."""
+
+    name: str
+    ok: bool
+    detail: str
+    """What was found, in one line."""
+    mend: str = ""
+    """The command that would mend it; "" when ok, or when nothing on this machine would."""
+
+
+def checks() -> list[Check]:
+    """Opens the default sandbox once and reports what it reached. Takes some tens of milliseconds."""
+    bwrap = shutil.which("bwrap")
+    if bwrap is None:
+        return [Check("bubblewrap", False, "not installed", INSTALL)]
+    version = subprocess.run([bwrap, "--version"], capture_output=True, text=True).stdout.strip()
+    found = [Check("bubblewrap", True, version)]
+    try:
+        with Bubblewrap() as sandbox:
+            return found + _reached(sandbox.protection)
+    except SandboxUnavailableError as error:
+        what, _, mend = str(error).rpartition("; run: ")
+        return [*found, Check("sandbox", False, what, mend)]
+
+
+def _reached(protection: Protection) -> list[Check]:
+    found = [
+        Check("sandbox", True, "no network, host files out of sight, own processes, no capabilities"),
+        Check("sandbox interpreter", True, protection.interpreter),
+        Check(
+            "seccomp",
+            protection.seccomp,
+            "deny list in force" if protection.seccomp else "no table for this processor: system calls are not filtered",
+        ),
+    ]
+    if protection.own_uid:
+        found.append(Check("own host uid", True, "each slot runs under a uid of its own"))
+    else:
+        found.append(Check("own host uid", False, "programs run under your uid, in namespaces", "sudo alphadial ..."))
+    if protection.cgroup is not None:
+        found.append(Check("cgroup", True, f"{protection.cgroup}: memory, processes and CPU time of the whole tree"))
+    else:
+        detail = "no writable cgroup: memory is limited per process, CPU time of the tree is polled"
+        found.append(Check("cgroup", False, detail, _DELEGATE))
+    counted = {"cgroup": "by the cgroup", "rlimit": "by RLIMIT_NPROC"}.get(protection.process_limit, "not limited")
+    found.append(Check("process limit", protection.process_limit != "none", counted))
+    return found

@@ -1,0 +1,128 @@
+"""The seccomp deny list, as classic BPF. See seccomp(2), and the system call tables of the kernel for the numbers."""
+
+from __future__ import annotations
+
+import errno
+import platform
+import struct
+from dataclasses import dataclass
+
+# Both columns: what no judged program needs and what has opened kernels or leaked between sandboxes before.
+_DENIED: dict[str, tuple[int | None, int | None]] = {
+    # name: (x86_64, aarch64)
+    "acct": (163, 89), "add_key": (248, 217), "adjtimex": (159, 171), "bpf": (321, 280), "chroot": (161, 51),
+    "clock_adjtime": (305, 266), "clock_settime": (227, 112), "delete_module": (176, 106), "fanotify_init": (300, 262),
+    "finit_module": (313, 273), "fsconfig": (431, 431), "fsmount": (432, 432), "fsopen": (430, 430),
+    "fspick": (433, 433), "init_module": (175, 105), "io_uring_enter": (426, 426), "io_uring_register": (427, 427),
+    "io_uring_setup": (425, 425), "ioperm": (173, None), "iopl": (172, None), "kcmp": (312, 272),
+    "kexec_file_load": (320, 294), "kexec_load": (246, 104), "keyctl": (250, 219), "listmount": (458, 458),
+    "lookup_dcookie": (212, 18), "mbind": (237, 235), "memfd_secret": (447, 447), "migrate_pages": (256, 238),
+    "modify_ldt": (154, None), "mount": (165, 40), "mount_setattr": (442, 442), "move_mount": (429, 429),
+    "move_pages": (279, 239), "name_to_handle_at": (303, 264), "nfsservctl": (180, 42), "open_by_handle_at": (304, 265),
+    "open_tree": (428, 428), "open_tree_attr": (467, 467), "perf_event_open": (298, 241), "personality": (135, 92),
+    "pidfd_getfd": (438, 438), "pivot_root": (155, 41), "process_madvise": (440, 440), "process_mrelease": (448, 448),
+    "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "ptrace": (101, 117), "quotactl": (179, 60),
+    "quotactl_fd": (443, 443), "reboot": (169, 142), "request_key": (249, 218), "set_mempolicy": (238, 237),
+    "setdomainname": (171, 162), "sethostname": (170, 161), "setns": (308, 268), "settimeofday": (164, 170),
+    "statmount": (457, 457), "swapoff": (168, 225), "swapon": (167, 224), "syslog": (103, 116), "umount2": (166, 39),
+    "unshare": (272, 97), "userfaultfd": (323, 282), "uselib": (134, None), "vhangup": (153, 58), "vmsplice": (278, 75),
+}  # fmt: skip
+_NEW_NAMESPACES = 0x7E02_0000
+"""CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET."""
+_SOCKET_FAMILIES = (1, 2, 10, 16)
+"""AF_UNIX, AF_INET, AF_INET6 and AF_NETLINK; no AF_VSOCK, AF_ALG, AF_PACKET or rarer ones."""
+_TERMINAL_IOCTLS = (0x5412, 0x541C)
+"""TIOCSTI and TIOCLINUX: typing into the judge's terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Machine:
+    column: int
+    audit_arch: int
+    clone: int
+    clone3: int
+    socket: tuple[int, int]
+    ioctl: int
+
+
+_MACHINES = {
+    "x86_64": _Machine(0, 0xC000_003E, 56, 435, (41, 53), 16),
+    "aarch64": _Machine(1, 0xC000_00B7, 220, 435, (198, 199), 29),
+}
+
+_LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _JUMP_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_NUMBER, _ARCH, _FIRST_ARGUMENT, _SECOND_ARGUMENT = 0, 4, 16, 24
+_ALLOW, _KILL_PROCESS, _ERRNO = 0x7FFF_0000, 0x8000_0000, 0x0005_0000
+_X32_BIT = 0x4000_0000
+
+Instruction = tuple[int, int, int, int]
+_ALLOWED: Instruction = (_RETURN, 0, 0, _ALLOW)
+
+
+def supported(machine: str | None = None) -> bool:
+    """Whether there is a table for this machine's architecture."""
+    return (machine or platform.machine()) in _MACHINES
+
+
+def deny_list(machine: str | None = None) -> bytes:
+    """The filter, as an array of ``struct sock_filter``, for ``bwrap --seccomp`` or PR_SET_SECCOMP.
+
+    Raises:
+        KeyError: no table for the architecture; see ``supported``.
+    """
+    this = _MACHINES[machine or platform.machine()]
+    denied = {numbers[this.column]: [_fail(errno.EPERM)] for numbers in _DENIED.values()}
+    blocks = {number: block for number, block in denied.items() if number is not None}
+    # glibc falls back to clone, whose flags can be looked at; those of clone3 lie behind a pointer.
+    blocks[this.clone3] = [_fail(errno.ENOSYS)]
+    blocks[this.clone] = [
+        (_LOAD, 0, 0, _FIRST_ARGUMENT),
+        (_JUMP_ANY_BIT, 0, 1, _NEW_NAMESPACES),
+        _fail(errno.EPERM),
+        _ALLOWED,
+    ]
+    for number in this.socket:
+        blocks[number] = _only(_FIRST_ARGUMENT, _SOCKET_FAMILIES, errno.EAFNOSUPPORT)
+    blocks[this.ioctl] = _never(_SECOND_ARGUMENT, _TERMINAL_IOCTLS, errno.EPERM)
+    blocks[_X32_BIT] = [(_RETURN, 0, 0, _KILL_PROCESS)]
+    code = [
+        (_LOAD, 0, 0, _ARCH),
+        (_JUMP_EQUAL, 1, 0, this.audit_arch),
+        (_RETURN, 0, 0, _KILL_PROCESS),
+        (_LOAD, 0, 0, _NUMBER),
+        *_tree(_segments(blocks)),
+    ]
+    return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
+
+
+def _segments(blocks: dict[int, list[Instruction]]) -> list[tuple[int, list[Instruction]]]:
+    """Where each run of system call numbers with one and the same answer begins."""
+    segments: list[tuple[int, list[Instruction]]] = []
+    for number in sorted({0, *blocks, *(number + 1 for number in blocks if number != _X32_BIT)}):
+        block = blocks.get(number, [_ALLOWED])
+        if not segments or segments[-1][1] != block:
+            segments.append((number, block))
+    return segments
+
+
+def _tree(segments: list[tuple[int, list[Instruction]]]) -> list[Instruction]:
+    """Binary search: the kernel runs the filter over every number when it is installed, which a list makes slow."""
+    if len(segments) == 1:
+        return segments[0][1]
+    middle = len(segments) // 2
+    below = _tree(segments[:middle])
+    return [(_JUMP_AT_LEAST, len(below), 0, segments[middle][0]), *below, *_tree(segments[middle:])]
+
+
+def _only(argument: int, values: tuple[int, ...], error: int) -> list[Instruction]:
+    tests = [(_JUMP_EQUAL, len(values) - index, 0, value) for index, value in enumerate(values)]
+    return [(_LOAD, 0, 0, argument), *tests, _fail(error), _ALLOWED]
+
+
+def _never(argument: int, values: tuple[int, ...], error: int) -> list[Instruction]:
+    tests = [(_JUMP_EQUAL, len(values) - index, 0, value) for index, value in enumerate(values)]
+    return [(_LOAD, 0, 0, argument), *tests, _ALLOWED, _fail(error)]
+
+
+def _fail(error: int) -> Instruction:
+    return _RETURN, 0, 0, _ERRNO | error

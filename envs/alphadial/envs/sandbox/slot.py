@@ -1,0 +1,99 @@
+"""What one sandbox holds on the host: a uid, a cgroup and a bwrap."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Executor
+
+from ..errors import SandboxFailedError
+from ..types import MIB, Limits
+from .cgroups import Group, Parent
+from .cpu import CpuMeter, tree_meter
+from .launch import Contained, Uid, launch
+from .layout import Invocation
+from .warm import LastWords
+
+_OWN_PROCESSES = 4
+"""bwrap's init, the server, the process that waits for the next program, and one that is being reaped."""
+_OWN_MEMORY = 48 * MIB
+"""For the server and the process that waits for the next program."""
+
+
+class Slot:
+    """Implements ``warm.Host``; ``kill`` gives everything back.
+
+    Raises:
+        SandboxFailedError: no uid is free, or the cgroup cannot be made.
+    """
+
+    def __init__(self, parent: Parent | None, label: str, limits: Limits, *, own_uid: bool, warm: bool) -> None:
+        self._lock = threading.Lock()
+        self._oom_kills = 0
+        self._contained: Contained | None = None
+        self._group: Group | None = None
+        self.words = LastWords()
+        self._uid = Uid() if own_uid else None
+        if parent is not None:
+            # RLIMIT_AS holds a warm program to its memory; the group holds its children, and the files, in addition.
+            memory = limits.memory_bytes + (limits.files_bytes + _OWN_MEMORY if warm else 0)
+            try:
+                self._group = parent.create(label, memory, limits.processes + _OWN_PROCESSES)
+            except SandboxFailedError:
+                self.kill()
+                raise
+
+    def launch(
+        self,
+        invocation: Invocation,
+        spawner: Executor,
+        stdio: tuple[int, int, int],
+        pass_fds: Sequence[int] = (),
+    ) -> Contained:
+        """See ``launch.launch``."""
+        self._contained = launch(
+            invocation,
+            spawner,
+            uid=self._uid.number if self._uid else None,
+            group=self._group,
+            stdio=stdio,
+            pass_fds=pass_fds,
+        )
+        return self._contained
+
+    def finish(self) -> int | None:
+        """See ``Contained.finish``."""
+        with self._lock:
+            contained, self._contained = self._contained, None
+        return contained.finish() if contained is not None else None
+
+    def kill(self) -> None:
+        """See ``Host``."""
+        with self._lock:
+            contained, self._contained = self._contained, None
+            if contained is not None:
+                contained.kill()
+                contained.finish()
+            self._oom_kills = self.oom_kills()
+            group, self._group = self._group, None
+            if group is not None:
+                group.close()
+            if self._uid is not None:
+                self._uid.release()
+            self.words.close()
+
+    def oom_kills(self) -> int:
+        """See ``Host``."""
+        return self._group.oom_kills() if self._group is not None else self._oom_kills
+
+    def last_words(self) -> str:
+        """See ``Host``."""
+        return self.words.read()
+
+    def peak_bytes(self) -> int | None:
+        """Of the whole tree, where a cgroup counts it."""
+        return self._group.peak_bytes() if self._group is not None else None
+
+    def cpu_meter(self, pid: int) -> CpuMeter:
+        """See ``Host``."""
+        return self._group.cpu_s if self._group is not None else tree_meter(pid)

@@ -1,0 +1,164 @@
+"""No isolation at all: for programs that you would run by hand. Chosen by its name alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ..errors import SandboxFailedError
+from ..types import Limits, RunResult
+from . import layout
+from .cpu import CpuMeter, tree_meter
+from .protocol import Protection, Server
+from .supervise import supervise
+from .warm import LastWords, WarmServer
+
+_PYTHON = Path(sys.executable).resolve()
+
+
+class _Process:
+    """A process group in a folder of its own. Implements ``warm.Host``."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="alphadial-trusted-"))
+        self.words = LastWords()
+        self.process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def start(self, command: Sequence[str], stdio: tuple[int, int, int], pass_fds: Sequence[int] = ()) -> None:
+        path = f"{_PYTHON.parent}:{os.environ.get('PATH', os.defpath)}"
+        self.process = subprocess.Popen(
+            command,
+            env={**layout.ENVIRONMENT, "PATH": path, "HOME": str(self.folder)},
+            cwd=self.folder,
+            stdin=stdio[0],
+            stdout=stdio[1],
+            stderr=stdio[2],
+            pass_fds=pass_fds,
+            start_new_session=True,
+        )
+
+    def stop(self) -> None:
+        """Ends the process group; what has left it lives on."""
+        if self.process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+
+    def kill(self) -> None:
+        with self._lock:
+            if self.process is not None and self.process.returncode is None:
+                self.stop()
+                self.process.wait()
+            self.words.close()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def oom_kills(self) -> int:
+        return 0
+
+    def last_words(self) -> str:
+        return self.words.read()
+
+    def cpu_meter(self, pid: int) -> CpuMeter:
+        return tree_meter(pid)
+
+
+class Trusted:
+    """Implements ``Sandbox``: the protocol and its limits on time and output, without protection."""
+
+    name = "trusted"
+    protection = Protection(
+        network=False,
+        filesystem=False,
+        processes=False,
+        own_uid=False,
+        capabilities=False,
+        seccomp=False,
+        cgroup=None,
+        process_limit="none",
+        interpreter=str(_PYTHON),
+    )
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._servers: set[WarmServer] = set()
+
+    def run(
+        self, command: Sequence[str], files: Mapping[str, str | bytes], stdin: str | bytes, limits: Limits
+    ) -> RunResult:
+        """See ``Sandbox``."""
+        names = {name: layout.checked(name) for name in files}
+        host = _Process()
+        try:
+            for name, content in files.items():
+                path = host.folder / names[name]
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content.encode() if isinstance(content, str) else content)
+            try:
+                host.start(command, (subprocess.PIPE, subprocess.PIPE, subprocess.PIPE))
+            except OSError as error:
+                return RunResult(exit_status=127, stderr=f"{command[0]}: {error}\n")
+            assert host.process is not None
+            meter = tree_meter(host.process.pid)
+            data = stdin.encode() if isinstance(stdin, str) else stdin
+            got = supervise(host.process, data, limits, meter, host.stop)
+            _, status, usage = os.wait4(host.process.pid, 0)
+            host.process.returncode = os.waitstatus_to_exitcode(status)
+        finally:
+            host.kill()
+        code = host.process.returncode
+        return RunResult(
+            exit_status=code if code >= 0 else None,
+            signal=-code if code < 0 else None,
+            stdout=got.stdout.decode(errors="replace"),
+            stderr=got.stderr.decode(errors="replace"),
+            cpu_s=max(meter(), usage.ru_utime + usage.ru_stime),
+            wall_s=got.wall_s,
+            killed_by=got.killed_by,
+        )
+
+    def open(self, limits: Limits) -> Server:
+        """See ``Sandbox``."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        settings = json.dumps({"isolated": False, "memory_bytes": limits.memory_bytes})
+        arguments = [str(theirs.fileno()), settings]
+        command = layout.guest_command(_PYTHON, "server", arguments, str(Path(__file__).parent))
+        host = _Process()
+        try:
+            with theirs:
+                stdio = (subprocess.DEVNULL, subprocess.DEVNULL, host.words.descriptor)
+                host.start(command, stdio, pass_fds=[theirs.fileno()])
+        except OSError as error:
+            ours.close()
+            host.kill()
+            raise SandboxFailedError(f"cannot start {_PYTHON}: {error}") from None
+        server = WarmServer(ours, limits, host)
+        with self._lock:
+            self._servers = {server, *filter(WarmServer.alive, self._servers)}
+        return server
+
+    def close(self) -> None:
+        """See ``Sandbox``."""
+        with self._lock:
+            servers, self._servers = self._servers, set()
+        for server in servers:
+            server.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,225 @@
+"""The judge's side of a warm server: ``Server`` and ``Program`` over ``guest/server.py``, for every backend."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+from dataclasses import replace
+from time import monotonic
+from typing import Protocol
+
+from ..errors import SandboxFailedError
+from ..types import KilledBy, Limits, RunResult
+from .channel import Channel, Frame, Gone
+from .cpu import CpuMeter, process_meter
+from .guest import frames
+from .protocol import Program
+
+_REPLY_S = 10.0
+"""How long the server may take to come up, or to reap a killed program."""
+
+
+class Host(Protocol):
+    """What a backend keeps around its server process."""
+
+    def kill(self) -> None:
+        """Ends the server and all under it, and gives back what was set up for it. Idempotent."""
+
+    def oom_kills(self) -> int:
+        """Processes killed for memory so far, after ``kill`` too; 0 where nothing counts them."""
+
+    def last_words(self) -> str:
+        """What the server last wrote to stderr."""
+
+    def cpu_meter(self, pid: int) -> CpuMeter:
+        """CPU time of a program's whole tree, given the host's number of its first process."""
+
+
+class LastWords:
+    """A server's stderr, kept in memory; only the server writes there, never a program."""
+
+    def __init__(self) -> None:
+        self.descriptor = os.memfd_create("alphadial-stderr")
+
+    def read(self) -> str:
+        """The last line."""
+        lines = os.pread(self.descriptor, 65_536, 0).decode(errors="replace").split("\n")
+        return next((line for line in reversed(lines) if line.strip()), "")
+
+    def close(self) -> None:
+        """Forgets it. Idempotent."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+
+class WarmServer:
+    """Implements ``Server``."""
+
+    def __init__(self, control: socket.socket, limits: Limits, host: Host) -> None:
+        self._control = control
+        self._host = host
+        self._number = 0
+        self._open: WarmProgram | None = None
+        self._alive = True
+        self.limits = limits
+        control.settimeout(_REPLY_S)
+        try:
+            hello = control.recv(16)
+        except OSError:
+            hello = b""
+        if not hello:
+            raise self._broken(f"the warm server did not come up: {self._host.last_words() or 'it said nothing'}")
+
+    def start(self, source: str, *, entry: str) -> Program:
+        """See ``Server``."""
+        if self._open is not None:
+            raise SandboxFailedError("the warm server's last program is still open: close it first")
+        self._number += 1
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                socket.send_fds(self._control, [frames.COMMAND.pack(frames.START, self._number)], [theirs.fileno()])
+        except OSError as error:
+            ours.close()
+            raise self._broken(f"the warm server is gone: {error}") from None
+        self._open = WarmProgram(self, ours, source, entry)
+        return self._open
+
+    def alive(self) -> bool:
+        """See ``Server``."""
+        return self._alive
+
+    def close(self) -> None:
+        """See ``Server``."""
+        if self._alive:
+            self._alive = False
+            self._open = None
+            self._control.close()
+            self._host.kill()
+
+    def cpu_meter(self, pid: int) -> CpuMeter:
+        """A program in the step-counted language is one process and cannot make another."""
+        return process_meter(pid) if self.limits.steps is not None else self._host.cpu_meter(pid)
+
+    def oom_kills(self) -> int:
+        """See ``Host``."""
+        return self._host.oom_kills()
+
+    def end(self) -> RunResult:
+        """Kills the open program, if it lives, and waits until it and its processes are gone.
+
+        Raises:
+            SandboxFailedError: the server does not answer; it is closed then.
+        """
+        self._open = None
+        try:
+            self._control.send(frames.COMMAND.pack(frames.KILL, self._number))
+            number, status, cpu_s, peak = frames.ENDED.unpack(self._control.recv(frames.ENDED.size))
+        except (OSError, struct.error) as error:
+            raise self._broken(f"the warm server does not answer: {error}") from None
+        if number != self._number:
+            raise self._broken("the warm server lost count of its programs")
+        signalled = os.WIFSIGNALED(status)
+        return RunResult(
+            exit_status=None if signalled else os.WEXITSTATUS(status),
+            signal=os.WTERMSIG(status) if signalled else None,
+            cpu_s=cpu_s,
+            peak_bytes=peak,
+        )
+
+    def _broken(self, what: str) -> SandboxFailedError:
+        self.close()
+        return SandboxFailedError(what)
+
+
+class WarmProgram:
+    """Implements ``Program``."""
+
+    def __init__(self, server: WarmServer, end: socket.socket, source: str, entry: str) -> None:
+        self._server = server
+        self._limits = server.limits
+        self._channel = Channel(end, self._limits.output_bytes)
+        self._cpu_meter: CpuMeter | None = None
+        self._oom_kills = server.oom_kills()
+        self._cpu_s = self._cpu_before = self._began = 0.0
+        self._over: RunResult | None = None
+        self._closed: RunResult | None = None
+        self._channel.send(json.dumps([source, entry, self._limits.steps]).encode())
+
+    def call(self, input: str) -> RunResult:
+        """See ``Program``."""
+        if self._closed is not None and self._over is None:
+            raise SandboxFailedError("the program is closed")
+        if self._over is None:
+            result = self._call(input)
+            if result.answered:
+                return result
+            self._over = result
+        return self._over
+
+    def close(self) -> RunResult:
+        """See ``Program``."""
+        if self._closed is None:
+            self._closed = RunResult(exit_status=None, signal=9)
+            try:
+                if self._server.alive():
+                    self._closed = self._server.end()
+            finally:
+                self._channel.close()
+        return self._closed
+
+    def _call(self, input: str) -> RunResult:
+        self._began = monotonic()
+        self._channel.send(input.encode())
+        if self._cpu_meter is None:
+            self._cpu_meter = self._server.cpu_meter(self._channel.ready())
+            self._cpu_s = self._cpu_meter()
+        self._cpu_before = self._cpu_s
+        got = self._channel.receive(self._overrun)
+        self._cpu_s = self._cpu_meter()
+        result = RunResult(
+            exit_status=None, cpu_s=self._cpu_s - self._cpu_before, wall_s=monotonic() - self._began
+        )  # fmt: skip
+        if isinstance(got, Frame):
+            return self._said(got, result)
+        if isinstance(got, Gone):
+            return self._left(got, result)
+        self.close()
+        return replace(result, signal=9, killed_by=got)
+
+    def _overrun(self) -> KilledBy | None:
+        assert self._cpu_meter is not None
+        if self._cpu_meter() - self._cpu_before > self._limits.cpu_s:
+            return KilledBy.CPU
+        return KilledBy.WALL if monotonic() - self._began > self._limits.wall_s else None
+
+    def _said(self, frame: Frame, result: RunResult) -> RunResult:
+        counted = self._limits.steps is not None
+        steps = frame.steps if counted else None
+        if frame.kind == frames.ANSWER:
+            return replace(result, stdout=frame.text, steps=steps)
+        if frame.kind == frames.COMPILE_ERROR:
+            return replace(result, compile_error=frame.text)
+        if frame.kind == frames.OUT_OF_MEMORY:
+            return replace(result, oom=True, killed_by=KilledBy.MEMORY)
+        if frame.kind == frames.OUT_OF_STEPS and counted:
+            return replace(result, killed_by=KilledBy.STEPS, steps=steps)
+        return replace(result, error=frame.text if frame.kind == frames.ERROR else "sent what is not a frame")
+
+    def _left(self, gone: Gone, result: RunResult) -> RunResult:
+        """The program hung up: it exited, crashed, was killed for memory, or only closed its end."""
+        try:
+            ending = self.close()
+        except SandboxFailedError:
+            # The kernel may choose the server as the victim for memory that the program took.
+            if self._server.oom_kills() == self._oom_kills:
+                raise
+            return replace(result, signal=9, oom=True, killed_by=KilledBy.MEMORY)
+        if self._server.oom_kills() > self._oom_kills:
+            return replace(result, signal=9, oom=True, killed_by=KilledBy.MEMORY)
+        how = f"signal {ending.signal}" if ending.signal else f"status {ending.exit_status}"
+        reason = gone.reason or f"ended with {how} before it answered"
+        return replace(result, exit_status=ending.exit_status, signal=ending.signal, error=reason)

@@ -1,0 +1,77 @@
+"""theta(alpha): two checkpoints of a family in, exactly rounded weights and their id out.
+
+Families and alphas need no torch. What does (``merge``, ``checkpoint``, ``merge_to_folder``, ``weights_id``,
+``weights_id_of_folder``) is loaded when first asked for, and raises MissingExtraError where torch is missing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from alphadial.merge_engine.alpha import check_alpha, format_alpha, model_name, parse_alpha, split_model_name
+from alphadial.merge_engine.errors import (
+    AlphaError,
+    CheckpointError,
+    FamilyError,
+    MergeEngineError,
+    MergeError,
+    MissingExtraError,
+    OutputError,
+)
+from alphadial.merge_engine.registry import FamilyFile, RecipeFile, load_family, save_family, shipped_families
+from alphadial.merge_engine.types import Family, MergeMethod, MergeReport, Recipe, Weights
+
+if TYPE_CHECKING:
+    from alphadial.merge_engine.engine import checkpoint, merge, merge_to_folder
+    from alphadial.merge_engine.hashing import weights_id, weights_id_of_folder
+
+__all__ = [
+    "AlphaError",
+    "CheckpointError",
+    "Family",
+    "FamilyError",
+    "FamilyFile",
+    "MergeEngineError",
+    "MergeError",
+    "MergeMethod",
+    "MergeReport",
+    "MissingExtraError",
+    "OutputError",
+    "Recipe",
+    "RecipeFile",
+    "Weights",
+    "check_alpha",
+    "checkpoint",
+    "format_alpha",
+    "load_family",
+    "merge",
+    "merge_to_folder",
+    "model_name",
+    "parse_alpha",
+    "save_family",
+    "shipped_families",
+    "split_model_name",
+    "weights_id",
+    "weights_id_of_folder",
+]
+
+_NEEDS_TORCH = {
+    "checkpoint": "engine",
+    "merge": "engine",
+    "merge_to_folder": "engine",
+    "weights_id": "hashing",
+    "weights_id_of_folder": "hashing",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _NEEDS_TORCH:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        module = import_module(f"{__name__}.{_NEEDS_TORCH[name]}")
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "safetensors"):
+            raise
+        raise MissingExtraError(f"{name} needs {error.name}: pip install 'alphadial[merge]'") from error
+    return getattr(module, name)

@@ -1,0 +1,61 @@
+"""Whether two checkpoints can be merged: the same tensors, shapes, dtypes and wiring, or a refusal by name."""
+
+from __future__ import annotations
+
+from alphadial.merge_engine.errors import CheckpointError
+from alphadial.merge_engine.reader import CONFIG, Checkpoint
+
+# Settings that change what the same tensors compute, so that equal shapes do not make two models one architecture.
+_WIRING = (
+    "model_type",
+    "hidden_act",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "head_dim",
+    "rms_norm_eps",
+    "rope_theta",
+    "rope_scaling",
+    "rope_parameters",
+)
+_HEAD = "lm_head.weight"
+_TIED = "tie_word_embeddings"
+
+
+def check_pair(low: Checkpoint, high: Checkpoint) -> None:
+    """Refuses two checkpoints that are not one architecture with one set of tensors.
+
+    Raises:
+        CheckpointError: the first difference found, naming the tensor or the setting.
+    """
+    _check_tied(low, high)
+    for key in _WIRING:
+        # A setting that only one of them spells out may be the other's default under another version.
+        if key in low.config and key in high.config and low.config[key] != high.config[key]:
+            values = f"{low.config[key]!r} and {high.config[key]!r}"
+            raise CheckpointError(f"{CONFIG} of {low.folder} and {high.folder} differ in {key}: {values}")
+    _check_names(low, high)
+    for name, info in low.tensors.items():
+        other = high.tensors[name]
+        if info.shape != other.shape:
+            shapes = f"{list(info.shape)} in {low.folder} and {list(other.shape)} in {high.folder}"
+            raise CheckpointError(f"tensor {name} has shape {shapes}")
+        if info.dtype != other.dtype:
+            dtypes = f"{info.dtype} in {low.folder} and {other.dtype} in {high.folder}"
+            raise CheckpointError(f"tensor {name} has dtype {dtypes}: convert one of them")
+
+
+def _check_tied(low: Checkpoint, high: Checkpoint) -> None:
+    for tied, untied in ((low, high), (high, low)):
+        says_so = tied.config.get(_TIED) is True and untied.config.get(_TIED) is False
+        if says_so or (_HEAD in untied.tensors and _HEAD not in tied.tensors):
+            raise CheckpointError(
+                f"{tied.folder} ties its embeddings and {untied.folder} has its own {_HEAD}: tie or untie both"
+            )
+
+
+def _check_names(low: Checkpoint, high: Checkpoint) -> None:
+    for has, lacks in ((low, high), (high, low)):
+        missing = sorted(has.tensors.keys() - lacks.tensors.keys())
+        if missing:
+            more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+            raise CheckpointError(f"tensor {missing[0]}{more} of {has.folder} is missing in {lacks.folder}")

@@ -1,0 +1,152 @@
+"""Families by name or folder, and the ``family.json`` that makes one self-contained. Importing this loads no torch."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from alphadial.merge_engine.alpha import CHECKPOINT_NAME, parse_alpha
+from alphadial.merge_engine.errors import AlphaError, FamilyError, OutputError
+from alphadial.merge_engine.methods import METHODS
+from alphadial.merge_engine.types import Family, Recipe
+
+FAMILY_FILE = "family.json"
+_SHIPPED = Path(__file__).parent / "families"
+
+
+def _known_method(name: str) -> str:
+    if name not in METHODS:
+        raise ValueError(f"unknown method {name!r}: choose one of {', '.join(sorted(METHODS))}")
+    return name
+
+
+def _alpha(value: float) -> float:
+    try:
+        return parse_alpha(value)
+    except AlphaError as error:
+        raise ValueError(str(error)) from error
+
+
+_Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+_CheckpointName = Annotated[str, StringConstraints(pattern=f"^{CHECKPOINT_NAME.pattern}$")]
+_Alpha = Annotated[float, AfterValidator(_alpha)]
+
+
+class RecipeFile(BaseModel):
+    """The field ``recipe`` of ``family.json``; see ``types.Recipe``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    method: Annotated[str, AfterValidator(_known_method)] = "linear"
+    low: _CheckpointName = "low"
+    high: _CheckpointName = "high"
+
+
+class FamilyFile(BaseModel):
+    """The contents of ``family.json``; see ``types.Family`` for the fields."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    format: Literal[1] = 1
+    name: _Name
+    checkpoints: dict[_CheckpointName, Annotated[str, Field(min_length=1)]]
+    """Folder of each checkpoint, relative to the family's folder, or absolute."""
+    recipe: RecipeFile = RecipeFile()
+    alpha_range: tuple[_Alpha, _Alpha]
+    prompt: str
+    parser: str
+    problem_set: str
+    temperature: Annotated[float, Field(ge=0)]
+    max_tokens: Annotated[int, Field(ge=1)]
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> FamilyFile:
+        for role in (self.recipe.low, self.recipe.high):
+            if role not in self.checkpoints:
+                raise ValueError(f"recipe: no checkpoint {role!r} in checkpoints ({', '.join(self.checkpoints)})")
+        if self.alpha_range[0] >= self.alpha_range[1]:
+            raise ValueError("alpha_range: the first alpha must be below the second")
+        return self
+
+
+def shipped_families() -> list[str]:
+    """Names of the families that come with alphadial."""
+    return sorted(file.parent.name for file in _SHIPPED.glob(f"*/{FAMILY_FILE}"))
+
+
+def load_family(name_or_folder: str | Path) -> Family:
+    """A family that comes with alphadial, by name, or any folder with a ``family.json``.
+
+    A bare name that is shipped means the shipped family even where a folder of that name lies at hand: write ``./name``
+    for the folder.
+
+    Raises:
+        FamilyError: unknown (the message lists the choices), or a ``family.json`` that does not hold (file and field).
+    """
+    if isinstance(name_or_folder, str) and name_or_folder in shipped_families():
+        return _load(_SHIPPED / name_or_folder)
+    folder = Path(name_or_folder)
+    if (folder / FAMILY_FILE).is_file():
+        return _load(folder)
+    if folder.is_dir():
+        raise FamilyError(f"{folder} holds no {FAMILY_FILE}, so it is not a family")
+    choices = " or ".join([*shipped_families(), f"a folder with a {FAMILY_FILE}"])
+    raise FamilyError(f"unknown family {str(name_or_folder)!r}: choose {choices}")
+
+
+def save_family(folder: Path, contents: FamilyFile) -> Path:
+    """Writes ``family.json`` into an existing folder, whole or not at all, and returns its path.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    file = folder / FAMILY_FILE
+    draft = folder / f".{FAMILY_FILE}.{os.getpid()}.tmp"
+    try:
+        draft.write_text(contents.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        draft.replace(file)
+    except OSError as error:
+        with suppress(OSError):
+            draft.unlink()
+        raise OutputError(f"cannot write {file}: {error.strerror}") from error
+    return file
+
+
+def _load(folder: Path) -> Family:
+    file = folder / FAMILY_FILE
+    try:
+        contents = FamilyFile.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise FamilyError(f"cannot read {file}: {error.strerror}") from error
+    except ValidationError as error:
+        raise FamilyError(f"{file}: {_first_fault(error)}") from error
+    checkpoints = {name: folder / path for name, path in contents.checkpoints.items()}
+    for name, path in checkpoints.items():
+        if not path.is_dir():
+            raise FamilyError(f"{file}: checkpoints.{name}: no folder {path}")
+    recipe = Recipe(contents.recipe.method, contents.recipe.low, contents.recipe.high)
+    alpha_min, alpha_max = contents.alpha_range
+    return Family(
+        name=contents.name,
+        path=folder,
+        checkpoints=checkpoints,
+        recipe=recipe,
+        alpha_min=alpha_min,
+        alpha_max=alpha_max,
+        prompt=contents.prompt,
+        parser=contents.parser,
+        problem_set=contents.problem_set,
+        temperature=contents.temperature,
+        max_tokens=contents.max_tokens,
+    )
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    where = ".".join(str(part) for part in fault["loc"])
+    what = fault["msg"].removeprefix("Value error, ")
+    return f"{where}: {what}" if where else what

@@ -1,0 +1,40 @@
+"""A run in a process of its own, to be killed: python -m tests.agents.resume_child FOLDER. Prints what it resumes."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from alphadial.agents import store
+from alphadial.agents.config import plan
+from alphadial.agents.policies import ScriptedPolicy
+from alphadial.agents.run_folder import RunFolder
+from alphadial.agents.runner import run_attempts
+from alphadial.agents.store import TIMES
+from alphadial.agents.types import Request
+
+from .fakes import ReadingJudge, answer, make_config, make_problems
+
+
+def slow_answer(request: Request) -> str:
+    time.sleep(0.002)
+    return answer(request)
+
+
+def main(path: Path) -> None:
+    store.FLUSH_ROWS = 8  # small transactions, so that a kill finds rows written and rows lost
+    config, problems = make_config(samples=40), make_problems()
+    with RunFolder(path, config) as folder:
+        print(len(folder.store.finished()), flush=True)
+        policy = ScriptedPolicy(slow_answer)
+        judge = ReadingJudge()
+        run_attempts(plan(config, problems), parser=config.parser, policy=policy, judge=judge, store=folder.store)
+        rows = [{k: v for k, v in asdict(row).items() if k not in TIMES} for row in folder.store.attempts()]
+        folder.write("table.json", json.dumps(rows))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

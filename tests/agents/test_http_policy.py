@@ -1,0 +1,216 @@
+"""Against a real server on the loopback, well behaved and otherwise."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alphadial.agents.errors import PolicyError, WrongWeightsError
+from alphadial.agents.policies import open_policy
+from alphadial.agents.policies.http import HttpPolicy
+from alphadial.agents.policies.weights import expected_weights_id
+from alphadial.agents.types import Message, Request
+from alphadial.merge_engine import Family, load_family
+
+Reply = tuple[int, bytes]
+Behaviour = Callable[[dict[str, Any]], Reply]
+
+
+@contextmanager
+def serving(behave: Behaviour) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            assert self.path == "/v1/chat/completions"
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            status, content = behave(body)
+            try:
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            except BrokenPipeError:
+                pass  # a client that gave up
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def completion(text: str, fingerprint: str | None, **choice: Any) -> Reply:
+    answer = {
+        "id": "x",
+        "object": "chat.completion",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop", **choice}],
+        "usage": {"prompt_tokens": 7, "completion_tokens": 3},
+        "system_fingerprint": fingerprint,
+    }
+    return 200, json.dumps(answer).encode()
+
+
+@pytest.fixture(scope="module")
+def family(family_folder: Path) -> Family:
+    return load_family(family_folder)
+
+
+def ask(seed: int = 0, model: str = "toy@0.5") -> Request:
+    return Request(model, (Message(role="user", content="hello"),), seed, 0.6, max_tokens=9)
+
+
+def policy(family: Family, server: str, **options: Any) -> HttpPolicy:
+    return HttpPolicy(family, server, **{"timeout_s": 5.0, "backoff_s": 0.01} | options)
+
+
+def test_answers_in_order_and_verified(family: Family) -> None:
+    weights_id = expected_weights_id(family, "toy@0.5")
+    bodies: list[dict[str, Any]] = []
+    in_flight, most, lock = 0, 0, threading.Lock()
+
+    def behave(body: dict[str, Any]) -> Reply:
+        nonlocal in_flight, most
+        with lock:
+            bodies.append(body)
+            in_flight += 1
+            most = max(most, in_flight)
+        time.sleep(0.05 - 0.002 * body["seed"])
+        with lock:
+            in_flight -= 1
+        return completion(f"answer {body['seed']}", f"fp_{weights_id}")
+
+    with serving(behave) as url:
+        answers = policy(family, f"{url}/v1/").complete([ask(seed) for seed in range(16)])
+    assert [answer.text for answer in answers] == [f"answer {seed}" for seed in range(16)]
+    assert {answer.weights_id for answer in answers} == {weights_id}
+    assert (answers[0].prompt_tokens, answers[0].completion_tokens, answers[0].finish_reason) == (7, 3, "stop")
+    assert most > 4
+    first = next(body for body in bodies if body["seed"] == 0)
+    assert first == {
+        "model": "toy@0.5",
+        "messages": [{"role": "user", "content": "hello"}],
+        "seed": 0,
+        "temperature": 0.6,
+        "max_tokens": 9,
+    }
+
+
+def test_tokens_and_logprobs_where_given(family: Family) -> None:
+    logprobs = {"content": [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -1.5}]}
+
+    def behave(body: dict[str, Any]) -> Reply:
+        assert body["logprobs"] is True
+        return completion("ab", None, finish_reason="length", logprobs=logprobs, token_ids=[4, 5])
+
+    with serving(behave) as url:
+        (answer,) = policy(family, url, unverified_weights=True, logprobs=True).complete([ask()])
+    assert (answer.token_ids, answer.logprobs, answer.finish_reason) == ((4, 5), (-0.5, -1.5), "length")
+
+
+@pytest.mark.parametrize("fingerprint", [None, "", "fp_0123456789"])
+def test_weights_must_be_told_and_right(family: Family, fingerprint: str | None) -> None:
+    with serving(lambda body: completion("x", fingerprint)) as url:
+        with pytest.raises(WrongWeightsError, match="other weights" if fingerprint else "--unverified-weights"):
+            policy(family, url).complete([ask()])
+        opened = open_policy(family, server=url, unverified_weights=True)
+        assert [answer.weights_id for answer in opened.complete([ask()])] == [None]
+        opened.close()
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_passing_faults_are_tried_again(family: Family, status: int) -> None:
+    seen: list[int] = []
+
+    def behave(body: dict[str, Any]) -> Reply:
+        seen.append(1)
+        return (status, b"busy") if len(seen) < 3 else completion("fine", None)
+
+    with serving(behave) as url:
+        (answer,) = policy(family, url, unverified_weights=True).complete([ask()])
+    assert (answer.text, len(seen)) == ("fine", 3)
+
+
+def test_lasting_faults_are_told(family: Family) -> None:
+    replies: dict[str, Reply] = {"toy@0": (500, b"out of\n memory"), "toy@1": (404, b'{"error": "no such model"}')}
+    seen: list[str] = []
+
+    def behave(body: dict[str, Any]) -> Reply:
+        seen.append(body["model"])
+        return replies[body["model"]]
+
+    with serving(behave) as url:
+        with pytest.raises(PolicyError, match="failed on toy@0: status 500: out of memory"):
+            policy(family, url).complete([ask(model="toy@0")])
+        with pytest.raises(PolicyError, match=r"status 404: .*no such model"):
+            policy(family, url).complete([ask(model="toy@1")])
+    # What the client did wrong is not tried again.
+    assert seen == ["toy@0"] * 4 + ["toy@1"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"<html>hi</html>", b"{}", b'{"choices": []}', b'{"choices": [{"message": 3}]}', b"", b"\xff\xfe"]
+)
+def test_garbage_is_refused_in_one_line(family: Family, content: bytes) -> None:
+    with (
+        serving(lambda body: (200, content)) as url,
+        pytest.raises(PolicyError, match=r"no chat completion .*OpenAI-compatible") as error,
+    ):
+        policy(family, url).complete([ask()])
+    assert "\n" not in str(error.value)
+
+
+def test_a_stalled_server_is_given_up(family: Family) -> None:
+    def behave(body: dict[str, Any]) -> Reply:
+        time.sleep(1.0)
+        return completion("late", None)
+
+    with serving(behave) as url, pytest.raises(PolicyError, match=r"no answer within 0\.1 s"):
+        policy(family, url, timeout_s=0.1, retries=1).complete([ask()])
+
+
+def test_a_server_that_hangs_up_is_told(family: Family) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hang_up() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                connection.recv(65536)
+                connection.close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        with pytest.raises(PolicyError, match="the connection broke"):
+            policy(family, f"http://127.0.0.1:{listener.getsockname()[1]}", retries=1).complete([ask()])
+
+
+def test_no_server_says_what_to_do(family: Family) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(PolicyError, match=r"no server at .*: start it, or mend --server"):
+        policy(family, f"http://127.0.0.1:{port}").complete([ask()])
+
+
+@pytest.mark.parametrize("server", ["127.0.0.1:8000", "ftp://x", "http://", "http://[oops"])
+def test_what_is_no_address_is_refused(family: Family, server: str) -> None:
+    with pytest.raises(PolicyError, match="no address of a server"):
+        open_policy(family, server)

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alphadial.agents.config import ModelChoice, RunConfig, plan
+from alphadial.agents.errors import PolicyError, WrongWeightsError
+from alphadial.agents.policies import ScriptedPolicy
+from alphadial.agents.run_folder import RunFolder
+from alphadial.agents.runner import Progress, rollout, run_attempts
+from alphadial.agents.store import TIMES
+from alphadial.agents.types import Request
+from alphadial.envs.types import Problem
+
+from .fakes import PROGRAMS, ReadingJudge, answer, make_config, make_problems
+
+
+def run(folder: Path, config: RunConfig, problems: tuple[Problem, ...], policy: Any, **options: Any) -> list[Any]:
+    with RunFolder(folder, config) as opened:
+        specs = plan(config, problems)
+        run_attempts(specs, parser=config.parser, policy=policy, judge=ReadingJudge(), store=opened.store, **options)
+        return table(opened)
+
+
+def table(folder: RunFolder) -> list[dict[str, Any]]:
+    rows = map(dataclasses.asdict, folder.store.attempts())
+    return [{name: value for name, value in row.items() if name not in TIMES} for row in rows]
+
+
+def test_every_attempt_is_a_row(tmp_path: Path, config: RunConfig, problems: tuple[Problem, ...]) -> None:
+    seen: list[Progress] = []
+    rows = run(tmp_path, config, problems, ScriptedPolicy(answer), on_progress=seen.append)
+    assert len(rows) == 6 * 2 * 4
+    assert {(row["problem"], row["model"], row["sample"]) for row in rows} == {
+        (f"p{p}", model, sample) for p in range(6) for model in ("toy@0", "toy@init") for sample in range(4)
+    }
+    assert len({row["seed"] for row in rows}) == len(rows)
+    for row in rows:
+        assert row["program"] == PROGRAMS[row["seed"] % len(PROGRAMS)]
+        assert row["status"] == ("unmeasurable" if row["program"] == "U" else "judged")
+    slow = next(row for row in rows if row["program"] == "TLE 1")
+    assert (slow["verdict"], slow["failure_kind"], slow["level_reached"]) == ("TLE", "optimisation", 1)
+    assert (seen[0].done, seen[0].latest, seen[-1].done, seen[-1].total) == (0, None, 48, 48)
+
+
+def test_finished_attempts_are_not_made_again(tmp_path: Path, config: RunConfig, problems: tuple[Problem, ...]) -> None:
+    calls = 0
+
+    def failing(request: Request) -> str | Exception:
+        nonlocal calls
+        calls += 1
+        return PolicyError("out of order") if calls > 20 else answer(request)
+
+    with pytest.raises(PolicyError, match="out of order"):
+        run(tmp_path, config, problems, ScriptedPolicy(failing, batch_size=4))
+    second = ScriptedPolicy(answer, batch_size=4)
+    seen: list[Progress] = []
+    resumed = run(tmp_path, config, problems, second, on_progress=seen.append)
+    assert 0 < seen[0].resumed <= 20
+    assert len(second.requests) == 48 - seen[0].resumed
+    assert resumed == run(tmp_path / "whole", config, problems, ScriptedPolicy(answer))
+
+
+def test_batching_and_order_change_no_row(tmp_path: Path, config: RunConfig, problems: tuple[Problem, ...]) -> None:
+    tables = [run(tmp_path / f"{n}", config, problems, ScriptedPolicy(answer, batch_size=n)) for n in (1, 5, 64)]
+    assert tables[0] == tables[1] == tables[2]
+
+
+def test_other_weights_are_refused(tmp_path: Path, config: RunConfig, problems: tuple[Problem, ...]) -> None:
+    with pytest.raises(WrongWeightsError, match="toy@0 was answered by weights other, not scripted"):
+        run(tmp_path, config, problems, ScriptedPolicy(answer, weights_id="other"))
+    unverified = dataclasses.replace(
+        config, models=tuple(dataclasses.replace(model, weights_id=None) for model in config.models)
+    )
+    rows = run(tmp_path / "unverified", unverified, problems, ScriptedPolicy(answer, weights_id=None))
+    assert {row["weights_id"] for row in rows} == {None}
+
+
+def test_an_error_of_the_judge_ends_the_run_and_keeps_the_rows(
+    tmp_path: Path, config: RunConfig, problems: tuple[Problem, ...]
+) -> None:
+    def late(request: Request) -> str:
+        return "broken" if request.model == "toy@init" else answer(request)
+
+    with pytest.raises(RuntimeError, match="the judge broke"):
+        run(tmp_path, config, problems, ScriptedPolicy(late, batch_size=4))
+    with RunFolder(tmp_path, config) as folder:
+        assert len(folder.store.finished()) > 0
+
+
+def test_an_answer_without_a_program_is_judged_as_none(
+    tmp_path: Path, config: RunConfig, problems: tuple[Problem, ...]
+) -> None:
+    fenced = dataclasses.replace(config, parser="fenced")
+    rows = run(tmp_path, fenced, problems, ScriptedPolicy(lambda request: "I do not know."))
+    assert {(row["program"], row["answer"], row["verdict"]) for row in rows} == {("", "I do not know.", "CE")}
+
+
+def test_seeds_follow_from_run_problem_sample_dial_and_temperature(
+    config: RunConfig, problems: tuple[Problem, ...]
+) -> None:
+    def seeds(changed: RunConfig) -> list[int]:
+        return [spec.request.seed for spec in plan(changed, problems)]
+
+    assert seeds(config) == seeds(dataclasses.replace(config, command="run", coverage="low"))
+    assert max(seeds(config)) < 2**53
+    for change in (
+        {"seed": 2},
+        {"temperature": 1.0},
+        {"models": (ModelChoice("toy@1", 1.0, "scripted"), ModelChoice("toy@2", 2.0, "scripted"))},
+    ):
+        assert not set(seeds(config)) & set(seeds(dataclasses.replace(config, **change)))
+
+
+def test_rollouts_take_the_same_path(problems: tuple[Problem, ...]) -> None:
+    policy = ScriptedPolicy(answer, weights_id=None)
+    asked = [problem for problem in problems for _ in range(3)]
+    options: dict[str, Any] = {
+        "model": "in-training",
+        "judge": ReadingJudge(),
+        "temperature": 1.0,
+        "max_tokens": 8,
+        "coverage": "low",
+        "prompt": "tiny",
+        "parser": "program",
+    }
+    first = rollout(asked, policy=policy, seed="grpo/0/1", **options)
+    assert [one.request.messages[0]["content"] for one in first] == [problem.prompt for problem in asked]
+    assert all(one.submission == answer(one.request) for one in first)
+    assert all(one.report.verdict == (None if one.submission == "U" else one.submission.split()[0]) for one in first)
+    again = rollout(asked, policy=policy, seed="grpo/0/1", **options)
+    assert [one.request for one in again] == [one.request for one in first]
+    other = rollout(asked, policy=policy, seed="grpo/0/2", **options)
+    assert not {one.request.seed for one in other} & {one.request.seed for one in first}
+
+
+def _kill_and_resume(tmp_path: Path, kills: int) -> None:
+    child = [sys.executable, "-m", "tests.agents.resume_child", str(tmp_path / "killed")]
+    root = Path(__file__).parents[2]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(root), *sys.path])}
+    dice = random.Random(kills)
+    for _ in range(kills):
+        process = subprocess.Popen(child, env=environment, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(dice.uniform(0.3, 0.9) / kills)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+    last = subprocess.run(child, env=environment, check=True, capture_output=True, text=True)
+    assert 0 < int(last.stdout) < 480, "the kills missed the run: choose other moments"
+    rows = json.loads((tmp_path / "killed" / "table.json").read_bytes())
+    assert rows == run(tmp_path / "whole", make_config(samples=40), make_problems(), ScriptedPolicy(answer))
+
+
+def test_killed_and_resumed_is_the_same_table(tmp_path: Path) -> None:
+    _kill_and_resume(tmp_path, kills=1)
+
+
+@pytest.mark.slow
+def test_killed_ten_times_and_resumed_is_the_same_table(tmp_path: Path) -> None:
+    _kill_and_resume(tmp_path, kills=10)

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from alphadial.agents.config import RunConfig
+from alphadial.agents.errors import StoreError
+from alphadial.agents.run_folder import RunFolder, write_atomically
+from alphadial.agents.store import Store, find_attempt, sqlite_url
+from alphadial.agents.types import Attempt
+
+
+def attempt(config: RunConfig, name: str = "a", verdict: str = "AC") -> Attempt:
+    values: dict[str, object] = dict.fromkeys((field.name for field in dataclasses.fields(Attempt)), "")
+    values |= dict.fromkeys(("sample", "prompt_tokens", "completion_tokens", "turns", "level_reached"), 1)
+    values |= dict.fromkeys(("temperature", "cpu_s", "judge_s", "model_s"), 0.1)
+    values |= dict.fromkeys(("alpha", "decision", "propensity", "cost"), None)
+    values |= {"id": name, "run": config.run_id, "seed": 2**53 - 1, "verdict": verdict}
+    return Attempt(**values)  # type: ignore[arg-type]
+
+
+def test_rows_come_back_as_they_went_in(tmp_path: Path, config: RunConfig) -> None:
+    url = sqlite_url(tmp_path / "s.sqlite")
+    row = dataclasses.replace(attempt(config), alpha=0.1 + 0.2, answer="ü\n'", weights_id=None)
+    with Store(url, config) as store:
+        store.append(row)
+    with Store(url, config) as store:
+        assert list(store.attempts()) == [row]
+    assert find_attempt(url, "a") == row
+    assert find_attempt(url, "b") is None
+
+
+def test_an_attempt_is_stored_once(tmp_path: Path, config: RunConfig) -> None:
+    with Store(sqlite_url(tmp_path / "s.sqlite"), config) as store:
+        store.append(attempt(config))
+        store.flush()
+        store.append(attempt(config, verdict="WA"))
+        store.append(attempt(config, verdict="TLE"))
+        assert [row.verdict for row in store.attempts()] == ["AC"]
+
+
+def test_one_database_holds_many_runs(tmp_path: Path, config: RunConfig) -> None:
+    url = sqlite_url(tmp_path / "s.sqlite")
+    other = dataclasses.replace(config, seed=2)
+    with Store(url, config) as first, Store(url, other) as second:
+        first.append(attempt(config, "a"))
+        first.flush()
+        second.append(attempt(other, "b"))
+        assert (first.finished(), second.finished()) == ({"a"}, {"b"})
+
+
+def test_stores_that_cannot_be_used(tmp_path: Path, config: RunConfig) -> None:
+    for url, message in (
+        ("nonsense", "nonsense"),
+        ("mysql://localhost/x", "mysql|MySQL"),
+        ("sqlite:////no/such/folder/s.sqlite", "unable to open"),
+    ):
+        with pytest.raises(StoreError, match=message) as error:
+            Store(url, config)
+        assert "\n" not in str(error.value)
+    (tmp_path / "s.sqlite").write_text("this is no database, whatever its name says" * 100)
+    with pytest.raises(StoreError, match="not a database"):
+        Store(sqlite_url(tmp_path / "s.sqlite"), config)
+
+
+def test_another_format_version_is_refused(tmp_path: Path, config: RunConfig) -> None:
+    url = sqlite_url(tmp_path / "s.sqlite")
+    Store(url, config).close()
+    with sqlite3.connect(tmp_path / "s.sqlite") as connection:
+        connection.execute("UPDATE runs SET format = 99")
+    with pytest.raises(StoreError, match="format version 99, not 1"):
+        Store(url, config)
+
+
+def test_a_folder_of_another_configuration_says_what_differs(tmp_path: Path, config: RunConfig) -> None:
+    RunFolder(tmp_path, config).close()
+    RunFolder(tmp_path, config).close()
+    other = dataclasses.replace(config, seed=7, temperature=1.0)
+    with pytest.raises(StoreError, match=r"temperature: 0\.6 / 1\.0; seed: 1 / 7.*choose another --out"):
+        RunFolder(tmp_path, other)
+
+
+def test_a_folder_of_another_version_is_refused(tmp_path: Path, config: RunConfig) -> None:
+    RunFolder(tmp_path, config).close()
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 99}))
+    with pytest.raises(StoreError, match=r"format version 99.*choose another --out"):
+        RunFolder(tmp_path, config)
+    file.write_text("{")
+    with pytest.raises(StoreError, match=r"cannot be read.*choose another --out"):
+        RunFolder(tmp_path, config)
+
+
+def test_a_folder_in_use_names_its_owner(tmp_path: Path, config: RunConfig) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; sys.path.insert(0, sys.argv[2]); from fakes import make_config;"
+        "from alphadial.agents.run_folder import RunFolder;"
+        "folder = RunFolder(Path(sys.argv[1]), make_config()); print('open', flush=True); time.sleep(60)"
+    )
+    owner = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path), str(Path(__file__).parent)],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == "open\n"
+        with pytest.raises(StoreError, match=f"in use by process {owner.pid} .*: wait for it or stop it"):
+            RunFolder(tmp_path, config)
+        owner.kill()
+    RunFolder(tmp_path, config).close()
+
+
+def test_unusable_folders_are_refused_and_left_alone(tmp_path: Path, config: RunConfig) -> None:
+    (tmp_path / "file").write_text("x")
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(StoreError, match=r"cannot use .* as a run folder"):
+            RunFolder(path, config)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "cat.png").write_text("x")
+    with pytest.raises(StoreError, match="holds something else than a run"):
+        RunFolder(tmp_path / "photos", config)
+    assert [entry.name for entry in (tmp_path / "photos").iterdir()] == ["cat.png"]
+
+
+def test_a_failed_open_lets_the_lock_go(tmp_path: Path, config: RunConfig) -> None:
+    with pytest.raises(StoreError):
+        RunFolder(tmp_path, config, store_url="nonsense")
+    with (tmp_path / "lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "result.json"
+    write_atomically(file, "old")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(file, "new")
+    assert file.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [file]

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from alphadial.agents.errors import PolicyError
+from alphadial.agents.policies import open_policy
+from alphadial.agents.policies.sampler import Sampler
+from alphadial.agents.policies.torch_policy import TorchPolicy, load_model
+from alphadial.agents.policies.weights import choose_models, expected_weights_id
+from alphadial.agents.types import Completion, Message, Request
+from alphadial.merge_engine import AlphaError, Family, FamilyError, load_family, merge, merge_to_folder
+
+
+@pytest.fixture(scope="module")
+def family(family_folder: Path) -> Family:
+    return load_family(family_folder)
+
+
+def ask(model: str, seed: int = 0, words: str = "w1 w2 w3") -> Request:
+    return Request(model, (Message(role="user", content=words),), seed, 0.8, max_tokens=16)
+
+
+def test_the_dial_is_in_the_name(family: Family) -> None:
+    policy = open_policy(family)
+    assert isinstance(policy, TorchPolicy)
+    requests = [[ask(f"toy@{dial}", seed) for seed in range(8)] for dial in ("0", "0.5", "1", "low", "init")]
+    answers = [policy.complete(group) for group in requests]
+    ids = [{answer.weights_id for answer in group} for group in answers]
+    assert ids[0] == ids[3] == {merge(family, 0).weights_id}
+    assert [len(group) for group in ids] == [1] * 5
+    assert len(set.union(*ids)) == 4
+    # Same weights, same seeds, other name: the same answers.
+    assert answers[0] == answers[3]
+    assert answers[0] != answers[1]
+    assert torch.get_num_threads() == 1
+
+
+def test_answers_are_those_of_the_merged_folder_in_fp32(family: Family, tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    report = merge_to_folder(family, 0.25, tmp_path / "merged")
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "merged", dtype=torch.float32)
+    requests = [ask("toy@0.25", seed) for seed in range(20)]
+    expected = Sampler(model, AutoTokenizer.from_pretrained(tmp_path / "merged"), weights_id=report.weights_id)
+    assert TorchPolicy(family).complete(requests) == expected.sample(requests)
+
+
+def test_models_come_and_go_without_a_trace(family: Family) -> None:
+    policy = TorchPolicy(family, models=1)
+
+    def turn(model: str) -> list[Completion]:
+        return policy.complete([ask(model, seed) for seed in range(4)])
+
+    assert [turn("toy@0"), turn("toy@1")] == [turn("toy@0"), turn("toy@1")]
+
+
+def test_names_that_stand_for_nothing(family: Family) -> None:
+    policy = TorchPolicy(family)
+    with pytest.raises(PolicyError, match="not of family toy"):
+        policy.complete([ask("other@1")])
+    with pytest.raises(AlphaError, match="beyond the range"):
+        policy.complete([ask("toy@5")])
+    with pytest.raises(FamilyError, match="choose one of low, high, init"):
+        policy.complete([ask("toy@mid")])
+
+
+def test_models_of_a_run_carry_their_weights(family: Family) -> None:
+    low, half, init = choose_models(family, [0, 0.5, 0.0], ["init"])
+    assert (low.name, low.alpha, half.name, init.name, init.alpha) == ("toy@0", 0.0, "toy@0.5", "toy@init", None)
+    assert half.weights_id == expected_weights_id(family, "toy@0.5") == merge(family, 0.5).weights_id
+    assert choose_models(family, [0], unverified_weights=True)[0].weights_id is None
+
+
+def test_tensors_that_do_not_fit_are_named(make_model: Any) -> None:
+    model, _ = make_model()
+    whole = {name: tensor for name, tensor in model.state_dict().items() if name != "lm_head.weight"}
+    assert torch.equal(load_model(model.config, whole).lm_head.weight, model.lm_head.weight)
+    lacking = {name: tensor for name, tensor in whole.items() if name != "model.norm.weight"}
+    with pytest.raises(PolicyError, match=r"lack model\.norm\.weight"):
+        load_model(model.config, lacking)
+    with pytest.raises(PolicyError, match="hold surplus"):
+        load_model(model.config, whole | {"surplus": torch.zeros(1)})
+    with pytest.raises(PolicyError, match=r"model\.norm\.weight"):
+        load_model(model.config, whole | {"model.norm.weight": torch.zeros(3)})
+
+
+def test_a_folder_without_a_model_is_refused(family_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "family.json").write_text((family_folder / "family.json").read_text())
+    for name in ("low", "high", "init"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(json.dumps({"model_type": "nonsense"}))
+    with pytest.raises(PolicyError, match="no complete Hugging Face folder") as error:
+        TorchPolicy(load_family(tmp_path))
+    assert "\n" not in str(error.value)

@@ -1,0 +1,128 @@
+"""The CLI in this process, the CLI in a process of its own, and a family of random weights."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from alphadial.cli import main
+
+ROOT = Path(__file__).parents[2]
+PARTS = ("envs", "agents", "merge_engine", "training", "cli")
+
+
+@dataclass(frozen=True)
+class Result:
+    status: int
+    stdout: str
+    stderr: str
+
+    def refused(self, *words: str) -> bool:
+        """One line on stderr that says all of this, status 2, and nothing on stdout."""
+        lines = self.stderr.strip().splitlines()
+        assert self.status == 2, self
+        assert len(lines) == 1, self
+        assert lines[0].startswith("alphadial: "), self
+        assert self.stdout == "", self
+        assert all(word in lines[0] for word in words), lines[0]
+        return True
+
+
+Cli = Callable[..., Result]
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cli:
+    """Runs one command line in this process, in an empty working folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str | Path) -> Result:
+        monkeypatch.setattr(sys, "argv", ["alphadial", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        code = ended.value.code
+        return Result(code if isinstance(code, int) else 0, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts one command line in a process of its own, in an empty working folder, ``without`` some modules."""
+    running: list[subprocess.Popen[str]] = []
+
+    def run(*arguments: str | Path, without: Sequence[str] = ()) -> subprocess.Popen[str]:
+        missing = "".join(f"sys.modules[{name!r}] = None; " for name in without)
+        code = f"import sys; {missing}from alphadial.cli import main; main()"
+        command = [sys.executable, "-c", code, *map(str, arguments)]
+        process = subprocess.Popen(
+            command, cwd=tmp_path, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        running.append(process)
+        return process
+
+    path = os.pathsep.join(str(ROOT / part) for part in PARTS)
+    environment = {**os.environ, "PYTHONPATH": path, "COLUMNS": "120"}
+    yield run
+    for process in running:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def process(start: Callable[..., subprocess.Popen[str]]) -> Cli:
+    """Runs one command line in a process of its own to its end."""
+
+    def run(*arguments: str | Path, without: Sequence[str] = ()) -> Result:
+        running = start(*arguments, without=without)
+        stdout, stderr = running.communicate(timeout=120)
+        return Result(running.returncode, stdout, stderr)
+
+    return run
+
+
+def make_pico_family(folder: Path) -> Path:
+    """Random weights of width 16 behind the tokenizer and chat template of the tiny family."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from alphadial.training.model import train_tokenizer
+    from alphadial.training.train import TrainConfig, export, write_family
+
+    tokenizer = train_tokenizer()
+    for seed, name in enumerate(("init", "low", "mid", "high")):
+        torch.manual_seed(seed)
+        config = LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=16,
+            intermediate_size=32,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            num_key_value_heads=2,
+            max_position_embeddings=256,
+            tie_word_embeddings=True,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+        folder.mkdir(exist_ok=True)
+        export(LlamaForCausalLM(config), tokenizer, folder / name)
+    write_family(folder, TrainConfig())
+    contents = json.loads((folder / "family.json").read_text("utf-8"))
+    (folder / "family.json").write_text(json.dumps({**contents, "name": "pico", "max_tokens": 16}), "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pico(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_pico_family(tmp_path_factory.mktemp("families") / "pico")

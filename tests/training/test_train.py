@@ -1,0 +1,100 @@
+"""Training: counted in steps, the same bits when repeated or resumed, with rewards from the real sandbox."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alphadial.envs.judge import Judge
+from alphadial.envs.problems import load_split
+from alphadial.envs.sandbox import open_sandbox
+from alphadial.training.errors import TrainingError
+from alphadial.training.grpo import GrpoConfig, run_grpo
+from alphadial.training.model import new_model, train_tokenizer
+from alphadial.training.sft import SftConfig, encode_answer, run_sft
+from alphadial.training.state import CurvePoint
+from alphadial.training.train import TrainConfig, load_fp32, train_family
+
+SFT = SftConfig(steps=5, batch=4, save_every=2)
+GRPO = GrpoConfig("high", steps=5, problems=2, samples=3, save_every=2)
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Any:
+    return train_tokenizer()
+
+
+@pytest.fixture(scope="module")
+def judge() -> Iterator[Judge]:
+    with open_sandbox() as sandbox, Judge(sandbox) as opened:
+        yield opened
+
+
+def weights(model: Any) -> dict[str, bytes]:
+    return {name: tensor.numpy().tobytes() for name, tensor in model.state_dict().items()}
+
+
+def ignore(point: CurvePoint) -> None:
+    pass
+
+
+def test_tokenizer_gives_prompt_words_one_token_and_programs_back(tokenizer: Any) -> None:
+    problem = load_split("tiny-problems", "dev").problems[0]
+    assert len(tokenizer(problem.prompt, add_special_tokens=False).input_ids) == 3
+    source = "def f(a, k):\n r = 0\n for x in a:\n  r += x % k\n return r // 2\n"
+    assert tokenizer.decode(encode_answer(tokenizer, source)[:-1]) == source
+
+
+def test_sft_resumed_equals_uninterrupted(tokenizer: Any, tmp_path: Path) -> None:
+    whole = run_sft(SFT, tokenizer, tmp_path / "whole", ignore)
+    run_sft(SFT, tokenizer, tmp_path / "parts", ignore, stop_after=3)
+    steps: list[int] = []
+    resumed = run_sft(SFT, tokenizer, tmp_path / "parts", lambda point: steps.append(point.step))
+    assert steps == [4, 5]
+    assert weights(whole) == weights(resumed)
+
+
+def test_grpo_repeated_and_resumed_equals_uninterrupted(tokenizer: Any, tmp_path: Path, judge: Judge) -> None:
+    problems = load_split("tiny-problems", "train").problems
+
+    def run(name: str, stop_after: int | None = None) -> Any:
+        model = new_model(tokenizer, 0)
+        run_grpo(GRPO, model, tokenizer, problems, judge, tmp_path / name, ignore, stop_after)
+        return model
+
+    first = weights(run("first"))
+    assert weights(run("second")) == first
+    run("third", stop_after=3)
+    assert weights(run("third")) == first
+
+
+def test_other_settings_are_refused(tokenizer: Any, tmp_path: Path) -> None:
+    run_sft(SFT, tokenizer, tmp_path, ignore, stop_after=1)
+    with pytest.raises(TrainingError, match="other settings"):
+        run_sft(replace(SFT, learning_rate=1e-4), tokenizer, tmp_path, ignore)
+
+
+def test_five_step_smoke_run_writes_a_family(tmp_path: Path, judge: Judge) -> None:
+    config = TrainConfig(sft=SFT, grpo_steps={"low": 5, "mid": 5, "high": 5}, problems=2, samples=2)
+    seen: list[tuple[str, int]] = []
+    out = train_family(config, judge, tmp_path / "family", lambda stage, point, steps: seen.append((stage, point.step)))
+    assert seen == [(stage, step) for stage in ("init", "low", "mid", "high") for step in range(1, 6)]
+    family = json.loads((out / "family.json").read_text())
+    assert list(family["checkpoints"]) == ["init", "low", "mid", "high"]
+    for name in family["checkpoints"]:
+        assert load_fp32(out / name).config.model_type == "llama"
+    before = (out / "high" / "model.safetensors").read_bytes()
+    train_family(config, judge, out, lambda stage, point, steps: pytest.fail("nothing was left to do"))
+    assert (out / "high" / "model.safetensors").read_bytes() == before
+
+
+def test_foreign_folder_is_refused(tmp_path: Path, judge: Judge) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(TrainingError, match="not a training folder"):
+        train_family(TrainConfig(), judge, tmp_path, lambda stage, point, steps: None)
+    assert (tmp_path / "notes.txt").read_text() == "mine"

@@ -1,0 +1,159 @@
+"""Group-relative policy optimisation under a coverage level, with rewards from real execution.
+
+On-policy, one gradient step per batch: with advantage A = (R - mean(R)) / (std(R) + 0.1) within the samples of a
+problem the loss is -mean(A * log p(answer)), token-averaged; no KL term, no clipping of ratios (they are 1). Source:
+DeepSeekMath (arXiv 2402.03300), section 4.1, with the length normalisation over the whole batch.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from alphadial.agents.policies.sampler import Sampler
+from alphadial.agents.runner import rollout
+from alphadial.agents.types import Completion, Request, Rollout
+from alphadial.envs.judge import Judge
+from alphadial.envs.types import Problem, Verdict
+from alphadial.training.sft import encode_prompt
+from alphadial.training.state import CurvePoint, Stage
+
+ADVANTAGE_FLOOR = 0.1
+"""Added to the standard deviation, so that a nearly solved problem does not shout."""
+MAX_TOKENS = 96
+
+
+@dataclass(frozen=True, slots=True)
+class GrpoConfig:
+    """What determines a run from its initialisation."""
+
+    coverage: str
+    """A named coverage of the problems: "low", "mid" or "high"."""
+    steps: int
+    problems: int = 20
+    """Per step."""
+    samples: int = 12
+    """Per problem."""
+    learning_rate: float = 3e-4
+    temperature: float = 1.0
+    seed: int = 0
+    save_every: int = 10
+
+
+class LivePolicy:
+    """The model in training, as a policy: its weights change between calls, so it claims no weights id."""
+
+    def __init__(self, model: Any, tokenizer: Any, batch_size: int) -> None:
+        self.batch_size = batch_size
+        self._sampler = Sampler(model, tokenizer, batch_size)
+
+    def complete(self, requests: Sequence[Request]) -> list[Completion]:
+        """Samples from the present weights."""
+        return self._sampler.sample(requests)
+
+    def close(self) -> None:
+        """Nothing to free: the trainer owns the model."""
+
+
+def run_grpo(
+    config: GrpoConfig,
+    model: Any,
+    tokenizer: Any,
+    problems: Sequence[Problem],
+    judge: Judge,
+    folder: Path,
+    on_step: Callable[[CurvePoint], None],
+    stop_after: int | None = None,
+) -> None:
+    """Trains ``model`` in place, or goes on training it.
+
+    Args:
+        config: its values are bound to the folder.
+        model: the initialisation, fp32.
+        tokenizer: its tokenizer.
+        problems: to draw from.
+        judge: executes every answer.
+        folder: of this stage; resumed from where it was last saved.
+        on_step: told of every step.
+        stop_after: ends early, saved, after so many steps; for tests of resuming.
+
+    Raises:
+        TrainingError: the folder holds a stage with other settings.
+        PolicyError, EnvsError: as the policy and the judge do.
+    """
+    import torch
+
+    optimiser = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=0.0)
+    stage = Stage(folder, {"stage": "grpo", **asdict(config)}, model, optimiser)
+    policy = LivePolicy(model, tokenizer, config.problems * config.samples)
+    for step in range(stage.resume(), min(config.steps, stop_after or config.steps)):
+        started = time.perf_counter()
+        drawn = random.Random(f"grpo/{config.seed}/{step}").sample(list(problems), config.problems)
+        rollouts = rollout(
+            [problem for problem in drawn for _ in range(config.samples)],
+            model="in-training",
+            policy=policy,
+            judge=judge,
+            seed=f"grpo/{config.seed}/{step}",
+            temperature=config.temperature,
+            max_tokens=MAX_TOKENS,
+            coverage=config.coverage,
+            prompt="tiny",
+            parser="program",
+        )
+        loss = policy_loss(model, tokenizer, rollouts, config.samples)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        optimiser.zero_grad()
+        stage.curve.append(_point(step + 1, loss.item(), rollouts, time.perf_counter() - started))
+        on_step(stage.curve[-1])
+        if (step + 1) % config.save_every == 0:
+            stage.save()
+    stage.save()
+
+
+def _point(step: int, loss: float, rollouts: Sequence[Rollout], seconds: float) -> CurvePoint:
+    def share(verdict: Verdict) -> float:
+        return sum(one.report.verdict is verdict for one in rollouts) / len(rollouts)
+
+    return CurvePoint(step, loss, share(Verdict.AC), share(Verdict.TLE), share(Verdict.WA), seconds)
+
+
+def advantages(rollouts: Sequence[Rollout], samples: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """(R - mean) / (std + 0.1) within each problem's samples; 0 for what could not be measured."""
+    # (problems, samples)
+    rewards = np.array([float(one.report.solved) for one in rollouts]).reshape(-1, samples)
+    measured = np.array([one.report.verdict is not None for one in rollouts]).reshape(-1, samples)
+    masked = np.ma.array(rewards, mask=~measured)
+    centred = masked - masked.mean(axis=1, keepdims=True)
+    scaled = centred / (masked.std(axis=1, keepdims=True) + ADVANTAGE_FLOOR)
+    return np.asarray(scaled.filled(0.0).reshape(-1))
+
+
+def policy_loss(model: Any, tokenizer: Any, rollouts: Sequence[Rollout], samples: int) -> Any:
+    """-sum(A * log p) over all sampled tokens, divided by their number."""
+    import torch
+
+    weights = advantages(rollouts, samples)
+    kept = [index for index, weight in enumerate(weights) if weight != 0.0]
+    if not kept:
+        return sum(parameter.sum() * 0.0 for parameter in model.parameters())
+    prompts = [encode_prompt(tokenizer, rollouts[index].request.messages[-1]["content"]) for index in kept]
+    answers = [list(rollouts[index].completion.token_ids) for index in kept]
+    width = max(len(prompt) + len(answer) for prompt, answer in zip(prompts, answers, strict=True))
+    ids = torch.full((len(kept), width), tokenizer.pad_token_id)
+    weight_of = torch.zeros((len(kept), width))
+    for row, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
+        end = len(prompt) + len(answer)
+        ids[row, :end] = torch.tensor(prompt + answer)
+        weight_of[row, len(prompt) : end] = float(weights[kept[row]])
+    logits = model(input_ids=ids, use_cache=False).logits[:, :-1]
+    log_p = -torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
+    tokens = sum(len(one.completion.token_ids) for one in rollouts)
+    return -(log_p * weight_of[:, 1:].flatten()).sum() / tokens

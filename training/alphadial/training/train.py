@@ -1,0 +1,141 @@
+"""From nothing to a family: tokenizer, SFT, and one GRPO run per coverage, all from the same initialisation."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from alphadial.envs.judge import Judge
+from alphadial.envs.problems import load_split
+from alphadial.merge_engine import FamilyFile, save_family
+from alphadial.training.errors import TrainingError
+from alphadial.training.grpo import MAX_TOKENS, GrpoConfig, run_grpo
+from alphadial.training.model import train_tokenizer
+from alphadial.training.sft import SftConfig, run_sft
+from alphadial.training.state import CurvePoint
+
+PROBLEM_SET = "tiny-problems"
+TEMPERATURE = 0.6
+ALPHA_RANGE = (-1.0, 2.0)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """What determines a family. The defaults are those of the shipped one."""
+
+    seed: int = 0
+    """Of every stage."""
+    sft: SftConfig = field(default_factory=SftConfig)
+    grpo_steps: dict[str, int] = field(default_factory=lambda: {"low": 10, "mid": 15, "high": 20})
+    """Checkpoint -> steps under the coverage of that name."""
+    problems: int = 20
+    samples: int = 12
+    control: bool = False
+    """Also train ``control``: low coverage for as many steps as high, because alpha must not merely mean more RL."""
+
+    def stages(self) -> dict[str, GrpoConfig]:
+        """Checkpoint -> its GRPO run."""
+        wanted = {name: (name, steps) for name, steps in self.grpo_steps.items()}
+        if self.control:
+            wanted["control"] = ("low", self.grpo_steps["high"])
+        return {
+            name: GrpoConfig(coverage, steps, self.problems, self.samples, seed=self.seed)
+            for name, (coverage, steps) in wanted.items()
+        }
+
+
+class OnStep(Protocol):
+    """Told of every step of every stage."""
+
+    def __call__(self, stage: str, point: CurvePoint, steps: int) -> None:
+        """``steps`` is the length of the stage."""
+
+
+def train_family(config: TrainConfig, judge: Judge, out: Path, on_step: OnStep) -> Path:
+    """Trains a family into ``out``, going on where an earlier run of the same configuration was stopped.
+
+    ``out`` ends with ``init``, ``low``, ``mid``, ``high`` as Hugging Face folders, ``family.json``, and ``training/``
+    with the state and the curve of every stage. The same configuration gives the same bits on the same machine.
+
+    Raises:
+        TrainingError: ``out`` holds something else, or cannot be written.
+        PolicyError, EnvsError: as sampling and judging do.
+    """
+    import torch
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()  # a progress bar of its own per loaded checkpoint would drown ours
+    logging.disable_progress_bar()
+    torch.set_num_threads(1)
+    states = _prepare(out)
+    tokenizer = train_tokenizer()
+    if not (out / "init").exists():
+        sft = replace(config.sft, seed=config.seed)
+        model = run_sft(sft, tokenizer, states / "init", _told("init", sft.steps, on_step))
+        export(model, tokenizer, out / "init")
+    problems = load_split(PROBLEM_SET, "train").problems
+    for name, stage in config.stages().items():
+        if (out / name).exists():
+            continue
+        model = load_fp32(out / "init")
+        told = _told(name, stage.steps, on_step)
+        run_grpo(stage, model, tokenizer, problems, judge, states / name, told)
+        export(model, tokenizer, out / name)
+    write_family(out, config)
+    return out
+
+
+def _prepare(out: Path) -> Path:
+    states = out / "training"
+    if out.exists() and not states.is_dir() and any(out.iterdir()):
+        raise TrainingError(f"{out} is not empty and not a training folder: choose another --out")
+    try:
+        states.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(f"cannot write to {out} ({error.strerror}): choose another --out") from None
+    return states
+
+
+def _told(stage: str, steps: int, on_step: OnStep) -> Callable[[CurvePoint], None]:
+    return lambda point: on_step(stage, point, steps)
+
+
+def load_fp32(folder: Path) -> Any:
+    """A causal language model in fp32, from whatever dtype its folder holds."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+
+
+def export(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Writes a Hugging Face folder in bf16, whole or not at all; the fp32 model is left as it is."""
+    import torch
+
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    copy = type(model)(model.config)
+    copy.load_state_dict(model.state_dict())
+    copy.to(torch.bfloat16).save_pretrained(partial)
+    tokenizer.save_pretrained(partial)
+    partial.replace(folder)
+
+
+def write_family(out: Path, config: TrainConfig) -> None:
+    """Writes ``family.json``."""
+    save_family(
+        out,
+        FamilyFile(
+            name="tiny",
+            checkpoints={name: name for name in ("init", *config.grpo_steps)},
+            alpha_range=ALPHA_RANGE,
+            prompt="tiny",
+            parser="program",
+            problem_set=PROBLEM_SET,
+            temperature=TEMPERATURE,
+            max_tokens=MAX_TOKENS,
+        ),
+    )
