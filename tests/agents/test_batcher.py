@@ -125,3 +125,13 @@ def test_cancelling_during_a_batch_leaves_the_batcher_usable() -> None:
         assert (await second).completion.text == "a"
 
     asyncio.run(run())
+
+
+def test_without_a_thread_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", exhausted)
+    (error,) = asyncio.run(asyncio.wait_for(_attempts_of(ScriptedPolicy(["a"]), [ask("m@0")]), timeout=5))
+    assert isinstance(error, PolicyError)
+    assert "can't start new thread" in str(error)

@@ -210,7 +210,7 @@ def test_no_server_says_what_to_do(family: Family) -> None:
         policy(family, f"http://127.0.0.1:{port}").complete([ask()])
 
 
-@pytest.mark.parametrize("server", ["127.0.0.1:8000", "ftp://x", "http://", "http://[oops"])
+@pytest.mark.parametrize("server", ["127.0.0.1:8000", "ftp://x", "http://", "not a url"])
 def test_what_is_no_address_is_refused(family: Family, server: str) -> None:
     with pytest.raises(PolicyError, match="no address of a server"):
         open_policy(family, server)

@@ -2,10 +2,139 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
+
+from alphadial.agents.policies.weights import expected_weights_id
+from alphadial.envs.problems import load_split
+from alphadial.merge_engine import load_family, shipped_families
+
+from .fakes import chat_server
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
-BLOCKS = re.findall(r"^```(?:bash|console)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
-TWO_PROBLEMS = "pair_diff_eq.plus7.negate.tight,leaders.flip1.least3.tight"
+BLOCKS: list[str] = re.findall(r"^```bash\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+SERVER = "http://127.0.0.1:8000"
+
+
+def few(split: str) -> str:
+    """Two problems of a split, to run a README command on."""
+    return ",".join(problem.id for problem in load_split("tiny-problems", split).problems[:2])
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Callable[[str], str]:
+    """Runs a block with ``alphadial`` on the path, in an empty working folder, and gives its output."""
+    parts = (str(ROOT / part) for part in ("envs", "agents", "merge_engine", "training", "cli"))
+    script = tmp_path / "bin" / "alphadial"
+    script.parent.mkdir()
+    script.write_text(f'#!/bin/sh\nexec {sys.executable} -c "from alphadial.cli import main; main()" "$@"\n')
+    script.chmod(0o755)
+    path = f"{script.parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": os.pathsep.join(parts)}
+    (tmp_path / "here").mkdir()
+
+    def run(block: str) -> str:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", block],
+            cwd=tmp_path / "here",
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    return run
+
+
+def block_with(words: str) -> str:
+    found = [block for block in BLOCKS if words in block]
+    assert len(found) == 1, words
+    return found[0]
+
+
+def replaced(block: str, old: str, new: str) -> str:
+    assert old in block, f"the README no longer says {old!r}"
+    return block.replace(old, new)
+
+
+def test_every_block_is_run_by_a_test_here() -> None:
+    tested = (
+        "make demo",
+        "--json frontier.json",
+        "show ATTEMPT",
+        "judge",
+        "doctor",
+        "merge tiny",
+        SERVER,
+        "train tiny",
+    )
+    assert {block_with(words) for words in tested} == set(BLOCKS)
+
+
+def test_make_targets_exist() -> None:
+    for line in block_with("make demo").splitlines():
+        done = subprocess.run([*line.split(), "--dry-run"], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert ".venv/bin/" in done.stdout
+
+
+def test_pictures_and_pages_exist() -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_judge(shell: Callable[[str], str]) -> None:
+    output = shell(block_with("alphadial judge"))
+    assert "TLE, optimisation failure" in output
+    assert ": AC; level 2 reached" in output
+    assert '"verdict": "TLE"' in output
+
+
+def test_doctor(shell: Callable[[str], str]) -> None:
+    assert "the sandbox works" in shell(block_with("alphadial doctor"))
+
+
+def test_merge(shell: Callable[[str], str], tmp_path: Path) -> None:
+    shell(block_with("alphadial merge"))
+    assert (tmp_path / "here" / "tiny-1.25" / "model.safetensors").exists()
+
+
+def test_frontier_and_show(shell: Callable[[str], str], tmp_path: Path) -> None:
+    command = replaced(block_with("--json frontier.json"), "--samples 32", f"--samples 1 --problems {few('test')}")
+    assert "tiny on test" in shell(command)
+    assert (tmp_path / "here" / "frontier.json").exists()
+    (store,) = (tmp_path / "here").glob("runs/*/attempts.sqlite")
+    with sqlite3.connect(store) as database:
+        (attempt,) = database.execute("select id from attempts limit 1").fetchone()
+    assert "weights id" in shell(replaced(block_with("alphadial show"), "ATTEMPT", attempt))
+
+
+def test_server(shell: Callable[[str], str]) -> None:
+    family = load_family("tiny")
+    with chat_server(lambda model: expected_weights_id(family, model)) as address:
+        command = replaced(block_with("--server"), SERVER, address)
+        assert "tiny on test" in shell(replaced(command, "--samples 8", f"--samples 1 --problems {few('test')}"))
+
+
+@pytest.mark.slow
+def test_train(shell: Callable[[str], str], tmp_path: Path) -> None:
+    command = replaced(block_with("alphadial train"), "--seed 1", "--seed 1 --scale 0.01")
+    output = shell(replaced(command, "--samples 8", f"--samples 1 --problems {few('dev')}"))
+    assert "tiny on dev" in output
+    assert (tmp_path / "here" / "my-tiny" / "training" / "curves.png").exists()
+
+
+def test_the_family_of_the_readme_is_shipped() -> None:
+    assert "tiny" in shipped_families()

@@ -8,6 +8,7 @@ from importlib import resources
 from itertools import islice
 
 import pytest
+
 from alphadial.envs.problems.tiny.splits import held_out
 from alphadial.envs.problems.tiny.variants import RL_TEMPLATES, render, templates
 from alphadial.training import corpus

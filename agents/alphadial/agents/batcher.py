@@ -88,10 +88,15 @@ class Batcher:
         if self._running is not None:
             return
         batch = self._next_batch()
-        if batch:
-            requests = [waiting.request for waiting in batch]
+        if not batch:
+            return
+        requests = [waiting.request for waiting in batch]
+        try:
             self._running = asyncio.get_running_loop().run_in_executor(self._thread, self._answer, requests)
-            self._running.add_done_callback(lambda done: self._deliver(batch, done))
+        except RuntimeError as error:  # no thread to be had; unsaid, the attempts would wait for ever
+            self._running = asyncio.get_running_loop().create_future()
+            self._running.set_exception(PolicyError(f"the policy cannot run: {error}"))
+        self._running.add_done_callback(lambda done: self._deliver(batch, done))
 
     def _next_batch(self) -> list[_Waiting]:
         size = self._policy.batch_size

@@ -126,13 +126,18 @@ def _row(spec: AttemptSpec, rollout: Rollout, run: str) -> Attempt:
         turns=1,
         answer=completion.text,
         program=rollout.submission,
-        verdict=report.verdict,
-        public_verdict=report.public_verdict,
-        failure_kind=report.failure_kind,
+        verdict=_text(report.verdict),
+        public_verdict=_text(report.public_verdict),
+        failure_kind=_text(report.failure_kind),
         level_reached=report.level_reached,
-        cause=report.cause,
+        cause=str(report.cause),
         cpu_s=report.cpu_s,
         judge_s=rollout.judge_s,
         model_s=rollout.model_s,
         status="unmeasurable" if unmeasurable else "judged",
     )
+
+
+def _text(value: str | None) -> str | None:
+    """Plain text of a StrEnum's member: some database drivers store an enum by its name."""
+    return None if value is None else str(value)

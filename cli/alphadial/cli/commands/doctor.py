@@ -20,20 +20,19 @@ def doctor(
     json_to: JsonOption = None,
 ) -> None:
     """Tell what this machine offers, each gap with the command that mends it. Status 0 if the sandbox works, else 2."""
+    from alphadial.cli import host
     from alphadial.cli.boundary import USAGE
-    from alphadial.cli.host import checks
-    from alphadial.cli.output import check_json_target, results, write_json
-    from alphadial.envs.sandbox.probe import probe
+    from alphadial.cli.output import STDOUT, check_json_target, results, write_json
+    from alphadial.envs.sandbox import probe
 
     check_json_target(json_to)
-    sandbox = probe()
-    host = checks()
-    works = all(check.ok for check in sandbox if check.required)
+    found = {"host": host.checks(), "sandbox": probe.checks()}
+    works = any(check.name == "sandbox" and check.ok for check in found["sandbox"])
     if json_to is not None:
-        report = {"sandbox": [asdict(check) for check in sandbox], "host": [asdict(check) for check in host]}
+        report = {where: [asdict(check) for check in checks] for where, checks in found.items()}
         write_json(json_to, {"sandbox_works": works, **report})
-    if json_to != "-":
-        results().print(as_table([*host, *sandbox]))
+    if json_to != STDOUT:
+        results().print(as_table([*found["host"], *found["sandbox"]]))
         results().print("[green]the sandbox works[/]" if works else "[red]the sandbox does not work[/]")
     raise typer.Exit(0 if works else USAGE)
 

@@ -30,7 +30,7 @@ def judge(
     json_to: JsonOption = None,
 ) -> None:
     """Judge a program: verdict, failure kind, levels and times. A failing program is a result too: exit status 0."""
-    from alphadial.cli.output import check_json_target, read_source, results, write_json
+    from alphadial.cli.output import STDOUT, check_json_target, read_source, results, write_json
     from alphadial.envs.judge import Judge
     from alphadial.envs.problems import find_problem
     from alphadial.envs.sandbox import open_sandbox
@@ -43,7 +43,7 @@ def judge(
         report = bench.judge(problem, source, coverage=wanted, all_tests=all_tests)
     if json_to is not None:
         write_json(json_to, {"problem": problem.id, "coverage": coverage, **asdict(report)})
-    if json_to != "-":
+    if json_to != STDOUT:
         results().print(headline(problem.id, report), soft_wrap=True)
         if report.tests:
             results().print(tests_table(report))

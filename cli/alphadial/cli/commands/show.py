@@ -32,7 +32,7 @@ def show(
     from rich.text import Text
 
     from alphadial.agents.prompts import find_strategy
-    from alphadial.cli.output import check_json_target, results, write_json
+    from alphadial.cli.output import STDOUT, check_json_target, results, write_json
     from alphadial.envs.problems import find_problem
 
     check_json_target(json_to)
@@ -41,7 +41,7 @@ def show(
     messages = find_strategy(config.prompt).messages(problem)
     if json_to is not None:
         write_json(json_to, {**asdict(attempt), "messages": messages})
-    if json_to != "-":
+    if json_to != STDOUT:
         for message in messages:
             results().print(Panel(Text(message["content"]), title=message["role"], title_align="left"))
         program = Syntax(attempt.program, "python", line_numbers=True) if attempt.program.strip() else Text("(none)")

@@ -19,7 +19,7 @@ from ..errors import SandboxFailedError, SandboxUnavailableError
 from ..types import KilledBy, Limits, RunResult
 from . import cgroups, interpreter, layout, seccomp
 from .protocol import Protection, Server
-from .slot import Slot
+from .slot import INIT, Slot
 from .supervise import Supervised, supervise
 from .warm import WarmServer
 
@@ -145,7 +145,7 @@ class Bubblewrap:
         if self._cgroups is None:
             rlimits[resource.RLIMIT_AS] = (limits.memory_bytes, limits.memory_bytes)
         if self.protection.process_limit == "rlimit":
-            rlimits[resource.RLIMIT_NPROC] = (limits.processes + 2, limits.processes + 2)
+            rlimits[resource.RLIMIT_NPROC] = (limits.processes + INIT, limits.processes + INIT)
         return rlimits
 
     def _prove(self) -> None:

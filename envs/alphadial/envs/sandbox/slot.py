@@ -14,8 +14,10 @@ from .launch import Contained, Uid, launch
 from .layout import Invocation
 from .warm import LastWords
 
-_OWN_PROCESSES = 4
-"""bwrap's init, the server, the process that waits for the next program, and one that is being reaped."""
+INIT = 1
+"""bwrap's init, the first process inside every sandbox."""
+_OWN_PROCESSES = INIT + 3
+"""With the server, the process that waits for the next program, and one that is being reaped."""
 _OWN_MEMORY = 48 * MIB
 """For the server and the process that waits for the next program."""
 
@@ -37,8 +39,9 @@ class Slot:
         if parent is not None:
             # RLIMIT_AS holds a warm program to its memory; the group holds its children, and the files, in addition.
             memory = limits.memory_bytes + (limits.files_bytes + _OWN_MEMORY if warm else 0)
+            processes = limits.processes + (_OWN_PROCESSES if warm else INIT)
             try:
-                self._group = parent.create(label, memory, limits.processes + _OWN_PROCESSES)
+                self._group = parent.create(label, memory, processes)
             except SandboxFailedError:
                 self.kill()
                 raise

@@ -52,14 +52,14 @@ class _Process:
 
     def stop(self) -> None:
         """Ends the process group; what has left it lives on."""
-        if self.process is not None:
+        if self.process is not None and self.process.returncode is None:
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
 
     def kill(self) -> None:
         with self._lock:
-            if self.process is not None and self.process.returncode is None:
-                self.stop()
+            self.stop()
+            if self.process is not None:
                 self.process.wait()
             self.words.close()
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -113,6 +113,7 @@ class Trusted:
             meter = tree_meter(host.process.pid)
             data = stdin.encode() if isinstance(stdin, str) else stdin
             got = supervise(host.process, data, limits, meter, host.stop)
+            host.stop()  # before the leader is reaped: its number names the group until then
             _, status, usage = os.wait4(host.process.pid, 0)
             host.process.returncode = os.waitstatus_to_exitcode(status)
         finally:

@@ -16,7 +16,7 @@ PR_CAP_AMBIENT_CLEAR_ALL = 4
 CAPABILITY_VERSION_3 = 0x20080522
 OPEN_FILES = 64
 OWN_PROCESSES = 3
-"""Counted against the program's process limit, but ours: bubblewrap's init, the server, the program itself."""
+"""Counted against the program's process limit, but ours: bubblewrap's init, the server, the next program's process."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 

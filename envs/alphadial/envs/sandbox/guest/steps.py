@@ -131,6 +131,7 @@ def namespace(budget: Budget) -> dict[str, Any]:
     return {
         "__builtins__": builtins,
         "_tick": budget.reset(),
+        "_walked": walked,
         "_times": times,
         "_contains": contains,
         "_sliced": sliced,
@@ -149,13 +150,19 @@ def _check(tree: ast.AST) -> None:
             what = f"the attribute .{node.attr}"
         elif isinstance(node, ast.Compare) and len(node.ops) > 1 and _has_in(node):
             what = "a chained 'in'"
-        elif isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Mult) and not isinstance(node.target, ast.Name):
-            what = "'*=' on anything but a name"
+        elif isinstance(node, ast.AugAssign | ast.Starred) and _hides_a_walk(node):
+            what = "'*=' on anything but a name, or a starred target"
         elif isinstance(node, ast.Constant) and not isinstance(node.value, int | float | str | None):
             what = f"a {type(node.value).__name__} constant"
         else:
             continue
         raise DisallowedError(f"line {getattr(node, 'lineno', 1)}: {what} is not in the allowed subset")
+
+
+def _hides_a_walk(node: ast.AugAssign | ast.Starred) -> bool:
+    if isinstance(node, ast.Starred):
+        return isinstance(node.ctx, ast.Store)
+    return isinstance(node.op, ast.Mult) and not isinstance(node.target, ast.Name)
 
 
 def _name_of(node: ast.AST) -> str | None:
@@ -186,7 +193,7 @@ class _Instrument(ast.NodeTransformer):
         node.body.insert(0, ast.Expr(_call("_tick")))
         return node
 
-    visit_For = visit_While = visit_FunctionDef = _body
+    visit_For = visit_While = visit_FunctionDef = _body  # noqa: N815 - the names that ast.NodeVisitor looks for
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
         self.generic_visit(node)
@@ -201,6 +208,11 @@ class _Instrument(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
         return _ticked(node)
+
+    def visit_Starred(self, node: ast.Starred) -> ast.AST:
+        self.generic_visit(node)
+        node.value = _call("_walked", node.value)
+        return node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)

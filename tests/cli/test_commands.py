@@ -1,0 +1,175 @@
+"""Each command does what it says, on a family of random weights and programs of our own."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from matplotlib.image import imread
+
+from alphadial.agents.outcomes import load_outcomes
+from alphadial.agents.policies.weights import expected_weights_id
+from alphadial.envs.problems import load_split
+from alphadial.envs.problems.tiny import reference
+from alphadial.merge_engine import load_family, weights_id_of_folder
+
+from .fakes import PROGRAM, chat_server
+
+Cli = Callable[..., Any]
+PROBLEM = "pair_diff_eq.plus7.negate.tight"
+OTHER = "leaders.flip1.least3.tight"
+FEW = ("--split", "dev", "--problems", f"{PROBLEM},{OTHER}", "--alphas=1,-0.5", "--samples", "2")
+RATES = ("solve", "correctness_failure", "optimisation_failure")
+
+
+def write_reference(folder: Path, tier: str) -> Path:
+    file = folder / f"{tier}.py"
+    file.write_text(reference("pair_diff_eq", tier, "plus7", "negate"), "utf-8")
+    return file
+
+
+def test_frontier_ends_with_table_json_outcomes_and_picture(cli: Cli, pico: Path, tmp_path: Path) -> None:
+    done = cli("frontier", pico, *FEW, "--out", "run", "--json", "copy.json")
+    assert done.status == 0, done.stderr
+    assert "pico on dev: 2 problems x 2 samples" in done.stdout
+    assert "run folder: run" in done.stdout
+    summary = json.loads((tmp_path / "copy.json").read_text("utf-8"))
+    assert summary == json.loads((tmp_path / "run" / "frontier.json").read_text("utf-8"))
+    assert [row["alpha"] for row in summary["rows"]] == [-0.5, 1]
+    assert set(summary["checkpoints"]) == {"init", "mid"}
+    assert summary["split_hash"] == load_split("tiny-problems", "dev").hash
+    rows = [*summary["rows"], *summary["checkpoints"].values(), *summary["by_group"]["rl_templates"]]
+    for row in rows:
+        assert sum(row[name] for name in RATES) == pytest.approx(1)
+        assert all(len(row[f"{name}_ci"]) == 2 for name in RATES)
+    family = load_family(pico)
+    assert summary["rows"][0]["weights_id"] == expected_weights_id(family, "pico@-0.5")
+    table = load_outcomes(tmp_path / "run" / "outcomes.json")
+    assert {len(cell) for model in table.models for cell in model.outcomes.values()} == {2}
+    assert imread(tmp_path / "run" / "frontier.png").shape[:2] == (864, 2000)
+
+
+def test_frontier_again_makes_nothing_again(cli: Cli, pico: Path, tmp_path: Path) -> None:
+    first = cli("frontier", pico, *FEW, "--json", "-")
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert folder.name.startswith("frontier-pico-dev-")
+    again = cli("frontier", pico, *FEW, "--json", "-")
+    assert "16 of 16 attempts" in again.stderr
+    assert json.loads(again.stdout) == json.loads(first.stdout)
+    assert list((tmp_path / "runs").iterdir()) == [folder]
+
+
+def test_frontier_asks_a_server(cli: Cli, pico: Path, tmp_path: Path) -> None:
+    family = load_family(pico)
+    with chat_server(lambda model: f"fp_{expected_weights_id(family, model)}") as address:
+        done = cli("frontier", pico, *FEW, "--server", address, "--out", "run", "--json", "-")
+    summary = json.loads(done.stdout)
+    # The server's program returns 0: wrong on every problem.
+    assert {row["correctness_failure"] for row in summary["rows"]} == {1.0}
+    assert (tmp_path / "run" / "outcomes.json").exists()
+
+
+def test_unverified_weights_enter_no_outcome_table(cli: Cli, pico: Path, tmp_path: Path) -> None:
+    with chat_server(lambda _: None) as address:
+        done = cli("frontier", pico, *FEW, "--server", address, "--unverified-weights", "--out", "run", "--json", "-")
+    assert {row["weights_id"] for row in json.loads(done.stdout)["rows"]} == {None}
+    assert "no outcome table" in done.stderr
+    assert not (tmp_path / "run" / "outcomes.json").exists()
+
+
+def test_the_core_alone_asks_a_server_and_ends_in_text(process: Cli, pico: Path, tmp_path: Path) -> None:
+    extras = ["torch", "transformers", "safetensors", "tokenizers", "matplotlib"]
+    with chat_server(lambda _: None) as address:
+        server = ("--server", address, "--unverified-weights")
+        done = process("frontier", pico, *FEW, *server, "--out", "run", without=extras)
+    assert done.status == 0, done.stderr
+    assert "pip install 'alphadial[report]'" in done.stderr
+    assert "pico on dev" in done.stdout
+    assert not (tmp_path / "run" / "frontier.png").exists()
+
+
+@pytest.mark.parametrize("answers", ["a server", pytest.param("this process", marks=pytest.mark.slow)])
+def test_ctrl_c_says_how_to_go_on(
+    start: Callable[..., subprocess.Popen[str]], pico: Path, tmp_path: Path, answers: str
+) -> None:
+    many = ("frontier", str(pico), "--split", "dev", "--alphas=0,1", "--samples", "64", "--out", "run")
+    store = tmp_path / "run" / "attempts.sqlite-wal"
+    with chat_server(lambda _: None) as address:
+        running = start(*many, *(("--server", address, "--unverified-weights") if answers == "a server" else ()))
+        deadline = time.monotonic() + 60
+        while not (store.exists() and store.stat().st_size > 100_000):
+            assert running.poll() is None, running.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        stdout, stderr = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert stdout == ""
+    assert "attempts are in run; the same command goes on" in stderr.splitlines()[-1]
+    assert "Traceback" not in stderr
+    assert not (tmp_path / "run" / "frontier.json").exists()
+
+
+def test_show_tells_what_an_attempt_was(cli: Cli, pico: Path, tmp_path: Path) -> None:
+    family = load_family(pico)
+    with chat_server(lambda model: expected_weights_id(family, model)) as address:
+        assert cli("frontier", pico, *FEW, "--server", address).status == 0
+    (folder,) = (tmp_path / "runs").iterdir()
+    import sqlite3
+
+    with sqlite3.connect(folder / "attempts.sqlite") as database:
+        (attempt,) = database.execute("select id from attempts where problem = ? limit 1", [PROBLEM]).fetchone()
+    shown = cli("show", attempt)
+    assert shown.status == 0, shown.stderr
+    for words in ("pair_diff_eq map:plus7 post:negate", "return 0", "WA (correctness failure)", "0 of 4 passed"):
+        assert words in shown.stdout
+    row = json.loads(cli("show", attempt, "--run", folder, "--json", "-").stdout)
+    assert row["program"] == PROGRAM
+    assert row["messages"][-1]["content"] == "pair_diff_eq map:plus7 post:negate"
+
+
+def test_merge_writes_a_folder_of_that_weights_id(cli: Cli, pico: Path, tmp_path: Path) -> None:
+    done = cli("merge", pico, "--alpha", "1.25", "--out", "merged", "--json", "-")
+    report = json.loads(done.stdout)
+    assert report["alpha"] == 1.25
+    assert report["weights_id"] == weights_id_of_folder(tmp_path / "merged")
+    assert report["weights_id"] == expected_weights_id(load_family(pico), "pico@1.25")
+    assert "weights id " in cli("merge", pico, "--alpha", "1.25", "--out", "merged").stdout
+
+
+@pytest.mark.parametrize(
+    ("tier", "options", "verdict", "kind"),
+    [
+        ("linear", (), "AC", None),
+        ("quadratic", (), "TLE", "optimisation"),
+        ("quadratic", ("--coverage", "low"), "AC", None),
+        ("quadratic", ("--coverage", "2"), "AC", None),
+    ],
+)
+def test_judge(cli: Cli, tmp_path: Path, tier: str, options: tuple[str, ...], verdict: str, kind: str | None) -> None:
+    file = write_reference(tmp_path, tier)
+    report = json.loads(cli("judge", PROBLEM, file, *options, "--json", "-").stdout)
+    assert (report["verdict"], report["failure_kind"]) == (verdict, kind)
+    assert report["problem"] == PROBLEM
+
+
+def test_judge_shows_every_test_that_ran(cli: Cli, tmp_path: Path) -> None:
+    file = write_reference(tmp_path, "quadratic")
+    first, everything = cli("judge", PROBLEM, file), cli("judge", PROBLEM, file, "--all-tests")
+    assert first.status == everything.status == 0
+    assert first.stdout.startswith(f"{PROBLEM}: TLE, optimisation failure; level 3 reached")
+    assert first.stdout.count("TLE") == 2
+    assert everything.stdout.count("TLE") == 3
+
+
+def test_judge_reads_stdin(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+
+    monkeypatch.setattr("sys.stdin", io.StringIO("def f(a, k):\n return 0\n"))
+    assert "WA, correctness failure" in cli("judge", PROBLEM, "-").stdout

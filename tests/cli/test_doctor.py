@@ -1,0 +1,42 @@
+"""The doctor tells what works here, and what mends what does not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Cli = Callable[..., Any]
+
+
+def by_name(checks: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {check["name"]: check for check in checks}
+
+
+def test_here_the_sandbox_works(cli: Cli) -> None:
+    done = cli("doctor")
+    assert done.status == 0, done.stdout
+    assert "the sandbox works" in done.stdout
+    report = json.loads(cli("doctor", "--json", "-").stdout)
+    assert report["sandbox_works"] is True
+    host = by_name(report["host"])
+    assert {"Python", "extra merge", "extra local", "extra report", "cores", "memory"} <= set(host)
+    assert "torch" in host["extra local"]["detail"]
+
+
+def test_without_bubblewrap_it_names_the_command(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    done = cli("doctor")
+    assert done.status == 2
+    assert "apt-get install bubblewrap" in done.stdout
+    assert "the sandbox does not work" in done.stdout
+
+
+def test_missing_extras_are_gaps_that_pip_mends(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("alphadial.cli.host.EXTRAS", {"report": ("pictures", ("no-such-distribution",))})
+    report = json.loads(cli("doctor", "--json", "-").stdout)
+    check = by_name(report["host"])["extra report"]
+    assert check["ok"] is False
+    assert check["mend"] == "pip install 'alphadial[report]'"

@@ -1,0 +1,6 @@
+# expect: RTE
+import sys
+
+
+def f(host):
+    sys.exit(0)

@@ -1,0 +1,11 @@
+# expect: TLE
+# Forks as far as it can; every process burns CPU.
+import os
+
+
+def f(host):
+    while True:
+        try:
+            os.fork()
+        except OSError:
+            pass

@@ -1,0 +1,5 @@
+# expect: MLE
+def f(host):
+    hoard = []
+    while True:
+        hoard.append(bytearray(1 << 20))

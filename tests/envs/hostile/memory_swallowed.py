@@ -1,0 +1,9 @@
+# expect: TLE
+# Catches MemoryError and goes on, for ever.
+def f(host):
+    hoard = []
+    while True:
+        try:
+            hoard.append(bytearray(1 << 20))
+        except MemoryError:
+            pass

@@ -1,0 +1,6 @@
+# expect: RTE
+import ctypes
+
+
+def f(host):
+    ctypes.string_at(0)

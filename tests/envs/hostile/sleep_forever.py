@@ -1,0 +1,7 @@
+# expect: TLE
+import time
+
+
+def f(host):
+    while True:
+        time.sleep(1000)

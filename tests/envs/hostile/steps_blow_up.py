@@ -1,0 +1,6 @@
+# expect: MLE
+# mode: steps
+def f(host):
+    a = [0]
+    while True:
+        a = a + a
