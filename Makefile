@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 .PHONY: demo test check fix install clean
 
 demo: $(STAMP)
-	$(VENV)/bin/alphadial frontier tiny --split test --samples 8 --out runs/demo
+	$(VENV)/bin/alphadial frontier tiny --split test --samples 8
 
 test: $(STAMP)
 	$(PY) -m pytest -q
@@ -15,6 +15,7 @@ check: $(STAMP)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+	$(PY) -m pytest -q tests/test_layout.py
 
 fix: $(STAMP)
 	$(PY) -m ruff check --fix .
@@ -27,4 +28,4 @@ $(STAMP): pyproject.toml constraints.txt scripts/install.sh
 	@touch $@
 
 clean:
-	rm -rf $(VENV) runs .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

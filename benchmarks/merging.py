@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
+
 from alphadial.merge_engine import Family, Recipe, checkpoint, merge, merge_to_folder, weights_id
 from alphadial.merge_engine.methods.linear import linear
-from safetensors.torch import save_file
 
 ALPHA = 77 / 256
 ELEMENTS = 8_000_000

@@ -24,7 +24,10 @@ if [ ${#missing[@]} -gt 0 ]; then
     fi
     echo "installing ${missing[*]} with apt"
     # An old package list is the usual reason for a failed install on a new machine.
-    { "${as_root[@]}" apt-get update -qq && "${as_root[@]}" apt-get install -y -qq "${missing[@]}"; } >/dev/null
+    { "${as_root[@]}" apt-get update -qq && "${as_root[@]}" apt-get install -y -qq "${missing[@]}"; } >/dev/null || {
+        echo "apt could not install ${missing[*]}: install them yourself, then run make again." >&2
+        exit 2
+    }
 fi
 
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"

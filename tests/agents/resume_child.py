@@ -1,4 +1,7 @@
-"""A run in a process of its own, to be killed: python -m tests.agents.resume_child FOLDER. Prints what it resumes."""
+"""A run in a process of its own, to be killed: python -m tests.agents.resume_child FOLDER.
+
+Prints how many attempts it finds, then a line for each that it makes.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +32,14 @@ def main(path: Path) -> None:
     config, problems = make_config(samples=40), make_problems()
     with RunFolder(path, config) as folder:
         print(len(folder.store.finished()), flush=True)
-        policy = ScriptedPolicy(slow_answer)
-        judge = ReadingJudge()
-        run_attempts(plan(config, problems), parser=config.parser, policy=policy, judge=judge, store=folder.store)
+        run_attempts(
+            plan(config, problems),
+            parser=config.parser,
+            policy=ScriptedPolicy(slow_answer),
+            judge=ReadingJudge(),
+            store=folder.store,
+            on_progress=lambda progress: print(progress.done, flush=True),
+        )
         rows = [{k: v for k, v in asdict(row).items() if k not in TIMES} for row in folder.store.attempts()]
         folder.write("table.json", json.dumps(rows))
 

@@ -106,6 +106,12 @@ def test_an_answer_without_a_program_is_judged_as_none(
     assert {(row["program"], row["answer"], row["verdict"]) for row in rows} == {("", "I do not know.", "CE")}
 
 
+def test_what_databases_refuse_is_replaced(tmp_path: Path, config: RunConfig, problems: tuple[Problem, ...]) -> None:
+    fenced = dataclasses.replace(config, parser="fenced")
+    rows = run(tmp_path, fenced, problems, ScriptedPolicy(lambda request: "a\0b\ud800c"))
+    assert {row["answer"] for row in rows} == {"a\ufffdb?c"}
+
+
 def test_seeds_follow_from_run_problem_sample_dial_and_temperature(
     config: RunConfig, problems: tuple[Problem, ...]
 ) -> None:
@@ -144,27 +150,34 @@ def test_rollouts_take_the_same_path(problems: tuple[Problem, ...]) -> None:
     assert not {one.request.seed for one in other} & {one.request.seed for one in first}
 
 
-def _kill_and_resume(tmp_path: Path, kills: int) -> None:
+def _kill_and_resume(tmp_path: Path, kills: int, interruption: signal.Signals = signal.SIGKILL) -> None:
     child = [sys.executable, "-m", "tests.agents.resume_child", str(tmp_path / "killed")]
     root = Path(__file__).parents[2]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(root), *sys.path])}
     dice = random.Random(kills)
     for _ in range(kills):
-        process = subprocess.Popen(child, env=environment, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(child, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(dice.uniform(0.3, 0.9) / kills)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        for _ in range(dice.randint(12, 40)):
+            assert process.stdout.readline()
+        time.sleep(dice.uniform(0, 0.01))
+        process.send_signal(interruption)
+        process.wait(timeout=10)
         process.stdout.close()
     last = subprocess.run(child, env=environment, check=True, capture_output=True, text=True)
-    assert 0 < int(last.stdout) < 480, "the kills missed the run: choose other moments"
+    resumed = int(last.stdout.partition("\n")[0])
+    assert 8 * kills <= resumed < 480
     rows = json.loads((tmp_path / "killed" / "table.json").read_bytes())
     assert rows == run(tmp_path / "whole", make_config(samples=40), make_problems(), ScriptedPolicy(answer))
 
 
 def test_killed_and_resumed_is_the_same_table(tmp_path: Path) -> None:
     _kill_and_resume(tmp_path, kills=1)
+
+
+@pytest.mark.slow
+def test_interrupted_from_the_keyboard_and_resumed_is_the_same_table(tmp_path: Path) -> None:
+    _kill_and_resume(tmp_path, kills=3, interruption=signal.SIGINT)
 
 
 @pytest.mark.slow

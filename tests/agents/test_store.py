@@ -61,6 +61,7 @@ def test_stores_that_cannot_be_used(tmp_path: Path, config: RunConfig) -> None:
     for url, message in (
         ("nonsense", "nonsense"),
         ("mysql://localhost/x", "mysql|MySQL"),
+        ("postgresql+asyncpg_no://localhost/x", "asyncpg_no"),
         ("sqlite:////no/such/folder/s.sqlite", "unable to open"),
     ):
         with pytest.raises(StoreError, match=message) as error:

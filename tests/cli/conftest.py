@@ -1,9 +1,10 @@
-"""The CLI in this process, the CLI in a process of its own, and a family of random weights."""
+"""The CLI in this process, the CLI in a process of its own, and a family to use and to damage."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from alphadial.cli import main
+from alphadial.merge_engine import load_family
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("envs", "agents", "merge_engine", "training", "cli")
@@ -91,38 +93,11 @@ def process(start: Callable[..., subprocess.Popen[str]]) -> Cli:
     return run
 
 
-def make_pico_family(folder: Path) -> Path:
-    """Random weights of width 16 behind the tokenizer and chat template of the tiny family."""
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    from alphadial.training.model import train_tokenizer
-    from alphadial.training.train import TrainConfig, export, write_family
-
-    tokenizer = train_tokenizer()
-    for seed, name in enumerate(("init", "low", "mid", "high")):
-        torch.manual_seed(seed)
-        config = LlamaConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=16,
-            intermediate_size=32,
-            num_hidden_layers=1,
-            num_attention_heads=2,
-            num_key_value_heads=2,
-            max_position_embeddings=256,
-            tie_word_embeddings=True,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        )
-        folder.mkdir(exist_ok=True)
-        export(LlamaForCausalLM(config), tokenizer, folder / name)
-    write_family(folder, TrainConfig())
-    contents = json.loads((folder / "family.json").read_text("utf-8"))
-    (folder / "family.json").write_text(json.dumps({**contents, "name": "pico", "max_tokens": 16}), "utf-8")
-    return folder
-
-
 @pytest.fixture(scope="session")
 def pico(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_pico_family(tmp_path_factory.mktemp("families") / "pico")
+    """A copy of the shipped family under another name, whose answers end early."""
+    folder = tmp_path_factory.mktemp("families") / "pico"
+    shutil.copytree(load_family("tiny").path, folder)
+    file = folder / "family.json"
+    file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), "name": "pico", "max_tokens": 16}), "utf-8")
+    return folder

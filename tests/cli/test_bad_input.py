@@ -167,7 +167,7 @@ def test_servers_that_cannot_be_used(
     ("arguments", "missing", "extra"),
     [
         (("merge", "PICO", "--alpha", "1", "--out", "x"), "torch", "alphadial[merge]"),
-        (("frontier", "PICO", *FEW), "transformers", "alphadial[local]"),
+        (("frontier", "PICO", *FEW), "torch", "alphadial[local]"),
         (("train", "tiny", "--out", "x"), "torch", "alphadial[local]"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Each command does what it says, on a family of random weights and programs of our own."""
+"""Each command does what it says, on the weights of the shipped family and on programs of our own."""
 
 from __future__ import annotations
 

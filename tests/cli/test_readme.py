@@ -121,6 +121,7 @@ def test_frontier_and_show(shell: Callable[[str], str], tmp_path: Path) -> None:
     assert "weights id" in shell(replaced(block_with("alphadial show"), "ATTEMPT", attempt))
 
 
+@pytest.mark.slow  # test_commands asks a server too, without a process of its own
 def test_server(shell: Callable[[str], str]) -> None:
     family = load_family("tiny")
     with chat_server(lambda model: expected_weights_id(family, model)) as address:

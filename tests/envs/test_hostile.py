@@ -1,7 +1,8 @@
 """Every program of ``hostile/`` is contained, gets its verdict, and harms no program after it.
 
 Each file's first lines say what is expected: ``# expect: VERDICT``; ``# mode: steps`` (else full Python), ``# needs:``
-what the machine must offer, ``# twice: yes`` to judge it two times in the same server. A program that reports what it
+what the machine must offer, ``# twice: yes`` to judge it two times in the same server, ``# calls:`` how often it is
+called, ``# wall: short`` where only the wall clock can end it. A program that reports what it
 reached returns a list: AC means that it reached nothing.
 """
 
@@ -27,7 +28,7 @@ from alphadial.envs.sandbox import Sandbox, open_sandbox
 
 MIB = 1024 * 1024
 LIMITS = Limits(
-    cpu_s=0.4, wall_s=1.5, memory_bytes=160 * MIB, output_bytes=64 * 1024, files_bytes=4 * MIB, processes=8
+    cpu_s=0.25, wall_s=1.5, memory_bytes=160 * MIB, output_bytes=64 * 1024, files_bytes=4 * MIB, processes=8
 )
 PROGRAMS = sorted((Path(__file__).parent / "hostile").glob("*.py"))
 
@@ -42,8 +43,8 @@ class Arena:
     judge: Judge
     host: dict[str, Any]
 
-    def problem(self, limits: Limits) -> Problem:
-        tests = tuple(Test(1, json.dumps([self.host]), "[]", public=True) for _ in range(2))
+    def problem(self, limits: Limits, calls: int = 1) -> Problem:
+        tests = tuple(Test(1, json.dumps([self.host]), "[]", public=True) for _ in range(calls))
         return Problem("hostile", "hostile", "", "", "", "f", tests, limits)
 
 
@@ -80,18 +81,14 @@ def honest(arena: Arena, limits: Limits) -> None:
     assert report.verdict is Verdict.AC, report
 
 
-def ours() -> set[str]:
-    """Processes of the sandbox's uids, by their host numbers and names."""
-    found = set()
-    for status in Path("/proc").glob("[0-9]*/status"):
-        try:
-            text = status.read_text()
-        except OSError:
-            continue
-        uid = re.search(r"^Uid:\s+(\d+)", text, re.MULTILINE)
-        if uid and 61_000 <= int(uid[1]) < 62_000 and "State:\tZ" not in text:
-            found.add(status.parent.name)
-    return found
+def descendants(pid: int) -> set[Path]:
+    """Of a process of the host, by their host numbers."""
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        children = [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    except OSError:
+        return set()
+    return {Path(f"/proc/{child}") for child in children}.union(*map(descendants, children))
 
 
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
@@ -103,9 +100,11 @@ def test_contained(arena: Arena, path: Path) -> None:
     if said.get("needs") == "x86_64" and platform.machine() != "x86_64":
         pytest.skip("a system call gate of x86_64")
     limits = replace(LIMITS, steps=20_000 if said.get("mode") == "steps" else None)
-    honest(arena, limits)
+    if said.get("wall") == "short":
+        limits = replace(limits, wall_s=0.3)
+    problem = arena.problem(limits, int(said.get("calls", 1)))
     for _ in range(2 if said.get("twice") else 1):
-        report = arena.judge.judge(arena.problem(limits), source)
+        report = arena.judge.judge(problem, source)
         assert report.verdict == said["expect"], report
         assert report.failure_kind is (None if said["expect"] == "AC" else FailureKind.CORRECTNESS)
     honest(arena, limits)
@@ -117,7 +116,7 @@ def test_contained(arena: Arena, path: Path) -> None:
     [
         ("(" * 100_000, Verdict.CE),
         ("x = " + "-" * 100_000 + "1", Verdict.CE),
-        ("x = " + "[" * 200 + "]" * 200, Verdict.CE),
+        ("x = " + "[" * 300 + "]" * 300, Verdict.CE),
         ("def f(host):\n    return []\n\0", Verdict.CE),
         ("\ud800", Verdict.CE),
         ("x = '" + "y" * 5_000_000 + "'\n", None),
@@ -134,16 +133,19 @@ def test_hostile_source(arena: Arena, source: str, verdict: Verdict | None, step
 
 
 def test_nothing_is_left_behind() -> None:
-    before, threads = ours(), threading.active_count()
-    descriptors = len(list(Path("/proc/self/fd").iterdir()))
+    groups_before = set(Path("/sys/fs/cgroup").glob(f"**/alphadial-*-{os.getpid()}-*"))
+    threads, descriptors = threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+    before = descendants(os.getpid())
     with open_sandbox() as sandbox, Judge(sandbox, workers=1) as judge:
         arena = Arena(sandbox, judge, {"folder": "/", "files_bytes": 0})
         for name in ("segfault", "close_descriptors", "leave_traces"):
             judge.judge(arena.problem(LIMITS), (Path(__file__).parent / "hostile" / f"{name}.py").read_text())
-        groups = [*Path("/sys/fs/cgroup").glob(f"**/alphadial-*-{os.getpid()}-*-slot*")]
+        groups = set(Path("/sys/fs/cgroup").glob(f"**/alphadial-*-{os.getpid()}-*")) - groups_before
         assert bool(groups) is (sandbox.protection.cgroup is not None)
+        processes = descendants(os.getpid()) - before
+        assert len(processes) >= 3  # bwrap, its init, the server
     assert not [group for group in groups if group.exists()]
-    assert ours() <= before
+    assert not [process for process in processes if process.exists()]
     assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
     assert threading.active_count() == threads
 

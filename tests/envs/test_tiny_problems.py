@@ -6,6 +6,7 @@ import json
 from itertools import pairwise
 
 import pytest
+
 from alphadial.envs.errors import ProblemError
 from alphadial.envs.problems import find_problem, load_split
 from alphadial.envs.problems.tiny import splits

@@ -124,13 +124,13 @@ def _row(spec: AttemptSpec, rollout: Rollout, run: str) -> Attempt:
         completion_tokens=completion.completion_tokens,
         finish_reason=completion.finish_reason,
         turns=1,
-        answer=completion.text,
-        program=rollout.submission,
+        answer=_storable(completion.text),
+        program=_storable(rollout.submission),
         verdict=_text(report.verdict),
         public_verdict=_text(report.public_verdict),
         failure_kind=_text(report.failure_kind),
         level_reached=report.level_reached,
-        cause=str(report.cause),
+        cause=_storable(report.cause),
         cpu_s=report.cpu_s,
         judge_s=rollout.judge_s,
         model_s=rollout.model_s,
@@ -141,3 +141,8 @@ def _row(spec: AttemptSpec, rollout: Rollout, run: str) -> Attempt:
 def _text(value: str | None) -> str | None:
     """Plain text of a StrEnum's member: some database drivers store an enum by its name."""
     return None if value is None else str(value)
+
+
+def _storable(text: str) -> str:
+    """Without what databases refuse in a text: null characters (PostgreSQL) and lone surrogates (all)."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

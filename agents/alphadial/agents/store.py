@@ -158,8 +158,11 @@ def open_engine(url: str) -> sa.Engine:
     """
     try:
         engine = sa.create_engine(url)
-    except (sa.exc.SQLAlchemyError, ModuleNotFoundError) as error:
+    except sa.exc.SQLAlchemyError as error:
         raise StoreError(f"store {url}: {error}") from error
+    except ModuleNotFoundError as error:
+        hint = "pip install 'psycopg[binary]' and write postgresql+psycopg://..."
+        raise StoreError(f"store {url}: its driver {error.name} is not installed: {hint}") from error
     if engine.dialect.name not in ("sqlite", "postgresql"):
         raise StoreError(f"store {url}: only sqlite and postgresql are supported")
     if engine.dialect.name == "sqlite":

@@ -10,7 +10,7 @@ class ProblemError(EnvsError):
 
 
 class SandboxUnavailableError(EnvsError):
-    """This machine cannot run the sandbox that was asked for; the message names the command that mends it."""
+    """The sandbox that was asked for cannot run on this machine; the message names the command that mends it."""
 
 
 class SandboxFailedError(EnvsError):

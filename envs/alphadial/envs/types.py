@@ -53,7 +53,7 @@ class Limits:
     """Size of the private tmpfs, and of any one file in it."""
     processes: int = 32
     steps: int | None = None
-    """Ticks of loops, comprehensions and calls, per call, in the restricted language; None: full Python, CPU decides."""
+    """Ticks of loops, comprehensions and calls, per call, in the restricted language; None: full Python, CPU time."""
 
 
 class KilledBy(StrEnum):

@@ -1,4 +1,5 @@
 # expect: RTE
+# calls: 2
 # Writes well-formed answers to every descriptor, several per call.
 import os
 import struct

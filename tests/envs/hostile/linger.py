@@ -1,4 +1,5 @@
 # expect: TLE
+# calls: 2
 # Answers the first call and burns CPU in the background while the judge thinks; the second call pays.
 import threading
 

@@ -1,14 +1,19 @@
 # expect: MLE
 # needs: cgroup
-# No process is over the limit, all of them together are.
+# No process is over the limit, all of them together are; the program itself answers as if nothing had happened.
 import os
 import time
 
 
 def f(host):
-    for _ in range(6):
-        if os.fork() == 0:
+    children = []
+    for _ in range(5):
+        pid = os.fork()
+        if pid == 0:
             hoard = bytearray(os.urandom(1 << 20)) * 60
-            time.sleep(10)
+            time.sleep(0.5)
             os._exit(len(hoard) & 1)
-    time.sleep(10)
+        children.append(pid)
+    for pid in children:
+        os.waitpid(pid, 0)
+    return []

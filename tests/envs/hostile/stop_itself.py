@@ -1,4 +1,5 @@
 # expect: TLE
+# wall: short
 import os
 import signal
 

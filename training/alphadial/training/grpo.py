@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from alphadial.agents.policies.sampler import Sampler
 from alphadial.agents.runner import rollout
 from alphadial.agents.types import Completion, Request, Rollout

@@ -48,6 +48,7 @@ def frontier(
 ) -> None:
     """Sample a family over alpha, judge every program, show the frontier. The same command resumes a stopped run."""
     from alphadial.cli.errors import CliError
+    from alphadial.cli.extras import need
     from alphadial.cli.options import parse_alphas, split_list
     from alphadial.cli.output import check_json_target
     from alphadial.envs.problems import load_split
@@ -60,6 +61,8 @@ def frontier(
     check_json_target(json_to)
     if unverified_weights and server is None:
         raise CliError("--unverified-weights is for --server: weights in this process are always verified")
+    if server is None:
+        need("sampling in this process (without --server)", "torch", "transformers", extra="local")
 
     from alphadial.agents.policies import open_policy
     from alphadial.cli.sampling import RunChoices, configure, default_folder

@@ -52,7 +52,7 @@ def _draw_rates(axes: Axes, rows: list[Row]) -> None:
         rates = np.array([row[name] for row in rows])
         low, high = np.array([row[f"{name}_ci"] for row in rows], dtype=float).reshape(-1, 2).T
         axes.fill_between(alphas, low, high, color=colour, alpha=0.16, linewidth=0)
-        axes.plot(alphas, rates, line, color=colour, marker=marker)
+        axes.plot(alphas, rates, line, color=colour, marker=marker, clip_on=False, zorder=3)
     _name_lines(axes, rows[-1])
     axes.set_ylim(0, 1)
     percent(axes, "y")
@@ -93,9 +93,10 @@ def _draw_path(axes: Axes, rows: list[Row], marked: dict[str, Row]) -> None:
     others = [(row["correctness_failure"], row["optimisation_failure"]) for row in marked.values()]
     everything = np.array([*points.tolist(), *others])
     span = max(0.1, float(everything.max()) * 1.12)
-    axes.set_xlim(-0.03 * span, span)
-    axes.set_ylim(-0.03 * span, span)
-    _draw_solve_lines(axes, span, everything)
+    axes.set_xlim(-0.05 * span, span)
+    axes.set_ylim(-0.08 * span, span)
+    line = _along(points, span / 80)
+    _draw_solve_lines(axes, span, np.concatenate([line, everything]))
     axes.plot(points[:, 0], points[:, 1], color=OKABE_ITO["grey"], linewidth=1.4, zorder=3)
     shades = [row["alpha"] for row in rows]
     axes.scatter(points[:, 0], points[:, 1], c=shades, cmap="cividis", s=46, zorder=4, edgecolors="white")
@@ -109,7 +110,7 @@ def _draw_path(axes: Axes, rows: list[Row], marked: dict[str, Row]) -> None:
     axes.set_ylabel("too slow: optimisation failures")
     axes.set_title("The path of alpha")
     percent(axes, "xy")
-    place(axes, labels, [*_along(points), *others])
+    place(axes, labels, [*map(tuple, line.tolist()), *others])
 
 
 def _named(rows: list[Row], marked: dict[str, Row]) -> dict[str, Row]:
@@ -154,10 +155,7 @@ def _decimal(alpha: float) -> str:
     return f"{alpha:g}".replace("-", "\N{MINUS SIGN}")
 
 
-def _along(points: Points) -> list[tuple[float, float]]:
-    """Points every few per cent along the path, so that labels keep off the line."""
-    return [
-        (float(x), float(y))
-        for (x0, y0), (x1, y1) in pairwise(points)
-        for x, y in zip(np.linspace(x0, x1, 12), np.linspace(y0, y1, 12), strict=True)
-    ] + [(float(x), float(y)) for x, y in points]
+def _along(points: Points, spacing: float) -> Points:
+    """Points at most ``spacing`` apart along the path, so that labels keep off the line."""
+    steps = [np.linspace(start, end, 2 + int(np.linalg.norm(end - start) / spacing)) for start, end in pairwise(points)]
+    return np.concatenate([points, *steps])

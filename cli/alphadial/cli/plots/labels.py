@@ -15,6 +15,7 @@ _DISTANCES = (9.0, 15.0, 22.0)
 _DIRECTIONS = [(np.cos(turn), np.sin(turn)) for turn in np.linspace(0, 2 * np.pi, 16, endpoint=False)]
 _CHARACTER = 5.6
 _HEIGHT = 10.0
+_MARGIN = 4.0
 _POINTS_PER_INCH = 72
 
 
@@ -74,8 +75,8 @@ def _box(anchor: Points, label: Label, direction: tuple[float, float], distance:
 
 
 def _cost(box: Bbox, anchor: Points, blocked: Points, taken: Sequence[Bbox], frame: Bbox) -> float:
-    inside = (blocked[:, 0] > box.x0 - 2) & (blocked[:, 0] < box.x1 + 2)
-    inside &= (blocked[:, 1] > box.y0 - 2) & (blocked[:, 1] < box.y1 + 2)
+    inside = (blocked[:, 0] > box.x0 - _MARGIN) & (blocked[:, 0] < box.x1 + _MARGIN)
+    inside &= (blocked[:, 1] > box.y0 - _MARGIN) & (blocked[:, 1] < box.y1 + _MARGIN)
     overlaps = sum(box.overlaps(other) for other in taken)
     outside = box.x0 < frame.x0 or box.x1 > frame.x1 or box.y0 < frame.y0 or box.y1 > frame.y1
     far = float(np.hypot((box.x0 + box.x1) / 2 - anchor[0], (box.y0 + box.y1) / 2 - anchor[1]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import resource
@@ -51,7 +50,6 @@ class Bubblewrap:
         self._cgroups = cgroups.find()
         self._seccomp = seccomp.deny_list() if seccomp.supported() else None
         self._spawner = ThreadPoolExecutor(1, "alphadial-spawner")
-        self._labels = itertools.count()
         self._lock = threading.Lock()
         self._servers: set[WarmServer] = set()
         self.protection = Protection(
@@ -131,8 +129,7 @@ class Bubblewrap:
         self.close()
 
     def _slot(self, limits: Limits, *, warm: bool) -> Slot:
-        label = f"slot{next(self._labels)}"
-        return Slot(self._cgroups, label, limits, own_uid=self.protection.own_uid, warm=warm)
+        return Slot(self._cgroups, limits, own_uid=self.protection.own_uid, warm=warm)
 
     def _rlimits(self, limits: Limits) -> dict[int, tuple[int, int]]:
         cpu_s = int(limits.cpu_s) + 2  # whole seconds; the meter is sooner

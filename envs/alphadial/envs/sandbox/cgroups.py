@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import time
@@ -15,6 +16,7 @@ from ..errors import SandboxFailedError
 PREFIX = "alphadial-"
 _REMOVAL_TRIES = 400
 _REMOVAL_PAUSE_S = 0.005
+_numbers = itertools.count()
 _CONTROLLERS = ("memory", "pids", "cpuacct")
 
 
@@ -32,13 +34,13 @@ class Parent:
         """Without repetition."""
         return tuple(dict.fromkeys((self.memory, self.pids, self.cpu)))
 
-    def create(self, label: str, memory_bytes: int, processes: int) -> Group:
+    def create(self, memory_bytes: int, processes: int) -> Group:
         """A new group, limited and empty.
 
         Raises:
             SandboxFailedError: the kernel refused.
         """
-        name = f"{PREFIX}{_pid_namespace()}-{os.getpid()}-{_started(os.getpid())}-{label}"
+        name = f"{PREFIX}{_pid_namespace()}-{os.getpid()}-{_started(os.getpid())}-{next(_numbers)}"
         try:
             for folder in self.folders:
                 (folder / name).mkdir()
@@ -104,9 +106,14 @@ class Group:
 
 def find() -> Parent | None:
     """The parent to make groups under, after sweeping those of owners that are gone; None if nothing is writable."""
-    for parent in _candidates():
+    try:
+        memberships = Path("/proc/self/cgroup").read_text()
+        mountinfo = Path("/proc/self/mountinfo").read_text()
+    except OSError:
+        return None
+    for parent in candidates(memberships, mountinfo):
         try:
-            probe = parent.create(f"probe{time.monotonic_ns()}", 1 << 26, 8)
+            probe = parent.create(1 << 26, 8)
         except SandboxFailedError:
             continue
         probe.close()
@@ -124,17 +131,25 @@ def _field(text: bytes, name: bytes) -> int:
     return 0
 
 
-def _candidates() -> Iterator[Parent]:
-    own = dict(_memberships())
-    mounts = dict(_mounts())
+def candidates(memberships: str, mountinfo: str) -> Iterator[Parent]:
+    """Where groups might be made, best first.
+
+    Args:
+        memberships: the text of /proc/self/cgroup.
+        mountinfo: the text of /proc/self/mountinfo.
+    """
+    own = dict(_memberships(memberships))
+    mounts = dict(_mounts(mountinfo))
     if all(name in own and name in mounts for name in _CONTROLLERS):
         memory, pids, cpu = (_under(mounts[name], own[name]) for name in _CONTROLLERS)
         yield Parent("v1", memory, pids, cpu)
     if "" in own and "" in mounts:
         top = mounts[""][1]
         folder = _under(mounts[""], own[""])
-        # A group with processes cannot hand controllers to children (cgroups(7), "no internal processes"),
-        # but its parent, where a service manager has delegated it, can.
+        with suppress(OSError):
+            # Refused while the group holds processes and is not the root (cgroups(7), "no internal processes").
+            (folder / "cgroup.subtree_control").write_text("+memory +pids")
+        # Then a parent, where a service manager has handed it the controllers.
         for parent in (folder, *folder.parents):
             if _delegates(parent):
                 yield Parent("v2", parent, parent, parent)
@@ -143,33 +158,26 @@ def _candidates() -> Iterator[Parent]:
 
 
 def _delegates(folder: Path) -> bool:
-    control = folder / "cgroup.subtree_control"
-    needed = {"memory", "pids"}
     with suppress(OSError):
-        if not needed <= set(control.read_text().split()):
-            control.write_text("+memory +pids")
-        return needed <= set(control.read_text().split())
+        return {"memory", "pids"} <= set((folder / "cgroup.subtree_control").read_text().split())
     return False
 
 
-def _memberships() -> Iterator[tuple[str, str]]:
-    with suppress(OSError):
-        for line in Path("/proc/self/cgroup").read_text().splitlines():
-            _, controllers, path = line.split(":", 2)
-            for controller in controllers.split(","):
-                yield controller, path
+def _memberships(text: str) -> Iterator[tuple[str, str]]:
+    for line in text.splitlines():
+        _, controllers, path = line.split(":", 2)
+        for controller in controllers.split(","):
+            yield controller, path
 
 
-def _mounts() -> Iterator[tuple[str, tuple[str, Path]]]:
+def _mounts(text: str) -> Iterator[tuple[str, tuple[str, Path]]]:
     """Controller ("" for v2) to the group that the mount shows, and where."""
-    with suppress(OSError):
-        for line in Path("/proc/self/mountinfo").read_text().splitlines():
-            before, _, after = line.partition(" - ")
-            root, where = before.split()[3:5]
-            kind, _, options = after.split()[:3]
-            names = {"cgroup": options.split(","), "cgroup2": [""]}.get(kind, [])
-            for name in names:
-                yield name, (root, Path(where))
+    for line in text.splitlines():
+        before, _, after = line.partition(" - ")
+        root, where = before.split()[3:5]
+        kind, _, options = after.split()[:3]
+        for name in {"cgroup": options.split(","), "cgroup2": [""]}.get(kind, []):
+            yield name, (root, Path(where))
 
 
 def _under(mount: tuple[str, Path], group: str) -> Path:

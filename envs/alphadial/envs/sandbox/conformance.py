@@ -1,7 +1,7 @@
 """What every sandbox must do, as checks over the protocol: run them over any backend.
 
-``for name, check in BEHAVIOURS.items(): check(sandbox)``; each raises AssertionError. What a backend does not promise is
-listed in ``KNOWN_GAPS`` and must fail there.
+``for name, check in BEHAVIOURS.items(): check(sandbox)``; each raises AssertionError. What a backend does not promise
+is listed in ``KNOWN_GAPS`` and must fail there.
 """
 
 from __future__ import annotations
@@ -56,8 +56,13 @@ def ended_by_signal(sandbox: Sandbox) -> None:
 
 def files_and_pipes(sandbox: Sandbox) -> None:
     """Files lie in the working directory, stdin arrives whole, bytes that are no text are replaced."""
-    code = "import sys; d = sys.stdin.read(); sys.stdout.buffer.write(b'\\xff' + str(len(d)).encode()); print(open('a/b').read(), file=sys.stderr)"  # noqa: E501
-    files = {"main.py": code, "a/b": b"data"}
+    code = """
+import sys
+data = sys.stdin.read()
+sys.stdout.buffer.write(b'\\xff' + str(len(data)).encode())
+print(open('a/b').read(), file=sys.stderr)
+"""
+    files: dict[str, str | bytes] = {"main.py": code, "a/b": b"data"}
     result = sandbox.run(["python3", "main.py"], files, "x" * 300_000, LIMITS)
     assert (result.stdout, result.stderr) == ("\ufffd300000", "data\n")
 
@@ -191,9 +196,7 @@ def warm_limits(sandbox: Sandbox) -> None:
     assert _calls(sandbox, "def f(x):\n    return len([0] * 10**9)\n", "[1]")[0].oom
     assert _calls(sandbox, "def f(x):\n    while True: pass\n", "[1]")[0].killed_by is KilledBy.CPU
     slow = replace(LIMITS, wall_s=0.3)
-    assert (
-        _calls(sandbox, "import time\ndef f(x): time.sleep(60)\n", "[1]", limits=slow)[0].killed_by is KilledBy.WALL
-    )
+    assert _calls(sandbox, "import time\ndef f(x): time.sleep(60)\n", "[1]", limits=slow)[0].killed_by is KilledBy.WALL
     assert _calls(sandbox, "def f(x):\n    return 'x' * 10**6\n", "[1]")[0].killed_by is KilledBy.OUTPUT
 
 

@@ -47,7 +47,9 @@ def _reached(protection: Protection) -> list[Check]:
         Check(
             "seccomp",
             protection.seccomp,
-            "deny list in force" if protection.seccomp else "no table for this processor: system calls are not filtered",
+            "deny list in force"
+            if protection.seccomp
+            else "no table for this processor: system calls are not filtered",
         ),
     ]
     if protection.own_uid:

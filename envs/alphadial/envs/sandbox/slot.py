@@ -29,7 +29,7 @@ class Slot:
         SandboxFailedError: no uid is free, or the cgroup cannot be made.
     """
 
-    def __init__(self, parent: Parent | None, label: str, limits: Limits, *, own_uid: bool, warm: bool) -> None:
+    def __init__(self, parent: Parent | None, limits: Limits, *, own_uid: bool, warm: bool) -> None:
         self._lock = threading.Lock()
         self._oom_kills = 0
         self._contained: Contained | None = None
@@ -41,7 +41,7 @@ class Slot:
             memory = limits.memory_bytes + (limits.files_bytes + _OWN_MEMORY if warm else 0)
             processes = limits.processes + (_OWN_PROCESSES if warm else INIT)
             try:
-                self._group = parent.create(label, memory, processes)
+                self._group = parent.create(memory, processes)
             except SandboxFailedError:
                 self.kill()
                 raise

@@ -183,12 +183,16 @@ class WarmProgram:
         result = RunResult(
             exit_status=None, cpu_s=self._cpu_s - self._cpu_before, wall_s=monotonic() - self._began
         )  # fmt: skip
-        if isinstance(got, Frame):
-            return self._said(got, result)
         if isinstance(got, Gone):
-            return self._left(got, result)
-        self.close()
-        return replace(result, signal=9, killed_by=got)
+            result = self._left(got, result)
+        elif isinstance(got, KilledBy):
+            self.close()
+            result = replace(result, signal=9, killed_by=got)
+        else:
+            result = self._said(got, result)
+        if self._limits.steps is None and self._server.oom_kills() > self._oom_kills:
+            return replace(result, oom=True, killed_by=KilledBy.MEMORY)  # of a child too, whatever the program says
+        return result
 
     def _overrun(self) -> KilledBy | None:
         assert self._cpu_meter is not None
@@ -217,8 +221,6 @@ class WarmProgram:
             # The kernel may choose the server as the victim for memory that the program took.
             if self._server.oom_kills() == self._oom_kills:
                 raise
-            return replace(result, signal=9, oom=True, killed_by=KilledBy.MEMORY)
-        if self._server.oom_kills() > self._oom_kills:
             return replace(result, signal=9, oom=True, killed_by=KilledBy.MEMORY)
         how = f"signal {ending.signal}" if ending.signal else f"status {ending.exit_status}"
         reason = gone.reason or f"ended with {how} before it answered"

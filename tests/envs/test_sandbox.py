@@ -1,0 +1,296 @@
+from __future__ import annotations
+
+import os
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from alphadial.envs import Limits, RunResult, SandboxFailedError, SandboxUnavailableError
+from alphadial.envs.sandbox import Sandbox, cgroups, interpreter, launch, open_sandbox, seccomp
+from alphadial.envs.sandbox.conformance import LIMITS
+from alphadial.envs.sandbox.probe import checks
+
+ECHO = "def f(x):\n    return x\n"
+STEPS = replace(LIMITS, steps=1000)
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with open_sandbox() as opened:
+        yield opened
+
+
+def call(sandbox: Sandbox, limits: Limits = STEPS) -> RunResult:
+    server = sandbox.open(limits)
+    try:
+        return server.start(ECHO, entry="f").call("[1]")
+    finally:
+        server.close()
+
+
+def test_names() -> None:
+    with pytest.raises(SandboxUnavailableError, match="no sandbox is named 'docker'; choose from: bubblewrap, trusted"):
+        open_sandbox("docker")
+
+
+def test_bubblewrap_missing_names_the_command_and_never_falls_back(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SandboxUnavailableError, match="run: apt-get install bubblewrap"):
+        open_sandbox()
+    assert [(check.name, check.ok, check.mend) for check in checks()] == [
+        ("bubblewrap", False, "apt-get install bubblewrap")
+    ]
+
+
+def test_user_namespaces_off_names_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fake = tmp_path / "bwrap"
+    fake.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
+    fake.chmod(0o755)
+    for folder in (tmp_path, *tmp_path.parents[:-2]):
+        folder.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(SandboxUnavailableError, match=r"new namespace.*run: sysctl -w kernel\.unprivileged_userns"):
+        open_sandbox()
+
+
+def test_checks_report_what_is_reached(sandbox: Sandbox) -> None:
+    found = {check.name: check for check in checks()}
+    assert found["sandbox"].ok
+    assert found["cgroup"].ok is (sandbox.protection.cgroup is not None)
+    assert found["own host uid"].ok is (os.geteuid() == 0)
+    assert all(check.ok or check.mend or check.name == "seccomp" for check in found.values())
+
+
+def test_a_server_outlives_the_thread_that_opened_it(sandbox: Sandbox) -> None:
+    servers = []
+    thread = threading.Thread(target=lambda: servers.append(sandbox.open(STEPS)))
+    thread.start()
+    thread.join()
+    time.sleep(0.05)
+    assert servers[0].start(ECHO, entry="f").call("[1]").stdout == "1"
+    servers[0].close()
+
+
+def test_a_server_that_dies_is_our_failure_and_a_new_one_works(sandbox: Sandbox) -> None:
+    server = sandbox.open(STEPS)
+    program = server.start(ECHO, entry="f")
+    assert program.call("[1]").stdout == "1"
+    server._host.kill()  # type: ignore[attr-defined]
+    with pytest.raises(SandboxFailedError, match="does not answer"):
+        program.call("[1]")
+    assert not server.alive()
+    with pytest.raises(SandboxFailedError):
+        server.start(ECHO, entry="f")
+    assert call(sandbox).stdout == "1"
+
+
+def test_a_server_that_does_not_come_up_says_why(sandbox: Sandbox) -> None:
+    # Too little memory for the fork server is not the program's failure: none has started.
+    with pytest.raises(SandboxFailedError, match="could not be isolated"):
+        call(sandbox, replace(STEPS, files_bytes=-1))
+
+
+def test_steps_counts_do_not_depend_on_the_order_of_sets(sandbox: Sandbox) -> None:
+    source = "def f(n):\n    return [w for w in set(['a' * i for i in range(1, n)])]\n"
+    answers = []
+    for _ in range(2):
+        server = sandbox.open(STEPS)
+        answers.append(server.start(source, entry="f").call("[20]").stdout)
+        server.close()
+    assert answers[0] == answers[1]
+
+
+def test_a_run_reports_cpu_time_and_peak_of_its_children(sandbox: Sandbox) -> None:
+    code = "import os\nif not os.fork():\n  x = bytearray(b'x') * (40 << 20)\n  while os.times().user < 0.1: pass\n  os._exit(0)\nos.wait()"  # noqa: E501
+    result = sandbox.run(["python3", "-I", "-S", "-c", code], {}, "", replace(LIMITS, cpu_s=5.0, wall_s=30.0))
+    assert result.exit_status == 0
+    assert result.cpu_s >= 0.1
+    assert result.peak_bytes is None or result.peak_bytes > 40 << 20
+
+
+KILLED = """
+import sys, time
+from alphadial.envs import Limits
+from alphadial.envs.sandbox import open_sandbox
+sandbox = open_sandbox()
+source = "import os, time\\ndef f(x):\\n    os.fork()\\n    time.sleep(1000)\\n"
+program = sandbox.open(Limits()).start(source, entry="f")
+import threading
+threading.Thread(target=program.call, args=("[1]",), daemon=True).start()
+time.sleep(0.3)
+print("ready", flush=True)
+time.sleep(1000)
+"""
+
+
+def test_a_judge_that_is_killed_leaves_nothing(sandbox: Sandbox) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    with subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, env=environment) as judge:
+        assert judge.stdout is not None
+        assert judge.stdout.readline() == b"ready\n"
+        inside = _tree(judge.pid) - {judge.pid}
+        assert len(inside) >= 5  # bwrap, its init, the server, the program, its child
+        judge.kill()
+    deadline = time.monotonic() + 10
+    while (left := [pid for pid in inside if _lives(pid)]) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not left
+    with open_sandbox():  # sweeps
+        assert not list(Path("/sys/fs/cgroup").glob(f"**/alphadial-*-{judge.pid}-*"))
+
+
+def _tree(pid: int) -> set[int]:
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        children = [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    except OSError:
+        return set()
+    return {pid}.union(*map(_tree, children))
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_uids_are_not_shared() -> None:
+    first, second = launch.Uid(), launch.Uid()
+    assert first.number != second.number
+    released = first.number
+    first.release()
+    third = launch.Uid()
+    assert third.number == released
+    for uid in (second, third):
+        uid.release()
+
+
+def test_the_interpreter_is_within_reach_of_the_uid_that_runs_it() -> None:
+    for another_uid in (False, True):
+        found = interpreter.choose(another_uid)
+        assert found is not None
+        if another_uid:
+            assert all(folder.stat().st_mode & 0o001 for folder in found.executable.parents)
+        assert not any(Path("/usr/lib/python3.11") == hidden for hidden in found.hidden())
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_the_filter_decides_every_call(machine: str) -> None:
+    arch = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}[machine]
+    numbers = {
+        "x86_64": {"read": 0, "ptrace": 101, "clone3": 435, "clone": 56, "socket": 41, "ioctl": 16, "bpf": 321},
+        "aarch64": {"read": 63, "ptrace": 117, "clone3": 435, "clone": 220, "socket": 198, "ioctl": 29, "bpf": 280},
+    }[machine]
+    code = seccomp.deny_list(machine)
+
+    def decide(name: str, *arguments: int, arch: int = arch) -> int:
+        return _interpret(code, numbers[name], arch, arguments)
+
+    allow, kill, eperm, enosys, eafnosupport = 0x7FFF0000, 0x80000000, 0x50001, 0x50026, 0x50061
+    assert [decide(name) for name in ("read", "ptrace", "bpf", "clone3")] == [allow, eperm, eperm, enosys]
+    assert decide("read", arch=0x40000003) == kill
+    assert [decide("clone", flags) for flags in (0x11, 0x3D0F00, 0x10000011, 0x20000011)] == [
+        allow,
+        allow,
+        eperm,
+        eperm,
+    ]
+    assert [decide("socket", family) for family in (1, 2, 10, 16, 17, 38, 40)] == [allow] * 4 + [eafnosupport] * 3
+    assert [decide("ioctl", 0, command) for command in (0x5401, 0x5412, 0x541C)] == [allow, eperm, eperm]
+    denied = [n for n in range(600) if _interpret(code, n, arch, ()) not in (allow, eafnosupport)]
+    column = 0 if machine == "x86_64" else 1
+    listed = {row[column] for row in seccomp._DENIED.values()} - {None} | {435}
+    assert set(denied) == listed
+    assert _interpret(code, 0x40000000, arch, ()) == kill
+
+
+def _interpret(code: bytes, number: int, arch: int, arguments: tuple[int, ...]) -> int:
+    """Classic BPF over ``struct seccomp_data``, as the kernel runs it."""
+    filled = (*arguments, *(0,) * (6 - len(arguments)))
+    data = struct.pack("<iIQ6Q", number if number < 1 << 31 else number - (1 << 32), arch, 0, *filled)
+    program = [struct.unpack_from("=HBBI", code, offset) for offset in range(0, len(code), 8)]
+    accumulator = position = 0
+    while True:
+        operation, if_true, if_false, value = program[position]
+        position += 1
+        if operation == 0x20:
+            (accumulator,) = struct.unpack_from("<I", data, value)
+        elif operation == 0x06:
+            return int(value)
+        else:
+            true = {0x15: accumulator == value, 0x35: accumulator >= value, 0x45: bool(accumulator & value)}[operation]
+            position += if_true if true else if_false
+
+
+def test_v1_groups_are_found_from_the_text_of_proc() -> None:
+    memberships = "8:pids:/a\n4:memory:/docker/x/b\n3:cpu,cpuacct:/\n0::/\n"
+    mountinfo = (
+        "30 25 0:26 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n"
+        "31 25 0:27 /docker/x /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+        "32 25 0:28 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
+    )
+    (parent,) = cgroups.candidates(memberships, mountinfo)
+    top = Path("/sys/fs/cgroup")
+    assert parent == cgroups.Parent("v1", top / "memory/b", top / "pids/a", top / "cpu,cpuacct")
+
+
+def test_v2_groups_are_made_where_controllers_are_handed_down(tmp_path: Path) -> None:
+    own = tmp_path / "user.slice" / "app.slice" / "run.scope"
+    own.mkdir(parents=True)
+    for folder, handed in ((own, ""), (own.parent, "cpu memory pids"), (own.parent.parent, "memory"), (tmp_path, "")):
+        (folder / "cgroup.subtree_control").write_text(handed)
+    (own / "cgroup.subtree_control").chmod(0o444)
+    if os.geteuid() == 0:
+        (own / "cgroup.subtree_control").unlink()
+        (own / "cgroup.subtree_control").mkdir()  # not even root writes there
+    mountinfo = f"30 25 0:26 / {tmp_path} rw - cgroup2 cgroup2 rw\n"
+    found = list(cgroups.candidates("0::/user.slice/app.slice/run.scope\n", mountinfo))
+    assert found == [cgroups.Parent("v2", own.parent, own.parent, own.parent)]
+
+
+def test_v2_counters(tmp_path: Path) -> None:
+    (tmp_path / "cpu.stat").write_text("usage_usec 1500000\nuser_usec 1\n")
+    (tmp_path / "memory.events").write_text("low 0\noom 3\noom_kill 2\noom_group_kill 0\n")
+    (tmp_path / "memory.swap.max").write_text("max")
+    (tmp_path / "memory.peak").write_text("4096\n")
+    group = cgroups.Group("v2", tmp_path, tmp_path, tmp_path)
+    group.limit(1 << 20, 5)
+    assert (group.cpu_s(), group.oom_kills(), group.peak_bytes()) == (1.5, 2, 4096)
+    limits = [(tmp_path / name).read_text() for name in ("memory.max", "memory.swap.max", "pids.max")]
+    assert limits == [str(1 << 20), "0", "5"]
+    for path in tmp_path.iterdir():
+        path.unlink()
+    group.close()
+    assert not tmp_path.exists()
+
+
+def test_groups_of_a_dead_owner_are_swept() -> None:
+    parent = cgroups.find()
+    if parent is None:
+        pytest.skip("no cgroup is writable here")
+    with subprocess.Popen(["true"]) as gone:
+        pass
+    namespace = Path("/proc/self/ns/pid").stat().st_ino
+    orphan = f"{cgroups.PREFIX}{namespace}-{gone.pid}-1-0"
+    foreign = f"{cgroups.PREFIX}1-{gone.pid}-1-0"
+    for folder in parent.folders:
+        (folder / orphan).mkdir()
+        (folder / foreign).mkdir()
+    with subprocess.Popen(["sleep", "100"]) as sleeping:
+        (parent.pids / orphan / "cgroup.procs").write_text(str(sleeping.pid))
+        cgroups.find()
+        assert sleeping.wait() == -signal.SIGKILL
+    for folder in parent.folders:
+        assert not (folder / orphan).exists()
+        (folder / foreign).rmdir()  # of another pid namespace, whose owner we cannot see
