@@ -89,6 +89,7 @@ def signs(table: OutcomeTable) -> dict[str, Any]:
 
 def sample(family: str, split: str, out: Path, samples: int, alphas: str = ALPHAS, seed: int = 0) -> OutcomeTable:
     """Runs the command (which resumes, and is quick when all is there) and reads its outcome table."""
+    out.parent.mkdir(parents=True, exist_ok=True)
     command = [str(Path(sys.executable).with_name("alphadial")), "frontier", family, "--split", split]
     command += ["--out", str(out), "--samples", str(samples), f"--alphas={alphas}", "--seed", str(seed)]
     subprocess.run([*command, "--json", str(out.with_suffix(".json"))], check=True, stdout=subprocess.DEVNULL)

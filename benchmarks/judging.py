@@ -43,8 +43,7 @@ def submissions() -> list[Submission]:
     found = []
     for problem in load_split("tiny-problems", "dev").problems:
         template, map_name, post_name, _ = problem.id.split(".")
-        map_, post = map_name.removeprefix("map:"), post_name.removeprefix("post:")
-        tiers = [reference(template, tier, map_, post) for tier in templates()[template].tiers]
+        tiers = [reference(template, tier, map_name, post_name) for tier in templates()[template].tiers]
         fast = tiers[-1]
         broken = [
             fast.replace("return ", "return 1 + ", 1),
@@ -57,15 +56,18 @@ def submissions() -> list[Submission]:
     return found
 
 
-def accepted(judge: Judge, count: int) -> list[Submission]:
-    """Linear references that pass every test."""
-    found = [(p, s) for p, s in submissions() if judge.judge(p, s).verdict is Verdict.AC]
+def efficient(count: int) -> list[Submission]:
+    """Linear references: what a policy that has learnt all of it answers."""
+    found = []
+    for problem in load_split("tiny-problems", "dev").problems:
+        template, map_name, post_name, _ = problem.id.split(".")
+        found.append((problem, reference(template, "linear", map_name, post_name)))
     return list(islice(cycle(found), count))
 
 
 def spread(values: list[float], digits: int = 3) -> dict[str, float]:
     ordered = sorted(values)
-    at = {"p10": 0.1, "median": 0.5, "p90": 0.9, "p99": 0.99}
+    at = {"min": 0.0, "p10": 0.1, "median": 0.5, "p90": 0.9, "p99": 0.99}
     return {
         name: round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], digits) for name, share in at.items()
     }
@@ -93,7 +95,7 @@ def latency(count: int) -> dict[str, Any]:
         isolated = stack.enter_context(open_sandbox())
         bare = stack.enter_context(open_sandbox("trusted"))
         judge = stack.enter_context(Judge(isolated, workers=1))
-        programs = accepted(judge, count + 20)
+        programs = efficient(count + 20)
         limits = programs[0][0].limits
         servers = isolated.open(limits), bare.open(limits)
         ways: dict[str, Callable[[Problem, str], object]] = {

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+import alphadial
 from alphadial.envs import Limits, RunResult, SandboxFailedError, SandboxUnavailableError
-from alphadial.envs.sandbox import Sandbox, cgroups, interpreter, launch, open_sandbox, seccomp
+from alphadial.envs.sandbox import Sandbox, cgroups, interpreter, launch, namespaces, open_sandbox, seccomp
 from alphadial.envs.sandbox.conformance import LIMITS
 from alphadial.envs.sandbox.probe import checks
 
@@ -52,15 +53,36 @@ def test_bubblewrap_missing_names_the_command_and_never_falls_back(
     ]
 
 
-def test_user_namespaces_off_names_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    fake = tmp_path / "bwrap"
-    fake.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
+def _fake_bwrap(monkeypatch: pytest.MonkeyPatch, folder: Path, says: str) -> None:
+    fake = folder / "bwrap"
+    fake.write_text(f"#!/bin/sh\necho 'bwrap: {says}' >&2\nexit 1\n")
     fake.chmod(0o755)
-    for folder in (tmp_path, *tmp_path.parents[:-2]):
-        folder.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    with pytest.raises(SandboxUnavailableError, match=r"new namespace.*run: sysctl -w kernel\.unprivileged_userns"):
+    for parent in (folder, *folder.parents[:-2]):
+        parent.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+
+def test_a_bubblewrap_that_is_refused_or_too_old(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(namespaces, "mend", lambda: "sudo sysctl -w user.max_user_namespaces=15000")
+    _fake_bwrap(monkeypatch, tmp_path, "No permissions to create new namespace")
+    said = r"\(bwrap: No permissions to create new namespace\); run: sudo sysctl -w user.max_user_namespaces=15000"
+    with pytest.raises(SandboxUnavailableError, match=said):
         open_sandbox()
+    assert [check.mend for check in checks() if not check.ok] == ["sudo sysctl -w user.max_user_namespaces=15000"]
+    _fake_bwrap(monkeypatch, tmp_path, "Unknown option --size")
+    with pytest.raises(SandboxUnavailableError, match=r"older than 0\.7; run: apt-get install bubblewrap"):
+        open_sandbox()
+
+
+def test_the_mend_names_only_the_switches_that_refuse(tmp_path: Path) -> None:
+    for name, value in (("kernel/unprivileged_userns_clone", "1"), ("user/max_user_namespaces", "0")):
+        (tmp_path / "proc/sys" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "proc/sys" / name).write_text(value + "\n")
+    assert namespaces.mend(tmp_path) == "sudo sysctl -w user.max_user_namespaces=15000"
+    (tmp_path / "proc/sys/user/max_user_namespaces").write_text("9\n")
+    assert namespaces.mend(tmp_path) == ""
+    (tmp_path / ".dockerenv").touch()
+    assert namespaces.mend(tmp_path).startswith("docker run --security-opt")
 
 
 def test_checks_report_what_is_reached(sandbox: Sandbox) -> None:
@@ -183,6 +205,15 @@ def test_the_interpreter_is_within_reach_of_the_uid_that_runs_it() -> None:
         if another_uid:
             assert all(folder.stat().st_mode & 0o001 for folder in found.executable.parents)
         assert not any(Path("/usr/lib/python3.11") == hidden for hidden in found.hidden())
+
+
+def test_installed_packages_and_our_own_are_hidden(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    own, packages = tmp_path / "lib/python3.11/alphadial", tmp_path / "lib/python3.11/site-packages"
+    for folder in (own, packages):
+        folder.mkdir(parents=True)
+    monkeypatch.setattr(alphadial, "__path__", [str(own)])
+    hidden = interpreter.Interpreter(tmp_path / "bin/python3", tmp_path).hidden()
+    assert {own, packages} <= set(hidden)
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from alphadial.agents.errors import StoreError
+from alphadial.agents.run_folder import lock_folder
 from alphadial.envs.judge import Judge
 from alphadial.envs.problems import load_split
 from alphadial.envs.sandbox import open_sandbox
@@ -91,6 +94,18 @@ def test_five_step_smoke_run_writes_a_family(tmp_path: Path, judge: Judge) -> No
     before = (out / "high" / "model.safetensors").read_bytes()
     train_family(config, judge, out, lambda stage, point, steps: pytest.fail("nothing was left to do"))
     assert (out / "high" / "model.safetensors").read_bytes() == before
+
+
+def test_finished_family_of_another_seed_is_refused(tmp_path: Path, judge: Judge) -> None:
+    config = TrainConfig(sft=replace(SFT, steps=1), grpo_steps={"low": 1, "high": 1}, problems=1, samples=2)
+    train_family(config, judge, tmp_path, lambda stage, point, steps: None)
+    with pytest.raises(TrainingError, match="seed 0 there, 1 here"):
+        train_family(replace(config, seed=1), judge, tmp_path, lambda stage, point, steps: None)
+
+
+def test_second_process_is_refused_with_the_owner_named(tmp_path: Path, judge: Judge) -> None:
+    with lock_folder(tmp_path / "training"), pytest.raises(StoreError, match=f"process {os.getpid()}"):
+        train_family(TrainConfig(), judge, tmp_path, lambda stage, point, steps: None)
 
 
 def test_foreign_folder_is_refused(tmp_path: Path, judge: Judge) -> None:

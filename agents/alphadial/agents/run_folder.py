@@ -30,7 +30,8 @@ class RunFolder:
     def __init__(self, path: Path, config: RunConfig, store_url: str | None = None) -> None:
         self.path = path
         try:
-            self._lock = _lock(path)
+            _refuse_strangers(path)
+            self._lock = lock_folder(path)
             try:
                 self._bind(config)
                 self.store = Store(store_url or sqlite_url(path / STORE_FILE), config)
@@ -95,12 +96,14 @@ def write_atomically(file: Path, content: str | bytes) -> None:
         raise
 
 
-def _lock(path: Path) -> IO[str]:
-    """The lock is the open file: it goes when its process does, however that ends."""
+def lock_folder(path: Path) -> IO[str]:
+    """Makes the folder and takes its lock, which is the open file: it goes when its process does, however that ends.
+
+    Raises:
+        StoreError: another process holds it (named).
+        OSError: the folder cannot be made or written.
+    """
     path.mkdir(parents=True, exist_ok=True)
-    strangers = {entry.name for entry in path.iterdir()} - {LOCK_FILE}
-    if strangers and not (path / CONFIG_FILE).exists() and not all(name.startswith(".") for name in strangers):
-        raise StoreError(f"{path} holds something else than a run: choose another --out")
     stream = (path / LOCK_FILE).open("a+", encoding="utf-8")
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -113,3 +116,11 @@ def _lock(path: Path) -> IO[str]:
     stream.write(f"process {os.getpid()} ({shlex.join(sys.argv)[:200]})")
     stream.flush()
     return stream
+
+
+def _refuse_strangers(path: Path) -> None:
+    if not path.is_dir() or (path / CONFIG_FILE).exists():
+        return
+    strangers = {entry.name for entry in path.iterdir()} - {LOCK_FILE}
+    if strangers and not all(name.startswith(".") for name in strangers):
+        raise StoreError(f"{path} holds something else than a run: choose another --out")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from itertools import pairwise
@@ -28,16 +27,10 @@ _SMOOTHING = 5
 
 def saved_curves(out: Path) -> dict[str, list[CurvePoint]]:
     """The curves that a training folder holds, stage by stage, in order of training."""
-    from safetensors import safe_open
+    from alphadial.training.state import STATE_FILE, read_curve
 
-    from alphadial.training.state import CurvePoint
-
-    curves = {}
-    for file in sorted(out.glob("training/*/state.safetensors"), key=lambda file: file.stat().st_mtime_ns):
-        with safe_open(file, "pt") as state:
-            rows = json.loads(state.metadata()["curve"])
-        curves[file.parent.name] = [CurvePoint(**row) for row in rows]
-    return curves
+    files = sorted(out.glob(f"training/*/{STATE_FILE}"), key=lambda file: file.stat().st_mtime_ns)
+    return {file.parent.name: read_curve(file.parent) for file in files}
 
 
 def sparkline(values: Sequence[float], low: float = 0.0, high: float = 1.0, width: int = _WIDTH) -> str:

@@ -28,6 +28,8 @@ JsonOption = Annotated[
 ]
 OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write, new or empty.")]
 
+RUNS = Path("runs")
+"""Where run folders go unless --out says otherwise."""
 DEFAULT_ALPHAS = "-0.5,-0.25,0,0.25,0.5,0.75,1,1.25,1.5"
 
 

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from alphadial.agents.config import RunConfig
 from alphadial.agents.policies.weights import choose_models
+from alphadial.cli.options import RUNS
 from alphadial.envs.problems import Split
 from alphadial.envs.types import Problem
 from alphadial.merge_engine import Family
-
-RUNS = Path("runs")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from typing import Any
 
 from alphadial.training.errors import TrainingError
 
+STATE_FILE = "state.safetensors"
+
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
@@ -23,8 +25,20 @@ class CurvePoint:
     seconds: float = 0.0
 
 
+def read_curve(folder: Path) -> list[CurvePoint]:
+    """The curve of a saved stage.
+
+    Raises:
+        OSError: nothing was saved there.
+    """
+    from safetensors import safe_open
+
+    with safe_open(folder / STATE_FILE, "pt") as saved:
+        return [CurvePoint(**row) for row in json.loads(saved.metadata()["curve"])]
+
+
 class Stage:
-    """A stage's folder: ``state.safetensors`` and ``curve.jsonl``.
+    """A stage's folder: ``state.safetensors``, with the curve in its metadata.
 
     ``settings`` names all that determines the stage; a folder made with other settings is refused.
     """
@@ -39,7 +53,7 @@ class Stage:
 
     @property
     def _file(self) -> Path:
-        return self.folder / "state.safetensors"
+        return self.folder / STATE_FILE
 
     def resume(self) -> int:
         """Loads the last saved state, if there is one, and returns the number of steps done.
@@ -62,7 +76,7 @@ class Stage:
             parameter.data.copy_(tensors[f"weight/{name}"])
             moments = {key: tensors[f"{key}/{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
             self.optimiser.state[parameter] = moments
-        self.curve = [CurvePoint(**row) for row in json.loads(metadata["curve"])]
+        self.curve = read_curve(self.folder)
         return len(self.curve)
 
     def save(self) -> None:

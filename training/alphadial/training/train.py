@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
+from alphadial.agents.run_folder import lock_folder, write_atomically
 from alphadial.envs.judge import Judge
 from alphadial.envs.problems import load_split
 from alphadial.merge_engine import FamilyFile, save_family
@@ -20,6 +22,8 @@ from alphadial.training.state import CurvePoint
 PROBLEM_SET = "tiny-problems"
 TEMPERATURE = 0.6
 ALPHA_RANGE = (-1.0, 2.0)
+STATES = "training"
+"""Folder in ``out`` with the state of every stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,8 @@ def train_family(config: TrainConfig, judge: Judge, out: Path, on_step: OnStep) 
     with the state and the curve of every stage. The same configuration gives the same bits on the same machine.
 
     Raises:
-        TrainingError: ``out`` holds something else, or cannot be written.
+        TrainingError: ``out`` holds something else, or a family of other settings, or cannot be written.
+        StoreError: another process is training there.
         PolicyError, EnvsError: as sampling and judging do.
     """
     import torch
@@ -70,7 +75,13 @@ def train_family(config: TrainConfig, judge: Judge, out: Path, on_step: OnStep) 
     logging.set_verbosity_error()  # a progress bar of its own per loaded checkpoint would drown ours
     logging.disable_progress_bar()
     torch.set_num_threads(1)
-    states = _prepare(out)
+    with _prepare(out, config):
+        _train(config, judge, out, on_step)
+    return out
+
+
+def _train(config: TrainConfig, judge: Judge, out: Path, on_step: OnStep) -> None:
+    states = out / STATES
     tokenizer = train_tokenizer()
     if not (out / "init").exists():
         sft = replace(config.sft, seed=config.seed)
@@ -85,18 +96,28 @@ def train_family(config: TrainConfig, judge: Judge, out: Path, on_step: OnStep) 
         run_grpo(stage, model, tokenizer, problems, judge, states / name, told)
         export(model, tokenizer, out / name)
     write_family(out, config)
-    return out
 
 
-def _prepare(out: Path) -> Path:
-    states = out / "training"
-    if out.exists() and not states.is_dir() and any(out.iterdir()):
+def _prepare(out: Path, config: TrainConfig) -> IO[str]:
+    """Checks that ``out`` is ours or empty, and takes its lock."""
+    states = out / STATES
+    if out.exists() and not states.is_dir() and (not out.is_dir() or any(out.iterdir())):
         raise TrainingError(f"{out} is not empty and not a training folder: choose another --out")
     try:
-        states.mkdir(parents=True, exist_ok=True)
+        lock = lock_folder(states)
+        bound, wanted = states / "config.json", asdict(config)
+        wanted.pop("control")  # may be added to a finished family
+        if not bound.exists():
+            write_atomically(bound, json.dumps(wanted, indent=1) + "\n")
     except OSError as error:
         raise TrainingError(f"cannot write to {out} ({error.strerror}): choose another --out") from None
-    return states
+    present = json.loads(bound.read_text())
+    if differs := [
+        f"{key} {present.get(key)} there, {value} here" for key, value in wanted.items() if present.get(key) != value
+    ]:
+        lock.close()
+        raise TrainingError(f"{out} was trained with other settings ({'; '.join(differs)}): choose another --out")
+    return lock
 
 
 def _told(stage: str, steps: int, on_step: OnStep) -> Callable[[CurvePoint], None]:
@@ -130,7 +151,7 @@ def write_family(out: Path, config: TrainConfig) -> None:
         out,
         FamilyFile(
             name="tiny",
-            checkpoints={name: name for name in ("init", *config.grpo_steps)},
+            checkpoints={name: name for name in ("init", *config.stages())},
             alpha_range=ALPHA_RANGE,
             prompt="tiny",
             parser="program",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from alphadial.agents.errors import MissingExtraError
@@ -17,6 +18,8 @@ __all__ = ["ScriptedPolicy", "open_policy"]
 def open_policy(family: Family, server: str | None = None, unverified_weights: bool = False) -> Policy:
     """The policy that answers as the models of a family: in process, or on the server at that address.
 
+    A server is sent the key in the environment variable ``OPENAI_API_KEY``, where there is one.
+
     Raises:
         MissingExtraError: torch or transformers is not installed; the message names the command that mends it.
         PolicyError: the address is none, or the family's folders cannot be read.
@@ -24,7 +27,9 @@ def open_policy(family: Family, server: str | None = None, unverified_weights: b
     if server is not None:
         from alphadial.agents.policies.http import HttpPolicy
 
-        return HttpPolicy(family, server, unverified_weights=unverified_weights)
+        return HttpPolicy(
+            family, server, unverified_weights=unverified_weights, api_key=os.environ.get("OPENAI_API_KEY")
+        )
     try:
         from alphadial.agents.policies.torch_policy import TorchPolicy
     except ModuleNotFoundError as error:

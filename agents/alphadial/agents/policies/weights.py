@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from alphadial.agents.config import ModelChoice
 from alphadial.agents.errors import PolicyError
-from alphadial.merge_engine import Family, Weights, check_alpha, checkpoint, merge, model_name, split_model_name
+from alphadial.merge_engine import Family, Weights, check_alpha, model_name, split_model_name
 
 
 def build_weights(family: Family, model: str) -> Weights:
@@ -20,6 +20,9 @@ def build_weights(family: Family, model: str) -> Weights:
     name, dial = split_model_name(model)
     if name != family.name:
         raise PolicyError(f"model {model!r} is not of family {family.name}")
+    # Only here: a server that is believed unseen needs no torch.
+    from alphadial.merge_engine import checkpoint, merge
+
     return checkpoint(family, dial) if isinstance(dial, str) else merge(family, dial)
 
 

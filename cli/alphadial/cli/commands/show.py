@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alphadial.cli.options import JsonOption
+from alphadial.cli.options import RUNS, JsonOption
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from alphadial.agents.config import RunConfig
     from alphadial.agents.types import Attempt
-
-RUNS = Path("runs")
 
 
 def show(

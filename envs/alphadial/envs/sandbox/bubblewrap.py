@@ -16,14 +16,16 @@ from typing import Self
 
 from ..errors import SandboxFailedError, SandboxUnavailableError
 from ..types import KilledBy, Limits, RunResult
-from . import cgroups, interpreter, layout, seccomp
+from . import cgroups, interpreter, layout, namespaces, seccomp
 from .protocol import Protection, Server
 from .slot import INIT, Slot
 from .supervise import Supervised, supervise
 from .warm import WarmServer
 
 INSTALL = "apt-get install bubblewrap"
-USER_NAMESPACES = "sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0"
+DOCTOR = "alphadial doctor"
+_SUPPORTED = "0.7"
+"""The first release with --size for a tmpfs."""
 _KERNEL_COUNTS_PER_NAMESPACE = (5, 14)
 """Since then RLIMIT_NPROC counts a user namespace's processes; before, all of the host uid's."""
 _OPEN_FILES = 256
@@ -151,12 +153,15 @@ class Bubblewrap:
             result = self.run(["python3", "-I", "-S", "-c", "print('ready')"], {}, "", Limits(cpu_s=10, wall_s=30))
         except SandboxFailedError as error:
             self._spawner.shutdown()
-            mend = USER_NAMESPACES if "namespace" in str(error) or "uid map" in str(error) else INSTALL
-            raise SandboxUnavailableError(f"bubblewrap does not work here ({error}); run: {mend}") from None
+            if "Unknown option" in str(error):
+                reason = f"bubblewrap is older than {_SUPPORTED}; run: {INSTALL}"
+            else:
+                reason = f"bubblewrap does not work here ({error}); run: {namespaces.mend() or DOCTOR}"
+            raise SandboxUnavailableError(reason) from None
         if result.stdout != "ready\n":
             self._spawner.shutdown()
             said = result.stderr.strip().splitlines()[-1:] or [str(result)]
-            raise SandboxUnavailableError(f"Python does not run in the sandbox ({said[0]}); run: alphadial doctor")
+            raise SandboxUnavailableError(f"Python does not run in the sandbox ({said[0]}); run: {DOCTOR}")
 
 
 def _counts_per_namespace() -> bool:

@@ -19,7 +19,7 @@ from .guest import frames
 TICK_S = 0.01
 _CREDENTIALS = struct.Struct("=iII")
 _CHUNK = 65_536
-_READY_S = 10.0
+_READY_S = 30.0
 _KINDS = frozenset(
     (frames.ANSWER, frames.ERROR, frames.COMPILE_ERROR, frames.OUT_OF_MEMORY, frames.OUT_OF_STEPS)
 )  # fmt: skip

@@ -172,6 +172,13 @@ def answers(sandbox: Sandbox) -> None:
     assert all(result.answered for result in results)
 
 
+def large_inputs(sandbox: Sandbox) -> None:
+    """Sources and inputs larger than any pipe's buffer arrive whole."""
+    source = f"x = '{'y' * 500_000}'\ndef f(a):\n    return [len(x), len(a)]\n"
+    results = _calls(sandbox, source, json.dumps(["z" * 1_000_000]), json.dumps([[0] * 400_000]))
+    assert [result.stdout for result in results] == ["[500000, 1000000]", "[500000, 400000]"]
+
+
 def errors(sandbox: Sandbox) -> None:
     """Exceptions and compile errors come in one line; later calls repeat the end."""
     first, again = _calls(sandbox, "def f(x):\n    return [][x]\n", "[1]", "[0]")
@@ -226,7 +233,7 @@ BEHAVIOURS: dict[str, Callable[[Sandbox], None]] = {
     for check in (
         exit_status, ended_by_signal, files_and_pipes, paths_stay_inside, cpu_limit, cpu_of_the_tree, wall_limit,
         output_limit, no_network, no_host_files, no_foreign_processes, memory_limit, process_limit, file_limit,
-        answers, errors, step_limit, warm_limits, warm_endings, one_program_at_a_time,
+        answers, large_inputs, errors, step_limit, warm_limits, warm_endings, one_program_at_a_time,
     )
 }  # fmt: skip
 

@@ -17,7 +17,7 @@ from .cpu import CpuMeter, process_meter
 from .guest import frames
 from .protocol import Program
 
-_REPLY_S = 10.0
+_REPLY_S = 30.0
 """How long the server may take to come up, or to reap a killed program."""
 
 

@@ -30,8 +30,8 @@ class _Filter(ctypes.Structure):
 class Isolation:
     """Gives every program namespaces, files and limits of its own. Built once, in the server.
 
-    ``settings`` holds ``isolated`` (False: the limit on memory only), ``seccomp`` (BPF in hexadecimal), and the sizes
-    ``memory_bytes``, ``files_bytes`` and ``processes``.
+    ``settings`` holds ``isolated`` (False: the limit on memory only), ``seccomp`` (BPF in hexadecimal, "" for none), and
+    the sizes ``memory_bytes``, ``files_bytes`` and ``processes``.
     """
 
     def __init__(self, settings: dict[str, Any]) -> None:
@@ -40,7 +40,7 @@ class Isolation:
         if not self._isolated:
             return
         code = bytes.fromhex(settings["seccomp"])
-        self._filter = _Filter(len(code) // 8, code)
+        self._filter = _Filter(len(code) // 8, code) if code else None
         self._own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._tmpfs = f"size={settings['files_bytes']},nr_inodes=4096,mode=755".encode()
         self._no_capabilities = (ctypes.c_uint32 * 6)()
@@ -75,7 +75,8 @@ class Isolation:
         if self._isolated:
             _check(_libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "ambient capabilities")
             _check(_libc.capset(self._capability_header, self._no_capabilities), "capset")
-            _check(_libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(self._filter), 0, 0), "seccomp")
+            if self._filter is not None:
+                _check(_libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(self._filter), 0, 0), "seccomp")
 
     def _limit(self) -> None:
         settings = self._settings
