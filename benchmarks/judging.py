@@ -22,7 +22,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from alphadial.envs import JudgeReport, Problem, Verdict
+from alphadial.envs import Problem
 from alphadial.envs.judge import Judge
 from alphadial.envs.problems import load_split
 from alphadial.envs.problems.tiny import reference, templates
@@ -95,7 +95,7 @@ def latency(count: int) -> dict[str, Any]:
         isolated = stack.enter_context(open_sandbox())
         bare = stack.enter_context(open_sandbox("trusted"))
         judge = stack.enter_context(Judge(isolated, workers=1))
-        programs = efficient(count + 20)
+        programs, load = efficient(count + 20), round(os.getloadavg()[0], 1)
         limits = programs[0][0].limits
         servers = isolated.open(limits), bare.open(limits)
         ways: dict[str, Callable[[Problem, str], object]] = {
@@ -115,6 +115,7 @@ def latency(count: int) -> dict[str, Any]:
     first = ms["warm server"]
     ratios = {way: [b / a for a, b in zip(first, values, strict=True)] for way, values in ms.items()}
     return {
+        "load_before": load,
         "programs": count,
         "tests_per_program": len(programs[0][0].tests),
         "ms": {way: spread(values) for way, values in ms.items()},
@@ -146,21 +147,22 @@ def descendants(pid: int) -> set[int]:
 def soak(count: int, workers: int) -> dict[str, Any]:
     """Many mixed judgements on warm servers, and what is left of them."""
 
-    def judged(submission: Submission) -> tuple[JudgeReport, float]:
+    def judged(submission: Submission) -> tuple[str, float]:
         began = time.perf_counter()
-        report = judge.judge(*submission)
-        return report, (time.perf_counter() - began) * 1000
+        verdict = str(judge.judge(*submission).verdict)
+        return verdict, (time.perf_counter() - began) * 1000
 
     with open_sandbox() as sandbox, Judge(sandbox, workers=workers) as judge, ThreadPoolExecutor(workers) as threads:
         every = submissions()
         list(threads.map(judged, every))
-        start = footprint()
+        start, load = footprint(), round(os.getloadavg()[0], 1)
         began = time.perf_counter()
         results = list(threads.map(judged, islice(cycle(every), count)))
         wall_s = time.perf_counter() - began
         end = footprint()
-    verdicts = Counter(str(report.verdict) for report, _ in results)
+    verdicts = Counter(verdict for verdict, _ in results)
     return {
+        "load_before": load,
         "judgements": count,
         "workers": workers,
         "programs_per_s": round(count / wall_s, 1),
@@ -212,7 +214,7 @@ def main() -> None:
     with open_sandbox() as sandbox:
         protection = sandbox.protection
     result: dict[str, Any] = {
-        "machine": {"cpus": os.cpu_count(), "system": platform.platform(), "load": os.getloadavg()[0]},
+        "machine": {"cpus": os.cpu_count(), "system": platform.platform()},
         "protection": {name: getattr(protection, name) for name in protection.__slots__},
     }
     if options.latency:

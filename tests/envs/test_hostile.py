@@ -27,9 +27,7 @@ from alphadial.envs.judge import Judge
 from alphadial.envs.sandbox import Sandbox, open_sandbox
 
 MIB = 1024 * 1024
-LIMITS = Limits(
-    cpu_s=0.25, wall_s=1.5, memory_bytes=160 * MIB, output_bytes=64 * 1024, files_bytes=4 * MIB, processes=8
-)
+LIMITS = Limits(cpu_s=0.3, wall_s=2.0, memory_bytes=96 * MIB, output_bytes=64 * 1024, files_bytes=4 * MIB, processes=8)
 PROGRAMS = sorted((Path(__file__).parent / "hostile").glob("*.py"))
 
 

@@ -1,3 +1,3 @@
 # expect: OLE
 def f(host):
-    return "x" * 30_000_000
+    return "x" * 3_000_000

@@ -2,4 +2,4 @@
 def f(host):
     hoard = []
     while True:
-        hoard.append(bytearray(1 << 20))
+        hoard.append(bytearray(1 << 24))

@@ -4,6 +4,6 @@ def f(host):
     hoard = []
     while True:
         try:
-            hoard.append(bytearray(1 << 20))
+            hoard.append(bytearray(1 << 24))
         except MemoryError:
             pass

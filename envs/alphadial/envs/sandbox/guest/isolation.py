@@ -30,8 +30,8 @@ class _Filter(ctypes.Structure):
 class Isolation:
     """Gives every program namespaces, files and limits of its own. Built once, in the server.
 
-    ``settings`` holds ``isolated`` (False: the limit on memory only), ``seccomp`` (BPF in hexadecimal, "" for none), and
-    the sizes ``memory_bytes``, ``files_bytes`` and ``processes``.
+    ``settings`` holds ``isolated`` (False: the limit on memory only), ``seccomp`` (BPF in hexadecimal, "" for none)
+    and the sizes ``memory_bytes``, ``files_bytes`` and ``processes``.
     """
 
     def __init__(self, settings: dict[str, Any]) -> None:

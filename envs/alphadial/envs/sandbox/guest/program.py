@@ -99,9 +99,9 @@ def _end(channel: int, kind: bytes, text: str = "", steps: int = 0) -> NoReturn:
 
 def _send(channel: int, kind: bytes, text: str = "", steps: int = 0) -> None:
     payload = text.encode("utf-8", "replace")
-    frame = OUTPUT.pack(kind, steps, len(payload)) + payload
-    while frame:
-        frame = frame[os.write(channel, frame) :]
+    rest = memoryview(OUTPUT.pack(kind, steps, len(payload)) + payload)
+    while rest:
+        rest = rest[os.write(channel, rest) :]
 
 
 def _receive(channel: int) -> bytes:
