@@ -9,7 +9,7 @@ demo: $(STAMP)
 	$(VENV)/bin/alphadial frontier tiny --split test --samples 8
 
 test: $(STAMP)
-	$(PY) -m pytest -q
+	$(PY) -m pytest -q -n 2 --dist worksteal
 
 check: $(STAMP)
 	$(PY) -m ruff check .

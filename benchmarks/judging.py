@@ -123,11 +123,18 @@ def latency(count: int) -> dict[str, Any]:
     }
 
 
+def rss_kib(pid: int) -> int:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")), 0)
+
+
 def footprint() -> dict[str, int]:
-    status = Path("/proc/self/status").read_text()
-    rss = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
     return {
-        "rss_kib": rss,
+        "rss_kib": rss_kib(os.getpid()),
+        "sandboxes_rss_kib": sum(map(rss_kib, descendants(os.getpid()))),
         "descriptors": len(list(Path("/proc/self/fd").iterdir())),
         "threads": len(list(Path("/proc/self/task").iterdir())),
         "processes": len(descendants(os.getpid())),
@@ -157,7 +164,8 @@ def soak(count: int, workers: int) -> dict[str, Any]:
         list(threads.map(judged, every))
         start, load = footprint(), round(os.getloadavg()[0], 1)
         began = time.perf_counter()
-        results = list(threads.map(judged, islice(cycle(every), count)))
+        rounds = (every[: count - done] for done in range(0, count, len(every)))
+        results = [result for asked in rounds for result in threads.map(judged, asked)]
         wall_s = time.perf_counter() - began
         end = footprint()
     verdicts = Counter(verdict for verdict, _ in results)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alphadial.envs.sandbox.guest.steps import MAX_SOURCE_CHARS, Budget, DisallowedError, compile_steps, namespace
+from alphadial.envs.sandbox.guest.steps import MAX_SOURCE_CHARS, Budget, compile_steps, namespace
+from alphadial.envs.sandbox.guest.subset import DisallowedError
 
 
 class ExhaustedError(Exception):

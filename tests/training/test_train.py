@@ -24,7 +24,7 @@ from alphadial.training.state import CurvePoint
 from alphadial.training.train import TrainConfig, load_fp32, train_family
 
 SFT = SftConfig(steps=5, batch=4, save_every=2)
-GRPO = GrpoConfig("high", steps=5, problems=2, samples=3, save_every=2)
+GRPO = GrpoConfig("high", steps=5, problems=2, samples=3, max_tokens=16, save_every=2)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_other_settings_are_refused(tokenizer: Any, tmp_path: Path) -> None:
 
 
 def test_five_step_smoke_run_writes_a_family(tmp_path: Path, judge: Judge) -> None:
-    config = TrainConfig(sft=SFT, grpo_steps={"low": 5, "mid": 5, "high": 5}, problems=2, samples=2)
+    config = TrainConfig(sft=SFT, grpo_steps={"low": 5, "mid": 5, "high": 5}, problems=2, samples=2, max_tokens=16)
     seen: list[tuple[str, int]] = []
     out = train_family(config, judge, tmp_path / "family", lambda stage, point, steps: seen.append((stage, point.step)))
     assert seen == [(stage, step) for stage in ("init", "low", "mid", "high") for step in range(1, 6)]
@@ -97,7 +97,9 @@ def test_five_step_smoke_run_writes_a_family(tmp_path: Path, judge: Judge) -> No
 
 
 def test_finished_family_of_another_seed_is_refused(tmp_path: Path, judge: Judge) -> None:
-    config = TrainConfig(sft=replace(SFT, steps=1), grpo_steps={"low": 1, "high": 1}, problems=1, samples=2)
+    config = TrainConfig(
+        sft=replace(SFT, steps=1), grpo_steps={"low": 1, "high": 1}, problems=1, samples=2, max_tokens=8
+    )
     train_family(config, judge, tmp_path, lambda stage, point, steps: None)
     with pytest.raises(TrainingError, match="seed 0 there, 1 here"):
         train_family(replace(config, seed=1), judge, tmp_path, lambda stage, point, steps: None)

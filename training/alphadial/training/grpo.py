@@ -26,7 +26,6 @@ from alphadial.training.state import CurvePoint, Stage
 
 ADVANTAGE_FLOOR = 0.1
 """Added to the standard deviation, so that a nearly solved problem does not shout."""
-MAX_TOKENS = 96
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,8 @@ class GrpoConfig:
     """Per step."""
     samples: int = 12
     """Per problem."""
+    max_tokens: int = 96
+    """Of an answer; longer ones are cut, and judged as they are."""
     learning_rate: float = 3e-4
     temperature: float = 1.0
     seed: int = 0
@@ -102,7 +103,7 @@ def run_grpo(
             judge=judge,
             seed=f"grpo/{config.seed}/{step}",
             temperature=config.temperature,
-            max_tokens=MAX_TOKENS,
+            max_tokens=config.max_tokens,
             coverage=config.coverage,
             prompt="tiny",
             parser="program",

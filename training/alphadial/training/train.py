@@ -14,7 +14,7 @@ from alphadial.envs.judge import Judge
 from alphadial.envs.problems import load_split
 from alphadial.merge_engine import FamilyFile, save_family
 from alphadial.training.errors import TrainingError
-from alphadial.training.grpo import MAX_TOKENS, GrpoConfig, run_grpo
+from alphadial.training.grpo import GrpoConfig, run_grpo
 from alphadial.training.model import train_tokenizer
 from alphadial.training.sft import SftConfig, run_sft
 from alphadial.training.state import CurvePoint
@@ -37,6 +37,7 @@ class TrainConfig:
     """Checkpoint -> steps under the coverage of that name."""
     problems: int = 20
     samples: int = 12
+    max_tokens: int = 96
     control: bool = False
     """Also train ``control``: low coverage for as many steps as high, because alpha must not merely mean more RL."""
 
@@ -46,7 +47,7 @@ class TrainConfig:
         if self.control:
             wanted["control"] = ("low", self.grpo_steps["high"])
         return {
-            name: GrpoConfig(coverage, steps, self.problems, self.samples, seed=self.seed)
+            name: GrpoConfig(coverage, steps, self.problems, self.samples, self.max_tokens, seed=self.seed)
             for name, (coverage, steps) in wanted.items()
         }
 
@@ -157,6 +158,6 @@ def write_family(out: Path, config: TrainConfig) -> None:
             parser="program",
             problem_set=PROBLEM_SET,
             temperature=TEMPERATURE,
-            max_tokens=MAX_TOKENS,
+            max_tokens=config.max_tokens,
         ),
     )

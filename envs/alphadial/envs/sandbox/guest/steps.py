@@ -1,9 +1,7 @@
 """Step-counted Python: an allow-listed subset in which every loop, comprehension and call ticks.
 
-Runs inside the sandbox, so it imports the standard library alone. The subset has no import, class, try, with, raise,
-f-string or attribute access (a few O(1) methods excepted), and no name that begins with an underscore: a program in it
-can neither reach the counter nor catch its end. Built-ins that walk a sequence in C are charged one tick per element,
-so the count follows the algorithm and not the machine.
+Runs inside the sandbox, so it imports the standard library alone. Built-ins that walk a sequence in C are charged one
+tick per element, so the count follows the algorithm and not the machine.
 """
 
 from __future__ import annotations
@@ -16,25 +14,13 @@ from itertools import chain, islice, repeat
 from types import CodeType
 from typing import Any, TypeVar
 
+from .subset import DisallowedError, check, has_in
+
 MAX_SOURCE_CHARS = 65_536
 MAX_INT_BITS = 4096
 """Products beyond this raise OverflowError: without it x = x * x would make one tick cost seconds."""
 
-_ALLOWED_NODES: tuple[type[ast.AST], ...] = (
-    ast.Module, ast.FunctionDef, ast.arguments, ast.arg, ast.Return, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.For,
-    ast.While, ast.If, ast.Expr, ast.Pass, ast.Break, ast.Continue, ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.Lambda,
-    ast.IfExp, ast.Dict, ast.Set, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.comprehension,
-    ast.Compare, ast.Call, ast.keyword, ast.Constant, ast.Subscript, ast.Starred, ast.Name, ast.List, ast.Tuple,
-    ast.Slice, ast.Attribute, ast.Load, ast.Store, ast.And, ast.Or, ast.Not, ast.Invert, ast.UAdd, ast.USub,
-    ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.BitAnd, ast.BitOr, ast.BitXor, ast.RShift,
-    ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Is, ast.IsNot, ast.In, ast.NotIn,
-)  # fmt: skip
-_METHODS = frozenset({"add", "append", "discard", "get", "items", "keys", "pop", "values"})
 T = TypeVar("T")
-
-
-class DisallowedError(SyntaxError):
-    """The source uses syntax, a name or a method outside the allowed subset."""
 
 
 class Budget:
@@ -76,9 +62,8 @@ def compile_steps(source: str) -> CodeType:
         raise DisallowedError(f"source longer than {MAX_SOURCE_CHARS} characters")
     try:
         tree = ast.parse(source)
-        _check(tree)
-        tree = ast.fix_missing_locations(_Instrument().visit(tree))
-        return compile(tree, "<program>", "exec")
+        check(tree)
+        return compile(_Instrument().visit(tree), "<program>", "exec")
     except (RecursionError, MemoryError, ValueError) as error:  # too deeply nested, or a null byte
         raise DisallowedError(f"cannot be compiled: {error or type(error).__name__}") from None
 
@@ -108,7 +93,7 @@ def namespace(budget: Budget) -> dict[str, Any]:
             budget.charge(max(0, len(right) * left))
         return left * right
 
-    def contains(container: Any, item: Any) -> bool:
+    def contains(item: Any, container: Any) -> bool:
         if not isinstance(container, set | dict | range):
             walked(container)
         return item in container
@@ -138,59 +123,35 @@ def namespace(budget: Budget) -> dict[str, Any]:
     }
 
 
-def _check(tree: ast.AST) -> None:
-    methods = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    for node in ast.walk(tree):
-        name = _name_of(node)
-        if not isinstance(node, _ALLOWED_NODES) or (isinstance(node, ast.FunctionDef) and node.decorator_list):
-            what = type(node).__name__
-        elif name is not None and name.startswith("_"):
-            what = f"the name {name}"
-        elif isinstance(node, ast.Attribute) and (node.attr not in _METHODS or id(node) not in methods):
-            what = f"the attribute .{node.attr}"
-        elif isinstance(node, ast.Compare) and len(node.ops) > 1 and _has_in(node):
-            what = "a chained 'in'"
-        elif isinstance(node, ast.AugAssign | ast.Starred) and _hides_a_walk(node):
-            what = "'*=' on anything but a name, or a starred target"
-        elif isinstance(node, ast.Constant) and not isinstance(node.value, int | float | str | None):
-            what = f"a {type(node.value).__name__} constant"
-        else:
-            continue
-        raise DisallowedError(f"line {getattr(node, 'lineno', 1)}: {what} is not in the allowed subset")
-
-
-def _hides_a_walk(node: ast.AugAssign | ast.Starred) -> bool:
-    if isinstance(node, ast.Starred):
-        return isinstance(node.ctx, ast.Store)
-    return isinstance(node.op, ast.Mult) and not isinstance(node.target, ast.Name)
-
-
-def _name_of(node: ast.AST) -> str | None:
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.arg | ast.keyword):
-        return node.arg
-    return node.name if isinstance(node, ast.FunctionDef) else None
-
-
-def _has_in(node: ast.Compare) -> bool:
-    return any(isinstance(op, ast.In | ast.NotIn) for op in node.ops)
+_AT: dict[str, Any] = {"lineno": 1, "col_offset": 0}
+"""Where inserted nodes say that they are; no traceback of a program is ever shown."""
+_LOAD = ast.Load()
 
 
 def _call(name: str, *args: ast.expr) -> ast.Call:
-    return ast.Call(ast.Name(name, ast.Load()), list(args), [])
+    return ast.Call(ast.Name(name, _LOAD, **_AT), list(args), [], **_AT)
 
 
 def _ticked(value: ast.expr) -> ast.expr:
-    return ast.BoolOp(ast.And(), [_call("_tick"), value])
+    return ast.BoolOp(ast.And(), [_call("_tick"), value], **_AT)
 
 
 class _Instrument(ast.NodeTransformer):
     """Inserts the ticks. ``_tick()`` is True, so ``_tick() and x`` is x."""
 
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        """As the base does, for visitors that always return one node: half of the base's time goes to the others."""
+        for field in node._fields:
+            value = getattr(node, field, None)
+            if type(value) is list:
+                value[:] = [self.visit(item) if isinstance(item, ast.AST) else item for item in value]
+            elif isinstance(value, ast.AST) and value._fields:
+                setattr(node, field, self.visit(value))
+        return node
+
     def _body(self, node: ast.For | ast.While | ast.FunctionDef) -> ast.AST:
         self.generic_visit(node)
-        node.body.insert(0, ast.Expr(_call("_tick")))
+        node.body.insert(0, ast.Expr(_call("_tick"), **_AT))
         return node
 
     visit_For = visit_While = visit_FunctionDef = _body  # noqa: N815 - the names that ast.NodeVisitor looks for
@@ -222,15 +183,15 @@ class _Instrument(ast.NodeTransformer):
         self.generic_visit(node)
         if not (isinstance(node.op, ast.Mult) and isinstance(node.target, ast.Name)):
             return node
-        current = ast.Name(node.target.id, ast.Load())
-        return ast.Assign([node.target], _call("_times", current, node.value))
+        current = ast.Name(node.target.id, _LOAD, **_AT)
+        return ast.Assign([node.target], _call("_times", current, node.value), **_AT)
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
         self.generic_visit(node)
-        if not _has_in(node):
+        if not has_in(node):
             return node
-        found = _call("_contains", node.comparators[0], node.left)
-        return ast.UnaryOp(ast.Not(), found) if isinstance(node.ops[0], ast.NotIn) else found
+        found = _call("_contains", node.left, node.comparators[0])
+        return ast.UnaryOp(ast.Not(), found, **_AT) if isinstance(node.ops[0], ast.NotIn) else found
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         self.generic_visit(node)
