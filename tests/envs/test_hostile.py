@@ -148,14 +148,12 @@ def test_nothing_is_left_behind() -> None:
     assert threading.active_count() == threads
 
 
-@pytest.mark.parametrize("name", ["network", "read_host", "kill_everything_harmlessly", "escape"])
+@pytest.mark.parametrize("name", ["network", "read_host", "signal"])
 def test_the_probes_see_what_is_there(arena: Arena, name: str) -> None:
     """Without isolation the same programs do find something: their AC elsewhere means what it says."""
-    if name == "kill_everything_harmlessly":
+    if name == "signal":  # kill_everything would
         source = "import os\ndef f(host):\n    os.kill(host['pid'], 0)\n    return ['the judge']\n"
     else:
         source = (Path(__file__).parent / "hostile" / f"{name}.py").read_text()
-    if name == "escape":
-        source = source[: source.index("CALLS =")] + "def f(host):\n    return [os.getuid()]\n"
     with open_sandbox("trusted") as trusted, Judge(trusted, workers=1) as judge:
         assert judge.judge(arena.problem(replace(LIMITS, wall_s=10.0)), source).verdict is Verdict.WA
