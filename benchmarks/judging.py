@@ -28,6 +28,7 @@ from alphadial.envs.problems import load_split
 from alphadial.envs.problems.tiny import reference, templates
 from alphadial.envs.sandbox import Sandbox, Server, open_sandbox
 
+BLOCK = 25
 Submission = tuple[Problem, str]
 
 LOOP = """
@@ -90,14 +91,17 @@ def alone(sandbox: Sandbox, problem: Problem, source: str) -> None:
 
 
 def latency(count: int) -> dict[str, Any]:
-    """One program after the other, each by all ways in turn: from the source received to its process reaped."""
+    """By all ways, from the source received to all of it reaped: blocks of ``BLOCK`` programs in turn.
+
+    In turn, because this machine's speed drifts; in blocks, because a process start evicts what the next warm program
+    would have found in the caches.
+    """
     with ExitStack() as stack:
         isolated = stack.enter_context(open_sandbox())
         bare = stack.enter_context(open_sandbox("trusted"))
         judge = stack.enter_context(Judge(isolated, workers=1))
-        programs, load = efficient(count + 20), round(os.getloadavg()[0], 1)
-        limits = programs[0][0].limits
-        servers = isolated.open(limits), bare.open(limits)
+        programs, load = efficient(count), round(os.getloadavg()[0], 1)
+        servers = isolated.open(programs[0][0].limits), bare.open(programs[0][0].limits)
         ways: dict[str, Callable[[Problem, str], object]] = {
             "warm server": lambda problem, source: warm(servers[0], problem, source),
             "warm server, whole judge": judge.judge,
@@ -106,12 +110,12 @@ def latency(count: int) -> dict[str, Any]:
             "plain subprocess": lambda problem, source: alone(bare, problem, source),
         }
         ms: dict[str, list[float]] = {way: [] for way in ways}
-        for problem, source in programs:
+        for start in range(0, count, BLOCK):
             for way, run in ways.items():
-                began = time.perf_counter()
-                run(problem, source)
-                ms[way].append((time.perf_counter() - began) * 1000)
-    ms = {way: values[20:] for way, values in ms.items()}
+                for problem, source in programs[start : start + BLOCK]:
+                    began = time.perf_counter()
+                    run(problem, source)
+                    ms[way].append((time.perf_counter() - began) * 1000)
     first = ms["warm server"]
     ratios = {way: [b / a for a, b in zip(first, values, strict=True)] for way, values in ms.items()}
     return {
