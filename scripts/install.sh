@@ -31,7 +31,7 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
-pip=("$venv/bin/python" -m pip --disable-pip-version-check install --quiet --constraint constraints.txt)
+pip=("$venv/bin/python" -m pip --disable-pip-version-check install -qq --constraint constraints.txt)
 
 if ! "$venv/bin/python" -c 'import torch' 2>/dev/null; then
     version=$(sed -n 's/^torch==//p' constraints.txt)
