@@ -33,6 +33,8 @@ def serving(behave: Behaviour) -> Iterator[str]:
         def do_POST(self) -> None:
             assert self.path == "/v1/chat/completions"
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if key := self.headers["Authorization"]:
+                body["authorization"] = key
             status, content = behave(body)
             try:
                 self.send_response(status)
@@ -111,6 +113,15 @@ def test_answers_in_order_and_verified(family: Family) -> None:
         "temperature": 0.6,
         "max_tokens": 9,
     }
+
+
+def test_key_of_the_environment_is_sent(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "secret")
+    with serving(lambda body: completion(body.get("authorization", "none"), None)) as server:
+        policy = open_policy(family, server, unverified_weights=True)
+        (answer,) = policy.complete([Request("toy@1", (Message(role="user", content="?"),), seed=1)])
+        policy.close()
+    assert answer.text == "Bearer secret"
 
 
 def test_tokens_and_logprobs_where_given(family: Family) -> None:

@@ -59,7 +59,7 @@ class Group:
 
     def __init__(self, version: str, memory: Path, pids: Path, cpu: Path) -> None:
         self._v2 = version == "v2"
-        self._memory, self._pids, self._cpu = memory, pids, cpu
+        self._memory, self._pids = memory, pids
         self._folders = tuple(dict.fromkeys((memory, pids, cpu)))
         self._usage = os.open(cpu / ("cpu.stat" if self._v2 else "cpuacct.usage"), os.O_RDONLY | os.O_CLOEXEC)
         oom_file = memory / ("memory.events" if self._v2 else "memory.oom_control")
