@@ -19,10 +19,11 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 PARTS = sorted(folder.parent.name for folder in ROOT.glob("*/alphadial") if folder.parent.name != ".venv")
 MAY_IMPORT = {
     "envs": set(),
+    "controller": set(),
     "merge_engine": set(),
-    "agents": {"envs", "merge_engine"},
-    "training": {"agents", "envs", "merge_engine"},
-    "cli": {"training", "agents", "envs", "merge_engine"},
+    "agents": {"envs", "controller", "merge_engine"},
+    "training": {"agents", "envs", "controller", "merge_engine"},
+    "cli": {"training", "agents", "envs", "controller", "merge_engine"},
 }
 HEAVY = ("torch", "transformers", "matplotlib", "docker")
 LONG_FILES = {

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 USAGE = 2
 """Exit status of everything that the user can mend; Typer's own usage errors have it too."""
 INTERRUPTED = 130
-_ERROR_MODULES = frozenset(f"alphadial.{part}.errors" for part in ("envs", "merge_engine", "agents", "training", "cli"))
+_PARTS = ("envs", "controller", "merge_engine", "agents", "training", "cli")
+_ERROR_MODULES = frozenset(f"alphadial.{part}.errors" for part in _PARTS)
 
 
 @contextmanager

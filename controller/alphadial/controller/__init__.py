@@ -1,0 +1,36 @@
+"""Which alpha next: controllers that choose the dial for every attempt, their replay and their saved state."""
+
+from __future__ import annotations
+
+from alphadial.controller.base import UNKNOWN, BaseController, Choice, Past
+from alphadial.controller.errors import ControllerError, StateError
+from alphadial.controller.offline import ReplayResult, replay, sample_orders
+from alphadial.controller.registry import CONTROLLERS, controller_names, find_controller, make_controller
+from alphadial.controller.state import load_state, save_state
+from alphadial.controller.types import Budget, Context, Controller, Decision, Kind, Outcome, OutcomeLog, Tried
+
+__all__ = [
+    "CONTROLLERS",
+    "UNKNOWN",
+    "BaseController",
+    "Budget",
+    "Choice",
+    "Context",
+    "Controller",
+    "ControllerError",
+    "Decision",
+    "Kind",
+    "Outcome",
+    "OutcomeLog",
+    "Past",
+    "ReplayResult",
+    "StateError",
+    "Tried",
+    "controller_names",
+    "find_controller",
+    "load_state",
+    "make_controller",
+    "replay",
+    "sample_orders",
+    "save_state",
+]

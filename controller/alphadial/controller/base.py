@@ -1,0 +1,169 @@
+"""What the controllers of this part share: the grid, the seeded draw, ids, and the frame of a saved state.
+
+A controller of your own may derive from ``BaseController`` and write ``_choose`` alone, or follow the protocol
+``types.Controller`` without it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from alphadial.controller.errors import ControllerError
+from alphadial.controller.fields import FORMAT, Fields
+from alphadial.controller.types import Budget, Context, Decision, Kind, Outcome, OutcomeLog, Tried
+
+UNKNOWN = 4
+"""Stands where a ``Kind`` would: the attempt was asked for in the same call, and its outcome is not known yet."""
+
+Past = tuple[tuple[int, int], ...]
+"""The attempts on one problem: index of the alpha, and its ``Kind`` or ``UNKNOWN``."""
+
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What ``_choose`` returns; the fields of ``types.Decision``, with the alpha by its index."""
+
+    index: int
+    reason: str
+    propensity: float = 1.0
+    p_hat: float | None = None
+
+
+class BaseController:
+    """A controller whose every decision is ``_choose(past, decision_id)``."""
+
+    name: str
+
+    def __init__(self, alphas: Sequence[float], *, seed: int = 0, horizon: int = 5) -> None:
+        """A controller that has learnt nothing.
+
+        Args:
+            alphas: the grid; put in ascending order.
+            seed: of its draws, at least 0.
+            horizon: attempts planned per problem, at least 1.
+
+        Raises:
+            ControllerError: an argument out of range.
+        """
+        grid = sorted(float(alpha) for alpha in alphas)
+        if not grid or len(set(grid)) < len(grid) or not all(map(math.isfinite, grid)):
+            raise ControllerError(f"alphas must be distinct finite numbers, at least one, not {list(alphas)}")
+        if not 0 <= seed < 2**63:
+            raise ControllerError(f"seed must be from 0 to 2**63 - 1, not {seed}")
+        if horizon < 1:
+            raise ControllerError(f"horizon must be at least 1, not {horizon}")
+        self.alphas: tuple[float, ...] = tuple(grid)
+        self.seed = int(seed)
+        self.horizon = int(horizon)
+        self._key = self.seed.to_bytes(8, "big")
+        self._index = {alpha: index for index, alpha in enumerate(self.alphas)}
+
+    def _choose(self, past: Past, decision_id: str) -> Choice:
+        """The next attempt after ``past``; a pure function of the state and, through ``draw``, of the decision id."""
+        raise NotImplementedError
+
+    def _learn(self, counts: Counts) -> None:
+        """Takes a log in; ``counts`` is ``OutcomeLog.counts()`` at the controller's alphas, (P, A, 3)."""
+
+    def _memory(self) -> dict[str, Any]:
+        """Options and what was learnt, as JSON values: all of the state but the grid, seed and horizon."""
+        return {}
+
+    def _recall(self, fields: Fields) -> None:
+        """Sets what ``_memory`` told."""
+
+    def fit(self, log: OutcomeLog) -> None:
+        """Learns from a grid of outcomes; see ``types.Controller.fit``."""
+        if not log.kinds.size or log.kinds.shape[1] != len(log.alphas):
+            raise ControllerError(f"cannot fit: an outcome log of shape {log.kinds.shape} for {len(log.alphas)} alphas")
+        columns = {alpha: column for column, alpha in enumerate(log.alphas)}
+        lacking = [f"{alpha:g}" for alpha in self.alphas if alpha not in columns]
+        if lacking:
+            raise ControllerError(f"cannot fit {self.name}: the outcome log lacks alpha {', '.join(lacking)}")
+        # One memory layout, so that sums add up in one order, and a loaded controller equals the saved one to the bit.
+        counts = np.ascontiguousarray(log.counts()[:, [columns[alpha] for alpha in self.alphas]])
+        if not counts.sum():
+            raise ControllerError(f"cannot fit {self.name}: no sample of the outcome log could be measured")
+        self._learn(counts)
+
+    def select(self, context: Context, history: Sequence[Tried], budget: Budget, n: int = 1) -> tuple[Decision, ...]:
+        """The next ``n`` attempts; see ``types.Controller.select``."""
+        left = budget.attempts if budget.total is None else min(budget.attempts, budget.total)
+        if not 1 <= n <= left:
+            raise ControllerError(f"cannot decide {n} attempts on {context.problem}: the budget holds {left}")
+        try:
+            past = tuple([(self._index[tried.alpha], int(tried.outcome.kind)) for tried in history])
+        except KeyError as error:
+            raise ControllerError(
+                f"the history of {context.problem} holds alpha {error}, off {self.name}'s grid"
+            ) from None
+        decisions = []
+        for attempt in range(len(past), len(past) + n):
+            decision_id = f"{context.problem}#{attempt}"
+            choice = self._choose(past, decision_id)
+            alpha = self.alphas[choice.index]
+            decisions.append(Decision(decision_id, alpha, choice.propensity, choice.reason, choice.p_hat))
+            past = (*past, (choice.index, UNKNOWN))
+        return tuple(decisions)
+
+    def update(self, decision: Decision, outcome: Outcome) -> None:
+        """Most controllers learn nothing between fits."""
+
+    def state(self) -> Mapping[str, Any]:
+        """Everything that decides future selections; see ``types.Controller.state``."""
+        frame = {"format": FORMAT, "controller": self.name, "alphas": list(self.alphas)}
+        return {**frame, "seed": self.seed, "horizon": self.horizon, **self._memory()}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """The controller that wrote ``state``; see ``types.Controller.from_state``."""
+        fields = Fields(state, cls.name)
+        alphas = fields.ascending("alphas")
+        controller = cls(alphas, seed=fields.integer("seed", 0, 2**63 - 1), horizon=fields.integer("horizon", 1))
+        controller._recall(fields)
+        fields.finish()
+        return controller
+
+    def draw(self, decision_id: str) -> float:
+        """The uniform number in [0, 1) that belongs to a decision."""
+        digest = blake2b(decision_id.encode(), digest_size=8, key=self._key).digest()
+        return (int.from_bytes(digest, "big") >> 11) * 2.0**-53
+
+    def index_of(self, alpha: float) -> int:
+        """Where an alpha lies on the grid.
+
+        Raises:
+            ControllerError: nowhere.
+        """
+        if alpha not in self._index:
+            choices = ", ".join(f"{known:g}" for known in self.alphas)
+            raise ControllerError(f"alpha {alpha:g} is not on {self.name}'s grid: choose one of {choices}")
+        return self._index[alpha]
+
+    def needs_fit(self) -> ControllerError:
+        """The error of a controller that was asked too early."""
+        return ControllerError(f"{self.name} has learnt nothing yet: call fit with an outcome log first")
+
+
+def describe(past: Past, alphas: Sequence[float]) -> str:
+    """The last attempt of ``past`` for a ``reason``: "after an optimisation failure at 0", or "first"."""
+    if not past:
+        return "first"
+    index, kind = past[-1]
+    what = {
+        Kind.SOLVED: "a success",
+        Kind.CORRECTNESS: "a correctness failure",
+        Kind.OPTIMISATION: "an optimisation failure",
+        Kind.UNMEASURABLE: "an unmeasurable attempt",
+        UNKNOWN: "an attempt under way",
+    }[kind]
+    return f"after {what} at {alphas[index]:g}"

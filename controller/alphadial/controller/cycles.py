@@ -1,0 +1,102 @@
+"""Controllers that walk a list of alphas, whatever the outcomes: two ends, round robin, best fixed schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from alphadial.controller.base import BaseController, Choice, Counts, Past
+from alphadial.controller.estimates import best, miss, solve_rates
+from alphadial.controller.fields import Fields
+
+
+class Cycle(BaseController):
+    """Attempt j of a problem, from 0, takes ``plan[j mod len(plan)]``; unmeasurable attempts count."""
+
+    why: str
+
+    def __init__(self, alphas: Sequence[float], *, seed: int = 0, horizon: int = 5) -> None:
+        """See ``BaseController``."""
+        super().__init__(alphas, seed=seed, horizon=horizon)
+        self.plan: tuple[int, ...] | None = None
+        """Indexes into ``alphas``; None before ``fit``."""
+
+    def _choose(self, past: Past, decision_id: str) -> Choice:
+        if self.plan is None:
+            raise self.needs_fit()
+        position = len(past) % len(self.plan)
+        return Choice(self.plan[position], f"{position + 1} of {len(self.plan)} {self.why}")
+
+    def _memory(self) -> dict[str, Any]:
+        return {"plan": None if self.plan is None else list(self.plan)}
+
+    def _recall(self, fields: Fields) -> None:
+        if fields.is_null("plan"):
+            self.plan = None
+        else:
+            self.plan = tuple(fields.integers("plan", (None,), 0, len(self.alphas) - 1).tolist())
+
+
+class TwoEnds(Cycle):
+    """Alternates the alphas nearest to 0 and 1, the one that solves more of the log first.
+
+    Before ``fit`` the one nearest to 1 goes first: that end was trained to pass all the tests.
+    """
+
+    name = "two-ends"
+    why = "ends"
+
+    def __init__(self, alphas: Sequence[float], *, seed: int = 0, horizon: int = 5) -> None:
+        """See ``BaseController``."""
+        super().__init__(alphas, seed=seed, horizon=horizon)
+        grid = np.asarray(self.alphas)
+        self._ends = int(np.abs(grid - 1).argmin()), int(np.abs(grid).argmin())
+        self.plan = self._ends
+
+    def _learn(self, counts: Counts) -> None:
+        rates = solve_rates(counts)
+        first = best(rates[list(self._ends)])
+        self.plan = (self._ends[first], self._ends[1 - first])
+
+
+class RoundRobin(Cycle):
+    """All alphas by descending solve rate on the log, over and over."""
+
+    name = "round-robin"
+    why = "by solve rate"
+
+    def _learn(self, counts: Counts) -> None:
+        rates = np.round(solve_rates(counts), 12)
+        self.plan = tuple(np.lexsort((np.arange(len(rates)), -rates)).tolist())
+
+
+class Schedule(Cycle):
+    """The best fixed schedule of the log: each attempt adds the most coverage to those before it.
+
+    Coverage is exact for samples drawn without replacement: the chance that n_a draws of each alpha a all fail is the
+    product over a of C(N - c, n_a) / C(N, n_a). Greedy coverage is within 1 - 1/e of the best schedule (Streeter and
+    Golovin 2008, "An Online Algorithm for Maximizing Submodular Functions"). The plan is as long as the log has samples
+    per cell, then starts again; where nothing adds coverage, the least used alpha follows, of those the best one.
+    """
+
+    name = "schedule"
+    why = "of the greedy schedule"
+
+    def _learn(self, counts: Counts) -> None:
+        length = max(int(counts.sum(axis=2).max()), 1)
+        rates = solve_rates(counts)
+        by_draws = np.stack([miss(counts, draws) for draws in range(length + 1)])  # (draws, P, A)
+        used = np.zeros(len(self.alphas), dtype=np.int64)
+        problems, columns = np.arange(len(counts))[:, None], np.arange(len(self.alphas))[None, :]
+        plan = []
+        for _ in range(length):
+            now = by_draws[used, problems, columns]
+            more = by_draws[used + 1, problems, columns]
+            others = np.stack([np.delete(now, column, axis=1).prod(axis=1) for column in columns[0]], axis=1)
+            gain = (others * (now - more)).sum(axis=0)
+            chosen = best(gain, -used, rates)
+            used[chosen] += 1
+            plan.append(chosen)
+        self.plan = tuple(plan)

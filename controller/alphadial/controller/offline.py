@@ -1,0 +1,140 @@
+"""Replay: what a controller would have solved on a grid of outcomes that others made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from alphadial.controller.errors import ControllerError
+from alphadial.controller.types import Budget, Context, Controller, Decision, Kind, Outcome, OutcomeLog, Tried
+
+Orders = npt.NDArray[np.uint16]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayResult:
+    """What happened in each of O orders on each of P problems, within ``attempts`` attempts."""
+
+    solved_at: npt.NDArray[np.int64]
+    """(O, P): number of the attempt that solved, from 1; 0 where none did."""
+    chosen: npt.NDArray[np.int16]
+    """(O, P, attempts): index, in the log, of the alpha of each attempt; -1 after a success."""
+    propensities: npt.NDArray[np.float64]
+    """(O, P, attempts): as the controller reported them; NaN after a success."""
+
+    @property
+    def attempts(self) -> int:
+        """Attempts granted per problem."""
+        return int(self.chosen.shape[2])
+
+    def solved(self, k: int) -> npt.NDArray[np.float64]:
+        """(P,): in which share of the orders the first ``k`` attempts solved the problem."""
+        if not 1 <= k <= self.attempts:
+            raise ControllerError(f"k must be from 1 to the {self.attempts} attempts replayed, not {k}")
+        shares: npt.NDArray[np.float64] = ((self.solved_at > 0) & (self.solved_at <= k)).mean(axis=0)
+        return shares
+
+    def made(self, k: int) -> npt.NDArray[np.float64]:
+        """(P,): attempts made within the first ``k``, mean over the orders; stopping at a success saves the rest."""
+        counts: npt.NDArray[np.float64] = (self.chosen[:, :, :k] >= 0).sum(axis=2).mean(axis=0)
+        return counts
+
+
+def sample_orders(shape: tuple[int, int, int], count: int, seed: int) -> Orders:
+    """(count, P, A, S): independent permutations of the samples of each cell, for all controllers to share.
+
+    Args:
+        shape: (P, A, S), that of ``OutcomeLog.kinds``.
+        count: how many; the first n of them are the same whatever the count.
+        seed: of the permutations.
+    """
+    generator = np.random.default_rng(seed)
+    cells = np.broadcast_to(np.arange(shape[2], dtype=np.uint16), shape)
+    return np.stack([generator.permuted(cells, axis=2) for _ in range(count)])
+
+
+def replay(
+    controller: Controller, log: OutcomeLog, *, orders: Orders, attempts: int, problems: Sequence[str] | None = None
+) -> ReplayResult:
+    """Runs a fitted controller over the problems of a log, once per order, stopping each problem at its first success.
+
+    The j-th attempt of a problem at an alpha takes the j-th sample of that cell's order, so no sample is seen twice. As
+    in a live run, a round's decisions come before its updates, which follow in the order of the problems. Every order
+    starts from the controller as given, which itself is left as it was; problem p of order o goes by the name ``o/p``,
+    so that draws differ from order to order.
+
+    Args:
+        controller: fitted on other problems.
+        log: the outcomes; its alphas include the controller's.
+        orders: from ``sample_orders``, (O, P, A, S).
+        attempts: per problem, at least 1.
+        problems: names of the problems; their positions where not given.
+
+    Raises:
+        ControllerError: shapes that do not fit, attempts outside 1 to S, or an alpha that is not in the log.
+    """
+    count, _, samples = log.kinds.shape
+    names = [str(problem) for problem in range(count)] if problems is None else list(problems)
+    if orders.ndim != 4 or orders.shape[1:] != log.kinds.shape or len(names) != count or len(set(names)) < count:
+        raise ControllerError(
+            f"cannot replay: orders of shape {orders.shape} and {len(set(names))} names for outcomes {log.kinds.shape}"
+        )
+    if not 1 <= attempts <= samples:
+        raise ControllerError(f"cannot replay {attempts} attempts: each cell of the log holds {samples} samples")
+    start = controller.state()
+    fresh = type(controller).from_state(start)
+    solved_at = np.zeros((len(orders), count), dtype=np.int64)
+    chosen = np.full((len(orders), count, attempts), -1, dtype=np.int16)
+    propensities = np.full(chosen.shape, np.nan)
+    for number, order in enumerate(orders):
+        kinds = np.take_along_axis(log.kinds, order.astype(np.intp), axis=2).tolist()
+        contexts = [Context(f"{number}/{name}") for name in names]
+        _replay_once(fresh, log.alphas, kinds, contexts, solved_at[number], chosen[number], propensities[number])
+        # What was learnt in one order must not leak into the next; most learn nothing, and keep their caches.
+        if fresh.state() != start:
+            fresh = type(controller).from_state(start)
+    return ReplayResult(solved_at, chosen, propensities)
+
+
+def _replay_once(
+    controller: Controller,
+    alphas: tuple[float, ...],
+    kinds: list[list[list[int]]],
+    contexts: list[Context],
+    solved_at: npt.NDArray[np.int64],
+    chosen: npt.NDArray[np.int16],
+    propensities: npt.NDArray[np.float64],
+) -> None:
+    """One order: ``kinds`` by problem, alpha and draw; fills the last three, (P,), (P, attempts) and (P, attempts)."""
+    attempts = chosen.shape[1]
+    columns = {alpha: column for column, alpha in enumerate(alphas)}
+    outcomes = [Outcome(kind, "AC" if kind == Kind.SOLVED else None) for kind in Kind]
+    tried = [[Tried(alpha, outcome) for outcome in outcomes] for alpha in alphas]
+    histories: list[tuple[Tried, ...]] = [()] * len(contexts)
+    draws = [[0] * len(alphas) for _ in contexts]
+    open_problems = list(range(len(contexts)))
+    for attempt in range(attempts):
+        budget = Budget(attempts - attempt)
+        decisions: list[Decision] = [
+            controller.select(contexts[problem], histories[problem], budget)[0] for problem in open_problems
+        ]
+        still_open = []
+        for problem, decision in zip(open_problems, decisions, strict=True):
+            column = columns.get(decision.alpha)
+            if column is None:
+                raise ControllerError(
+                    f"cannot replay: {controller.name} chose alpha {decision.alpha:g}, not in the log"
+                )
+            kind = kinds[problem][column][draws[problem][column]]
+            draws[problem][column] += 1
+            chosen[problem, attempt], propensities[problem, attempt] = column, decision.propensity
+            controller.update(decision, outcomes[kind])
+            histories[problem] = (*histories[problem], tried[column][kind])
+            if kind == Kind.SOLVED:
+                solved_at[problem] = attempt + 1
+            else:
+                still_open.append(problem)
+        open_problems = still_open

@@ -1,0 +1,79 @@
+"""Controllers by name, or by the dotted path of your own."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from alphadial.controller.cycles import RoundRobin, Schedule, TwoEnds
+from alphadial.controller.errors import ControllerError
+from alphadial.controller.fixed import Fixed
+from alphadial.controller.posterior import Posterior
+from alphadial.controller.rule import Rule
+from alphadial.controller.thompson import Thompson
+from alphadial.controller.types import Controller
+from alphadial.controller.uniform import Uniform
+
+_CLASSES: tuple[type[Controller], ...] = (Fixed, Uniform, TwoEnds, RoundRobin, Schedule, Rule, Thompson, Posterior)
+CONTROLLERS: dict[str, type[Controller]] = {found.name: found for found in _CLASSES}
+"""By the name that ``make_controller`` takes."""
+
+
+def controller_names() -> tuple[str, ...]:
+    """The names of the controllers that come with alphadial."""
+    return tuple(CONTROLLERS)
+
+
+def find_controller(name: str) -> type[Controller]:
+    """The class of a name, or of a dotted path ``package.module:Class``.
+
+    Raises:
+        ControllerError: unknown, or the path leads to nothing that could be a controller.
+    """
+    if name in CONTROLLERS:
+        return CONTROLLERS[name]
+    module, _, attribute = name.partition(":")
+    if not module or not attribute:
+        choices = ", ".join(controller_names())
+        raise ControllerError(f"unknown controller {name!r}: choose one of {choices}, or package.module:Class")
+    try:
+        found = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ControllerError(f"cannot load controller {name!r}: {error}") from error
+    methods = ("fit", "select", "update", "state", "from_state")
+    lacking = [method for method in methods if not callable(getattr(found, method, None))]
+    if not isinstance(found, type) or lacking:
+        raise ControllerError(f"{name!r} is no controller: it lacks {', '.join(lacking) or 'a class'}")
+    return found
+
+
+def make_controller(
+    name: str, alphas: Sequence[float], *, seed: int = 0, horizon: int = 5, **options: Any
+) -> Controller:
+    """A controller that has learnt nothing yet.
+
+    Args:
+        name: see ``find_controller``.
+        alphas: the grid it chooses from.
+        seed: of its draws.
+        horizon: attempts planned per problem.
+        options: of the controller's own; its docstring lists them.
+
+    Raises:
+        ControllerError: unknown name or option, or an argument out of range.
+    """
+    make: Any = find_controller(name)
+    try:
+        inspect.signature(make).bind(alphas, seed=seed, horizon=horizon, **options)
+    except TypeError as error:
+        raise ControllerError(
+            f"controller {name}: {error}; it takes {', '.join(_options(make)) or 'no options'}"
+        ) from None
+    controller: Controller = make(alphas, seed=seed, horizon=horizon, **options)
+    return controller
+
+
+def _options(make: Any) -> list[str]:
+    return [option for option in inspect.signature(make).parameters if option not in ("alphas", "seed", "horizon")]

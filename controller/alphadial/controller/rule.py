@@ -1,0 +1,115 @@
+"""The TLE/WA rule: too slow, turn the dial up; wrong, turn it down."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from alphadial.controller.base import BaseController, Choice, Counts, Past, describe
+from alphadial.controller.errors import ControllerError
+from alphadial.controller.fields import Fields
+from alphadial.controller.types import Kind
+
+_DEPTH = 6
+"""``fit`` plans at most so many attempts ahead: the tree of outcomes doubles with each."""
+
+
+class Rule(BaseController):
+    """Starts at ``start``; after a failure at alpha number i goes to number i + step, or i - step.
+
+    Up after an optimisation failure, down after a correctness failure. The candidates are alpha i itself and all on
+    the demanded side of it; of those tried least often on this problem, the one nearest to i +- step is taken (a tie
+    goes to the farther from i). So alpha i comes again only when every alpha on that side has been tried. While the
+    outcome of the last attempt is unknown, all alphas are candidates and the target is i + step. A success is repeated.
+    Unmeasurable attempts are skipped, as if they had not been made.
+
+    ``fit`` chooses those of (start, step) that were not given: the pair that solves the most of the log within
+    min(horizon, 6) attempts, each cell's shares taken as its probabilities; steps tried are 1, 2, 4, ...
+    """
+
+    name = "rule"
+
+    def __init__(
+        self,
+        alphas: Sequence[float],
+        *,
+        seed: int = 0,
+        horizon: int = 5,
+        start: float | None = None,
+        step: int | None = None,
+    ) -> None:
+        """``start``: an alpha of the grid; ``step``: grid positions, at least 1. The rest: see ``BaseController``."""
+        super().__init__(alphas, seed=seed, horizon=horizon)
+        if step is not None and step < 1:
+            raise ControllerError(f"step must be at least 1 grid position, not {step}")
+        self._given = None if start is None else self.index_of(start), step
+        self._start, self._step = self._given
+
+    def _learn(self, counts: Counts) -> None:
+        shares = counts / np.maximum(counts.sum(axis=2, keepdims=True), 1)
+        start, step = self._given
+        starts = range(len(self.alphas)) if start is None else [start]
+        doubling = [2**power for power in range(max(len(self.alphas) - 1, 1).bit_length())]
+        pairs = [(s, t) for t in (doubling if step is None else [step]) for s in starts]
+        depth, weight = min(self.horizon, _DEPTH), np.ones(len(counts))
+        solved = [round(self._solved(pair, (), weight, shares, depth), 9) for pair in pairs]
+        self._start, self._step = pairs[int(np.argmax(solved))]
+
+    def _choose(self, past: Past, decision_id: str) -> Choice:
+        if self._start is None or self._step is None:
+            raise self.needs_fit()
+        index = self._next((self._start, self._step), past)
+        return Choice(index, describe(past, self.alphas))
+
+    def _memory(self) -> dict[str, Any]:
+        start, step = self._given
+        return {"given_start": start, "given_step": step, "start": self._start, "step": self._step}
+
+    def _recall(self, fields: Fields) -> None:
+        def position(name: str, low: int, high: int | None) -> int | None:
+            return None if fields.is_null(name) else fields.integer(name, low, high)
+
+        last = len(self.alphas) - 1
+        self._given = position("given_start", 0, last), position("given_step", 1, None)
+        self._start, self._step = position("start", 0, last), position("step", 1, None)
+
+    def _next(self, pair: tuple[int, int], past: Past) -> int:
+        start, step = pair
+        measured = [tried for tried in past if tried[1] != Kind.UNMEASURABLE]
+        if not measured:
+            return start
+        last, kind = measured[-1]
+        if kind == Kind.SOLVED:
+            return last
+        tries = Counter(index for index, _ in measured)
+        candidates = range(len(self.alphas))
+        target = last + step
+        if kind == Kind.OPTIMISATION:
+            candidates = range(last, len(self.alphas))
+        elif kind == Kind.CORRECTNESS:
+            candidates = range(last + 1)
+            target = last - step
+        return min(candidates, key=lambda index: (tries[index], abs(index - target), -abs(index - last), index))
+
+    def _solved(
+        self,
+        pair: tuple[int, int],
+        past: Past,
+        weight: npt.NDArray[np.float64],
+        shares: npt.NDArray[np.float64],
+        depth: int,
+    ) -> float:
+        """Problems solved within ``depth`` more attempts, each counted with the chance that it came to ``past``."""
+        index = self._next(pair, past)
+        solved = float(weight @ shares[:, index, Kind.SOLVED])
+        if depth == 1:
+            return solved
+        for kind in (Kind.CORRECTNESS, Kind.OPTIMISATION):
+            reached = weight * shares[:, index, kind]
+            if reached.any():
+                solved += self._solved(pair, (*past, (index, int(kind))), reached, shares, depth - 1)
+        return solved

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+import pytest
+
+from alphadial.controller import (
+    Budget,
+    Context,
+    Controller,
+    Decision,
+    Kind,
+    Outcome,
+    OutcomeLog,
+    Tried,
+    make_controller,
+)
+from alphadial.controller.conformance import example_log
+
+A, W, T, U = Kind.SOLVED, Kind.CORRECTNESS, Kind.OPTIMISATION, Kind.UNMEASURABLE
+
+
+def log_of(alphas: Sequence[float], cells: Sequence[Sequence[Sequence[Kind]]]) -> OutcomeLog:
+    return OutcomeLog(tuple(alphas), np.array(cells, dtype=np.uint8))
+
+
+def posterior_by_hand(log: OutcomeLog, past: Sequence[tuple[int, Kind]], smoothing: float, alpha: int) -> float:
+    counts: list[list[list[int]]] = log.counts().tolist()
+    alphas = range(len(log.alphas))
+    shares = []
+    for a in alphas:
+        pooled = [sum(problem[a][kind] for problem in counts) + 1 / 3 for kind in range(3)]
+        shares.append([value / sum(pooled) for value in pooled])
+
+    def chance(problem: list[list[int]], a: int, kind: int) -> float:
+        return (problem[a][kind] + smoothing * shares[a][kind]) / (sum(problem[a]) + smoothing)
+
+    weights: list[float] = [prod(chance(problem, a, kind) for a, kind in past if kind != U) for problem in counts]
+    return sum(w * chance(p, alpha, 0) for w, p in zip(weights, counts, strict=True)) / sum(weights)
+
+
+@pytest.mark.parametrize("length", [0, 1, 3, 6])
+def test_posterior_is_bayes_rule_over_the_problems_of_the_log(length: int) -> None:
+    grid = (0.0, 0.5, 1.0)
+    log = example_log(grid, problems=6, samples=5, seed=length)
+    controller = make_controller("posterior", grid, smoothing=0.7, mass=0, pseudo=0)
+    controller.fit(log)
+    generator = np.random.default_rng(length)
+    for _ in range(20):
+        past = [(int(generator.integers(3)), Kind(int(generator.integers(4)))) for _ in range(length)]
+        history = [Tried(grid[index], Outcome(kind)) for index, kind in past]
+        chances = [posterior_by_hand(log, past, 0.7, index) for index in range(3)]
+        (decision,) = controller.select(Context("p"), history, Budget(1))
+        assert decision.p_hat == pytest.approx(max(chances))
+        assert chances[grid.index(decision.alpha)] == pytest.approx(max(chances))
+        assert decision.propensity == 1
+
+
+def test_posterior_tells_verdicts_apart_unless_told_not_to() -> None:
+    """Two kinds of problems: solved at 0 and wrong elsewhere, or slow at 0.5 and solved at 1."""
+    grid = (0.0, 0.5, 1.0)
+    cells = [[[A] * 4, [W] * 4, [W] * 4]] * 3 + [[[T] * 4, [T] * 4, [A] * 4]] * 3
+    log = log_of(grid, cells)
+    seeing, blind = (make_controller("posterior", grid, verdicts=verdicts) for verdicts in (True, False))
+    for controller in (seeing, blind):
+        controller.fit(log)
+
+    def after(controller: Controller, kind: Kind) -> float:
+        (decision,) = controller.select(Context("p"), [Tried(0.5, Outcome(kind))], Budget(1))
+        return decision.alpha
+
+    assert (after(seeing, W), after(seeing, T)) == (0, 1)
+    assert after(blind, W) == after(blind, T)
+
+
+def test_posterior_draws_ties_evenly_and_says_so() -> None:
+    grid = (0.0, 1.0)
+    controller = make_controller("posterior", grid, mass=0)
+    controller.fit(log_of(grid, [[[A, A], [W, W]], [[W, W], [A, A]]]))
+    decisions = [controller.select(Context(f"p{number}"), [], Budget(1))[0] for number in range(400)]
+    assert {decision.propensity for decision in decisions} == {0.5}
+    assert 150 < sum(decision.alpha == 0 for decision in decisions) < 250
+    (after,) = controller.select(Context("p"), [Tried(0, Outcome(W))], Budget(1))
+    assert after.alpha == 1
+    assert after.reason.startswith("after a correctness failure at 0: p 0.")
+    assert "next best 0 p 0." in after.reason
+
+
+def test_pseudo_problems_keep_doors_open() -> None:
+    """A log in which alpha 1 never solves what 0 does not: after many failures at 0 it is still tried."""
+    grid = (0.0, 1.0)
+    cells = [[[A] * 16, [A] * 12 + [W] * 4]] * 5 + [[[W] * 16, [W] * 16]]
+    failures = [Tried(0, Outcome(W))] * 4
+
+    def decide(mass: float) -> Decision:
+        controller = make_controller("posterior", grid, mass=mass)
+        controller.fit(log_of(grid, cells))
+        (decision,) = controller.select(Context("p"), failures, Budget(1))
+        return decision
+
+    assert decide(10).alpha == 1
+    assert (decide(10).p_hat or 0) > 0.3 > 0.1 > (decide(0).p_hat or 0) > 0
+
+
+@pytest.mark.slow
+def test_select_takes_under_50_microseconds() -> None:
+    """1,000 problems, 41 alphas, 0 to 9 seeded failures, most pasts new; best of 3 medians, as others may compute."""
+    grid = tuple(np.linspace(-1, 1.5, 41).tolist())
+    controller = make_controller("posterior", grid)
+    controller.fit(example_log(grid, problems=1000, samples=16))
+    generator, medians = np.random.default_rng(0), []
+    for _ in range(3):
+        seconds = []
+        for number in range(1000):
+            draws = generator.integers((41, 2), size=(number % 10, 2)).tolist()
+            history = [Tried(grid[index], Outcome((W, T)[kind])) for index, kind in draws]
+            began = perf_counter()
+            controller.select(Context("p"), history, Budget(10))
+            seconds.append(perf_counter() - began)
+        medians.append(median(seconds))
+    assert min(medians) < 50e-6

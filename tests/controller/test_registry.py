@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alphadial.controller import CONTROLLERS, ControllerError, controller_names, make_controller
+from alphadial.controller.posterior import Posterior
+
+
+def test_names() -> None:
+    assert set(controller_names()) == {
+        *("fixed", "uniform", "two-ends", "round-robin", "schedule", "rule", "thompson", "posterior")
+    }
+    for name, found in CONTROLLERS.items():
+        assert found.name == name
+        assert make_controller(name, (1, 0)).alphas == (0.0, 1.0)
+
+
+def test_dotted_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "their_module.py").write_text(
+        "from alphadial.controller.uniform import Uniform\nclass Theirs(Uniform):\n    name = 'theirs'\nnumber = 3\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert make_controller("their_module:Theirs", (0, 1), seed=2).name == "theirs"
+    for path, message in [
+        ("their_module:Missing", "cannot load"),
+        ("no_such_module:Theirs", "cannot load"),
+        ("their_module:number", "no controller: it lacks fit, select"),
+    ]:
+        with pytest.raises(ControllerError, match=message):
+            make_controller(path, (0, 1))
+
+
+@pytest.mark.parametrize("name", ["postrior", "", ":", "module:", ":Class"])
+def test_unknown_names_list_the_choices(name: str) -> None:
+    with pytest.raises(ControllerError, match=r"unknown controller .* uniform, .*posterior, or package\.module:Class"):
+        make_controller(name, (0, 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("posterior", {"smothing": 1}, "it takes smoothing, pseudo, mass, verdicts"),
+        ("uniform", {"alpha": 1}, "it takes no options"),
+        ("posterior", {"smoothing": 0}, "smoothing 0 must be above 0"),
+        ("thompson", {"strength": -1}, "strength must be"),
+        ("fixed", {"alpha": 0.3}, "alpha 0.3 is not on fixed's grid: choose one of 0, 1"),
+        ("uniform", {"seed": -1}, "seed must be"),
+        ("uniform", {"horizon": 0}, "horizon must be"),
+        ("uniform", {"alphas": ()}, "alphas must be"),
+        ("uniform", {"alphas": (0, 0)}, "alphas must be"),
+        ("uniform", {"alphas": (0, float("nan"))}, "alphas must be"),
+    ],
+)
+def test_bad_arguments(name: str, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ControllerError, match=message):
+        make_controller(name, **{"alphas": (0, 1), **arguments})
+
+
+def test_options_arrive() -> None:
+    controller = make_controller("posterior", (0, 1), smoothing=3, verdicts=False)
+    assert isinstance(controller, Posterior)
+    state = controller.state()
+    assert (state["smoothing"], state["verdicts"]) == (3.0, False)
+
+
+def test_importing_loads_numpy_and_nothing_heavy() -> None:
+    code = (
+        "import sys, alphadial.controller, alphadial.controller.conformance; "
+        "print([name for name in ('torch', 'docker', 'langgraph', 'pydantic', 'gymnasium', 'scipy', 'sqlalchemy', "
+        "'alphadial.envs', 'alphadial.merge_engine', 'alphadial.agents') if name in sys.modules])"
+    )
+    folder = Path(__file__).parents[2] / "controller"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": str(folder)}, check=True
+    )
+    assert done.stdout.strip() == "[]"
