@@ -15,3 +15,11 @@ class SandboxUnavailableError(EnvsError):
 
 class SandboxFailedError(EnvsError):
     """The sandbox itself broke while a program ran. The judge retries it in a fresh one."""
+
+
+class WorkspaceError(EnvsError):
+    """A workspace that cannot be: a bad path, or more files or bytes than are kept."""
+
+
+class JournalError(EnvsError):
+    """A journal file that cannot be used: of another version, or damaged."""

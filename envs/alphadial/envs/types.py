@@ -137,11 +137,47 @@ class Problem:
     limits: Limits
     coverages: dict[str, int] = field(default_factory=dict)
     """Named coverages: the highest level that each requires, as ``{"low": 2, "mid": 3, "high": 4}``."""
+    files: dict[str, str] = field(default_factory=dict)
+    """What an agentic workspace holds at first, beside the statement: relative path to text."""
 
     @property
     def levels(self) -> int:
         """The highest level of any test."""
         return max(test.level for test in self.tests)
+
+
+class Setting(StrEnum):
+    """How an attempt may go about a problem."""
+
+    REASONING = "reasoning"
+    """Answer once."""
+    TOOLS = "tools"
+    """Run programs on the public tests, answer again, up to so many turns."""
+    AGENTIC = "agentic"
+    """A workspace with shell, file view and edit, run and submit."""
+
+
+class Feedback(StrEnum):
+    """What a tool says of a program within an attempt."""
+
+    PUBLIC = "public"
+    """The public tests alone."""
+    JUDGE = "judge"
+    """The judge's verdict at the coverage asked for: for studies, since no user has such a judge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What one attempt is allowed."""
+
+    setting: Setting = Setting.REASONING
+    max_turns: int = 1
+    """Answers of the policy; an attempt that has not submitted by then is truncated."""
+    feedback: Feedback = Feedback.PUBLIC
+    coverage: str | None = None
+    """The named coverage that the reward requires; None: every level."""
+    tool_limits: Limits = Limits()
+    """Of one tool call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +190,18 @@ class TestResult:
     verdict: Verdict
     steps: int | None
     cpu_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class PublicResult:
+    """How a program did on one public test."""
+
+    test: Test
+    verdict: Verdict
+    cause: str
+    """As in ``JudgeReport``."""
+    got: str
+    """JSON of what it returned; "" where it returned nothing."""
 
 
 @dataclass(frozen=True, slots=True)

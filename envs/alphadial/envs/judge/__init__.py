@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .judge import Judge
+from .judge import Judge, coverage_level
 from .reward import reward
 
-__all__ = ["Judge", "reward"]
+__all__ = ["Judge", "coverage_level", "reward"]

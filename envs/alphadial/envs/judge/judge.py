@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
 from ..errors import ProblemError, SandboxFailedError
 from ..sandbox.protocol import Sandbox
-from ..types import FailureKind, JudgeReport, Limits, Problem, Verdict
+from ..types import FailureKind, JudgeReport, Limits, Problem, PublicResult, Verdict
 from .pool import ServerPool
 from .submission import Submission
 
@@ -47,7 +48,7 @@ class Judge:
         Raises:
             ProblemError: the problem has no such coverage.
         """
-        level = _level(problem, coverage)
+        level = coverage_level(problem, coverage)
         if source is None:
             return JudgeReport(Verdict.CE, FailureKind.CORRECTNESS, 0, "no program", public_verdict=Verdict.CE)
         key = (problem.id, source, level, all_tests)
@@ -55,13 +56,30 @@ class Judge:
             if key in self._cache:
                 self._cache.move_to_end(key)
                 return self._cache[key]
-        report = self._judge(problem, source, level, all_tests)
-        if self._cache_size and report.verdict is not None:
+        submission = Submission(problem, source, level, all_tests)
+        if not self._settle(submission):
+            return JudgeReport(None, FailureKind.UNMEASURABLE, 0, "machinery")
+        report = submission.report()
+        if self._cache_size:
             with self._lock:
                 self._cache[key] = report
                 if len(self._cache) > self._cache_size:
                     self._cache.popitem(last=False)
         return report
+
+    def run_public(self, problem: Problem, source: str) -> tuple[PublicResult, ...]:
+        """Runs a program on every public test, in order.
+
+        Raises:
+            SandboxFailedError: unmeasurable: our machinery failed twice, on a canary too.
+        """
+        shown = tuple(test for test in problem.tests if test.public)
+        if not shown:
+            return ()
+        submission = Submission(replace(problem, tests=shown), source, problem.levels, all_tests=True)
+        if not self._settle(submission):
+            raise SandboxFailedError("the sandbox fails whatever runs in it; run: alphadial doctor")
+        return tuple(submission.public)
 
     def close(self) -> None:
         """Closes the servers. Idempotent."""
@@ -75,8 +93,8 @@ class Judge:
     ) -> None:
         self.close()
 
-    def _judge(self, problem: Problem, source: str, level: int, all_tests: bool) -> JudgeReport:
-        submission = Submission(problem, source, level, all_tests)
+    def _settle(self, submission: Submission) -> bool:
+        """Runs it, again where it must be; False when it cannot be measured."""
         failures: list[SandboxFailedError] = []
         waits = 0
         while len(failures) < 2:
@@ -86,10 +104,11 @@ class Judge:
             elif submission.waited and waits == 0:
                 waits = 1
             else:
-                return submission.report()
-        if self._canary_passes(problem.limits):
-            return submission.report(broke=str(failures[-1]))
-        return JudgeReport(None, FailureKind.UNMEASURABLE, 0, "machinery")
+                return True
+        if self._canary_passes(submission.problem.limits):
+            submission.broke(str(failures[-1]))
+            return True
+        return False
 
     def _run(self, submission: Submission, *, fresh: bool) -> SandboxFailedError | None:
         try:
@@ -110,7 +129,12 @@ class Judge:
         return answer == "1"
 
 
-def _level(problem: Problem, coverage: int | str | None) -> int:
+def coverage_level(problem: Problem, coverage: int | str | None) -> int:
+    """The highest level that a coverage requires.
+
+    Raises:
+        ProblemError: the problem has no such coverage.
+    """
     if coverage is None:
         return problem.levels
     if isinstance(coverage, str):

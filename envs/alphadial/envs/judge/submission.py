@@ -6,7 +6,17 @@ import builtins
 from time import monotonic
 
 from ..sandbox.protocol import Program, Server
-from ..types import FailureKind, JudgeReport, KilledBy, Problem, RunResult, Test, TestResult, Verdict
+from ..types import (
+    FailureKind,
+    JudgeReport,
+    KilledBy,
+    Problem,
+    PublicResult,
+    RunResult,
+    Test,
+    TestResult,
+    Verdict,
+)
 from .compare import same
 
 _WAITED_SHARE = 0.5
@@ -51,14 +61,12 @@ class Submission:
             program.close()
         self._wall_s = monotonic() - self._began
 
-    def report(self, broke: str | None = None) -> JudgeReport:
-        """What was found.
+    def broke(self, how: str) -> None:
+        """Notes that it breaks the sandbox each time: a run-time error of the test that it reached."""
+        self._record(self._reached, Verdict.RTE, f"breaks the sandbox: {how}", RunResult(exit_status=None))
 
-        Args:
-            broke: how this submission breaks the sandbox each time, where it does: its run-time error.
-        """
-        if broke is not None:
-            self._record(self._reached, Verdict.RTE, f"breaks the sandbox: {broke}", RunResult(exit_status=None))
+    def report(self) -> JudgeReport:
+        """What was found."""
         return JudgeReport(
             verdict=self._verdict,
             failure_kind=self._failure_kind(),
@@ -78,6 +86,7 @@ class Submission:
         self._waited = False
         self._reached = self._tests[0]
         self._results: list[TestResult] = []
+        self.public: list[PublicResult] = []
 
     def _wanted(self, test: Test) -> bool:
         if test.public and self._public_verdict is Verdict.AC:
@@ -92,8 +101,10 @@ class Submission:
         self._record(test, verdict, cause, result)
 
     def _record(self, test: Test, verdict: Verdict, cause: str, result: RunResult) -> None:
-        if test.public and self._public_verdict is Verdict.AC:
-            self._public_verdict = verdict
+        if test.public:
+            self.public.append(PublicResult(test, verdict, cause, result.stdout))
+            if self._public_verdict is Verdict.AC:
+                self._public_verdict = verdict
         if test.level > self._level:
             return
         self._results.append(TestResult(test.level, verdict, result.steps, result.cpu_s))

@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from types import ModuleType
 
 from alphadial.envs.errors import ProblemError
 from alphadial.envs.types import Problem
 
-PROBLEM_SETS = {"tiny-problems": "alphadial.envs.problems.tiny"}
-"""Name -> module with ``load(split) -> (hash, problems)``."""
+PROBLEM_SETS = {
+    "tiny-problems": "alphadial.envs.problems.tiny",
+    "workspaces": "alphadial.envs.problems.workspaces",
+}
+"""Name -> module with ``SPLITS``, their names, and ``load(split) -> (hash, problems)``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +49,7 @@ def load_split(problem_set: str, split: str) -> Split:
     Raises:
         ProblemError: unknown set or split, or a split file that does not match its hash.
     """
-    if problem_set not in PROBLEM_SETS:
-        raise ProblemError(f"unknown problem set {problem_set!r}: choose {', '.join(PROBLEM_SETS)}")
-    digest, problems = import_module(PROBLEM_SETS[problem_set]).load(split)
+    digest, problems = _module(problem_set).load(split)
     return Split(problem_set, split, digest, problems)
 
 
@@ -57,9 +59,16 @@ def find_problem(problem_set: str, problem_id: str) -> Problem:
     Raises:
         ProblemError: no split holds it.
     """
-    for split in ("dev", "test", "train"):
+    splits: tuple[str, ...] = _module(problem_set).SPLITS
+    for split in splits:
         for problem in load_split(problem_set, split).problems:
             if problem.id == problem_id:
                 return problem
-    example = load_split(problem_set, "dev").problems[0].id
+    example = load_split(problem_set, splits[0]).problems[0].id
     raise ProblemError(f"{problem_set} has no problem {problem_id!r}; ids look like {example!r}")
+
+
+def _module(problem_set: str) -> ModuleType:
+    if problem_set not in PROBLEM_SETS:
+        raise ProblemError(f"unknown problem set {problem_set!r}: choose {', '.join(PROBLEM_SETS)}")
+    return import_module(PROBLEM_SETS[problem_set])

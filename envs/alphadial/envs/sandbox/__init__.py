@@ -6,8 +6,19 @@ from importlib import import_module
 
 from ..errors import SandboxUnavailableError
 from .protocol import Program, Protection, Sandbox, Server
+from .workspace import File, Workspace, WorkspaceRun
 
-__all__ = ["SANDBOXES", "Program", "Protection", "Sandbox", "Server", "open_sandbox"]
+__all__ = [
+    "SANDBOXES",
+    "File",
+    "Program",
+    "Protection",
+    "Sandbox",
+    "Server",
+    "Workspace",
+    "WorkspaceRun",
+    "open_sandbox",
+]
 
 SANDBOXES = {
     "bubblewrap": "alphadial.envs.sandbox.bubblewrap:Bubblewrap",

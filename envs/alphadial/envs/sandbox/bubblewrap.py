@@ -17,10 +17,13 @@ from typing import Self
 from ..errors import SandboxFailedError, SandboxUnavailableError
 from ..types import KilledBy, Limits, RunResult
 from . import cgroups, interpreter, layout, namespaces, seccomp
+from .guest.folder import MAX_STREAM
+from .guest.workspace import UNFIT
 from .protocol import Protection, Server
 from .slot import INIT, Slot
 from .supervise import Supervised, supervise
 from .warm import WarmServer
+from .workspace import Workspace, WorkspaceRun, returned
 
 INSTALL = "apt-get install bubblewrap"
 DOCTOR = "alphadial doctor"
@@ -74,13 +77,32 @@ class Bubblewrap:
         invocation = layout.for_command(self._bwrap, self._python, files, limits.files_bytes, self._seccomp)
         rlimits = json.dumps([(which, *value) for which, value in self._rlimits(limits).items()])
         invocation.add("--", *layout.guest_command(self._python.executable, "limited", [rlimits, *command]))
+        return self._run(invocation, stdin.encode() if isinstance(stdin, str) else stdin, limits)
+
+    def run_in(self, workspace: Workspace, command: Sequence[str], limits: Limits) -> WorkspaceRun:
+        """See ``Sandbox``."""
+        invocation = layout.for_workspace(self._bwrap, self._python, limits.files_bytes, self._seccomp)
+        rlimits = json.dumps([(which, *value) for which, value in self._rlimits(limits).items()])
+        outgoing = os.memfd_create("alphadial")
+        with os.fdopen(outgoing, "rb") as back:
+            arguments = [invocation.data(workspace.stream()), str(outgoing), rlimits, *command]
+            invocation.add("--", *layout.guest_command(self._python.executable, "workspace", arguments))
+            result = self._run(invocation, b"", limits, pass_fds=[outgoing])
+            back.seek(0)
+            stream = back.read(MAX_STREAM + 1)
+        if result.exit_status == UNFIT and not stream:
+            raise SandboxFailedError(f"the workspace could not be laid out: {result.stderr.strip()}")
+        return returned(stream, workspace, result)
+
+    def _run(
+        self, invocation: layout.Invocation, stdin: bytes, limits: Limits, pass_fds: Sequence[int] = ()
+    ) -> RunResult:
         slot = self._slot(limits, warm=False)
         try:
             pipes = (subprocess.PIPE, subprocess.PIPE, subprocess.PIPE)
-            contained = slot.launch(invocation, self._spawner, pipes)
+            contained = slot.launch(invocation, self._spawner, pipes, pass_fds)
             meter = slot.cpu_meter(contained.init)
-            data = stdin.encode() if isinstance(stdin, str) else stdin
-            got = supervise(contained.process, data, limits, meter, contained.kill)
+            got = supervise(contained.process, stdin, limits, meter, contained.kill)
             status = slot.finish()
             cpu_s, peak = meter(), slot.peak_bytes()
         finally:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..errors import SandboxFailedError
 from ..types import MIB, KilledBy, Limits, RunResult
+from .conformance_workspace import WORKSPACE_BEHAVIOURS
 from .protocol import Sandbox
 
 LIMITS = Limits(cpu_s=0.3, wall_s=5.0, memory_bytes=192 * MIB, output_bytes=64 * 1024, files_bytes=4 * MIB, processes=8)
@@ -235,11 +236,12 @@ BEHAVIOURS: dict[str, Callable[[Sandbox], None]] = {
         output_limit, no_network, no_host_files, no_foreign_processes, memory_limit, process_limit, file_limit,
         answers, large_inputs, errors, step_limit, warm_limits, warm_endings, one_program_at_a_time,
     )
-}  # fmt: skip
+} | WORKSPACE_BEHAVIOURS  # fmt: skip
 
 KNOWN_GAPS = {
-    "trusted": frozenset(
-        {"no_network", "no_host_files", "no_foreign_processes", "memory_limit", "process_limit", "file_limit"}
-    ),
-}
+    "trusted": frozenset((
+        "no_network", "no_host_files", "no_foreign_processes", "memory_limit", "process_limit", "file_limit",
+        "only_the_folder_comes_back", "background_ends",
+    ))
+}  # fmt: skip
 """Backend name to the behaviours that it does not promise."""

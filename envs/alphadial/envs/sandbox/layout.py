@@ -77,6 +77,13 @@ def for_command(
     return invocation
 
 
+def for_workspace(bwrap: str, interpreter: Interpreter, files_bytes: int, seccomp: bytes | None) -> Invocation:
+    """A sandbox for ``guest.workspace``, which fills the working directory itself."""
+    invocation = for_command(bwrap, interpreter, {}, files_bytes, seccomp)
+    invocation.add("--as-pid-1")
+    return invocation
+
+
 def checked(name: str) -> str:
     """A relative path that stays inside.
 

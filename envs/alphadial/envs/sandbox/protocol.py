@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from ..types import Limits, RunResult
+from .workspace import Workspace, WorkspaceRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,21 @@ class Sandbox(Protocol):
         Raises:
             SandboxFailedError: our machinery broke.
             ValueError: a path in ``files`` is absolute or leaves the working directory.
+        """
+
+    def run_in(self, workspace: Workspace, command: Sequence[str], limits: Limits) -> WorkspaceRun:
+        """Runs one command in a fresh sandbox with the workspace as its working directory, and reads that back.
+
+        It is read once the command and everything that it started have ended: regular files, whether their owner may
+        execute them, and empty folders. A command that a limit stops has changed nothing.
+
+        Args:
+            workspace: what the command finds.
+            command: as for ``run``; its stdin is empty.
+            limits: as for ``run``; ``files_bytes`` must leave room for the workspace.
+
+        Raises:
+            SandboxFailedError: our machinery broke, or the workspace does not fit in ``files_bytes``.
         """
 
     def open(self, limits: Limits) -> Server:

@@ -21,9 +21,11 @@ from ..errors import SandboxFailedError
 from ..types import Limits, RunResult
 from . import layout
 from .cpu import CpuMeter, tree_meter
+from .guest.folder import pack, unpack
 from .protocol import Protection, Server
 from .supervise import supervise
 from .warm import LastWords, WarmServer
+from .workspace import Workspace, WorkspaceRun, returned
 
 _PYTHON = Path(sys.executable).resolve()
 
@@ -105,29 +107,25 @@ class Trusted:
                 path = host.folder / names[name]
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content.encode() if isinstance(content, str) else content)
-            try:
-                host.start(command, (subprocess.PIPE, subprocess.PIPE, subprocess.PIPE))
-            except OSError as error:
-                return RunResult(exit_status=127, stderr=f"{command[0]}: {error}\n")
-            assert host.process is not None
-            meter = tree_meter(host.process.pid)
-            data = stdin.encode() if isinstance(stdin, str) else stdin
-            got = supervise(host.process, data, limits, meter, host.stop)
-            host.stop()  # before the leader is reaped: its number names the group until then
-            _, status, usage = os.wait4(host.process.pid, 0)
-            host.process.returncode = os.waitstatus_to_exitcode(status)
+            return _run(host, command, stdin.encode() if isinstance(stdin, str) else stdin, limits)
         finally:
             host.kill()
-        code = host.process.returncode
-        return RunResult(
-            exit_status=code if code >= 0 else None,
-            signal=-code if code < 0 else None,
-            stdout=got.stdout.decode(errors="replace"),
-            stderr=got.stderr.decode(errors="replace"),
-            cpu_s=max(meter(), usage.ru_utime + usage.ru_stime),
-            wall_s=got.wall_s,
-            killed_by=got.killed_by,
-        )
+
+    def run_in(self, workspace: Workspace, command: Sequence[str], limits: Limits) -> WorkspaceRun:
+        """See ``Sandbox``."""
+        host = _Process()
+        try:
+            unpack(workspace.stream(), str(host.folder))
+            folder = os.open(host.folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                result = _run(host, command, b"", limits)
+                return returned(pack(folder), workspace, result)
+            finally:
+                os.close(folder)
+        except OSError as error:
+            raise SandboxFailedError(f"the working directory: {error}") from None
+        finally:
+            host.kill()
 
     def open(self, limits: Limits) -> Server:
         """See ``Sandbox``."""
@@ -163,3 +161,25 @@ class Trusted:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _run(host: _Process, command: Sequence[str], stdin: bytes, limits: Limits) -> RunResult:
+    try:
+        host.start(command, (subprocess.PIPE, subprocess.PIPE, subprocess.PIPE))
+    except OSError as error:
+        return RunResult(exit_status=127, stderr=f"{command[0]}: {error}\n")
+    assert host.process is not None
+    meter = tree_meter(host.process.pid)
+    got = supervise(host.process, stdin, limits, meter, host.stop)
+    host.stop()  # before the leader is reaped: its number names the group until then
+    _, status, usage = os.wait4(host.process.pid, 0)
+    code = host.process.returncode = os.waitstatus_to_exitcode(status)
+    return RunResult(
+        exit_status=code if code >= 0 else None,
+        signal=-code if code < 0 else None,
+        stdout=got.stdout.decode(errors="replace"),
+        stderr=got.stderr.decode(errors="replace"),
+        cpu_s=max(meter(), usage.ru_utime + usage.ru_stime),
+        wall_s=got.wall_s,
+        killed_by=got.killed_by,
+    )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from alphadial.envs.problems.tiny.variants import reference, statement, templates
@@ -69,14 +68,6 @@ def _callable(source: str) -> Any:
     names: dict[str, Any] = {}
     exec(source, names)  # our own reference solution, never a candidate's
     return names["f"]
-
-
-def problems_hash(problems: Sequence[Problem]) -> str:
-    """sha256 over all that a verdict can depend on, tests and limits included."""
-    digest = hashlib.sha256()
-    for problem in problems:
-        digest.update(json.dumps(asdict(problem), sort_keys=True).encode())
-    return digest.hexdigest()
 
 
 def specs_to_json(specs: Sequence[Spec], digest: str) -> str:

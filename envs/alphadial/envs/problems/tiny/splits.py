@@ -13,7 +13,8 @@ from importlib import resources
 from pathlib import Path
 
 from alphadial.envs.errors import ProblemError
-from alphadial.envs.problems.tiny.build import Spec, build_problem, problems_hash, specs_to_json
+from alphadial.envs.problems.hashing import problems_hash
+from alphadial.envs.problems.tiny.build import Spec, build_problem, specs_to_json
 from alphadial.envs.problems.tiny.variants import (
     DEV_TEMPLATES,
     MAPS,
@@ -26,6 +27,7 @@ from alphadial.envs.types import Problem
 
 SEED = 20261121
 HELD_OUT_SHARE = 0.2
+SPLITS = ("dev", "test", "train")
 
 
 def held_out(template: str, map_name: str, post_name: str) -> bool:
@@ -83,7 +85,7 @@ def load(split: str) -> tuple[str, tuple[Problem, ...]]:
         ProblemError: no such split, or its problems do not have the hash in its file.
     """
     file = resources.files(__package__) / "splits" / f"{split}.json"
-    if split not in ("train", "dev", "test"):
+    if split not in SPLITS:
         raise ProblemError(f"tiny-problems has no split {split!r}: choose train, dev or test")
     saved = json.loads(file.read_text("utf-8"))
     specs = [Spec(*row) for row in saved["specs"]]

@@ -7,19 +7,29 @@ import os
 import resource
 import signal
 import sys
+from typing import NoReturn
 
 NOT_FOUND = 127
 
 
 def main() -> None:
     """``argv``: a JSON list of [limit, soft, hard], then the command."""
-    for which, soft, hard in json.loads(sys.argv[1]):
+    limit(sys.argv[1])
+    become(sys.argv[2:])
+
+
+def limit(rlimits: str) -> None:
+    """Sets the limits of this process and of all that it starts."""
+    for which, soft, hard in json.loads(rlimits):
         resource.setrlimit(which, (soft, hard))
+
+
+def become(command: list[str]) -> NoReturn:
+    """Replaces this process; exits with 127 where the command does not exist."""
     for ignored_by_python in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(ignored_by_python, signal.SIG_DFL)
-    command = sys.argv[2:]
     try:
         os.execvp(command[0], command)
     except (OSError, ValueError) as error:
-        print(f"{command[0]}: {error}", file=sys.stderr)
-        sys.exit(NOT_FOUND)
+        print(f"{command[0]}: {error}", file=sys.stderr, flush=True)
+    os._exit(NOT_FOUND)

@@ -1,0 +1,75 @@
+"""Runs a command in a folder that is handed in and handed back. It is the first process of its pid namespace.
+
+As the first process it cannot be signalled from inside, and whatever the command leaves behind becomes its child.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import suppress
+
+from .folder import ENTRY, REFUSED, TOO_LARGE, pack, unpack
+from .limited import become, limit
+
+UNFIT = 125
+"""The exit status where the command was not begun: the folder could not be laid out."""
+
+
+def main() -> None:
+    """``argv``: descriptors of the stream in and of the one out, rlimits as in ``limited``, then the command."""
+    if os.getpid() != 1:
+        # Ending "every process" would end the host's.
+        print("the wrapper is not the first process of a pid namespace of its own", file=sys.stderr, flush=True)
+        os._exit(UNFIT)
+    incoming, outgoing = int(sys.argv[1]), int(sys.argv[2])
+    limit(sys.argv[3])
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # from inside, only a signal with a handler reaches a first process
+    os.set_inheritable(outgoing, False)
+    try:
+        with os.fdopen(incoming, "rb") as file:
+            unpack(file.read())
+    except OSError as error:
+        print(error, file=sys.stderr, flush=True)
+        os._exit(UNFIT)
+    # Now: the command may close it to its owner, or put another in its place.
+    folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
+    status = _run(sys.argv[4:])
+    _end_the_others()
+    _send(outgoing, pack(folder))
+    os._exit(status)
+
+
+def _run(command: list[str]) -> int:
+    leader = os.fork()
+    if leader == 0:
+        become(command)
+    while True:
+        pid, status = os.wait()
+        if pid == leader:
+            code = os.waitstatus_to_exitcode(status)
+            return code if code >= 0 else 128 - code
+
+
+def _end_the_others() -> None:
+    """One signal reaches every process of the namespace, and none can fork with it pending."""
+    assert os.getpid() == 1
+    with suppress(ProcessLookupError):
+        os.kill(-1, signal.SIGKILL)
+    with suppress(ChildProcessError):
+        while True:
+            os.wait()
+
+
+def _send(outgoing: int, stream: bytes) -> None:
+    with os.fdopen(outgoing, "wb", buffering=0) as file:
+        try:
+            # Without what the command may have put there by way of /proc.
+            file.truncate(0)
+            file.seek(0)
+            file.write(stream)
+        except OSError:  # larger than any file may be
+            file.truncate(0)
+            file.seek(0)
+            file.write(ENTRY.pack(REFUSED, len(TOO_LARGE), 0) + TOO_LARGE.encode())

@@ -1,0 +1,202 @@
+"""The files of a working directory as a value: what a tool call finds, and what it leaves."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from types import MappingProxyType
+
+from ..errors import WorkspaceError
+from ..types import RunResult
+from .guest.folder import (
+    END,
+    ENTRY,
+    EXECUTABLE,
+    FILE,
+    FOLDER,
+    MAX_BYTES,
+    MAX_DEPTH,
+    MAX_FILES,
+    MAX_PATH,
+    MAX_STREAM,
+    REFUSED,
+    TOO_DEEP,
+    TOO_LARGE,
+    TOO_MANY,
+)
+
+_MAX_NAME = 255
+_REASONS = {
+    TOO_MANY: f"more than {MAX_FILES:,} files and folders",
+    TOO_LARGE: f"more than {MAX_BYTES // 2**20} MiB",
+    TOO_DEEP: f"paths of more than {MAX_DEPTH} folders or {MAX_PATH:,} bytes",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A regular file."""
+
+    data: bytes
+    executable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """An immutable tree of regular files. Equal trees have equal digests.
+
+    Raises:
+        WorkspaceError: a bad path, a path below a file, or more than 1,000 files or 4 MiB.
+    """
+
+    files: Mapping[str, File] = field(default_factory=dict)
+    """Relative path ("src/main.py") to content."""
+    folders: frozenset[str] = frozenset()
+    """Folders; only those without files below are kept."""
+    digest: str = field(init=False, compare=False)
+    """sha256 of ``stream``, in hexadecimal."""
+
+    def __post_init__(self) -> None:
+        parents = {str(parent) for path in self.files for parent in PurePosixPath(check_path(path)).parents}
+        parents |= {str(parent) for path in self.folders for parent in PurePosixPath(check_path(path)).parents}
+        below = next((path for path in self.files if path in parents or path in self.folders), None)
+        if below is not None:
+            raise WorkspaceError(f"{below!r} is a file, not a folder")
+        object.__setattr__(self, "folders", self.folders - parents)
+        object.__setattr__(self, "files", MappingProxyType(dict(sorted(self.files.items()))))
+        if len(self.files) + len(self.folders) > MAX_FILES:
+            raise WorkspaceError(f"a workspace holds at most {MAX_FILES:,} files and folders")
+        if sum(len(file.data) for file in self.files.values()) > MAX_BYTES:
+            raise WorkspaceError(f"a workspace holds at most {MAX_BYTES // 2**20} MiB")
+        object.__setattr__(self, "digest", hashlib.sha256(self.stream()).hexdigest())
+
+    @classmethod
+    def of(cls, files: Mapping[str, str]) -> Workspace:
+        """From texts."""
+        return cls({path: File(text.encode()) for path, text in files.items()})
+
+    def with_file(self, path: str, data: bytes) -> Workspace:
+        """A copy with one file written; an executable one stays executable."""
+        before = self.files.get(path)
+        written = File(data, before is not None and before.executable)
+        return Workspace({**self.files, path: written}, self.folders - {path})
+
+    def stream(self) -> bytes:
+        """The one stream (see ``guest.folder``) of this tree, without an end."""
+        parts = []
+        for path, file in self.files.items():
+            kind = EXECUTABLE if file.executable else FILE
+            parts += [ENTRY.pack(kind, len(path.encode()), len(file.data)), path.encode(), file.data]
+        for path in sorted(self.folders):
+            parts += [ENTRY.pack(FOLDER, len(path.encode()), 0), path.encode()]
+        return b"".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceRun:
+    """What came of a command in a workspace."""
+
+    result: RunResult
+    workspace: Workspace
+    """As the command left it; as it was before, where a limit stopped the command or it cannot be kept."""
+    note: str = ""
+    """Why it was not kept, or what of it was left out; in one line, for whoever gave the command."""
+
+
+def check_path(path: str) -> str:
+    """A normal relative path.
+
+    Raises:
+        WorkspaceError: it is not.
+    """
+    try:
+        encoded = path.encode()
+    except UnicodeEncodeError:
+        raise WorkspaceError("the path is not valid text") from None
+    parts = path.split("/")
+    if not path or path.startswith("/") or "\0" in path or {"", ".", ".."} & set(parts):
+        raise WorkspaceError(f"{path[:200]!r} is not a relative path inside the workspace")
+    if len(encoded) > MAX_PATH or len(parts) > MAX_DEPTH or max(len(part.encode()) for part in parts) > _MAX_NAME:
+        raise WorkspaceError(f"{path[:200]!r}... is too long a path")
+    return path
+
+
+def parse(stream: bytes) -> Workspace:
+    """Reads ``Workspace.stream`` again.
+
+    Raises:
+        WorkspaceError: it is not one.
+    """
+    files, folders, rest = _entries(stream)
+    if rest is not None:
+        raise WorkspaceError("not the stream of a workspace")
+    return Workspace(files, frozenset(folders))
+
+
+def returned(stream: bytes, before: Workspace, result: RunResult) -> WorkspaceRun:
+    """Judges what a command's sandbox handed back. Nothing in it is trusted.
+
+    Args:
+        stream: as ``guest.folder.pack`` makes them, or anything else.
+        before: the workspace that the command was given.
+        result: how the command ended.
+    """
+    if result.killed_by is not None:
+        return WorkspaceRun(result, before, "the workspace is as it was before the command")
+    unread = "the working directory could not be read back: the workspace is as it was before the command"
+    if len(stream) > MAX_STREAM:
+        return WorkspaceRun(result, before, unread)
+    try:
+        files, folders, end = _entries(stream)
+        if end is None:
+            return WorkspaceRun(result, before, unread)
+        if isinstance(end, str):
+            reason = _REASONS.get(end, "more than can be kept")
+            note = f"the working directory holds {reason}: the workspace is as it was before the command"
+            return WorkspaceRun(result, before, note)
+        after = Workspace(files, frozenset(folders))
+    except WorkspaceError:
+        return WorkspaceRun(result, before, unread)
+    kept = before if after == before else after
+    note = f"not kept: {end} links, special files or names that are not UTF-8" if end else ""
+    return WorkspaceRun(result, kept, note)
+
+
+def _entries(stream: bytes) -> tuple[dict[str, File], list[str], int | str | None]:
+    """Files, folders, and how the stream ended: names left out, the reason of a refusal, or not at all."""
+    files: dict[str, File] = {}
+    folders: list[str] = []
+    at = 0
+    while at < len(stream):
+        if len(stream) - at < ENTRY.size:
+            raise WorkspaceError("not the stream of a workspace")
+        kind, length, size = ENTRY.unpack_from(stream, at)
+        at += ENTRY.size
+        path = _text(stream[at : at + length]) if length <= len(stream) - at else None
+        at += length
+        if path is None:
+            raise WorkspaceError("not the stream of a workspace")
+        if kind in (END, REFUSED) and at == len(stream):
+            return files, folders, path if kind == REFUSED else size
+        if kind == FOLDER and size == 0:
+            folders.append(path)
+        elif kind in (FILE, EXECUTABLE) and size <= len(stream) - at and path not in files:
+            files[path] = File(stream[at : at + size], kind == EXECUTABLE)
+            at += size
+        else:
+            raise WorkspaceError("not the stream of a workspace")
+    return files, folders, None
+
+
+def _text(data: bytes) -> str | None:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def paths(workspace: Workspace) -> Iterable[str]:
+    """Files and empty folders, the latter with a slash at the end, in order."""
+    return sorted([*workspace.files, *(f"{folder}/" for folder in workspace.folders)])

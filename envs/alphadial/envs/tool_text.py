@@ -1,0 +1,120 @@
+"""What tools say: plain, short, and the same each time. No times, process numbers or host paths."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from alphadial.envs.sandbox.workspace import Workspace, WorkspaceRun, paths
+from alphadial.envs.types import JudgeReport, KilledBy, Limits, Problem, PublicResult, RunResult, Verdict
+
+MAX_CHARS = 8_000
+"""Of one tool's answer."""
+_MAX_VALUE = 300
+"""Characters of one input or value in the answer of run_tests."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_NOT_TEXT = "[what is not text is shown as \ufffd]"
+
+
+def shorten(text: str, limit: int = MAX_CHARS) -> str:
+    """Cuts out the middle, and says how much."""
+    if len(text) <= limit:
+        return text
+    note = f"[... {len(text) - limit:,} characters left out ...]"
+    note = f"\n{note}\n" if "\n" in text else f" {note} "
+    return text[: limit * 2 // 3] + note + text[len(text) - limit // 3 :]
+
+
+def clean(text: str) -> str:
+    """Text that every reader can take: what is not printable is replaced, and a note says so."""
+    cleaned = _CONTROL.sub("\ufffd", text)
+    return f"{cleaned.rstrip()}\n{_NOT_TEXT}" if "\ufffd" in cleaned else cleaned
+
+
+def command_text(run: WorkspaceRun, limits: Limits) -> str:
+    """The output of a command, then how it ended where that is worth a word."""
+    lines = [shorten(clean(run.result.stdout + run.result.stderr).rstrip("\n"))]
+    ending = _ending(run.result, limits)
+    if ending:
+        lines.append(f"[{ending}]")
+    if run.note:
+        lines.append(f"[{run.note}]")
+    return "\n".join(line for line in lines if line) or "[no output]"
+
+
+def _ending(result: RunResult, limits: Limits) -> str:
+    reasons = {
+        KilledBy.WALL: f"stopped after {limits.wall_s:g} s",
+        KilledBy.CPU: f"stopped after {limits.cpu_s:g} s of CPU time",
+        KilledBy.MEMORY: f"stopped: more than {limits.memory_bytes // 2**20} MiB of memory",
+        KilledBy.OUTPUT: f"stopped: more than {limits.output_bytes:,} bytes of output",
+    }
+    if result.killed_by is not None:
+        return reasons.get(result.killed_by, "stopped")
+    if result.signal is not None:
+        return f"ended by signal {result.signal}"
+    return f"exit status {result.exit_status}" if result.exit_status else ""
+
+
+def file_text(path: str, data: bytes, start: int | None, end: int | None) -> str:
+    """Numbered lines of a file."""
+    lines = clean(data.decode(errors="replace")).splitlines()
+    first, last = max(1, start or 1), min(len(lines), end if end is not None else len(lines))
+    if not lines:
+        return f"[{path} is empty]"
+    if first > last:
+        return f"[{path} has {len(lines)} lines: none from {first} to {last}]"
+    return shorten("\n".join(f"{n:>5}\t{lines[n - 1]}" for n in range(first, last + 1)))
+
+
+def folder_text(workspace: Workspace, folder: str) -> str:
+    """The files below a folder ("" is the whole workspace), with their sizes."""
+    shown = []
+    for path in paths(workspace):
+        if folder in ("", path.rstrip("/")) or path.startswith(f"{folder}/"):
+            file = workspace.files.get(path)
+            shown.append(f"{path} ({len(file.data):,} bytes)" if file is not None else path)
+    return shorten("\n".join(shown)) or "[empty]"
+
+
+def public_text(problem: Problem, results: Sequence[PublicResult]) -> str:
+    """A line of count, then for each public test what came of it."""
+    passed = sum(result.verdict is Verdict.AC for result in results)
+    lines = [f"{passed} of {len(results)} public tests passed."]
+    for number, result in enumerate(results, 1):
+        call = f"{problem.entry}({_value(result.test.input[1:-1])})"
+        if result.verdict is Verdict.AC:
+            lines.append(f"Test {number}: passed. {call} returned {_value(result.got)}")
+        elif result.verdict is Verdict.WA:
+            expected = _value(result.test.answer)
+            lines.append(f"Test {number}: wrong answer. {call} returned {_value(result.got)}, expected {expected}")
+        else:
+            expected = _value(result.test.answer)
+            lines.append(f"Test {number}: {_failure(result.verdict, result.cause)}. {call}, expected {expected}")
+    return shorten("\n".join(lines))
+
+
+def verdict_text(report: JudgeReport) -> str:
+    """The judge's word on a whole program, nothing about its tests."""
+    if report.verdict is Verdict.AC:
+        return "The judge accepts the program."
+    assert report.verdict is not None
+    failure = _failure(report.verdict, report.cause if report.verdict is Verdict.TLE else "")
+    return f"The judge does not accept the program: {failure} ({report.failure_kind})."
+
+
+def _failure(verdict: Verdict, cause: str) -> str:
+    words = {
+        Verdict.WA: "wrong answer",
+        Verdict.RTE: "run-time error",
+        Verdict.CE: "does not compile",
+        Verdict.TLE: "too slow",
+        Verdict.MLE: "too much memory",
+        Verdict.OLE: "too much output",
+    }
+    detail = cause if verdict in (Verdict.RTE, Verdict.CE) else ""
+    return f"{words[verdict]}: {_value(detail)}" if detail else words[verdict]
+
+
+def _value(text: str) -> str:
+    return shorten(_CONTROL.sub("\ufffd", text), _MAX_VALUE)

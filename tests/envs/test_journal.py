@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from alphadial.envs import FailureKind, JournalError, JudgeReport, TestResult, Verdict
+from alphadial.envs.journal import Entry, Journal, MemoryJournal, SqliteJournal
+from alphadial.envs.sandbox import Workspace
+
+REPORT = JudgeReport(
+    Verdict.TLE, FailureKind.OPTIMISATION, 1, "cpu", Verdict.AC, (TestResult(2, Verdict.TLE, None, 0.5),), 0.5, 0.75
+)
+
+
+def entry(call_id: str, text: str = "x") -> Entry:
+    return Entry(call_id, "shell", '{"command": "x"}', "said", True, False, Workspace.of({"a": text}))
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Journal]:
+    opened: Journal = MemoryJournal() if request.param == "memory" else SqliteJournal(tmp_path / "journal.sqlite")
+    yield opened
+    opened.close()
+
+
+def test_entries_come_back_in_order(journal: Journal) -> None:
+    last = Entry("0", "submit", "", "submitted", True, True, Workspace.of({"a": "z"}), REPORT, Verdict.TLE)
+    for each in (entry("10"), entry("9"), last):
+        journal.append("e", each)
+    journal.append("other", entry("10", "other"))
+    assert journal.entries("e") == (entry("10"), entry("9"), last)
+    assert journal.final("e") == last.workspace
+    assert journal.final("none") is None
+    assert journal.entries("none") == ()
+
+
+def test_a_call_is_journaled_once(journal: Journal) -> None:
+    journal.append("e", entry("1"))
+    with pytest.raises(JournalError):
+        journal.append("e", entry("1", "again"))
+    assert journal.entries("e") == (entry("1"),)
+
+
+def test_forget_drops_one_episode(journal: Journal) -> None:
+    journal.append("e", entry("1"))
+    journal.append("f", entry("1"))
+    journal.forget("e")
+    journal.forget("e")
+    assert journal.entries("e") == ()
+    assert journal.entries("f") == (entry("1"),)
+
+
+def test_threads(journal: Journal) -> None:
+    def fill(episode: str) -> None:
+        for number in range(20):
+            journal.append(episode, entry(str(number), f"{episode}{number % 3}"))
+
+    threads = [threading.Thread(target=fill, args=(f"e{number}",)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [len(journal.entries(f"e{number}")) for number in range(6)] == [20] * 6
+
+
+def test_the_file_keeps_entries_and_each_workspace_once(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    first = SqliteJournal(path)
+    for call in range(5):
+        first.append("e", entry(str(call)))
+        first.append("f", entry(str(call), str(call % 2)))
+    second = SqliteJournal(path)
+    assert second.entries("e") == first.entries("e")
+    counts = []
+    for _ in range(3):
+        with sqlite3.connect(path) as database:
+            counts.append(database.execute("SELECT COUNT(*) FROM workspaces").fetchone()[0])
+        database.close()
+        second.forget("e" if len(counts) == 1 else "f")
+    assert counts == [3, 2, 0]
+    first.close()
+    second.close()
+    second.close()
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    SqliteJournal(path).close()
+    with sqlite3.connect(path) as database:
+        database.execute("PRAGMA user_version = 7")
+    database.close()
+    with pytest.raises(JournalError, match="version 7, not 1"):
+        SqliteJournal(path)
+    path.write_text("no database " * 100)
+    with pytest.raises(JournalError, match="is not a journal"):
+        SqliteJournal(path)
+    other = tmp_path / "other.sqlite"
+    with sqlite3.connect(other) as database:
+        database.execute("CREATE TABLE t (x)")
+    database.close()
+    with pytest.raises(JournalError, match="is not a journal"):
+        SqliteJournal(other)
+    with pytest.raises(JournalError, match="cannot open"):
+        SqliteJournal(tmp_path / "no folder" / "journal.sqlite")
+
+
+def test_a_file_that_is_damaged_or_closed_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    journal = SqliteJournal(path)
+    for number in range(50):
+        journal.append("e", entry(str(number), "x" * 4000 + str(number)))
+    journal.close()
+    for use in (journal.entries, journal.final, journal.forget):
+        with pytest.raises(JournalError, match="cannot be used"):
+            use("e")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4096] + bytes(len(whole) - 4096))
+    with pytest.raises(JournalError):
+        SqliteJournal(path).entries("e")
+
+
+def test_a_damaged_workspace_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    journal = SqliteJournal(path)
+    journal.append("e", entry("1"))
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE workspaces SET stream = x'00'")
+    database.close()
+    with pytest.raises(JournalError, match="damaged"):
+        journal.entries("e")
+    journal.close()
