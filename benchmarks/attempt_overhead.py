@@ -22,7 +22,7 @@ from alphadial.agents.config import ModelChoice, RunConfig, plan
 from alphadial.agents.policies import ScriptedPolicy
 from alphadial.agents.run_folder import RunFolder, write_atomically
 from alphadial.agents.runner import run_attempts
-from alphadial.envs.types import JudgeReport, Limits, Problem, Test, Verdict
+from alphadial.envs.types import JudgeReport, Limits, Problem, PublicResult, Test, Verdict
 
 ATTEMPTS = 1024
 REPEATS = 7
@@ -34,6 +34,9 @@ class InstantJudge:
 
     def judge(self, problem: Problem, source: str | None, coverage: str | None = None) -> JudgeReport:
         return JudgeReport(Verdict.AC, None, 1, public_verdict=Verdict.AC)
+
+    def run_public(self, problem: Problem, source: str) -> tuple[PublicResult, ...]:
+        return ()
 
 
 def measure(concurrency: int) -> tuple[float, float]:

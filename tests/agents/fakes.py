@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alphadial.agents.config import ModelChoice, RunConfig
 from alphadial.agents.types import Request
-from alphadial.envs.types import FailureKind, JudgeReport, Limits, Problem, Test, Verdict
+from alphadial.envs.types import FailureKind, JudgeReport, Limits, Problem, PublicResult, Test, Verdict
 
 PROGRAMS = ("AC 2", "WA 1", "TLE 1", "TLE 0", "U", "RTE 0")
 
@@ -31,6 +31,12 @@ class ReadingJudge:
         slow = verdict in (Verdict.TLE, Verdict.MLE) and reached > 0
         kind = FailureKind.OPTIMISATION if slow else FailureKind.CORRECTNESS
         return JudgeReport(verdict, None if verdict is Verdict.AC else kind, reached, public_verdict=verdict)
+
+    def run_public(self, problem: Problem, source: str) -> tuple[PublicResult, ...]:
+        shown = next(test for test in problem.tests if test.public)
+        verdict = self.judge(problem, source).public_verdict
+        assert verdict is not None
+        return (PublicResult(shown, verdict, "", shown.answer if verdict is Verdict.AC else "0"),)
 
 
 def make_problem(name: str, template: str = "t0", group: str = "rl_templates") -> Problem:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,53 +17,7 @@ from alphadial.agents.policies.weights import expected_weights_id
 from alphadial.agents.types import Message, Request
 from alphadial.merge_engine import Family, load_family
 
-Reply = tuple[int, bytes]
-Behaviour = Callable[[dict[str, Any]], Reply]
-
-
-@contextmanager
-def serving(behave: Behaviour) -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            assert self.path == "/v1/chat/completions"
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            if key := self.headers["Authorization"]:
-                body["authorization"] = key
-            status, content = behave(body)
-            try:
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            except BrokenPipeError:
-                pass  # a client that gave up
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-def completion(text: str, fingerprint: str | None, **choice: Any) -> Reply:
-    answer = {
-        "id": "x",
-        "object": "chat.completion",
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop", **choice}],
-        "usage": {"prompt_tokens": 7, "completion_tokens": 3},
-        "system_fingerprint": fingerprint,
-    }
-    return 200, json.dumps(answer).encode()
+from .servers import Reply, completion, serving
 
 
 @pytest.fixture(scope="module")

@@ -3,14 +3,17 @@ from __future__ import annotations
 import pytest
 
 from alphadial.agents.errors import AgentsError
-from alphadial.agents.prompts import find_parser, find_strategy
-from alphadial.envs.types import Problem, Verdict
+from alphadial.agents.prompts import STRATEGIES, Turn, find_parser, find_strategy
+from alphadial.agents.prompts.grid import INSTRUCTION, REASONING
+from alphadial.agents.types import Message
+from alphadial.envs.types import Problem, Setting, Verdict
 
 
 def test_tiny_is_the_prompt_itself(problems: tuple[Problem, ...]) -> None:
     strategy = find_strategy("tiny")
     assert strategy.messages(problems[0]) == ({"role": "user", "content": "prompt p0"},)
-    (repair,) = strategy.repair_messages(problems[0], "def f(a): {}", Verdict.TLE)
+    failed = Turn(Message(role="assistant", content="def f(a): {}"), (), "def f(a): {}", Verdict.TLE)
+    (repair,) = strategy.next_messages(problems[0], Setting.TOOLS, [failed])
     assert repair["content"] == "prompt p0 <repair> TLE\ndef f(a): {}"
 
 
@@ -34,3 +37,82 @@ def test_unknown_names_list_the_choices() -> None:
         find_strategy("nope")
     with pytest.raises(AgentsError, match="choose one of program, fenced"):
         find_parser("nope")
+
+
+def failed(program: str, results: str, verdict: Verdict = Verdict.WA) -> Turn:
+    return Turn(
+        Message(role="assistant", content=f"Well.\n```python\n{program}```\n"),
+        (Message(role="tool", content=results, tool_call_id="call00100"),),
+        program,
+        verdict,
+    )
+
+
+RESULTS = "1 of 2 public tests passed.\nTest 1: passed. f([1]) returned 1\nTest 2: wrong answer. f([2]) returned 1"
+
+
+def test_the_grid_says_what_its_name_says(problems: tuple[Problem, ...]) -> None:
+    for reasoning, thinking in REASONING.items():
+        for instruction, doing in INSTRUCTION.items():
+            strategy = find_strategy(f"grid:{reasoning}+{instruction}+binary")
+            text = strategy.messages(problems[0])[-1]["content"]
+            assert thinking in text
+            assert doing in text
+            assert [other for other in REASONING.values() if other and other in text] == [thinking] * bool(thinking)
+            assert [other for other in INSTRUCTION.values() if other and other in text] == [doing] * bool(doing)
+    assert len(REASONING) * len(INSTRUCTION) == 9 * 7
+
+
+@pytest.mark.parametrize(
+    ("granularity", "shown"), [("binary", [False] * 2), ("failed-tests", [False, True]), ("all-tests", [True] * 2)]
+)
+def test_feedback_comes_in_three_granularities(
+    problems: tuple[Problem, ...], granularity: str, shown: list[bool]
+) -> None:
+    strategy = find_strategy(f"grid:none+none+{granularity}")
+    messages = strategy.next_messages(problems[0], Setting.TOOLS, [failed("x = 1\n", RESULTS)])
+    assert [message["role"] for message in messages] == ["system", "user", "assistant", "user"]
+    told = messages[-1]["content"]
+    assert [f"Test {number}:" in told for number in (1, 2)] == shown
+    assert ("does not pass" in told) == (granularity == "binary")
+
+
+def test_cot_retry_guides_from_the_first_failure_on(problems: tuple[Problem, ...]) -> None:
+    strategy = find_strategy("cot-retry")
+    turns = [failed(f"x = {n}\n", RESULTS) for n in range(4)]
+    contents = [one["content"] for one in strategy.next_messages(problems[0], Setting.TOOLS, turns)]
+    assert ["guidelines" in content for content in contents[1::2]] == [False, True, False, False, False]
+    assert ["naive" in content for content in contents[1::2]] == [False, False, True, True, True]
+    # The conversation only ever grows: what servers have cached of it stays valid.
+    earlier = strategy.next_messages(problems[0], Setting.TOOLS, turns[:2])
+    assert [one["content"] for one in earlier] == contents[: len(earlier)]
+
+
+def test_a_program_that_could_not_be_run_is_told_why(problems: tuple[Problem, ...]) -> None:
+    refused = failed("x\0", "argument 'program' contains a NUL character")
+    refused = Turn(refused.answer, refused.results, refused.program, None)
+    told = find_strategy("grid:none+none+binary").next_messages(problems[0], Setting.TOOLS, [refused])[-1]["content"]
+    assert "NUL character" in told
+
+
+def test_hidden_tests_are_in_no_prompt(problems: tuple[Problem, ...]) -> None:
+    hidden = problems[0].tests[1]
+    assert not hidden.public
+    for name in (*STRATEGIES, "grid:predict-tag+docstrings+all-tests"):
+        for setting in Setting:
+            turns = [failed("x = 1\n", RESULTS)]
+            said = str(find_strategy(name).next_messages(problems[0], setting, turns))
+            assert f"({hidden.input[1:-1]})" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("grid:none", "no point of the grid: write grid:REASONING"),
+        ("grid:guess+none+binary", "'guess' is none of none, self-reflection"),
+        ("grid:none+none+ldb", "'ldb' is none of binary, failed-tests, all-tests"),
+    ],
+)
+def test_what_the_grid_does_not_have_is_refused(name: str, message: str) -> None:
+    with pytest.raises(AgentsError, match=message):
+        find_strategy(name)

@@ -21,7 +21,7 @@ from alphadial.agents.types import Attempt
 def attempt(config: RunConfig, name: str = "a", verdict: str = "AC") -> Attempt:
     values: dict[str, object] = dict.fromkeys((field.name for field in dataclasses.fields(Attempt)), "")
     values |= dict.fromkeys(("sample", "prompt_tokens", "completion_tokens", "turns", "level_reached"), 1)
-    values |= dict.fromkeys(("temperature", "cpu_s", "judge_s", "model_s"), 0.1)
+    values |= dict.fromkeys(("temperature", "cpu_s", "judge_s", "model_s", "tools_s", "p_hat"), 0.1)
     values |= dict.fromkeys(("alpha", "decision", "propensity", "cost"), None)
     values |= {"id": name, "run": config.run_id, "seed": 2**53 - 1, "verdict": verdict}
     return Attempt(**values)  # type: ignore[arg-type]
@@ -77,7 +77,7 @@ def test_another_format_version_is_refused(tmp_path: Path, config: RunConfig) ->
     Store(url, config).close()
     with sqlite3.connect(tmp_path / "s.sqlite") as connection:
         connection.execute("UPDATE runs SET format = 99")
-    with pytest.raises(StoreError, match="format version 99, not 1"):
+    with pytest.raises(StoreError, match="format version 99, not 2"):
         Store(url, config)
 
 

@@ -17,7 +17,7 @@ from alphadial.cli import main
 from alphadial.merge_engine import load_family
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("envs", "agents", "merge_engine", "training", "cli")
+PARTS = ("envs", "controller", "agents", "merge_engine", "training", "cli")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import pytest
 from alphadial.envs.problems import load_split
 
 KILLS = 10
-TIMES = {"cpu_s", "judge_s", "model_s"}
+TIMES = {"cpu_s", "judge_s", "model_s", "tools_s"}
 PROBLEMS = ",".join(problem.id for problem in load_split("tiny-problems", "dev").problems[::9])
 COMMAND = ("frontier", "tiny", "--split", "dev", "--alphas=-0.5,0,1,1.25", "--samples", "96", "--problems", PROBLEMS)
 

@@ -15,7 +15,7 @@ from alphadial.training.state import CurvePoint
 
 
 def attempt(model: str, failure_kind: str | None) -> Any:
-    return SimpleNamespace(model=model, failure_kind=failure_kind)
+    return SimpleNamespace(model=model, problem="p", failure_kind=failure_kind)
 
 
 def shown(renderable: Any) -> str:
@@ -34,7 +34,7 @@ def test_tally_leaves_unmeasurable_attempts_out_of_rates() -> None:
 
 def test_rates_count_earlier_processes(capsys: pytest.CaptureFixture[str]) -> None:
     earlier = [attempt("tiny@0", None), attempt("tiny@0", "optimisation")]
-    with AttemptProgress(["tiny@0", "tiny@1"], 4, earlier) as progress:
+    with AttemptProgress(["tiny@0", "tiny@1"], 8, earlier) as progress:
         progress.update(Progress(2, 8, 2, None))
         progress.update(Progress(3, 8, 2, attempt("tiny@1", "correctness")))
         text = shown(progress._render())
@@ -42,6 +42,7 @@ def test_rates_count_earlier_processes(capsys: pytest.CaptureFixture[str]) -> No
     assert first.split()[1:] == ["2", "50%", "0%", "50%"]
     assert second.split()[1:] == ["1", "0%", "100%", "0%"]
     assert "3/8" in text
+    assert "1 problems solved" in text
     assert "resuming: 2 of 8 attempts" in capsys.readouterr().err
 
 

@@ -32,7 +32,7 @@ def few(split: str) -> str:
 @pytest.fixture
 def shell(tmp_path: Path) -> Callable[[str], str]:
     """Runs a block with ``alphadial`` on the path, in an empty working folder, and gives its output."""
-    parts = (str(ROOT / part) for part in ("envs", "agents", "merge_engine", "training", "cli"))
+    parts = (str(ROOT / part) for part in ("envs", "controller", "agents", "merge_engine", "training", "cli"))
     script = tmp_path / "bin" / "alphadial"
     script.parent.mkdir()
     script.write_text(f'#!/bin/sh\nexec {sys.executable} -c "from alphadial.cli import main; main()" "$@"\n')

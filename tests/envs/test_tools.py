@@ -303,7 +303,7 @@ def test_a_finished_call_is_never_run_again(bench: Bench, tmp_path: Path) -> Non
 
 
 def test_broken_machinery_is_tried_twice_and_then_raised(bench: Bench) -> None:
-    for failures, raised in ((1, False), (2, True)):
+    for failures, raised in ((1, False), (3, True)):
         counting: Any = Counting(bench.sandbox, failures)
         session = bench.session(sandbox=counting)
         if raised:
@@ -311,6 +311,15 @@ def test_broken_machinery_is_tried_twice_and_then_raised(bench: Bench) -> None:
                 shell(session, "echo x > x")
             assert session.workspace == Workspace.of(PROBLEM.files)
         assert shell(session, "echo x > x; cat x") == "x"
+
+
+def test_a_command_that_breaks_the_sandbox_where_others_do_not_is_told_so(bench: Bench) -> None:
+    counting: Any = Counting(bench.sandbox, 2)
+    session = bench.session(sandbox=counting)
+    result = session.call("0", "shell", {"command": "echo x > x"})
+    assert (result.ok, result.content) == (False, "the command broke the sandbox: nothing was changed")
+    assert session.workspace == Workspace.of(PROBLEM.files)
+    assert counting.commands == 3
 
 
 def test_every_workspace_fits_into_the_next_command(bench: Bench) -> None:

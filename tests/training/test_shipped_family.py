@@ -10,13 +10,13 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from alphadial.agents.policies.torch_policy import TorchPolicy
-from alphadial.agents.prompts import find_strategy
-from alphadial.agents.types import Request
+from alphadial.agents.prompts import Turn, find_strategy
+from alphadial.agents.types import Message, Request
 from alphadial.envs.judge import Judge
 from alphadial.envs.problems import load_split
 from alphadial.envs.problems.tiny.variants import render, templates
 from alphadial.envs.sandbox import open_sandbox
-from alphadial.envs.types import Problem, Verdict
+from alphadial.envs.types import Problem, Setting, Verdict
 from alphadial.merge_engine import checkpoint, load_family, merge, model_name
 from alphadial.training.corpus import corrupt
 
@@ -72,7 +72,8 @@ def test_it_answers_a_repair_prompt_with_a_better_program(judge: Judge) -> None:
     for problem, program in failed_programs():
         report = judge.judge(problem, program)
         if report.public_verdict in (Verdict.WA, Verdict.RTE):
-            messages = strategy.repair_messages(problem, program, report.public_verdict)
+            failed = Turn(Message(role="assistant", content=program), program=program, verdict=report.public_verdict)
+            messages = strategy.next_messages(problem, Setting.TOOLS, [failed])
             requests.append(Request(model_name(FAMILY, 1.0), messages, seed=0, temperature=0.0))
             problems.append(problem)
     answers = TorchPolicy(FAMILY).complete(requests)

@@ -10,10 +10,11 @@ from typing import Any
 
 from alphadial.agents.errors import StoreError
 from alphadial.agents.prompts import find_strategy
-from alphadial.agents.types import AttemptSpec, Request
-from alphadial.envs.types import Problem
+from alphadial.agents.types import AttemptSpec, Message, Request
+from alphadial.controller.types import Decision
+from alphadial.envs.types import Feedback, Problem, Rules, Setting
 
-RUN_FORMAT = 1
+RUN_FORMAT = 2
 """Version of run folders and of their tables."""
 SEED_BITS = 53
 """Seeds travel as JSON numbers, which many servers read as float64."""
@@ -44,7 +45,7 @@ class RunConfig:
     """Ids, in split order."""
     models: tuple[ModelChoice, ...]
     samples: int
-    """Attempts per problem and model."""
+    """Attempts per problem and model; under a controller, at most so many per problem."""
     temperature: float
     max_tokens: int
     seed: int
@@ -54,6 +55,20 @@ class RunConfig:
     """Name of the answer parser."""
     coverage: str | None = None
     """A named coverage; None: every level."""
+    setting: Setting = Setting.REASONING
+    max_turns: int = 1
+    feedback: Feedback = Feedback.PUBLIC
+    controller: str | None = None
+    """Chooses the model of each attempt; None: every model makes ``samples`` attempts."""
+    fitted: str | None = None
+    """Digest of what the controller knew when the run began."""
+    budget: int | None = None
+    """Attempts over all problems, under a controller; None: no such limit."""
+
+    @property
+    def rules(self) -> Rules:
+        """Of every attempt."""
+        return Rules(self.setting, self.max_turns, self.feedback, self.coverage)
 
     def to_json(self) -> str:
         """Canonical: equal configurations give equal text."""
@@ -73,6 +88,7 @@ class RunConfig:
                 raise StoreError(f"it is of format version {version}, and this alphadial writes version {RUN_FORMAT}")
             values["problems"] = tuple(values["problems"])
             values["models"] = tuple(ModelChoice(**model) for model in values["models"])
+            values |= {"setting": Setting(values["setting"]), "feedback": Feedback(values["feedback"])}
             return cls(**values)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(f"its configuration cannot be read ({type(error).__name__}: {error})") from error
@@ -88,34 +104,51 @@ class RunConfig:
         return [f"{name}: {_short(mine)} / {_short(theirs)}" for name, mine, theirs in pairs if mine != theirs]
 
 
-def plan(config: RunConfig, problems: Sequence[Problem]) -> list[AttemptSpec]:
-    """Every attempt of a run, model by model.
+class Planner:
+    """From a run's configuration to its attempts."""
 
-    Args:
-        config: of the run.
-        problems: those that ``config.problems`` names, in its order.
-    """
-    strategy = find_strategy(config.prompt)
-    run = config.run_id
-    asked = [(problem, strategy.messages(problem)) for problem in problems]
-    return [
-        AttemptSpec(
-            id=_digest(f"{run}/{problem.id}/{model.name}/{sample}", 8),
+    def __init__(self, config: RunConfig) -> None:
+        self._config, self._run, self._rules = config, config.run_id, config.rules
+        self._strategy = find_strategy(config.prompt, config.setting)
+        self._asked: dict[str, tuple[Message, ...]] = {}
+
+    def attempt(
+        self, problem: Problem, model: ModelChoice, sample: int, decision: Decision | None = None
+    ) -> AttemptSpec:
+        """One attempt. Its answer depends on seed, problem, sample, model and temperature, not on the run."""
+        config, dial = self._config, model.name.partition("@")[2]
+        if problem.id not in self._asked:
+            self._asked[problem.id] = self._strategy.messages(problem, config.setting)
+        return AttemptSpec(
+            id=_digest(f"{self._run}/{problem.id}/{model.name}/{sample}", 8),
             problem=problem,
             sample=sample,
             request=Request(
                 model=model.name,
-                messages=messages,
-                seed=derive_seed(config.seed, problem.id, sample, model.name.partition("@")[2], config.temperature),
+                messages=self._asked[problem.id],
+                seed=derive_seed(config.seed, problem.id, sample, dial, config.temperature),
                 temperature=config.temperature,
                 max_tokens=config.max_tokens,
             ),
             alpha=model.alpha,
             weights_id=model.weights_id,
-            coverage=config.coverage,
+            rules=self._rules,
+            decision=decision,
         )
+
+
+def plan(config: RunConfig, problems: Sequence[Problem]) -> list[AttemptSpec]:
+    """Every attempt of a run without a controller, model by model.
+
+    Args:
+        config: of the run.
+        problems: those that ``config.problems`` names, in its order.
+    """
+    planner = Planner(config)
+    return [
+        planner.attempt(problem, model, sample)
         for model in config.models
-        for problem, messages in asked
+        for problem in problems
         for sample in range(config.samples)
     ]
 

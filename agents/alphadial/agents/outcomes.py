@@ -14,6 +14,7 @@ from alphadial.agents.config import RunConfig
 from alphadial.agents.errors import OutcomeTableError
 from alphadial.agents.run_folder import write_atomically
 from alphadial.agents.types import Attempt
+from alphadial.controller.types import Kind
 from alphadial.envs.types import FailureKind
 
 OUTCOME_FORMAT = 1
@@ -40,6 +41,11 @@ def failure_kind(outcome: str) -> FailureKind | None:
     if outcome == UNMEASURABLE:
         return FailureKind.UNMEASURABLE
     return FailureKind.OPTIMISATION if outcome in OPTIMISATION else FailureKind.CORRECTNESS
+
+
+def kind_of(failure_kind: str | None) -> Kind:
+    """What a controller sees of an attempt's failure kind; None when solved."""
+    return Kind.SOLVED if failure_kind is None else Kind[failure_kind.upper()]
 
 
 class TableProblem(BaseModel):

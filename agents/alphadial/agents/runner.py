@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,8 +11,9 @@ from alphadial.agents.config import derive_seed
 from alphadial.agents.episodes import Episode, play
 from alphadial.agents.prompts import find_parser, find_strategy
 from alphadial.agents.store import Store
+from alphadial.agents.tool_use.toolbox import Toolbox
 from alphadial.agents.types import Attempt, AttemptSpec, Judge, Policy, Request, Rollout
-from alphadial.envs.types import FailureKind, Problem
+from alphadial.envs.types import FailureKind, Problem, Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,23 @@ def run_attempts(
     judge: Judge,
     store: Store,
     on_progress: Callable[[Progress], None] | None = None,
+    prompt: str | None = None,
+    toolbox: Toolbox | None = None,
 ) -> None:
     """Makes every attempt that the store does not hold yet.
 
     May be interrupted anywhere, by SIGKILL too: run again with the same specs and store, it ends in the same table,
     times aside.
+
+    Args:
+        specs: the attempts.
+        parser: name of the answer parser.
+        policy: answers.
+        judge: judges.
+        store: of the run.
+        on_progress: told after every attempt.
+        prompt: name of the prompting strategy; attempts with tools need it.
+        toolbox: what attempts with tools need; with a folder, they are resumed in the middle.
 
     Raises:
         AgentsError, EnvsError: the first error of policy, judge or store; the attempts finished before it are stored.
@@ -53,15 +67,30 @@ def run_attempts(
         nonlocal done
         attempt = _row(pending[position], rollout, store.run_id)
         store.append(attempt)
+        if toolbox is not None:
+            store.flush()  # what the attempt could be resumed from goes next
         done += 1
         if on_progress is not None:
             on_progress(Progress(done, total, resumed, attempt))
 
     if on_progress is not None:
         on_progress(Progress(done, total, resumed, None))
-    episodes = [Episode(spec.problem, spec.request, spec.coverage, spec.weights_id) for spec in pending]
+    episodes = [Episode(spec.id, spec.problem, spec.request, spec.rules, spec.weights_id) for spec in pending]
+    if toolbox is not None:
+        toolbox.forget(spec.id for spec in specs if spec.id in finished)
+    strategy = find_strategy(prompt, specs[0].rules.setting) if prompt is not None and specs else None
     try:
-        asyncio.run(play(episodes, parser=find_parser(parser), policy=policy, judge=judge, on_rollout=on_rollout))
+        asyncio.run(
+            play(
+                episodes,
+                parser=find_parser(parser),
+                policy=policy,
+                judge=judge,
+                on_rollout=on_rollout,
+                strategy=strategy,
+                toolbox=toolbox,
+            )
+        )
     finally:
         store.flush()
 
@@ -87,6 +116,7 @@ def rollout(
     strategy = find_strategy(prompt)
     episodes = [
         Episode(
+            f"{seed}/{position}",
             problem,
             Request(
                 model=model,
@@ -95,7 +125,7 @@ def rollout(
                 temperature=temperature,
                 max_tokens=max_tokens,
             ),
-            coverage,
+            Rules(coverage=coverage),
         )
         for position, problem in enumerate(problems)
     ]
@@ -107,6 +137,7 @@ def rollout(
 def _row(spec: AttemptSpec, rollout: Rollout, run: str) -> Attempt:
     completion, report = rollout.completion, rollout.report
     unmeasurable = report.failure_kind is FailureKind.UNMEASURABLE
+    decision = spec.decision
     return Attempt(
         id=spec.id,
         run=run,
@@ -119,11 +150,11 @@ def _row(spec: AttemptSpec, rollout: Rollout, run: str) -> Attempt:
         weights_id=completion.weights_id,
         seed=spec.request.seed,
         temperature=spec.request.temperature,
-        coverage=spec.coverage,
-        prompt_tokens=completion.prompt_tokens,
-        completion_tokens=completion.completion_tokens,
+        coverage=spec.rules.coverage,
+        prompt_tokens=rollout.prompt_tokens,
+        completion_tokens=rollout.completion_tokens,
         finish_reason=completion.finish_reason,
-        turns=1,
+        turns=len(rollout.answers),
         answer=_storable(completion.text),
         program=_storable(rollout.submission),
         verdict=_text(report.verdict),
@@ -134,7 +165,16 @@ def _row(spec: AttemptSpec, rollout: Rollout, run: str) -> Attempt:
         cpu_s=report.cpu_s,
         judge_s=rollout.judge_s,
         model_s=rollout.model_s,
+        tools_s=rollout.tools_s,
         status="unmeasurable" if unmeasurable else "judged",
+        end_reason=rollout.end_reason,
+        transcript=_storable(json.dumps(rollout.transcript, ensure_ascii=False)) if rollout.transcript else "",
+        workspace=rollout.workspace,
+        decision=decision.id if decision else None,
+        propensity=decision.propensity if decision else None,
+        p_hat=decision.p_hat if decision else None,
+        reason=_storable(decision.reason) if decision else "",
+        cost=1.0 if decision else None,
     )
 
 

@@ -58,12 +58,18 @@ ATTEMPTS = sa.Table(
     sa.Column("cpu_s", sa.Double, nullable=False),
     sa.Column("judge_s", sa.Double, nullable=False),
     sa.Column("model_s", sa.Double, nullable=False),
+    sa.Column("tools_s", sa.Double, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
+    sa.Column("end_reason", sa.Text, nullable=False),
+    sa.Column("transcript", sa.Text, nullable=False),
+    sa.Column("workspace", sa.Text, nullable=False),
     sa.Column("decision", sa.Text),
     sa.Column("propensity", sa.Double),
+    sa.Column("p_hat", sa.Double),
+    sa.Column("reason", sa.Text, nullable=False),
     sa.Column("cost", sa.Double),
 )
-TIMES = frozenset({"cpu_s", "judge_s", "model_s"})
+TIMES = frozenset({"cpu_s", "judge_s", "model_s", "tools_s"})
 """Columns that differ between two runs of one configuration."""
 _FIELDS = tuple(field.name for field in fields(Attempt))
 

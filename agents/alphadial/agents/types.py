@@ -2,18 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypedDict
+from typing import Any, NotRequired, Protocol, TypedDict
 
-from alphadial.envs.types import JudgeReport, Problem
+from alphadial.controller.types import Decision
+from alphadial.envs.types import JudgeReport, Problem, PublicResult, Rules
+
+
+class CalledFunction(TypedDict):
+    """The inner part of a tool call in a message."""
+
+    name: str
+    arguments: str
+    """JSON, or what the model wrote in its place."""
+
+
+class CallEntry(TypedDict):
+    """A tool call in a message, in OpenAI's form."""
+
+    id: str
+    type: str
+    """Always "function"."""
+    function: CalledFunction
 
 
 class Message(TypedDict):
-    """One chat message."""
+    """One chat message, in OpenAI's form."""
 
     role: str
+    """"system", "user", "assistant" or "tool"."""
     content: str
+    tool_calls: NotRequired[list[CallEntry]]
+    """Of an assistant."""
+    tool_call_id: NotRequired[str]
+    """Of a tool's result: the call that it answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool call as a model wrote it. Its id is given by the agent: models repeat theirs, and draw them anew."""
+
+    name: str
+    arguments: str
+    """A JSON object, unless the model erred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +59,8 @@ class Request:
     temperature: float = 1.0
     """0 is greedy."""
     max_tokens: int = 96
+    tools: tuple[Mapping[str, Any], ...] = ()
+    """Function schemas in OpenAI's form that the model may call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +73,13 @@ class Completion:
     prompt_tokens: int
     completion_tokens: int
     finish_reason: str = "stop"
-    """"stop" or "length"."""
+    """"stop"; "length" where ``max_tokens`` cut the answer; "context" where the messages no longer fit the model's
+    context: there is no answer then, and the attempt ends."""
     token_ids: tuple[int, ...] = ()
     """Of the completion, end token included; () where a server does not give them."""
     logprobs: tuple[float, ...] = ()
     """At the sampling temperature, aligned with token_ids."""
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 class Policy(Protocol):
@@ -78,6 +114,10 @@ class Judge(Protocol):
         """Judges a submission, None for an answer without one; what the program does wrong is in the report."""
         ...
 
+    def run_public(self, problem: Problem, source: str) -> tuple[PublicResult, ...]:
+        """Runs a program on the public tests alone, for the tools of an attempt."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class AttemptSpec:
@@ -92,23 +132,49 @@ class AttemptSpec:
     """None for a checkpoint asked for by name."""
     weights_id: str | None
     """Of the weights that must answer; None accepts any (``--unverified-weights``)."""
-    coverage: str | None = None
-    """A named coverage of the problem; None: every level."""
+    rules: Rules
+    decision: Decision | None = None
+    """The controller's; None where the alpha was given."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """One attempt that was made."""
+    """One attempt that was made. Times are in seconds."""
 
     request: Request
-    completion: Completion
+    """The first."""
+    answers: tuple[Completion, ...]
+    """Of every turn, in order; at least one."""
     submission: str
-    """The program; "" where the answer held none."""
+    """The program; "" where the attempt brought none."""
     report: JudgeReport
     model_s: float
-    """This answer's share of its batch's wall time."""
+    """The answers' shares of their batches' wall times."""
     judge_s: float
     """Wall time of the judge, retries included."""
+    tools_s: float = 0.0
+    """Wall time of the tool calls other than the submission."""
+    end_reason: str = "submitted"
+    """"submitted"; else "turns", "context" (the chat outgrew the model's) or "machinery" (ours: unmeasurable)."""
+    transcript: tuple[Message, ...] = ()
+    """Every message, tool call and result in order; () for a single turn, where request and answer are all."""
+    workspace: str = ""
+    """Digest of the final workspace; "" where the setting has none."""
+
+    @property
+    def completion(self) -> Completion:
+        """The last answer."""
+        return self.answers[-1]
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Over all turns."""
+        return sum(answer.prompt_tokens for answer in self.answers)
+
+    @property
+    def completion_tokens(self) -> int:
+        """Over all turns."""
+        return sum(answer.completion_tokens for answer in self.answers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +208,22 @@ class Attempt:
     """CPU time of the program over all tests."""
     judge_s: float
     model_s: float
+    tools_s: float
     status: str
     """"judged" or "unmeasurable"."""
+    end_reason: str = "submitted"
+    """"submitted", or why the attempt was cut short."""
+    transcript: str = ""
+    """JSON list of every message, tool call and result; "" for a single turn, which ``answer`` holds whole."""
+    workspace: str = ""
+    """Digest of the final workspace; "" where the setting has none."""
     decision: str | None = None
     """Id of the controller's decision; None where the alpha was given."""
     propensity: float | None = None
     """Probability with which the controller chose this alpha."""
+    p_hat: float | None = None
+    """The controller's estimate of the chance of success."""
+    reason: str = ""
+    """The controller's, for people."""
     cost: float | None = None
     """In the unit of the run's budget; None without one."""

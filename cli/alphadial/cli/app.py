@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import typer
 
+from alphadial.cli.commands.compare import compare
 from alphadial.cli.commands.doctor import doctor
 from alphadial.cli.commands.frontier import frontier
 from alphadial.cli.commands.judge import judge
 from alphadial.cli.commands.merge import merge
+from alphadial.cli.commands.report import report
+from alphadial.cli.commands.run import run
 from alphadial.cli.commands.show import show
 from alphadial.cli.commands.train import train
 
@@ -20,5 +23,5 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (frontier, train, merge, judge, show, doctor):
+for command in (run, frontier, compare, report, train, merge, judge, show, doctor):
     app.command()(command)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -13,6 +14,7 @@ from alphadial.cli.errors import CliError
 if TYPE_CHECKING:
     from alphadial.merge_engine import Family
 
+Choice = TypeVar("Choice", bound=StrEnum)
 FamilyArgument = Annotated[str, typer.Argument(metavar="FAMILY", help="A family's name, or a folder with family.json.")]
 SandboxOption = Annotated[
     str,
@@ -26,11 +28,43 @@ WorkersOption = Annotated[
 JsonOption = Annotated[
     str | None, typer.Option("--json", metavar="FILE|-", help="Write the result as JSON to a file, or to stdout (-).")
 ]
+SplitOption = Annotated[str, typer.Option("--split", metavar="NAME", help="Problems: train, dev or test.")]
+ProblemsOption = Annotated[
+    str | None, typer.Option("--problems", metavar="ID,ID,...", help="Only these.", show_default="the whole split")
+]
+AlphasOption = Annotated[
+    str, typer.Option("--alphas", metavar="A,A,...", help="On the grid k/256; write --alphas=-1,... .")
+]
+TemperatureOption = Annotated[
+    float | None, typer.Option("--temperature", min=0, metavar="T", help="0 is greedy.", show_default="the family's")
+]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Of the sampling, and of choosing.")]
+RunOutOption = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="Run folder.", show_default="a new one in runs/")
+]
+ServerOption = Annotated[
+    str | None, typer.Option("--server", metavar="URL", help="OpenAI-compatible server of FAMILY@alpha.")
+]
+UnverifiedOption = Annotated[
+    bool, typer.Option("--unverified-weights", help="Accept a server that reports no weights id.")
+]
 OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write, new or empty.")]
 
 RUNS = Path("runs")
 """Where run folders go unless --out says otherwise."""
 DEFAULT_ALPHAS = "-0.5,-0.25,0,0.25,0.5,0.75,1,1.25,1.5"
+
+
+def pick(choices: type[Choice], text: str, option: str) -> Choice:
+    """The member that an option names.
+
+    Raises:
+        CliError: it names none (the message lists the choices).
+    """
+    try:
+        return choices(text)
+    except ValueError:
+        raise CliError(f"{option} {text!r} is none of {', '.join(choices)}") from None
 
 
 def split_list(text: str, option: str) -> list[str]:

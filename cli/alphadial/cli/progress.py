@@ -55,24 +55,26 @@ class AttemptProgress:
 
     Args:
         models: names of the models, in the order to show them.
-        each: attempts per model.
+        total: attempts of the run, or at most so many.
         earlier: attempts of earlier processes.
     """
 
-    def __init__(self, models: Sequence[str], each: int, earlier: Iterable[Attempt] = ()) -> None:
+    def __init__(self, models: Sequence[str], total: int, earlier: Iterable[Attempt] = ()) -> None:
         self._tallies = {name: Tally() for name in models}
-        self._each = each
+        self._solved: set[str] = set()
+        self._begun = False
+        self._latest = ""
         for attempt in earlier:
-            self._tallies[attempt.model].add(attempt)
+            self._count(attempt)
         self._bar = Bar(
-            TextColumn("attempts"),
+            TextColumn("{task.fields[solved]} problems solved, attempts"),
             BarColumn(bar_width=40),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
             console=notices(),
         )
-        self._task = self._bar.add_task("", total=each * len(models), rate="")
+        self._task = self._bar.add_task("", total=total, rate="", solved=len(self._solved))
         self._live = Live(console=notices(), get_renderable=self._render, refresh_per_second=4, transient=True)
         self._plain = not notices().is_terminal
         self._started = self._spoken = time.monotonic()
@@ -91,19 +93,30 @@ class AttemptProgress:
     def update(self, progress: Progress) -> None:
         """Counts the latest attempt and shows how far the run is."""
         now = time.monotonic()
-        if progress.latest is None:
-            self._started = self._spoken = now
+        if progress.latest is not None:
+            self._count(progress.latest)
+        elif not self._begun:
+            self._begun, self._started, self._spoken = True, now, now
             if progress.resumed:
                 say(f"resuming: {progress.resumed:,} of {progress.total:,} attempts are already there")
-        else:
-            self._tallies[progress.latest.model].add(progress.latest)
         made = progress.done - progress.resumed
         rate = made / max(1e-9, now - self._started)
-        self._bar.update(self._task, completed=progress.done, rate=f"{rate:,.0f}/s" if made else "")
+        self._bar.update(
+            self._task, completed=progress.done, rate=f"{rate:,.0f}/s" if made else "", solved=len(self._solved)
+        )
         if self._plain and made and now - self._spoken >= _PLAIN_SECONDS:
             self._spoken = now
             left = (progress.total - progress.done) / rate
-            say(f"{progress.done:,}/{progress.total:,} attempts, {rate:,.0f}/s, about {left:,.0f} s left")
+            say(
+                f"{progress.done:,}/{progress.total:,} attempts, {len(self._solved)} problems solved, {rate:,.0f}/s, "
+                f"about {left:,.0f} s left"
+            )
+
+    def _count(self, attempt: Attempt) -> None:
+        self._tallies[attempt.model].add(attempt)
+        self._latest = attempt.model
+        if attempt.failure_kind is None:
+            self._solved.add(attempt.problem)
 
     def _render(self) -> Group:
         table = Table("model", "done", "solved", "wrong", "too slow", box=None, pad_edge=False)
@@ -114,5 +127,5 @@ class AttemptProgress:
             cells = [f"{share / tally.measured:.0%}" if tally.measured else "" for share in shares]
             styles = ("green", "red", "blue")
             texts = [Text(cell, style) for cell, style in zip(cells, styles, strict=True)]
-            table.add_row(Text(name, "bold" if 0 < tally.done < self._each else ""), str(tally.done), *texts)
+            table.add_row(Text(name, "bold" if name == self._latest else ""), str(tally.done), *texts)
         return Group(table, self._bar)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -40,13 +41,42 @@ def frontier_table(summary: dict[str, Any]) -> Table:
     return table
 
 
+def run_table(summary: dict[str, Any]) -> Table:
+    """Problems solved within k attempts, and below it what each alpha did."""
+    title = f"{summary['controller']} on {summary['family']} {summary['split']}: {summary['problems']} problems"
+    caption = (
+        f"{summary['attempts']:,} attempts, setting {summary['setting']}, temperature {summary['temperature']:g}; "
+        "95 % intervals, clustered by template"
+    )
+    table = Table("attempts", "solved %", "by alpha", title=title, caption=caption, box=None, pad_edge=False)
+    table.title_justify = table.caption_justify = "left"
+    used = [row for row in summary["by_alpha"] if row["attempts"]]
+    for row, alpha in zip_longest(summary["rows"], used):
+        k = Text(f"{row['k']}", "bold") if row else Text("")
+        solved = _rate(row["solve"], row["solve_ci"], "green") if row else Text("")
+        table.add_row(k, solved, _counts(alpha) if alpha else Text(""))
+    if summary["unmeasurable"]:
+        table.caption = f"{caption}; {summary['unmeasurable']} unmeasurable"
+    return table
+
+
+def _counts(row: dict[str, Any]) -> Text:
+    parts = (("solved", "solved", "green"), ("correctness", "wrong", "red"), ("optimisation", "too slow", "blue"))
+    said = Text(", ").join(Text(f"{row[key]} {word}", style) for key, word, style in parts)
+    return Text.assemble((f"{row['alpha']:>5g}", "bold"), f"  {row['attempts']} attempts: ", said)
+
+
+def _rate(value: float, interval: Sequence[float], style: str) -> Text:
+    low, high = interval
+    return Text.assemble((f"{value:5.1%}"[:-1], style), (f"  [{100 * low:4.1f}, {100 * high:4.1f}]", "dim"))
+
+
 def _cells(row: dict[str, Any]) -> Iterator[Text]:
     for name, style in _COLUMNS:
         if row[name] is None:
             yield Text("not measurable", "dim")
             continue
-        low, high = row[f"{name}_ci"]
-        yield Text.assemble((f"{row[name]:5.1%}"[:-1], style), (f"  [{100 * low:4.1f}, {100 * high:4.1f}]", "dim"))
+        yield _rate(row[name], row[f"{name}_ci"], style)
     if row["unmeasurable"]:
         yield Text(f"{row['unmeasurable']} unmeasurable", "magenta")
 

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from alphadial.envs import tool_text
 from alphadial.envs.errors import SandboxFailedError, WorkspaceError
 from alphadial.envs.journal import Entry, Journal, MemoryJournal
-from alphadial.envs.sandbox import Sandbox, Workspace
+from alphadial.envs.sandbox import Sandbox, Workspace, WorkspaceRun
 from alphadial.envs.sandbox.guest.folder import MAX_BYTES, MAX_FILES
 from alphadial.envs.sandbox.workspace import check_path
 from alphadial.envs.tool_specs import MAX_ARGUMENT_BYTES, SOLUTION, TOOLS, Argument, BadCallError, ToolSpec
@@ -162,12 +162,22 @@ class ToolSession:
             return replace(entry, content=tool_text.shorten(tool_text.clean(str(error))), ok=False)
 
     def _shell(self, entry: Entry, given: dict[str, Any]) -> Entry:
-        command, limits = [*_SHELL, given["command"]], self.rules.tool_limits
+        run = self._command(given["command"])
+        if isinstance(run, SandboxFailedError):
+            run = self._command(given["command"])
+        if not isinstance(run, SandboxFailedError):
+            content = tool_text.command_text(run, self.rules.tool_limits)
+            return replace(entry, content=content, workspace=run.workspace)
+        if isinstance(self._command("true"), SandboxFailedError):
+            raise run
+        # Twice with this command, and not without it: no policy is to hide by breaking the machinery.
+        return replace(entry, content="the command broke the sandbox: nothing was changed", ok=False)
+
+    def _command(self, command: str) -> WorkspaceRun | SandboxFailedError:
         try:
-            run = self._sandbox.run_in(self.workspace, command, limits)
-        except SandboxFailedError:
-            run = self._sandbox.run_in(self.workspace, command, limits)
-        return replace(entry, content=tool_text.command_text(run, limits), workspace=run.workspace)
+            return self._sandbox.run_in(self.workspace, [*_SHELL, command], self.rules.tool_limits)
+        except SandboxFailedError as error:
+            return error
 
     def _view(self, entry: Entry, given: dict[str, Any]) -> Entry:
         path = given["path"].removeprefix("./").rstrip("/")

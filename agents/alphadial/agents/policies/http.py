@@ -2,51 +2,24 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from typing import Any
 
 import httpx
-from pydantic import BaseModel, Field, ValidationError
 
 from alphadial.agents.errors import PolicyError, WrongWeightsError
+from alphadial.agents.policies.http_answers import HttpAnswer, does_not_fit, read_answer
+from alphadial.agents.policies.http_loop import LoopThread
 from alphadial.agents.policies.weights import expected_weights_id
 from alphadial.agents.types import Completion, Request
 from alphadial.merge_engine import Family
 
+MAX_BYTES = 32 * 1024 * 1024
+"""Of one answer."""
 _RETRIED = frozenset({408, 429, 500, 502, 503, 504})
-
-
-class _Message(BaseModel):
-    content: str | None = None
-
-
-class _TokenLogprob(BaseModel):
-    logprob: float
-
-
-class _Logprobs(BaseModel):
-    content: list[_TokenLogprob] | None = None
-
-
-class _Choice(BaseModel):
-    message: _Message
-    finish_reason: str | None = None
-    logprobs: _Logprobs | None = None
-    token_ids: list[int] | None = None
-
-
-class _Usage(BaseModel):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-
-class _Answer(BaseModel):
-    choices: list[_Choice] = Field(min_length=1)
-    usage: _Usage = _Usage()
-    system_fingerprint: str | None = None
 
 
 class HttpPolicy:
@@ -58,7 +31,7 @@ class HttpPolicy:
         unverified_weights: do not ask which weights answered; the weights id of every answer is None then.
         api_key: sent as a bearer token.
         batch_size: requests in flight.
-        timeout_s: for one answer.
+        timeout_s: for one whole answer, from the connection to its last byte.
         retries: further tries after a timeout, a broken connection, or status 408, 429 or 5xx.
         backoff_s: wait before the first of them; doubles each time.
         logprobs: ask for log probabilities too; servers give those of their own, which may be at temperature 1.
@@ -82,13 +55,14 @@ class HttpPolicy:
         self._server = server.rstrip("/").removesuffix("/v1")
         self._unverified = unverified_weights
         self._timeout_s, self._retries, self._backoff_s, self._logprobs = timeout_s, retries, backoff_s, logprobs
-        self._client = httpx.Client(
+        self._client = httpx.AsyncClient(
             base_url=_address(f"{self._server}/v1/"),
             headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
-            timeout=httpx.Timeout(timeout_s, connect=min(10.0, timeout_s)),
+            # The deadline is ours: httpx bounds only the wait for the next byte, which a trickling server restarts.
+            timeout=httpx.Timeout(None, connect=min(10.0, timeout_s)),
             limits=httpx.Limits(max_connections=batch_size, max_keepalive_connections=batch_size),
         )
-        self._threads = ThreadPoolExecutor(max_workers=batch_size, thread_name_prefix="http")
+        self._loop = LoopThread("http")
 
     def complete(self, requests: Sequence[Request]) -> list[Completion]:
         """Asks the server for each request.
@@ -97,36 +71,45 @@ class HttpPolicy:
             PolicyError: no server, no such model there, too many failures, or an answer that is not one.
             WrongWeightsError: other weights answered, or the server does not tell which.
         """
-        return list(self._threads.map(self._complete, requests))
+        if not requests:
+            return []
+        # Before the clocks run: hashing large checkpoints takes its time.
+        expected = None if self._unverified else expected_weights_id(self._family, requests[0].model)
+        try:
+            return self._loop.run(self._complete_all(requests, expected))
+        except CancelledError:
+            raise PolicyError(f"{self._server} was not waited for: the policy is closed") from None
 
     def close(self) -> None:
-        """Closes all connections."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        self._client.close()
+        """Closes all connections; a call that still waits raises PolicyError. Idempotent."""
+        self._loop.close(self._client.aclose())
 
-    def _complete(self, request: Request) -> Completion:
-        answer = self._parse(self._post(request))
-        choice = answer.choices[0]
-        logprobs = (choice.logprobs.content if choice.logprobs else None) or []
-        return Completion(
-            text=choice.message.content or "",
-            weights_id=self._verify(request.model, answer.system_fingerprint),
-            prompt_tokens=answer.usage.prompt_tokens,
-            completion_tokens=answer.usage.completion_tokens,
-            finish_reason="length" if choice.finish_reason == "length" else "stop",
-            token_ids=tuple(choice.token_ids or ()),
-            logprobs=tuple(entry.logprob for entry in logprobs),
-        )
+    async def _complete_all(self, requests: Sequence[Request], expected: str | None) -> list[Completion]:
+        slots = asyncio.Semaphore(self.batch_size)
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._complete(request, expected, slots)) for request in requests]
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        return [task.result() for task in tasks]
 
-    def _verify(self, model: str, fingerprint: str | None) -> str | None:
-        if self._unverified:
+    async def _complete(self, request: Request, expected: str | None, slots: asyncio.Semaphore) -> Completion:
+        async with slots:
+            content = await self._post(request)
+        if content is None:
+            return Completion("", None, 0, 0, finish_reason="context")
+        answer = read_answer(content, self._server)
+        return answer.completion(self._verified(request.model, expected, answer))
+
+    def _verified(self, model: str, expected: str | None, answer: HttpAnswer) -> str | None:
+        if expected is None:
             return None
+        fingerprint = answer.system_fingerprint
         if not fingerprint:
             raise WrongWeightsError(
                 f"{self._server} does not say which weights answered as {model} (no system_fingerprint): serve the "
                 "family through alphadial, or pass --unverified-weights to do without"
             )
-        expected = expected_weights_id(self._family, model)
         if expected not in fingerprint:
             raise WrongWeightsError(
                 f"{self._server} answered as {model} with other weights ({fingerprint[:80]!r}, not {expected}): serve "
@@ -134,7 +117,40 @@ class HttpPolicy:
             )
         return expected
 
-    def _post(self, request: Request) -> httpx.Response:
+    async def _post(self, request: Request) -> bytes | None:
+        """The body of the answer; None where the request exceeds the model's context."""
+        for attempt in range(self._retries + 1):
+            if attempt:
+                await asyncio.sleep(self._backoff_s * 2 ** (attempt - 1))
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    status, content = await self._exchange(request)
+            except httpx.ConnectError as error:
+                raise PolicyError(f"no server at {self._server} ({error}): start it, or mend --server") from error
+            except (TimeoutError, httpx.TimeoutException):
+                fault = f"no answer within {self._timeout_s:g} s"
+            except httpx.HTTPError as error:
+                fault = f"the connection broke ({error or type(error).__name__})"
+            else:
+                if status == 200:
+                    return content
+                if status == 400 and does_not_fit(content):
+                    return None
+                fault = f"status {status}: {' '.join(content.decode(errors='replace').split())[:200]}"
+                if status not in _RETRIED:
+                    break
+        raise PolicyError(f"{self._server} failed on {request.model}: {fault}")
+
+    async def _exchange(self, request: Request) -> tuple[int, bytes]:
+        content = bytearray()
+        async with self._client.stream("POST", "chat/completions", json=self._body(request)) as response:
+            async for chunk in response.aiter_bytes():
+                content += chunk
+                if len(content) > MAX_BYTES:
+                    raise PolicyError(f"{self._server} sent more than {MAX_BYTES // 2**20} MiB: no chat completion")
+        return response.status_code, bytes(content)
+
+    def _body(self, request: Request) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": request.model,
             "messages": list(request.messages),
@@ -142,37 +158,11 @@ class HttpPolicy:
             "temperature": request.temperature,
             "max_tokens": request.max_tokens,
         }
+        if request.tools:
+            body["tools"] = list(request.tools)
         if self._logprobs:
             body["logprobs"] = True
-        for attempt in range(self._retries + 1):
-            if attempt:
-                time.sleep(self._backoff_s * 2 ** (attempt - 1))
-            try:
-                response = self._client.post("chat/completions", json=body)
-            except httpx.ConnectError as error:
-                raise PolicyError(f"no server at {self._server} ({error}): start it, or mend --server") from error
-            except httpx.TimeoutException:
-                fault = f"no answer within {self._timeout_s:g} s"
-            except httpx.TransportError as error:
-                fault = f"the connection broke ({error or type(error).__name__})"
-            else:
-                if response.status_code == 200:
-                    return response
-                fault = f"status {response.status_code}: {' '.join(response.text.split())[:200]}"
-                if response.status_code not in _RETRIED:
-                    break
-        raise PolicyError(f"{self._server} failed on {request.model}: {fault}")
-
-    def _parse(self, response: httpx.Response) -> _Answer:
-        try:
-            return _Answer.model_validate_json(response.content)
-        except ValidationError as error:
-            fault = error.errors()[0]
-            where = ".".join(str(part) for part in fault["loc"])
-            raise PolicyError(
-                f"{self._server} answered what is no chat completion ({f'{where}: ' if where else ''}{fault['msg']}): "
-                "is it an OpenAI-compatible server?"
-            ) from error
+        return body
 
 
 def _address(text: str) -> httpx.URL:

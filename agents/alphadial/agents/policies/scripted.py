@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from threading import Lock
 
 from alphadial.agents.errors import PolicyError
 from alphadial.agents.types import Completion, Request
 
-Line = str | Exception
-"""An answer, or what is raised instead of one."""
+Line = str | Completion | Exception
+"""An answer, or one with tool calls, or what is raised instead of one."""
 Script = Sequence[Line] | Mapping[str, Line | Sequence[Line]] | Callable[[Request], Line]
 
 
@@ -63,7 +64,7 @@ class ScriptedPolicy:
         if prompt not in self._script:
             raise PolicyError(f"the script has no line for {prompt[:80]!r}")
         lines = self._script[prompt]
-        return lines if isinstance(lines, str | Exception) else lines[request.seed % len(lines)]
+        return lines if isinstance(lines, Line) else lines[request.seed % len(lines)]
 
     def _completion(self, request: Request, line: Line) -> Completion:
         if isinstance(line, Exception):
@@ -71,4 +72,6 @@ class ScriptedPolicy:
         known = self._weights_id
         weights_id = known.get(request.model) if isinstance(known, Mapping) else known
         words = sum(len(message["content"].split()) for message in request.messages)
+        if isinstance(line, Completion):
+            return replace(line, weights_id=weights_id, prompt_tokens=words)
         return Completion(line, weights_id, prompt_tokens=words, completion_tokens=len(line.split()))

@@ -49,9 +49,11 @@ class TorchPolicy:
         """Samples an answer for each request, all of one model.
 
         Raises:
-            PolicyError: another family's model, or weights that do not fit the family's configuration.
+            PolicyError: another family's model, weights that do not fit the family's configuration, or tools offered.
             MergeEngineError: the weights cannot be made.
         """
+        if any(request.tools for request in requests):
+            raise PolicyError("models in this process call no tools: serve the family and pass --server")
         return self._sampler(requests[0].model).sample(requests) if requests else []
 
     def close(self) -> None:

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 from alphadial.agents.errors import AgentsError
+from alphadial.agents.prompts.catalogue import STRATEGIES
+from alphadial.agents.prompts.grid import PREFIX, compose
 from alphadial.agents.prompts.parsers import PARSERS, AnswerParser
-from alphadial.agents.prompts.strategies import STRATEGIES, PromptStrategy
+from alphadial.agents.prompts.strategies import PromptStrategy, Turn
+from alphadial.envs.types import Setting
 
-__all__ = ["PARSERS", "STRATEGIES", "AnswerParser", "PromptStrategy", "find_parser", "find_strategy"]
+__all__ = ["PARSERS", "STRATEGIES", "AnswerParser", "PromptStrategy", "Turn", "find_parser", "find_strategy"]
 
 
-def find_strategy(name: str) -> PromptStrategy:
-    """The prompting strategy of this name.
+def find_strategy(name: str, setting: Setting = Setting.REASONING) -> PromptStrategy:
+    """The prompting strategy of this name, for attempts of this setting.
 
     Raises:
-        AgentsError: there is none (the message lists the choices).
+        AgentsError: there is none (the message lists the choices), or it cannot be used in the setting.
     """
-    if name not in STRATEGIES:
-        raise AgentsError(f"unknown prompting strategy {name!r}: choose one of {', '.join(STRATEGIES)}")
-    return STRATEGIES[name]
+    if name.startswith(PREFIX):
+        strategy = compose(name)
+    elif name in STRATEGIES:
+        strategy = STRATEGIES[name]
+    else:
+        raise AgentsError(
+            f"unknown prompting strategy {name!r}: choose one of {', '.join(STRATEGIES)}, "
+            f"{PREFIX}REASONING+INSTRUCTION+FEEDBACK"
+        )
+    if setting is Setting.AGENTIC and setting not in strategy.native:
+        able = ", ".join(each for each, known in STRATEGIES.items() if setting in known.native)
+        raise AgentsError(f"prompting strategy {name!r} calls no tools, which setting {setting} needs: choose {able}")
+    return strategy
 
 
 def find_parser(name: str) -> AnswerParser:

@@ -1,11 +1,27 @@
-"""Prompting strategies: a problem, and perhaps a failed program, in; chat messages out."""
+"""Prompting strategies: a problem and the turns taken so far in, the messages of the next request out."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
+from alphadial.agents.prompts.feedback import Granularity, describe
 from alphadial.agents.types import Message
-from alphadial.envs.types import Problem, Verdict
+from alphadial.envs.types import Problem, Setting, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One answer, and what came of it. Nothing in it knows more than the policy may."""
+
+    answer: Message
+    """The assistant's, tool calls included."""
+    results: tuple[Message, ...] = ()
+    """Of its tool calls, in their order."""
+    program: str = ""
+    """That the answer parser found; "" where it found none, or where the model calls tools itself."""
+    verdict: Verdict | None = None
+    """Of that program, on the public tests (the judge's, under ``Feedback.JUDGE``); None without a program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,24 +29,57 @@ class PromptStrategy:
     """Templates in the syntax of ``str.format``.
 
     All may use ``{prompt}`` (the compact form), ``{statement}``, ``{entry}`` (name of the function) and ``{examples}``
-    (the public tests); ``repair`` also ``{program}`` and ``{verdict}``, the public one.
+    (the public tests); ``repair`` also ``{program}``, ``{verdict}``, ``{feedback}`` and ``{guide}``.
     """
 
     ask: str
-    repair: str
+    repair: str = ""
+    """After a failed program; "": the same request again, with another seed."""
     system: str = ""
+    chat: bool = False
+    """``repair`` continues the conversation; otherwise it is the only message of a new one."""
+    granularity: Granularity = Granularity.BINARY
+    """How much ``{feedback}`` says."""
+    guides: tuple[str, ...] = ()
+    """``{guide}`` after the first failure, the second, and so on; the last serves all later ones."""
+    native: Mapping[Setting, str] = field(default_factory=dict)
+    """Where the model calls the tools itself, and what is asked there in place of ``ask``. Elsewhere the answer parser
+    reads a program from the answer, and the agent calls ``run_tests`` or ``submit`` with it."""
+    reminder: str = ""
+    """After an answer that calls no tool, where the model should."""
 
-    def messages(self, problem: Problem) -> tuple[Message, ...]:
-        """Asks for a program."""
-        return self._chat(self.ask.format(**_fields(problem)))
-
-    def repair_messages(self, problem: Problem, program: str, public_verdict: Verdict) -> tuple[Message, ...]:
-        """Asks for a better one. The public verdict is all that a policy may know of the failed one."""
-        return self._chat(self.repair.format(**_fields(problem), program=program, verdict=public_verdict))
-
-    def _chat(self, content: str) -> tuple[Message, ...]:
-        user = Message(role="user", content=content)
+    def messages(self, problem: Problem, setting: Setting = Setting.REASONING) -> tuple[Message, ...]:
+        """Poses the problem."""
+        user = Message(role="user", content=self.native.get(setting, self.ask).format(**_fields(problem)))
         return (Message(role="system", content=self.system), user) if self.system else (user,)
+
+    def next_messages(self, problem: Problem, setting: Setting, turns: Sequence[Turn]) -> tuple[Message, ...]:
+        """The request after these turns, none of which ended the attempt."""
+        asked = self.messages(problem, setting)
+        if setting in self.native:
+            said = (message for turn in turns for message in (turn.answer, *(turn.results or (self._remind(),))))
+            return (*asked, *said)
+        if not turns or not self.repair:
+            return asked
+        failures = [self._failure(problem, turns[: number + 1]) for number in range(len(turns))]
+        if not self.chat:
+            return (*asked[:-1], failures[-1])
+        answers = [Message(role="assistant", content=turn.answer["content"]) for turn in turns]
+        return (*asked, *(message for pair in zip(answers, failures, strict=True) for message in pair))
+
+    def _remind(self) -> Message:
+        return Message(role="user", content=self.reminder)
+
+    def _failure(self, problem: Problem, turns: Sequence[Turn]) -> Message:
+        last = turns[-1]
+        text = self.repair.format(
+            **_fields(problem),
+            program=last.program,
+            verdict=last.verdict or Verdict.CE,
+            feedback=describe(last.program, last.verdict, [one["content"] for one in last.results], self.granularity),
+            guide=self.guides[min(len(turns), len(self.guides)) - 1] if self.guides else "",
+        )
+        return Message(role="user", content=text)
 
 
 def _fields(problem: Problem) -> dict[str, str]:
@@ -41,28 +90,3 @@ def _fields(problem: Problem) -> dict[str, str]:
         "entry": problem.entry,
         "examples": "\n".join(shown),
     }
-
-
-_PLAIN_ASK = """{statement}
-
-Write a Python function named {entry}. Examples:
-
-{examples}
-
-Answer with one Python code block that holds the whole program."""
-
-STRATEGIES: dict[str, PromptStrategy] = {
-    "tiny": PromptStrategy(ask="{prompt}", repair="{prompt} <repair> {verdict}\n{program}"),
-    "plain": PromptStrategy(
-        system="You are an expert programmer. Your programs are correct, and fast enough for large inputs.",
-        ask=_PLAIN_ASK,
-        repair=_PLAIN_ASK
-        + """
-
-This program was tried; on the examples its verdict is {verdict}, yet it does not solve the whole problem:
-
-```python
-{program}
-```""",
-    ),
-}

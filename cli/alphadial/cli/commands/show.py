@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from alphadial.agents.config import RunConfig
-    from alphadial.agents.types import Attempt
+    from alphadial.agents.types import Attempt, Message
 
 
 def show(
@@ -36,15 +38,27 @@ def show(
     check_json_target(json_to)
     attempt, config = find(attempt_id, run)
     problem = find_problem(config.problem_set, attempt.problem)
-    messages = find_strategy(config.prompt).messages(problem)
+    messages = transcript(attempt, find_strategy(config.prompt).messages(problem))
     if json_to is not None:
         write_json(json_to, {**asdict(attempt), "messages": messages})
     if json_to != STDOUT:
         for message in messages:
-            results().print(Panel(Text(message["content"]), title=message["role"], title_align="left"))
+            results().print(Panel(Text(spoken(message)), title=message["role"], title_align="left"))
         program = Syntax(attempt.program, "python", line_numbers=True) if attempt.program.strip() else Text("(none)")
         results().print(Panel(program, title=f"program of {attempt.model}", title_align="left"))
         results().print(facts(attempt, problem.levels))
+
+
+def transcript(attempt: Attempt, asked: Sequence[Message]) -> list[dict[str, Any]]:
+    """Every message of the attempt; of a single turn the question alone, since the answer is the program."""
+    messages: list[dict[str, Any]] = json.loads(attempt.transcript) if attempt.transcript else [dict(m) for m in asked]
+    return messages
+
+
+def spoken(message: Mapping[str, Any]) -> str:
+    """The text of a message and the tool calls in it."""
+    calls = [call["function"] for call in message.get("tool_calls", ())]
+    return "\n".join([message["content"] or "", *(f"{call['name']}({call['arguments']})" for call in calls)]).strip()
 
 
 def find(attempt_id: str, run: Path | None) -> tuple[Attempt, RunConfig]:
@@ -82,19 +96,30 @@ def facts(attempt: Attempt, levels: int) -> Table:
     rows = {
         "verdict": Text(f"{verdict} ({kind})", VERDICT_STYLES.get(verdict, "red")),
         "cause": Text(attempt.cause),
+        "chosen": Text(_choice(attempt)),
         "level": Text(f"{attempt.level_reached} of {levels} passed"),
         "public tests": Text(attempt.public_verdict or ""),
         "times": Text(
             f"program {attempt.cpu_s * 1e3:.1f} ms CPU, judge {attempt.judge_s * 1e3:.1f} ms, "
-            f"model {attempt.model_s * 1e3:.1f} ms (its share of the batch)"
+            f"tools {attempt.tools_s * 1e3:.1f} ms, model {attempt.model_s * 1e3:.1f} ms (its share of the batch)"
         ),
-        "tokens": Text(f"{attempt.prompt_tokens} in, {attempt.completion_tokens} out ({attempt.finish_reason})"),
+        "turns": Text(f"{attempt.turns}, the last ended by {attempt.finish_reason}"),
+        "tokens": Text(f"{attempt.prompt_tokens} in, {attempt.completion_tokens} out"),
         "sampling": Text(f"temperature {attempt.temperature:g}, seed {attempt.seed}, sample {attempt.sample}"),
         "problem": Text(f"{attempt.problem} ({attempt.group})"),
         "weights id": Text(attempt.weights_id or "none: the server reported none"),
     }
+    if attempt.end_reason != "submitted":
+        rows["ended by"] = Text(attempt.end_reason)
     table = Table(box=None, pad_edge=False, show_header=False)
     for name, value in rows.items():
         if value.plain:
             table.add_row(Text(name, "bold"), value)
     return table
+
+
+def _choice(attempt: Attempt) -> str:
+    if attempt.decision is None:
+        return ""
+    chance = "" if attempt.p_hat is None else f", expected to solve with {attempt.p_hat:.2f}"
+    return f"alpha {attempt.alpha:g}, {attempt.reason} (probability {attempt.propensity:.3g}{chance})"

@@ -1,0 +1,133 @@
+"""Runs under a controller: rounds of decisions, attempts and updates, the same however often they are interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from alphadial.agents.config import ModelChoice, Planner, RunConfig
+from alphadial.agents.errors import StoreError
+from alphadial.agents.outcomes import kind_of
+from alphadial.agents.runner import Progress
+from alphadial.agents.store import Store
+from alphadial.agents.types import Attempt, AttemptSpec
+from alphadial.controller.errors import ControllerError
+from alphadial.controller.types import Budget, Context, Controller, Decision, Kind, Outcome, Tried
+from alphadial.envs.types import Problem
+
+MakeAttempts = Callable[[Sequence[AttemptSpec], Callable[[Progress], None]], None]
+"""``run_attempts`` with everything but the attempts and the callback given."""
+
+
+@dataclass(slots=True)
+class _Case:
+    """A problem and what was tried on it."""
+
+    problem: Problem
+    history: list[Tried]
+
+    @property
+    def solved(self) -> bool:
+        return bool(self.history) and self.history[-1].outcome.kind is Kind.SOLVED
+
+
+def outcome(attempt: Attempt) -> Outcome:
+    """All that a controller may learn of an attempt."""
+    return Outcome(kind_of(attempt.failure_kind), attempt.verdict)
+
+
+def run_controlled(
+    config: RunConfig,
+    problems: Sequence[Problem],
+    *,
+    controller: Controller,
+    make: MakeAttempts,
+    store: Store,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> None:
+    """Attempts every problem until it is solved, or its attempts or the whole budget are spent.
+
+    A round's decisions come before its attempts, and its updates after them, in order of the problems; so the run does
+    not depend on which attempt ends first. A resumed run makes the decisions again and finds their attempts stored.
+    Where the budget does not reach for a whole round, the problems with the best estimated chances come first.
+
+    Args:
+        config: of the run; ``samples`` bounds the attempts per problem, ``budget`` those of the run.
+        problems: those that ``config.problems`` names, in its order.
+        controller: fitted, and otherwise as new.
+        make: makes the attempts that are not stored yet.
+        store: of the run.
+        on_progress: told after every attempt.
+
+    Raises:
+        ControllerError: a decision that cannot be carried out.
+        StoreError: the store holds attempts that this controller would not have made.
+        AgentsError, EnvsError: as ``run_attempts``.
+    """
+    planner = Planner(config)
+    models = {model.alpha: model for model in config.models}
+    cases = [_Case(problem, []) for problem in problems]
+    total = len(problems) * config.samples if config.budget is None else config.budget
+    spent = resumed = 0
+
+    def report(progress: Progress) -> None:
+        if on_progress is not None:
+            on_progress(Progress(spent + progress.done, total, resumed + progress.resumed, progress.latest))
+
+    while chosen := _decide(controller, cases, config, spent):
+        specs = [
+            planner.attempt(case.problem, _model(controller, decision, models), len(case.history), decision)
+            for case, decision in chosen
+        ]
+        stored = _refuse_other_choices(store, specs)
+        make(specs, report)
+        made = {attempt.id: attempt for attempt in store.attempts()}
+        for (case, decision), spec in zip(chosen, specs, strict=True):
+            result = outcome(made[spec.id])
+            controller.update(decision, result)
+            case.history.append(Tried(decision.alpha, result))
+        spent, resumed = spent + len(specs), resumed + stored
+
+
+def _decide(
+    controller: Controller, cases: Sequence[_Case], config: RunConfig, spent: int
+) -> list[tuple[_Case, Decision]]:
+    left = None if config.budget is None else config.budget - spent
+    pending = [case for case in cases if not case.solved and len(case.history) < config.samples]
+    decided = []
+    for case in pending if left != 0 else ():
+        context = Context(case.problem.id, case.problem.statement)
+        budget = Budget(config.samples - len(case.history), left)
+        (decision,) = controller.select(context, case.history, budget)
+        decided.append((case, decision))
+    if left is not None and left < len(decided):
+        decided.sort(key=lambda pair: -(pair[1].p_hat or 0.0))
+        del decided[left:]
+    return decided
+
+
+def _model(controller: Controller, decision: Decision, models: dict[float | None, ModelChoice]) -> ModelChoice:
+    if decision.alpha not in models:
+        known = ", ".join(f"{alpha:g}" for alpha in models if alpha is not None)
+        raise ControllerError(
+            f"controller {controller.name} chose alpha {decision.alpha} for {decision.id}; this run has {known}"
+        )
+    if not 0.0 < decision.propensity <= 1.0:
+        raise ControllerError(
+            f"controller {controller.name} gave {decision.id} propensity {decision.propensity}, not in (0, 1]"
+        )
+    return models[decision.alpha]
+
+
+def _refuse_other_choices(store: Store, specs: Sequence[AttemptSpec]) -> int:
+    """How many of these attempts are stored."""
+    wanted = {(spec.problem.id, spec.sample): spec for spec in specs}
+    stored = [attempt for attempt in store.attempts() if (attempt.problem, attempt.sample) in wanted]
+    for attempt in stored:
+        spec = wanted[attempt.problem, attempt.sample]
+        if spec.id != attempt.id:
+            raise StoreError(
+                f"attempt {attempt.sample} on {attempt.problem} was made with {attempt.model}, and the controller now "
+                f"chooses {spec.request.model}: it is not the controller that began this run; choose another --out"
+            )
+    return len(stored)

@@ -1,0 +1,100 @@
+"""What a server sent, read leniently where a model wrote it and strictly where the server did."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from alphadial.agents.errors import PolicyError
+from alphadial.agents.types import Completion, ToolCall
+
+_TOO_LONG = (b"context_length_exceeded", b"maximum context length", b"max_model_len", b"context window")
+
+
+class _Message(BaseModel):
+    content: str | None = None
+    tool_calls: Any = None
+
+
+class _TokenLogprob(BaseModel):
+    logprob: float
+
+
+class _Logprobs(BaseModel):
+    content: list[_TokenLogprob] | None = None
+
+
+class _Choice(BaseModel):
+    message: _Message
+    finish_reason: str | None = None
+    logprobs: _Logprobs | None = None
+    token_ids: list[int] | None = None
+
+
+class _Usage(BaseModel):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class HttpAnswer(BaseModel):
+    """A chat completion, as far as it is used."""
+
+    choices: list[_Choice] = Field(min_length=1)
+    usage: _Usage = _Usage()
+    system_fingerprint: str | None = None
+
+    def completion(self, weights_id: str | None) -> Completion:
+        """The first choice."""
+        choice = self.choices[0]
+        logprobs = (choice.logprobs.content if choice.logprobs else None) or []
+        return Completion(
+            text=choice.message.content or "",
+            weights_id=weights_id,
+            prompt_tokens=self.usage.prompt_tokens,
+            completion_tokens=self.usage.completion_tokens,
+            finish_reason="length" if choice.finish_reason == "length" else "stop",
+            token_ids=tuple(choice.token_ids or ()),
+            logprobs=tuple(entry.logprob for entry in logprobs),
+            tool_calls=_tool_calls(choice.message.tool_calls),
+        )
+
+
+def read_answer(content: bytes, server: str) -> HttpAnswer:
+    """Reads the body of an answer.
+
+    Raises:
+        PolicyError: it is no chat completion.
+    """
+    try:
+        return HttpAnswer.model_validate_json(content)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(str(part) for part in fault["loc"])
+        raise PolicyError(
+            f"{server} answered what is no chat completion ({f'{where}: ' if where else ''}{fault['msg']}): "
+            "is it an OpenAI-compatible server?"
+        ) from error
+
+
+def does_not_fit(content: bytes) -> bool:
+    """Whether a refusal says that the messages exceed the model's context; servers agree on no one way to say so."""
+    return any(words in content for words in _TOO_LONG)
+
+
+def _tool_calls(entries: Any) -> tuple[ToolCall, ...]:
+    if not entries:
+        return ()
+    return tuple(_tool_call(entry) for entry in (entries if isinstance(entries, list) else [entries]))
+
+
+def _tool_call(entry: Any) -> ToolCall:
+    """A malformed call stays one, so that the tools can tell the model what is wrong with it."""
+    function = entry.get("function") if isinstance(entry, dict) else None
+    if not isinstance(function, dict):
+        return ToolCall("", json.dumps(entry))
+    name, arguments = function.get("name"), function.get("arguments", "")
+    return ToolCall(
+        name if isinstance(name, str) else "", arguments if isinstance(arguments, str) else json.dumps(arguments)
+    )

@@ -1,0 +1,1 @@
+"""Attempts with tools: the LangGraph agent that takes turns, and what an interrupted attempt is resumed from."""

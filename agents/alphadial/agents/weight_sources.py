@@ -1,0 +1,150 @@
+"""Where the outcomes of ``alphadial/Weight-v0`` come from: a recorded table, or attempts made on the spot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from alphadial.agents.compare.tables import SHIPPED_ALPHAS, SHIPPED_SAMPLES, bench, shipped_table, table_config
+from alphadial.agents.errors import AgentsError
+from alphadial.agents.outcomes import kind_of
+from alphadial.agents.policies.weights import choose_models
+from alphadial.agents.runner import rollout
+from alphadial.agents.types import Judge, Policy
+from alphadial.controller.types import Kind, OutcomeLog
+from alphadial.envs.problems import load_split
+from alphadial.envs.types import Problem
+from alphadial.merge_engine import Family, load_family, model_name
+
+_SEEDS = 2**53
+
+
+class Source(Protocol):
+    """Outcomes of attempts, episode by episode."""
+
+    alphas: tuple[float, ...]
+    """The grid, ascending."""
+    problems: tuple[str, ...]
+    most: int | None
+    """Attempts that an episode can make with one alpha; None: no such limit."""
+
+    def begin(self, problem: int, generator: np.random.Generator) -> None:
+        """A new episode on the problem at a position."""
+
+    def attempt(self, problem: int, alpha: int, number: int) -> tuple[Kind, str]:
+        """What became of attempt ``number`` (from 0) with the alpha at a position, and its verdict ("" unknown)."""
+
+    def close(self) -> None:
+        """Frees what it holds. Idempotent."""
+
+
+class Replay:
+    """Outcomes of a table, each sample at most once per episode, in an order drawn for the episode.
+
+    Args:
+        log: the grid of outcomes.
+        problems: (P,), their names.
+    """
+
+    def __init__(self, log: OutcomeLog, problems: Sequence[str]) -> None:
+        self.alphas, self.problems = log.alphas, tuple(problems)
+        self.most: int | None = log.kinds.shape[2]
+        self.log = log
+        self._orders: npt.NDArray[np.intp] = np.zeros((0, 0), dtype=np.intp)
+        self._used: npt.NDArray[np.intp] = np.zeros(0, dtype=np.intp)
+
+    @classmethod
+    def shipped(cls, family: str | Family, split: str, temperature: float | None = None) -> Self:
+        """The outcomes that come with alphadial.
+
+        Raises:
+            AgentsError: none come for this family, split and temperature.
+            OutcomeTableError: they are of other weights.
+        """
+        loaded = load_family(family) if isinstance(family, str) else family
+        heat = loaded.temperature if temperature is None else temperature
+        problems = load_split(loaded.problem_set, split)
+        config = table_config(loaded, choose_models(loaded, SHIPPED_ALPHAS), problems, heat, SHIPPED_SAMPLES, 0)
+        table = shipped_table(config)
+        if table is None:
+            raise AgentsError(f"no outcomes of {loaded.name} {split} at temperature {heat:g} come with alphadial")
+        found = bench(table)
+        return cls(found.log, found.problems)
+
+    def begin(self, problem: int, generator: np.random.Generator) -> None:
+        """See ``Source``."""
+        alphas, samples = self.log.kinds.shape[1:]
+        self._orders = np.argsort(generator.random((alphas, samples)), axis=1)
+        self._used = np.zeros(alphas, dtype=np.intp)
+
+    def attempt(self, problem: int, alpha: int, number: int) -> tuple[Kind, str]:
+        """See ``Source``."""
+        sample = self._orders[alpha, self._used[alpha]]
+        self._used[alpha] += 1
+        return Kind(int(self.log.kinds[problem, alpha, sample])), ""
+
+    def close(self) -> None:
+        """See ``Source``."""
+
+
+class Live:
+    """Attempts made through the runner, single-turn, none of them stored.
+
+    Args:
+        family: whose alphas are tried.
+        problems: to try them on.
+        alphas: the grid, ascending.
+        policy: answers as the family's models; stays the caller's.
+        judge: stays the caller's.
+        coverage: that an attempt must pass; None: every level.
+        temperature: None: the family's.
+    """
+
+    def __init__(
+        self,
+        family: Family,
+        problems: Sequence[Problem],
+        alphas: Sequence[float],
+        policy: Policy,
+        judge: Judge,
+        *,
+        coverage: str | None = None,
+        temperature: float | None = None,
+    ) -> None:
+        self.alphas = tuple(alphas)
+        self.problems = tuple(problem.id for problem in problems)
+        self.most: int | None = None
+        self._family, self._policy, self._judge, self._coverage = family, policy, judge, coverage
+        self._problems = tuple(problems)
+        self._temperature = family.temperature if temperature is None else temperature
+        self._seed = 0
+
+    def begin(self, problem: int, generator: np.random.Generator) -> None:
+        """See ``Source``."""
+        self._seed = int(generator.integers(_SEEDS))
+
+    def attempt(self, problem: int, alpha: int, number: int) -> tuple[Kind, str]:
+        """See ``Source``.
+
+        Raises:
+            AgentsError, EnvsError: of policy or judge.
+        """
+        (made,) = rollout(
+            [self._problems[problem]],
+            model=model_name(self._family, self.alphas[alpha]),
+            policy=self._policy,
+            judge=self._judge,
+            seed=f"{self._seed}/{number}",
+            temperature=self._temperature,
+            max_tokens=self._family.max_tokens,
+            coverage=self._coverage,
+            prompt=self._family.prompt,
+            parser=self._family.parser,
+        )
+        return kind_of(made.report.failure_kind), str(made.report.verdict or "")
+
+    def close(self) -> None:
+        """See ``Source``; policy and judge stay open."""

@@ -1,0 +1,40 @@
+"""``alphadial report``: a run as one HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a frontier, a run or a compare.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="HTML file to write.", show_default="RUN/report.html")
+    ] = None,
+    transcripts: Annotated[
+        int, typer.Option("--transcripts", min=0, metavar="N", help="Attempts shown in full, at most.")
+    ] = 2000,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, metavar="N", help="Of the sample of attempts, where there are more.")
+    ] = 0,
+) -> None:
+    """Write one HTML file that holds a run: frontier, pass@k, problems, choices, attempts. Unfinished runs too."""
+    from alphadial.cli.errors import CliError
+    from alphadial.cli.extras import need
+    from alphadial.cli.output import print_line
+
+    file = run / "report.html" if out is None else out
+    if not run.is_dir():
+        raise CliError(f"{run} is no folder: name one that alphadial frontier, run or compare made")
+    if file.is_dir():
+        raise CliError(f"--out {file} is a folder: name a file, such as {file / 'report.html'}")
+    if not file.absolute().parent.is_dir():
+        raise CliError(f"--out {file}: the folder {file.absolute().parent} does not exist; make it first")
+    need("the report", "plotly", extra="report")
+    from alphadial.cli.report import write_report
+
+    written = write_report(run, file, transcripts, seed)
+    shown = f", {written.transcripts:,} of {written.attempts:,} attempts in full" if written.attempts else ""
+    print_line(f"report: {file} ({written.size / 1e6:.1f} MB{shown})")

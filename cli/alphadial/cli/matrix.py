@@ -1,0 +1,95 @@
+"""Outcome tables for a comparison: those that ship with alphadial, those made before, the rest through the runner."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from alphadial.agents.compare.tables import fitting_table, shipped_table, table_config
+from alphadial.agents.config import ModelChoice, RunConfig, plan
+from alphadial.agents.errors import OutcomeTableError
+from alphadial.agents.outcomes import OutcomeTable, tabulate
+from alphadial.cli.output import say
+from alphadial.cli.session import Machine, session
+from alphadial.envs.problems import load_split
+from alphadial.merge_engine import Family
+
+_TABLE = "outcomes.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Where the tables of one family come from."""
+
+    family: Family
+    label: str
+    """What the user calls the family."""
+    models: Sequence[ModelChoice]
+    samples: int
+    seed: int
+    fresh: bool
+    """Never take the shipped tables."""
+    machine: Machine
+    folder: Path = Path()
+    """A run folder for each table that is made here."""
+
+    def inside(self, folder: Path) -> Matrix:
+        """The same, with its tables in this folder."""
+        return replace(self, folder=folder)
+
+    def __call__(
+        self, split: str, temperatures: Collection[float], optional: Collection[float] = ()
+    ) -> dict[float, OutcomeTable]:
+        """A table per temperature, by ascending temperature; missing ones are made.
+
+        Args:
+            split: name of the split.
+            temperatures: all of these.
+            optional: these as well where they are at hand.
+
+        Raises:
+            AgentsError, EnvsError, MergeEngineError: a table cannot be made.
+        """
+        configs = {temperature: self.config(split, temperature) for temperature in {*temperatures, *optional}}
+        tables = {temperature: self._at_hand(config) for temperature, config in sorted(configs.items())}
+        missing = sorted(temperature for temperature in temperatures if tables[temperature] is None)
+        at_hand = [f"{temperature:g}" for temperature, table in tables.items() if table is not None]
+        if at_hand:
+            say(f"{self.label} on {split}: tables at hand for temperature {', '.join(at_hand)}")
+        if missing:
+            say(f"{self.label} on {split}: making tables for temperature {', '.join(f'{t:g}' for t in missing)}")
+        for temperature in missing:
+            tables[temperature] = self._make(configs[temperature])
+        return {temperature: table for temperature, table in tables.items() if table is not None}
+
+    def config(self, split: str, temperature: float) -> RunConfig:
+        """The run that makes one table."""
+        problems = load_split(self.family.problem_set, split)
+        return table_config(self.family, self.models, problems, temperature, self.samples, self.seed)
+
+    def path(self, config: RunConfig) -> Path:
+        """The run folder of a table."""
+        return self.folder / f"{config.family}-{config.split}-{config.temperature:g}-{config.run_id[:8]}"
+
+    def _at_hand(self, config: RunConfig) -> OutcomeTable | None:
+        made = self.path(config) / _TABLE
+        if made.is_file():
+            return fitting_table(made, config)
+        if self.fresh:
+            return None
+        try:
+            return shipped_table(config)
+        except OutcomeTableError as error:
+            say(f"not taking a shipped table: {error}")
+            return None
+
+    def _make(self, config: RunConfig) -> OutcomeTable:
+        problems = load_split(config.problem_set, config.split).problems
+        specs = plan(config, problems)
+        with session(config, self.family, problems, self.path(config), self.machine, specs[0]) as opened:
+            with opened.progress:
+                opened.make(specs)
+            table = tabulate(config, opened.folder.store.attempts())
+            table.save(opened.folder.path / _TABLE)
+        return table

@@ -1,0 +1,208 @@
+// Attempts: the list with its filters, the choices of a controller, and the transcript of one. Texts enter the page as text,
+// never as markup.
+const PER_PAGE = 50;
+const SIGNS = { solved: "✓", correctness: "✗", optimisation: "◷", unmeasurable: "?" };
+const WORDS = {
+  solved: "solved", correctness: "wrong (correctness failure)", optimisation: "too slow (optimisation failure)",
+  unmeasurable: "unmeasurable: our machinery failed on it, twice",
+};
+const byId = (id) => document.getElementById(id);
+const minus = (text) => String(text).replace("-", "−");
+const dial = (attempt) => (attempt.alpha === null ? attempt.model.split("@").pop() : minus(attempt.alpha));
+const kind = (attempt) => attempt.failure_kind || "solved";
+// Checkpoints without an alpha come last.
+const byDial = (a, b) => (a.alpha === null) - (b.alpha === null) || a.alpha - b.alpha || a.sample - b.sample;
+const link = (id) => "#attempt-" + encodeURIComponent(id);
+
+function node(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children.filter((child) => child !== null));
+  return made;
+}
+
+async function unpack() {
+  const packed = byId("transcripts").textContent.trim();
+  if (!packed) return { strings: [], attempts: [] };
+  if (!("DecompressionStream" in window)) throw new Error("This browser cannot unpack the transcripts: open the report in a newer one.");
+  const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return JSON.parse(await new Response(stream).text());
+}
+
+function told(attempt) {
+  const known = [`alpha ${dial(attempt)}`, attempt.verdict || "unmeasurable"];
+  if (attempt.propensity !== null) known.push(`probability ${minus(attempt.propensity.toPrecision(3))}`);
+  if (attempt.p_hat !== null) known.push(`expected to solve ${(100 * attempt.p_hat).toFixed(1)} %`);
+  if (attempt.reason) known.push(attempt.reason);
+  return known.join(", ");
+}
+
+function chip(attempt) {
+  const text = `attempt ${attempt.sample + 1}: ${told(attempt)}`;
+  const shown = [dial(attempt), node("small", { "aria-hidden": "true" }, SIGNS[kind(attempt)] || "?")];
+  return node("a", { class: `chip kind-${kind(attempt)}`, href: link(attempt.id), title: text, "aria-label": text }, ...shown);
+}
+
+function showChoices() {
+  for (const [problem, attempts] of page.choices) {
+    const why = node("details", { class: "why" }, node("summary", {}, "why"));
+    why.addEventListener("toggle", () => {
+      if (why.children.length === 1) why.append(node("ol", {}, ...attempts.map((attempt) => node("li", {}, told(attempt)))));
+    });
+    const chips = node("span", { class: "chips" }, ...attempts.map(chip));
+    byId("choice-rows").append(node("div", {}, node("span", { class: "name" }, problem), chips, why));
+  }
+}
+
+function python(source) {
+  const tokens = /(#[^\n]*)|("""[\s\S]*?(?:"""|$)|'''[\s\S]*?(?:'''|$)|"(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?)|\b(\d[\w.]*)\b|\b(and|as|assert|break|class|continue|def|del|elif|else|except|False|finally|for|from|global|if|import|in|is|lambda|None|nonlocal|not|or|pass|raise|return|True|try|while|with|yield)\b/g;
+  const parts = [];
+  let end = 0;
+  for (const found of source.matchAll(tokens)) {
+    parts.push(source.slice(end, found.index));
+    parts.push(node("span", { class: found[1] ? "c" : found[2] ? "s" : found[3] ? "n" : "k" }, found[0]));
+    end = found.index + found[0].length;
+  }
+  return [...parts, source.slice(end)];
+}
+
+function code(source) {
+  const lines = source.replace(/\n$/, "").split("\n").length;
+  const numbers = Array.from({ length: lines }, (_, at) => at + 1).join("\n");
+  return node("div", { class: "code" }, node("pre", { class: "numbers", "aria-hidden": "true" }, numbers),
+    node("pre", { tabindex: "0" }, ...python(source)));
+}
+
+function block(title, role, ...content) {
+  return node("div", { class: `message ${/^\w+$/.test(role) ? role : ""}` }, node("h3", {}, title), ...content);
+}
+
+function messageBlocks(message, strings) {
+  const content = message.content === undefined ? null : node("pre", { class: "wrap", tabindex: "0" }, strings[message.content]);
+  const calls = (message.calls || []).flatMap((call) => [
+    node("p", {}, "calls ", node("code", {}, call.name || "(no name)"), call.id ? ` as ${call.id}` : ""),
+    ...call.arguments.flatMap(([name, at]) => [
+      name ? node("p", {}, name) : null,
+      strings[at].includes("\n") ? code(strings[at]) : node("pre", { class: "wrap" }, strings[at]),
+    ]),
+  ]);
+  const title = message.call ? `${message.role}, result of ${message.call}` : message.role;
+  return block(title, message.role, content, ...calls.filter(Boolean));
+}
+
+function facts(attempt) {
+  const ms = (seconds) => `${(1e3 * seconds).toFixed(1)} ms`;
+  const rows = {
+    verdict: `${attempt.verdict || "none"}: ${WORDS[kind(attempt)] || kind(attempt)}`,
+    cause: attempt.cause,
+    levels: attempt.levels ? `${attempt.level_reached} of ${attempt.levels} passed` : `${attempt.level_reached} passed`,
+    "public tests": attempt.public_verdict,
+    model: attempt.model,
+    chosen: attempt.propensity === null ? "" : `attempt ${attempt.sample + 1} on this problem, with probability ${attempt.propensity.toPrecision(3)}`,
+    reason: attempt.reason,
+    "expected to solve": attempt.p_hat === null ? "" : `${(100 * attempt.p_hat).toFixed(1)} %`,
+    ended: attempt.end_reason === "submitted" ? "" : attempt.end_reason,
+    turns: attempt.turns > 1 ? attempt.turns : "",
+    times: `program ${ms(attempt.cpu_s)} CPU, judge ${ms(attempt.judge_s)}, model ${ms(attempt.model_s)}` + (attempt.tools_s ? `, tools ${ms(attempt.tools_s)}` : ""),
+    tokens: `${attempt.prompt_tokens} in, ${attempt.completion_tokens} out (${attempt.finish_reason})`,
+    sampling: `temperature ${attempt.temperature}, seed ${attempt.seed}, sample ${attempt.sample}`,
+    "problem group": attempt.group,
+    "weights id": attempt.weights_id || "none: the server reported none",
+    workspace: attempt.workspace,
+  };
+  const known = Object.entries(rows).filter(([, value]) => value !== "" && value !== null && value !== undefined);
+  return node("dl", { class: "facts" }, ...known.flatMap(([name, value]) => [node("dt", {}, name), node("dd", {}, String(value))]));
+}
+
+function elsewhere(id) {
+  const command = page.command.replace("ID", () => id);
+  return node("p", {}, "Its transcript is not in this report. It is shown by ", node("code", {}, command));
+}
+
+function start({ strings, attempts }) {
+  const known = new Map(attempts.map((attempt) => [attempt.id, attempt]));
+  const chosen = new Map(page.choices.flatMap(([, made]) => made.map((attempt) => [attempt.id, attempt])));
+  const dialog = byId("attempt");
+  let opened = "";
+
+  function showAttempt(id) {
+    const attempt = known.get(id);
+    const brief = attempt || chosen.get(id);
+    const body = byId("attempt-body");
+    byId("attempt-title").textContent = brief ? `${brief.problem} at ${brief.alpha === null ? "" : "alpha "}${dial(brief)}` : id;
+    body.replaceChildren();
+    if (attempt) {
+      const program = attempt.program === null ? node("pre", {}, "(none)") : code(strings[attempt.program]);
+      body.append(facts(attempt), ...attempt.messages.map((message) => messageBlocks(message, strings)), block("program", "assistant", program));
+      const others = attempts.filter((other) => other.problem === attempt.problem && other !== attempt).slice(0, 40);
+      others.sort(byDial);
+      if (others.length) body.append(node("h3", {}, "Other attempts on this problem"), node("div", { class: "chips" }, ...others.map(chip)));
+      body.append(node("p", {}, node("code", {}, page.command.replace("ID", () => id))));
+    } else {
+      body.append(node("p", {}, brief ? told(brief) : ""), elsewhere(id));
+    }
+    if (!dialog.open) dialog.showModal();
+    dialog.scrollTop = 0;
+  }
+
+  function follow() {
+    if (location.hash.startsWith("#attempt-")) {
+      opened = location.hash;
+      let id = location.hash.slice("#attempt-".length);
+      try { id = decodeURIComponent(id); } catch { /* shown as it is */ }
+      showAttempt(id);
+    } else if (dialog.open) dialog.close();
+  }
+  dialog.addEventListener("close", () => {
+    // The event comes late: by now the reader may have opened another attempt.
+    if (location.hash === opened) history.replaceState(null, "", location.pathname + location.search);
+  });
+  dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+  byId("close").addEventListener("click", () => dialog.close());
+  addEventListener("hashchange", follow);
+  list(attempts);
+  follow();
+}
+
+function list(attempts) {
+  const [problem, alpha, verdict] = ["problem", "alpha", "verdict"].map((name) => byId(`filter-${name}`));
+  const order = [...attempts].sort((a, b) => (a.problem < b.problem ? -1 : a.problem > b.problem ? 1 : byDial(a, b)));
+  const options = (select, values) => select.append(...values.map((value) => node("option", { value }, value)));
+  options(byId("problem-names"), [...new Set(order.map((attempt) => attempt.problem))]);
+  options(alpha, [...new Set([...attempts].sort(byDial).map(dial))]);
+  options(verdict, [...new Set(attempts.map((attempt) => attempt.verdict || "unmeasurable"))].sort());
+  let shown = PER_PAGE;
+
+  function row(attempt) {
+    const tag = node("span", { class: `chip kind-${kind(attempt)}` }, `${SIGNS[kind(attempt)] || "?"} ${attempt.verdict || "none"}`);
+    return node("a", { href: link(attempt.id) }, tag, node("span", {}, `${attempt.alpha === null ? "" : "α "}${dial(attempt)}`),
+      node("span", { class: "what" }, attempt.problem), node("span", { class: "id" }, attempt.id));
+  }
+  function refresh() {
+    const found = order.filter((attempt) => attempt.problem.includes(problem.value.trim()) && (!alpha.value || dial(attempt) === alpha.value)
+      && (!verdict.value || (attempt.verdict || "unmeasurable") === verdict.value));
+    byId("list").replaceChildren(...found.slice(0, shown).map(row));
+    byId("found").textContent = `${found.length.toLocaleString("en")} of ${order.length.toLocaleString("en")} attempts`;
+    byId("more").hidden = found.length <= shown;
+  }
+  const renew = () => { shown = PER_PAGE; refresh(); };
+  problem.addEventListener("input", renew);
+  alpha.addEventListener("change", renew);
+  verdict.addEventListener("change", renew);
+  byId("more").addEventListener("click", () => { shown += PER_PAGE; refresh(); });
+  const heat = document.querySelector('[data-figure="heat"]');
+  // A cell of the heat map leads to its attempts; plotly adds ``on`` when it has drawn.
+  if (heat) drawAll().then(() => heat.on("plotly_click", ({ points: [point] }) => {
+    problem.value = page.problems[point.y];
+    alpha.value = String(point.x);
+    renew();
+    byId("attempts").scrollIntoView();
+  }));
+  refresh();
+}
+
+showChoices();
+if (byId("list")) {
+  unpack().then(start).catch((error) => { byId("found").textContent = error.message; }).finally(() => document.documentElement.setAttribute("data-ready", "yes"));
+}

@@ -1,0 +1,150 @@
+"""What a report says of a run, as plain values."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from alphadial.agents.config import RunConfig
+from alphadial.agents.frontier import frontier
+from alphadial.agents.outcomes import OutcomeTable, TableModel, TableProblem, letter
+from alphadial.agents.types import Attempt
+from alphadial.cli.report.curves import dialled, pass_curves, solved_and_measured, within_k
+from alphadial.cli.report.source import Run
+
+CHOICE_ROWS = 300
+CHOICE_ATTEMPTS = 6000
+"""Problems and attempts whose choices are listed, at most: the problems with the most attempts."""
+
+
+def outcome_table(config: RunConfig, attempts: Iterable[Attempt]) -> OutcomeTable:
+    """The outcomes so far: unlike ``tabulate``, with cells of any length."""
+    cells: dict[tuple[str, str], list[str]] = defaultdict(list)
+    described: dict[str, TableProblem] = {}
+    weights: dict[str, str | None] = {}
+    for attempt in sorted(attempts, key=lambda attempt: attempt.sample):
+        cells[attempt.model, attempt.problem].append(letter(attempt.verdict, attempt.failure_kind))
+        described[attempt.problem] = TableProblem(id=attempt.problem, template=attempt.template, group=attempt.group)
+        weights[attempt.model] = attempt.weights_id
+    problems = [described[problem] for problem in config.problems if problem in described]
+    return OutcomeTable(
+        family=config.family,
+        problem_set=config.problem_set,
+        split=config.split,
+        split_hash=config.split_hash,
+        coverage=config.coverage,
+        temperature=config.temperature,
+        max_tokens=config.max_tokens,
+        seed=config.seed,
+        samples=config.samples,
+        problems=tuple(problems),
+        models=tuple(
+            TableModel(
+                name=model.name,
+                alpha=model.alpha,
+                weights_id=weights.get(model.name, model.weights_id),
+                outcomes={problem.id: "".join(cells[model.name, problem.id]) for problem in problems},
+            )
+            for model in config.models
+        ),
+    )
+
+
+def describe(run: Run) -> dict[str, Any]:
+    """Everything but the transcripts, of a run with at least one attempt.
+
+    Returns:
+        ``config``; ``counts`` (attempts, problems, solved problems, unmeasurable attempts, how many attempts the run
+        was to make, whether it has); ``frontier`` as ``agents.frontier`` gives it; ``heat``; and ``pass_at_k`` of a run
+        over alphas, or ``within_k`` and ``choices`` of one under a controller (None for the others).
+    """
+    config, attempts = run.config, run.attempts
+    table = outcome_table(config, attempts)
+    controlled = config.controller is not None
+    return {
+        "config": config,
+        "counts": _counts(config, attempts),
+        "frontier": frontier(table),
+        "heat": heat(table),
+        "pass_at_k": None if controlled else pass_curves(table),
+        "within_k": within_k(run) if controlled else None,
+        "choices": choices(config, attempts) if controlled else None,
+    }
+
+
+def _counts(config: RunConfig, attempts: Sequence[Attempt]) -> dict[str, Any]:
+    solved = {attempt.problem for attempt in attempts if attempt.failure_kind is None}
+    planned = len(config.problems) * config.samples
+    if config.controller is None:
+        planned *= len(config.models)
+        finished = len(attempts) >= planned
+    else:
+        planned = planned if config.budget is None else min(planned, config.budget)
+        spent = defaultdict(int, dict.fromkeys(config.problems, 0))
+        for attempt in attempts:
+            spent[attempt.problem] += 1
+        ended = all(problem in solved or spent[problem] >= config.samples for problem in config.problems)
+        finished = ended or (config.budget is not None and len(attempts) >= config.budget)
+    return {
+        "attempts": len(attempts),
+        "planned": planned,
+        "finished": finished,
+        "problems": len(config.problems),
+        "solved": len(solved),
+        "unmeasurable": sum(attempt.verdict is None for attempt in attempts),
+    }
+
+
+def heat(table: OutcomeTable) -> dict[str, Any]:
+    """Share of attempts solved, problem by alpha; problems in order of where on the dial they are solved.
+
+    Returns:
+        ``alphas`` (A,), ``problems`` (P,), ``solved`` and ``measured`` (P, A) counts. Problems that lower alphas solve
+        come first, those that none solves last.
+    """
+    models = dialled(table)
+    alphas = np.array([model.alpha for model in models], dtype=np.float64)
+    if not models or not table.problems:
+        return {"alphas": [], "problems": [], "solved": [], "measured": []}
+    pairs = [solved_and_measured(table, model) for model in models]
+    solved, measured = (np.stack(part, axis=1) for part in zip(*pairs, strict=True))
+    rates = np.divide(solved, measured, out=np.zeros_like(solved), where=measured > 0)
+    weight = rates.sum(axis=1)
+    centre = np.divide(rates @ alphas, weight, out=np.full(len(weight), np.inf), where=weight > 0)
+    order = sorted(range(len(weight)), key=lambda row: (centre[row], -weight[row], table.problems[row].id))
+    return {
+        "alphas": alphas.tolist(),
+        "problems": [table.problems[row].id for row in order],
+        "solved": solved[order].astype(int).tolist(),
+        "measured": measured[order].astype(int).tolist(),
+    }
+
+
+def choices(config: RunConfig, attempts: Sequence[Attempt]) -> dict[str, Any]:
+    """What a controller chose.
+
+    Returns:
+        ``alphas``; ``by_attempt``: per attempt number, how often each alpha was chosen; ``rows``: per problem its
+        attempts in order, the most attempts first; ``problems``: how many problems there are in all.
+    """
+    alphas = sorted({attempt.alpha for attempt in attempts if attempt.alpha is not None})
+    by_problem: dict[str, list[Attempt]] = defaultdict(list)
+    for attempt in sorted(attempts, key=lambda attempt: attempt.sample):
+        by_problem[attempt.problem].append(attempt)
+    last = max((attempt.sample for attempt in attempts), default=-1)
+    by_attempt = [dict.fromkeys(alphas, 0) for _ in range(last + 1)]
+    for attempt in attempts:
+        if attempt.alpha is not None:
+            by_attempt[attempt.sample][attempt.alpha] += 1
+    order = {problem: at for at, problem in enumerate(config.problems)}
+    longest = sorted(by_problem, key=lambda problem: (-len(by_problem[problem]), order.get(problem, 0)))
+    listed = longest[: max(1, min(CHOICE_ROWS, CHOICE_ATTEMPTS // (last + 1)))]
+    return {
+        "alphas": alphas,
+        "by_attempt": [list(counts.values()) for counts in by_attempt],
+        "rows": [(problem, by_problem[problem]) for problem in listed],
+        "problems": len(by_problem),
+    }

@@ -1,0 +1,187 @@
+"""What the page says, in which order, and in which words."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from alphadial.agents.types import Attempt
+from alphadial.cli.report import figures, heading
+from alphadial.cli.report.data import describe
+from alphadial.cli.report.page import Page, Section, chart, dial, paragraph, table
+from alphadial.cli.report.source import Run
+from alphadial.cli.report.text import cut, interval, number, percent, points, visible
+from alphadial.cli.report.traces import Figure
+from alphadial.cli.report.transcripts import Packed
+
+_KEY = "".join(
+    f'<span class="kind-{kind}">{sign} {name}</span>'
+    for kind, sign, name in (
+        ("solved", "✓", "solved"),
+        ("correctness", "✗", "wrong"),
+        ("optimisation", "◷", "too slow"),
+        ("unmeasurable", "?", "unmeasurable"),
+    )
+)
+
+
+def run_page(run: Run, packed: Packed, seed: int) -> Page:
+    """The page of a run over alphas, or under a controller."""
+    said = describe(run)
+    rows = [row for row in said["frontier"]["rows"] if row["solve"] is not None]
+    parts = [*_frontier(said, rows), *_attempts_needed(said), *_problems(said), *_choices(said)]
+    sections = [section for section, _ in parts]
+    drawn = {name: figure for _, drawings in parts for name, figure in drawings.items()}
+    config, counts = run.config, said["counts"]
+    under = f" under {config.controller}" if config.controller else ""
+    best = max(rows, key=lambda row: row["solve"])["alpha"] if rows and not config.controller else None
+    alphas = sorted(model.alpha for model in config.models if model.alpha is not None)
+    show = f"alphadial show ID --run {shlex.quote(str(run.folder))}"
+    listed = said["choices"]["rows"] if said["choices"] else ()
+    return Page(
+        title=f"{config.family} on {config.split}{under}",
+        lead=heading.lead(config),
+        banner=heading.banner(counts, config.controller is not None),
+        tiles=heading.tiles(said),
+        sections=[*sections, _transcripts(run, packed, seed, show)],
+        figures=drawn,
+        dial=dial(alphas, best) if alphas else "",
+        problems=[visible(cut(problem, 500)) for problem in said["heat"]["problems"]],
+        choices=[[visible(cut(name, 500)), list(map(_brief, made))] for name, made in listed],
+        command=visible(show),
+        payload=packed.payload,
+        facts=heading.facts(config, counts),
+    )
+
+
+_Part = tuple[Section, dict[str, Figure]]
+
+
+def _frontier(said: dict[str, Any], rows: list[dict[str, Any]]) -> list[_Part]:
+    if not rows:
+        nothing = paragraph("Not one attempt could be measured: alphadial doctor tells what is wrong.")
+        return [(Section("frontier", "The frontier", "Frontier", nothing), {})]
+    told = "; ".join(f"alpha {row['alpha']:g}: {percent(row['solve'])} solved" for row in rows)
+    intro = "What becomes of an attempt as alpha moves from low to high, and past both."
+    if said["choices"]:
+        intro = (
+            "Rates of the attempts as they were chosen: the controller gives different problems to different alphas."
+        )
+    cells = [[number(row["alpha"]), *_rates(row)] for row in rows]
+    cells += [[name, *_rates(row)] for name, row in said["frontier"]["checkpoints"].items() if row["solve"] is not None]
+    heads = ("alpha", *(name for name, *_ in figures.RATES.values()), "attempts", "unmeasurable")
+    body = paragraph(intro) + '<div class="pair">'
+    body += chart("rates", "Rates by alpha, with 95 % intervals", told)
+    body += chart("path", "Correctness against optimisation failures", f"The path of alpha. {told}") + "</div>"
+    body += table(heads, cells, "Table of rates by alpha")
+    drawn = {"rates": figures.rates(rows), "path": figures.path(rows, said["frontier"]["checkpoints"])}
+    return [(Section("frontier", "The frontier", "Frontier", body), drawn)]
+
+
+def _rates(row: dict[str, Any]) -> list[str]:
+    cells = [f"{percent(row[name])}\n{interval(row[f'{name}_ci'])}" for name in figures.RATES]
+    return [*cells, f"{row['attempts']:,}", f"{row['unmeasurable']:,}"]
+
+
+def _attempts_needed(said: dict[str, Any]) -> list[_Part]:
+    """pass@k, or what a controller solved within k attempts."""
+    curves, within = said["pass_at_k"], said["within_k"]
+    if within:
+        told = "; ".join(f"k = {k}: {percent(value)}" for k, value in zip(within["ks"], within["values"], strict=True))
+        body = paragraph("Share of problems solved by their first k attempts, with its 95 % interval.")
+        body += chart("attempts-needed", "Solved within k attempts", told)
+        rows = zip(within["ks"], within["values"], within["intervals"], within["spent"], strict=True)
+        cells = [[str(k), f"{percent(value)}\n{interval(bounds)}", f"{spent:,}"] for k, value, bounds, spent in rows]
+        body += table(("k", "problems solved", "attempts made by then"), cells, "Table of problems solved")
+        drawn = figures.within_k(within, said["config"].controller)
+        return [(Section("passk", "Solved within k attempts", "Within k", body), {"attempts-needed": drawn})]
+    if not curves:
+        return []
+    ks, pair, best = curves["ks"], curves["pair"], curves["curves"][curves["best"]]
+    words = (
+        f"Every curve spends the same k attempts per problem. Best at k = {curves['at']}: alpha {number(best['alpha'])}"
+    )
+    if pair:
+        (gain,), (bounds,) = pair["gain"]["values"], pair["gain"]["intervals"]
+        first, second = map(number, pair["alphas"])
+        words += f", and of two alphas taking turns {first} and {second}: {points(gain)} points {interval(bounds)} more"
+    words += ". Both were picked on these very attempts, which flatters them a little."
+    heads = ["alpha", *(f"k = {k}" for k in ks)]
+    named = [(number(curve["alpha"]), curve) for curve in curves["curves"]]
+    named += [(" and ".join(map(number, pair["alphas"])), pair)] if pair else []
+    cells = [[name, *(_estimates(curve))] for name, curve in named]
+    body = paragraph(words) + chart("attempts-needed", "pass@k", "; ".join(f"{row[0]}: {row[-1]}" for row in cells))
+    body += table(heads, cells, "Table of pass@k")
+    return [
+        (Section("passk", "Solved within k attempts", "pass@k", body), {"attempts-needed": figures.pass_at_k(curves)})
+    ]
+
+
+def _estimates(curve: dict[str, Any]) -> list[str]:
+    pairs = zip(curve["values"], curve["intervals"], strict=True)
+    return [f"{percent(value)}\n{interval(bounds)}" for value, bounds in pairs]
+
+
+def _problems(said: dict[str, Any]) -> list[_Part]:
+    heat = said["heat"]
+    if not heat["problems"]:
+        return []
+    somewhere = sum(any(row) for row in heat["solved"])
+    words = (
+        f"{somewhere:,} of {len(heat['problems']):,} problems were solved at some alpha. Those that low alphas solve "
+        "are at the top, those that none solves at the bottom. A cell leads to its attempts."
+    )
+    body = paragraph(words) + chart("heat", "Share of attempts solved", words)
+    return [(Section("problems", "Problems by alpha", "Problems", body), {"heat": figures.heat(heat)})]
+
+
+def _choices(said: dict[str, Any]) -> list[_Part]:
+    chosen = said["choices"]
+    if not chosen:
+        return []
+    shown, everything = len(chosen["rows"]), chosen["problems"]
+    words = "Per problem its attempts in order: alpha, and what came of it. An attempt opens whole; "
+    words += "why tells the probability of each choice and the controller's reason."
+    if shown < everything:
+        words += f" Here are the {shown:,} problems with the most attempts, of {everything:,}."
+    body = chart(
+        "choices", "Alphas chosen, by attempt number", "How often each alpha was chosen at each attempt number."
+    )
+    body += f'<h3>Problem by problem</h3>{paragraph(words)}<div class="key">{_KEY}</div>'
+    body += '<div id="choice-rows" class="choices"></div>'
+    return [(Section("choices", "The controller's choices", "Choices", body), {"choices": figures.choices(chosen)})]
+
+
+def _transcripts(run: Run, packed: Packed, seed: int, show: str) -> Section:
+    total, here = len(run.attempts), len(packed.ids)
+    words = f"All {total:,} attempts of this run."
+    if here < total:
+        words = f"A sample of {here:,} of {total:,} attempts, drawn with seed {seed}; {visible(show)} shows any other."
+    body = f"""{paragraph(words)}
+<div class="filters" role="search">
+<label>Problem
+<input id="filter-problem" type="search" list="problem-names" autocomplete="off" placeholder="any"></label>
+<datalist id="problem-names"></datalist>
+<label>Alpha<select id="filter-alpha"><option value="">any</option></select></label>
+<label>Verdict<select id="filter-verdict"><option value="">any</option></select></label>
+</div>
+<p id="found" role="status">Unpacking…</p>
+<div id="list" class="list"></div>
+<button type="button" id="more" class="more" hidden>Show more</button>"""
+    return Section("attempts", "Attempts", "Attempts", body)
+
+
+def _brief(attempt: Attempt) -> dict[str, Any]:
+    """An attempt as the list of choices shows it."""
+    return {
+        "id": visible(attempt.id),
+        "problem": visible(cut(attempt.problem, 500)),
+        "sample": attempt.sample,
+        "alpha": attempt.alpha,
+        "model": visible(attempt.model),
+        "verdict": attempt.verdict,
+        "failure_kind": attempt.failure_kind,
+        "propensity": attempt.propensity,
+        "p_hat": attempt.p_hat,
+        "reason": visible(cut(attempt.reason, 300)),
+    }

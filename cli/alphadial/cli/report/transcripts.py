@@ -1,0 +1,168 @@
+"""Attempts in full, packed small: each text once, deflated, as base64 that a browser unpacks by itself."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from random import Random
+from typing import Any
+
+from alphadial.agents.config import RunConfig
+from alphadial.agents.errors import AgentsError
+from alphadial.agents.prompts import find_strategy
+from alphadial.agents.types import Attempt
+from alphadial.cli.report.source import TEXTS, Run
+from alphadial.cli.report.text import cut, visible
+from alphadial.envs.types import Problem
+
+PACKED_BYTES = 6 * 2**20
+"""Of deflated transcripts: 8 MiB as base64, which leaves room for plotly and the charts in 15 MB."""
+UNPACKED_BYTES = 96 * 2**20
+"""Of their JSON: a phone has to hold it."""
+TEXT_CHARACTERS = 20_000
+"""Of one message or program; ``alphadial show`` has the rest."""
+_LEVEL = 6
+PARTS = 400
+"""Messages of a transcript, and tool calls of a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Transcripts as they travel."""
+
+    payload: str
+    """Base64 of zlib's deflate of JSON; "" when empty."""
+    ids: tuple[str, ...]
+    """Of the attempts in it."""
+
+
+def sample_ids(attempts: Sequence[Attempt], most: int, seed: int) -> list[str]:
+    """At most so many ids, drawn without replacement; the same for the same seed."""
+    ids = sorted(attempt.id for attempt in attempts)
+    return Random(seed).sample(ids, min(most, len(ids)))
+
+
+def pack(run: Run, ids: Sequence[str]) -> Packed:
+    """Packs attempts, in this order, until the room for them is used up.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    strings = _Strings()
+    posed = {name: _pose(run.config, problem) for name, problem in run.problems.items()}
+    meter = zlib.compressobj(_LEVEL)
+    packed = unpacked = 0
+    rows: list[dict[str, Any]] = []
+    for attempt in run.whole(ids):
+        known = len(strings.texts)
+        row = _row(attempt, posed.get(attempt.problem, _Posed()), strings)
+        added = json.dumps([row, strings.texts[known:]]).encode()
+        packed += len(meter.compress(added))
+        unpacked += len(added)
+        if packed > PACKED_BYTES or unpacked > UNPACKED_BYTES:
+            del strings.texts[known:]
+            break
+        rows.append(row)
+    if not rows:
+        return Packed("", ())
+    whole = json.dumps({"strings": strings.texts, "attempts": rows}, separators=(",", ":")).encode()
+    return Packed(b64encode(zlib.compress(whole, _LEVEL)).decode(), tuple(row["id"] for row in rows))
+
+
+class _Strings:
+    """Texts, each once: attempts share prompts, and often programs."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self._places: dict[str, int] = {}
+
+    def place(self, text: str) -> int:
+        shown = visible(cut(text, TEXT_CHARACTERS))
+        if shown not in self._places:
+            self._places[shown] = len(self.texts)
+            self.texts.append(shown)
+        return self._places[shown]
+
+
+@dataclass(frozen=True, slots=True)
+class _Posed:
+    """How a problem was put to the model; empty where the problem or the strategy is not at hand."""
+
+    messages: tuple[Mapping[str, Any], ...] = ()
+    levels: int | None = None
+
+
+def _pose(config: RunConfig, problem: Problem) -> _Posed:
+    try:
+        messages = find_strategy(config.prompt).messages(problem)
+    except AgentsError:
+        return _Posed(levels=problem.levels)
+    return _Posed(tuple(dict(message) for message in messages), problem.levels)
+
+
+def _row(attempt: Attempt, posed: _Posed, strings: _Strings) -> dict[str, Any]:
+    row: dict[str, Any] = {field.name: getattr(attempt, field.name) for field in fields(Attempt)}
+    row = {name: visible(cut(value, 500)) if isinstance(value, str) else value for name, value in row.items()}
+    for name in TEXTS:
+        del row[name]
+    row["levels"] = posed.levels
+    row["messages"] = [_message(message, strings) for message in _messages(attempt, posed)]
+    row["program"] = strings.place(attempt.program) if attempt.program.strip() else None
+    return row
+
+
+def _messages(attempt: Attempt, posed: _Posed) -> list[Mapping[str, Any]]:
+    """The conversation: as stored, or for a single turn the question and the answer."""
+    if not attempt.transcript:
+        # A bare program is its own answer: it is shown once, as the program.
+        bare = attempt.answer.strip() == attempt.program.strip()
+        return [*posed.messages, *([] if bare else [{"role": "assistant", "content": attempt.answer}])]
+    try:
+        stored = json.loads(attempt.transcript)
+    except (ValueError, RecursionError):
+        stored = None
+    if not isinstance(stored, list) or not all(isinstance(message, dict) for message in stored):
+        return [{"role": "transcript", "content": attempt.transcript}]
+    left_out = len(stored) - PARTS
+    note = [{"role": "report", "content": f"{left_out:,} more messages"}] if left_out > 0 else []
+    return [*stored[:PARTS], *note]
+
+
+def _message(message: Mapping[str, Any], strings: _Strings) -> dict[str, Any]:
+    packed: dict[str, Any] = {"role": visible(_text(message.get("role")))[:40]}
+    if content := _text(message.get("content")):
+        packed["content"] = strings.place(content)
+    calls = message.get("tool_calls")
+    if isinstance(calls, list) and calls:
+        packed["calls"] = [_call(call, strings) for call in calls[:PARTS]]
+    if answered := _text(message.get("tool_call_id")):
+        packed["call"] = visible(answered)[:80]
+    return packed
+
+
+def _call(call: Any, strings: _Strings) -> dict[str, Any]:
+    """A tool call, spelled flat or as OpenAI does."""
+    outer = call if isinstance(call, dict) else {"arguments": call}
+    inner = outer["function"] if isinstance(outer.get("function"), dict) else outer
+    arguments = inner.get("arguments", inner.get("args"))
+    if isinstance(arguments, str):
+        try:
+            arguments = json.loads(arguments)
+        except (ValueError, RecursionError):
+            # Malformed: shown as the model wrote it.
+            arguments = {"": arguments}
+    named = arguments if isinstance(arguments, dict) else {"": arguments}
+    return {
+        "id": visible(_text(outer.get("id")))[:80],
+        "name": visible(_text(inner.get("name")))[:80],
+        "arguments": [[visible(str(name))[:80], strings.place(_text(value))] for name, value in named.items()][:PARTS],
+    }
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

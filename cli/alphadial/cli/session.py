@@ -1,0 +1,104 @@
+"""What every run needs around it: sandbox, policy, run folder, judge and progress; and a clean end on Ctrl-C."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from alphadial.agents.config import RunConfig
+from alphadial.agents.policies import open_policy
+from alphadial.agents.run_folder import CONFIG_FILE, RunFolder
+from alphadial.agents.runner import Progress, run_attempts
+from alphadial.agents.tool_use.toolbox import Toolbox
+from alphadial.agents.types import AttemptSpec, Policy
+from alphadial.cli.boundary import INTERRUPTED
+from alphadial.cli.output import say
+from alphadial.cli.progress import AttemptProgress
+from alphadial.envs.judge import Judge
+from alphadial.envs.sandbox import open_sandbox
+from alphadial.envs.types import Problem, Setting
+from alphadial.merge_engine import Family
+
+_CACHED_REPORTS = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Where a run is made."""
+
+    server: str | None
+    verified: bool
+    sandbox: str
+    workers: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A run folder that is open, and all that making its attempts takes."""
+
+    config: RunConfig
+    folder: RunFolder
+    policy: Policy
+    judge: Judge
+    toolbox: Toolbox | None
+    """In settings with tools."""
+    progress: AttemptProgress
+    """To be entered while attempts are made."""
+
+    def make(self, specs: Sequence[AttemptSpec], on_progress: Callable[[Progress], None] | None = None) -> None:
+        """Makes the attempts that are not stored yet."""
+        run_attempts(
+            specs,
+            parser=self.config.parser,
+            policy=self.policy,
+            judge=self.judge,
+            store=self.folder.store,
+            on_progress=on_progress or self.progress.update,
+            prompt=self.config.prompt,
+            toolbox=self.toolbox,
+        )
+
+
+@contextmanager
+def session(
+    config: RunConfig, family: Family, problems: Sequence[Problem], out: Path, machine: Machine, first: AttemptSpec
+) -> Iterator[Session]:
+    """Opens a run. Ctrl-C inside ends the command with how to go on.
+
+    Args:
+        config: of the run.
+        family: whose models answer.
+        problems: of the run.
+        out: the run folder.
+        machine: where it is made.
+        first: an attempt of the run, asked of a server before a folder is made for one that is not there.
+
+    Raises:
+        SandboxUnavailableError, AgentsError: one of them cannot be opened.
+    """
+    total = config.budget or len(problems) * config.samples * (1 if config.controller else len(config.models))
+    with ExitStack() as stack:
+        sandbox = stack.enter_context(open_sandbox(machine.sandbox))
+        policy = open_policy(family, machine.server, not machine.verified)
+        stack.callback(policy.close)
+        if machine.server is not None and not (out / CONFIG_FILE).exists():
+            policy.complete([first.request])
+        folder = stack.enter_context(RunFolder(out, config))
+        # A step budget gives a program the same verdict each time; samples repeat each other often.
+        cache = _CACHED_REPORTS if all(problem.limits.steps is not None for problem in problems) else 0
+        judge = stack.enter_context(Judge(sandbox, workers=machine.workers, cache=cache))
+        names = [model.name for model in config.models]
+        toolbox = None
+        if config.setting is not Setting.REASONING:
+            toolbox = stack.enter_context(Toolbox(sandbox, out))
+        progress = AttemptProgress(names, total, folder.store.attempts())
+        try:
+            yield Session(config, folder, policy, judge, toolbox, progress)
+        except KeyboardInterrupt:
+            done = len(folder.store.finished())
+            say(f"interrupted: {done:,} of {total:,} attempts are in {out}; the same command goes on from there")
+            raise typer.Exit(INTERRUPTED) from None

@@ -1,0 +1,54 @@
+"""A controller of your own against all others, on recorded outcomes: learnt on dev, played on test.
+
+    python examples/bandit.py
+
+``Bounce`` needs one method and what it remembers. With ``examples`` on PYTHONPATH,
+``alphadial run tiny --controller bandit:Bounce`` makes real attempts with it, and
+``alphadial compare tiny --controllers posterior,bandit:Bounce`` adds temperatures, intervals and differences.
+"""
+
+from typing import Any
+
+from alphadial.agents.weight_env import Replay
+from alphadial.controller import controller_names, make_controller
+from alphadial.controller.base import BaseController, Choice, Counts, Past
+from alphadial.controller.fields import Fields
+from alphadial.controller.offline import replay, sample_orders
+from alphadial.controller.types import Kind
+
+
+class Bounce(BaseController):
+    """Begins with the alpha that solved most on dev; then up after a slow program, down after a wrong one."""
+
+    name = "bounce"
+    _first = 0
+
+    def _learn(self, counts: Counts) -> None:
+        self._first = int(counts[:, :, Kind.SOLVED].sum(axis=0).argmax())
+
+    def _choose(self, past: Past, decision_id: str) -> Choice:
+        if not past:
+            return Choice(self._first, "best on dev")
+        slow = past[-1][1] == Kind.OPTIMISATION
+        return Choice(len(self.alphas) - 1, "too slow: up") if slow else Choice(0, "wrong: down")
+
+    def _memory(self) -> dict[str, Any]:
+        return {"first": self._first}
+
+    def _recall(self, fields: Fields) -> None:
+        self._first = fields.integer("first", 0, len(self.alphas) - 1)
+
+
+def main() -> None:
+    """Prints the share of test problems that each controller solves within k attempts."""
+    dev, test = Replay.shipped("tiny", "dev"), Replay.shipped("tiny", "test")
+    orders = sample_orders(test.log.kinds.shape, 20, seed=0)
+    for name in (*controller_names(), "__main__:Bounce"):
+        controller = make_controller(name, test.alphas, horizon=5)
+        controller.fit(dev.log)
+        result = replay(controller, test.log, orders=orders, attempts=5)
+        print(f"{controller.name:12} " + "  ".join(f"k={k}: {result.solved(k).mean():.3f}" for k in (1, 3, 5)))
+
+
+if __name__ == "__main__":
+    main()

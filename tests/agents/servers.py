@@ -1,0 +1,75 @@
+"""An OpenAI-compatible server on the loopback that behaves as a test wants."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from alphadial.agents.types import Completion
+
+Reply = tuple[int, bytes]
+Behaviour = Callable[[dict[str, Any]], Reply]
+
+
+@contextmanager
+def serving(behave: Behaviour) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def handle(self) -> None:
+            with suppress(ConnectionError):  # a client that gave up
+                super().handle()
+
+        def do_POST(self) -> None:
+            assert self.path == "/v1/chat/completions"
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if key := self.headers["Authorization"]:
+                body["authorization"] = key
+            status, content = behave(body)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def completion(text: str | None, fingerprint: str | None, calls: Any = None, **choice: Any) -> Reply:
+    message = {"role": "assistant", "content": text} | ({"tool_calls": calls} if calls is not None else {})
+    answer = {
+        "id": "x",
+        "object": "chat.completion",
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop", **choice}],
+        "usage": {"prompt_tokens": 7, "completion_tokens": 3},
+        "system_fingerprint": fingerprint,
+    }
+    return 200, json.dumps(answer).encode()
+
+
+def scripted(line: Callable[[dict[str, Any]], Completion], fingerprint: str | None = None) -> Behaviour:
+    """Plays an answer, tool calls included, chosen by the body of the request. All calls have the same id."""
+
+    def behave(body: dict[str, Any]) -> Reply:
+        answer = line(body)
+        calls = [
+            {"id": "call_0", "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in answer.tool_calls
+        ]
+        return completion(answer.text or None, fingerprint, calls)
+
+    return behave

@@ -1,0 +1,100 @@
+"""The shipped outcome tables: bound to their weights, and exactly what the runner makes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alphadial.agents.compare.tables import bench, fitting_table, shipped_table, table_config
+from alphadial.agents.config import ModelChoice, RunConfig, plan
+from alphadial.agents.errors import OutcomeTableError
+from alphadial.agents.outcomes import OutcomeTable, tabulate
+from alphadial.agents.policies import open_policy
+from alphadial.agents.policies.weights import choose_models
+from alphadial.agents.run_folder import RunFolder
+from alphadial.agents.runner import run_attempts
+from alphadial.envs.judge import Judge
+from alphadial.envs.problems import load_split
+from alphadial.envs.sandbox import open_sandbox
+from alphadial.merge_engine import load_family
+
+TEMPERATURES = (0.4, 0.6, 0.8, 1.0, 1.2)
+ALPHAS = (-0.5, -0.25, 0, 0.25, 0.5, 0.75, 1, 1.25, 1.5)
+
+
+def configure(split: str, temperature: float, alphas: tuple[float, ...] = ALPHAS, samples: int = 16) -> RunConfig:
+    family = load_family("tiny")
+    models = choose_models(family, alphas)
+    return table_config(family, models, load_split(family.problem_set, split), temperature, samples, seed=0)
+
+
+def shipped(config: RunConfig) -> OutcomeTable:
+    table = shipped_table(config)
+    assert table is not None
+    return table
+
+
+@pytest.mark.parametrize("split", ["dev", "test"])
+@pytest.mark.parametrize("temperature", TEMPERATURES)
+def test_shipped_tables_fit_the_shipped_weights(split: str, temperature: float) -> None:
+    table = shipped(configure(split, temperature))
+    tried = bench(table)
+    assert tried.log.alphas == ALPHAS
+    problems = load_split("tiny-problems", split).problems
+    assert tried.log.kinds.shape == (len(problems), 9, 16)
+    assert tried.problems == tuple(problem.id for problem in problems)
+    assert tried.templates == tuple(problem.template for problem in problems)
+
+
+def test_a_part_of_a_shipped_table_serves_a_smaller_run() -> None:
+    whole = bench(shipped(configure("dev", 0.6))).log
+    part = bench(shipped(configure("dev", 0.6, alphas=(0, 1.5), samples=3))).log
+    assert part.alphas == (0, 1.5)
+    assert (part.kinds == whole.kinds[:, [2, 8], :3]).all()
+
+
+def test_what_does_not_fit_is_named() -> None:
+    config = configure("dev", 0.6, alphas=(0,))
+    others = (ModelChoice("tiny@0", 0.0, "w1-another"),)
+    changes: list[tuple[dict[str, Any], str]] = [
+        ({"models": others}, "weights id of tiny@0 .* there, w1-another here"),
+        ({"seed": 1}, "seed 0 there, 1 here"),
+        ({"samples": 17}, "16 samples there, 17 here"),
+        ({"max_tokens": 8}, "max_tokens 96 there, 8 here"),
+        ({"split_hash": "abc"}, "split hash .* there, abc here"),
+        ({"coverage": "low"}, "coverage None there, low here"),
+    ]
+    for change, message in changes:
+        with pytest.raises(OutcomeTableError, match=message):
+            shipped_table(replace(config, **change))
+    for strange in (replace(config, family="toy"), replace(config, temperature=0.7), replace(config, split="train")):
+        assert shipped_table(strange) is None
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(OutcomeTableError, match=r"cannot read .*outcomes\.json"):
+        fitting_table(tmp_path / "outcomes.json", configure("dev", 0.6, alphas=(0,)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("split", "temperature"), [("dev", 0.4), ("test", 1.2)])
+def test_the_runner_makes_the_shipped_table_again(tmp_path: Path, split: str, temperature: float) -> None:
+    family = load_family("tiny")
+    config = configure(split, temperature, alphas=(-0.5, 0.75, 1.5))
+    problems = load_split("tiny-problems", split).problems[::24]
+    ids = tuple(problem.id for problem in problems)
+    policy = open_policy(family)
+    try:
+        part = replace(config, problems=ids)
+        with open_sandbox() as sandbox, Judge(sandbox) as judge, RunFolder(tmp_path / "run", part) as folder:
+            specs = plan(part, problems)
+            run_attempts(specs, parser=part.parser, policy=policy, judge=judge, store=folder.store)
+            made = tabulate(part, folder.store.attempts())
+    finally:
+        policy.close()
+    for new, old in zip(made.models, shipped(config).models, strict=True):
+        assert new.outcomes == {problem: old.outcomes[problem] for problem in ids}
+        assert new.weights_id == old.weights_id

@@ -1,0 +1,138 @@
+"""Tool calls over HTTP, and servers that would keep a policy waiting for ever."""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alphadial.agents.errors import PolicyError
+from alphadial.agents.policies import http
+from alphadial.agents.policies.http import HttpPolicy
+from alphadial.agents.types import Message, Request, ToolCall
+from alphadial.merge_engine import Family, load_family
+
+from .servers import Reply, completion, serving
+
+
+@pytest.fixture(scope="module")
+def family(family_folder: Path) -> Family:
+    return load_family(family_folder)
+
+
+def ask(seed: int = 0) -> Request:
+    return Request("toy@0.5", (Message(role="user", content="hello"),), seed, 0.6, max_tokens=9)
+
+
+def policy(family: Family, server: str, **options: Any) -> HttpPolicy:
+    defaults = {"timeout_s": 5.0, "backoff_s": 0.01, "unverified_weights": True}
+    return HttpPolicy(family, server, **defaults | options)
+
+
+def test_tools_are_offered_and_called(family: Family) -> None:
+    offered = {"type": "function", "function": {"name": "submit", "parameters": {"type": "object"}}}
+    calls = [{"id": "x", "type": "function", "function": {"name": "submit", "arguments": '{"program": "x"}'}}]
+    bodies: list[dict[str, Any]] = []
+
+    def behave(body: dict[str, Any]) -> Reply:
+        bodies.append(body)
+        return completion(None, None, calls)
+
+    asked = dataclasses.replace(ask(), tools=(offered,))
+    with serving(behave) as url:
+        (answer,) = policy(family, url).complete([asked])
+    assert bodies[0]["tools"] == [offered]
+    assert (answer.text, answer.tool_calls) == ("", (ToolCall("submit", '{"program": "x"}'),))
+
+
+@pytest.mark.parametrize(
+    ("calls", "read"),
+    [
+        ([], ()),
+        ([3], (ToolCall("", "3"),)),
+        ("submit", (ToolCall("", '"submit"'),)),
+        ([{"function": {"name": None, "arguments": {"a": 1}}}], (ToolCall("", '{"a": 1}'),)),
+        ([{"function": {"name": "submit"}}], (ToolCall("submit", ""),)),
+        ([{"function": {"name": "submit", "arguments": "{not json"}}], (ToolCall("submit", "{not json"),)),
+    ],
+)
+def test_malformed_calls_are_the_models_own(family: Family, calls: Any, read: tuple[ToolCall, ...]) -> None:
+    with serving(lambda body: completion("x", None, calls)) as url:
+        (answer,) = policy(family, url).complete([ask()])
+    assert answer.tool_calls == read
+
+
+def test_a_chat_that_exceeds_the_context_is_told_apart(family: Family) -> None:
+    told = b'{"error": {"message": "This model\'s maximum context length is 512 tokens", "code": 400}}'
+    with serving(lambda body: (400, told) if body["seed"] else completion("fine", None)) as url:
+        answers = policy(family, url).complete([ask(0), ask(1)])
+    assert [answer.finish_reason for answer in answers] == ["stop", "context"]
+
+
+@contextmanager
+def trickling(first: bytes) -> Iterator[str]:
+    """Sends the beginning of an answer, then a byte now and then, for ever."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer(connection: socket.socket) -> None:
+            with connection, suppress(OSError):
+                connection.recv(65536)
+                connection.sendall(first)
+                while True:
+                    time.sleep(0.02)
+                    connection.sendall(b"x")
+
+        def accept() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    threading.Thread(target=answer, args=(connection,), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("first", [b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: "])
+def test_a_trickling_server_is_given_up(family: Family, first: bytes) -> None:
+    with trickling(first) as url:
+        began = time.monotonic()
+        with pytest.raises(PolicyError, match=r"no answer within 0\.2 s"):
+            policy(family, url, timeout_s=0.2, retries=1).complete([ask()])
+        assert time.monotonic() - began < 2.0
+
+
+def test_an_endless_answer_is_refused(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "MAX_BYTES", 2**20)
+    with (
+        serving(lambda body: (200, b"[" * 2**21)) as url,
+        pytest.raises(PolicyError, match="more than 1 MiB: no chat completion"),
+    ):
+        policy(family, url).complete([ask()])
+
+
+def test_closing_ends_the_wait(family: Family) -> None:
+    asked = threading.Event()
+
+    def behave(body: dict[str, Any]) -> Reply:
+        asked.set()
+        time.sleep(1.0)
+        return completion("late", None)
+
+    with serving(behave) as url, ThreadPoolExecutor(1) as threads:
+        opened = policy(family, url)
+        waiting = threads.submit(opened.complete, [ask()])
+        assert asked.wait(5)
+        opened.close()
+        with pytest.raises(PolicyError, match="the policy is closed"):
+            waiting.result(timeout=0.5)
+        with pytest.raises(PolicyError, match="the policy is closed"):
+            opened.complete([ask()])
+        opened.close()

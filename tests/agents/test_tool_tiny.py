@@ -1,0 +1,68 @@
+"""The shipped model with tools: it mends its own programs from public verdicts."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from alphadial.agents.config import derive_seed
+from alphadial.agents.episodes import Episode, play
+from alphadial.agents.errors import PolicyError
+from alphadial.agents.policies import open_policy
+from alphadial.agents.prompts import find_parser, find_strategy
+from alphadial.agents.types import Request, Rollout
+from alphadial.envs.judge import Judge
+from alphadial.envs.problems import load_split
+from alphadial.envs.sandbox import open_sandbox
+from alphadial.envs.types import Rules, Setting
+from alphadial.merge_engine import load_family
+
+from .tool_fakes import play_all
+
+PROBLEMS = load_split("tiny-problems", "dev").problems[::18]
+
+
+def test_repair_mends_what_the_first_answer_got_wrong(tmp_path: Path) -> None:
+    strategy = find_strategy("tiny")
+    episodes = [
+        Episode(
+            f"{problem.id}/{sample}",
+            problem,
+            Request("tiny@1", strategy.messages(problem), derive_seed(0, problem.id, sample, "1", 0.6), 0.6),
+            Rules(Setting.TOOLS, 3),
+        )
+        for problem in PROBLEMS
+        for sample in range(4)
+    ]
+    single: dict[int, Rollout] = {}
+    policy = open_policy(load_family("tiny"))
+    with open_sandbox() as sandbox, Judge(sandbox) as judge:
+        made = play_all(episodes, policy, judge, sandbox=sandbox, prompt="tiny", folder=tmp_path)
+        plain = [replace(episode, rules=Rules()) for episode in episodes]
+        parser = find_parser("program")
+        asyncio.run(play(plain, parser=parser, policy=policy, judge=judge, on_rollout=single.__setitem__))
+    assert [one.answers[0] for one in made] == [single[position].completion for position in range(len(made))]
+    wrong = [position for position, one in enumerate(made) if len(one.answers) > 1]
+    assert wrong
+    assert not any(single[position].report.solved for position in wrong)
+    mended = [made[position] for position in wrong if made[position].report.solved]
+    assert mended
+    for one in mended:
+        first = one.answers[0].text
+        asked = [message["content"] for message in one.transcript if message["role"] == "user"]
+        problem = next(problem for problem in PROBLEMS if asked[0] == problem.prompt)
+        assert asked[1].startswith(f"{problem.prompt} <repair> ")
+        assert asked[1].endswith(f"\n{first}")
+        assert one.end_reason == "submitted"
+    kept = [position for position in range(len(made)) if position not in wrong]
+    assert all(made[position].report.verdict is single[position].report.verdict for position in kept)
+
+
+def test_models_in_this_process_call_no_tools() -> None:
+    policy = open_policy(load_family("tiny"))
+    tool = {"type": "function", "function": {"name": "submit", "parameters": {}}}
+    with pytest.raises(PolicyError, match="call no tools: serve the family and pass --server"):
+        policy.complete([Request("tiny@1", find_strategy("tiny").messages(PROBLEMS[0]), 0, tools=(tool,))])

@@ -1,0 +1,132 @@
+"""Real workspaces, sandbox and judge: solved in process and over HTTP, killed and resumed."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alphadial.agents.policies import ScriptedPolicy, open_policy
+from alphadial.agents.policies.weights import expected_weights_id
+from alphadial.agents.types import Completion, Policy, Rollout
+from alphadial.envs.judge import Judge
+from alphadial.envs.problems import load_split
+from alphadial.envs.sandbox import Sandbox, open_sandbox
+from alphadial.envs.types import Problem, Setting
+from alphadial.merge_engine import load_family
+
+from .servers import scripted, serving
+from .tool_child import make
+from .tool_fakes import answers, calls, episode, play_all, solution
+
+PROBLEMS = load_split("workspaces", "test").problems
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with open_sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def judge(sandbox: Sandbox) -> Iterator[Judge]:
+    with Judge(sandbox) as judge:
+        yield judge
+
+
+def step(messages: Any) -> Completion:
+    problem = next(one for one in PROBLEMS if one.statement in messages[1]["content"])
+    return solution(problem)[answers(messages)]
+
+
+def solve(policy: Policy, judge: Judge, sandbox: Sandbox, problems: tuple[Problem, ...] = PROBLEMS) -> list[Rollout]:
+    episodes = [episode(problem, Setting.AGENTIC, 6, model="toy@0.5") for problem in problems]
+    return play_all(episodes, policy, judge, sandbox=sandbox)
+
+
+def test_the_workspaces_are_solved_in_process_and_over_http(
+    judge: Judge, sandbox: Sandbox, family_folder: Path
+) -> None:
+    inside = solve(ScriptedPolicy(lambda request: step(request.messages)), judge, sandbox)
+    assert [(one.report.verdict, one.end_reason, len(one.answers)) for one in inside] == [("AC", "submitted", 4)] * 3
+    assert all(len(one.workspace) == 64 for one in inside)
+    family = load_family(family_folder)
+    bodies: list[dict[str, Any]] = []
+
+    def behave(body: dict[str, Any]) -> Completion:
+        bodies.append(body)
+        return step(body["messages"])
+
+    with serving(scripted(behave, f"fp_{expected_weights_id(family, 'toy@0.5')}")) as url:
+        policy = open_policy(family, url)
+        outside = solve(policy, judge, sandbox)
+        policy.close()
+    assert [(one.transcript, one.workspace, one.report.verdict) for one in outside] == [
+        (one.transcript, one.workspace, one.report.verdict) for one in inside
+    ]
+    names = [tool["function"]["name"] for tool in bodies[0]["tools"]]
+    assert names == ["shell", "view", "edit", "run_tests", "submit"]
+    assert {
+        message["tool_call_id"] for body in bodies for message in body["messages"] if message["role"] == "tool"
+    } == {*("call00100", "call00101", "call00200", "call00300", "call00301")}
+
+
+def test_leaving_the_workspace_unsubmitted_solves_nothing(judge: Judge, sandbox: Sandbox) -> None:
+    policy = ScriptedPolicy(lambda request: calls(("shell", {"command": "echo x > a.txt"})))
+    (rollout,) = solve(policy, judge, sandbox, PROBLEMS[:1])
+    assert (rollout.end_reason, rollout.report.cause, rollout.submission) == ("turns", "no submission", "")
+    assert rollout.workspace
+
+
+def _interrupt(folder: Path, samples: int, marker: str, after: int, delay: float) -> None:
+    """Runs the child until the marker has come so often, and kills it a little later."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.agents.tool_child", str(folder), str(samples)],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            after -= line.strip() == marker
+            if after == 0:
+                time.sleep(delay)
+                process.kill()
+                break
+
+
+def _finish(folder: Path, samples: int) -> Any:
+    _interrupt(folder, samples, "never", 1, 0)
+    return json.loads((folder / "table.json").read_bytes())
+
+
+def _whole(folder: Path, samples: int) -> Any:
+    return json.loads(json.dumps(make(folder / "whole", samples, traced=False)))
+
+
+def test_killed_in_the_middle_of_an_attempt_and_resumed_is_the_same(tmp_path: Path) -> None:
+    whole = _whole(tmp_path, 1)
+    assert [row["verdict"] for row in whole] == ["AC", "AC"]
+    # The log of each workspace, as the second command saw it: every command has left its traces once.
+    assert {json.loads(row["transcript"])[4]["content"] for row in whole} == {"begun\ndone\nbegun\ndone"}
+    _interrupt(tmp_path, 1, "tool", after=3, delay=0.15)
+    assert not (tmp_path / "table.json").exists()
+    assert _finish(tmp_path, 1) == whole
+
+
+@pytest.mark.slow
+def test_killed_twenty_times_and_resumed_is_the_same(tmp_path: Path) -> None:
+    whole = _whole(tmp_path, 12)
+    dice = random.Random(0)
+    for _ in range(20):
+        _interrupt(tmp_path, 12, dice.choice(["tool", "model"]), dice.randint(1, 3), dice.uniform(0, 0.3))
+    assert not (tmp_path / "table.json").exists()
+    assert _finish(tmp_path, 12) == whole

@@ -1,0 +1,97 @@
+"""An agentic run in a process of its own, to be killed: python -m tests.agents.tool_child FOLDER.
+
+Prints a line when a model or a command begins, and writes the table at the end.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from alphadial.agents.config import ModelChoice, RunConfig, plan
+from alphadial.agents.policies import ScriptedPolicy
+from alphadial.agents.run_folder import RunFolder
+from alphadial.agents.runner import run_attempts
+from alphadial.agents.store import TIMES
+from alphadial.agents.tool_use.toolbox import Toolbox
+from alphadial.agents.types import Completion, Request
+from alphadial.envs.judge import Judge
+from alphadial.envs.problems import load_split
+from alphadial.envs.sandbox import open_sandbox
+from alphadial.envs.types import Setting
+
+from .tool_fakes import answers, calls, solution
+
+SPLIT = load_split("workspaces", "test")
+PROBLEMS = SPLIT.select(["ledger", "intervals"])
+NOTE = "echo begun >> log.txt; sleep 0.2; date +%N > /dev/null; echo done >> log.txt; cat log.txt"
+
+
+def script(request: Request) -> Completion:
+    """Two commands that leave traces, then the solution."""
+    problem = next(one for one in PROBLEMS if one.statement in request.messages[1]["content"])
+    steps = [calls(("shell", {"command": NOTE}), ("shell", {"command": NOTE}), text="note"), *solution(problem)]
+    return steps[answers(request.messages)]
+
+
+def configure(samples: int) -> RunConfig:
+    return RunConfig(
+        command="run",
+        family="toy",
+        problem_set=SPLIT.problem_set,
+        split=SPLIT.name,
+        split_hash=SPLIT.hash,
+        problems=tuple(problem.id for problem in PROBLEMS),
+        models=(ModelChoice("toy@0", 0.0, "scripted"),),
+        samples=samples,
+        temperature=0.6,
+        max_tokens=64,
+        seed=3,
+        prompt="agent",
+        parser="fenced",
+        setting=Setting.AGENTIC,
+        max_turns=6,
+    )
+
+
+def make(path: Path, samples: int, *, traced: bool) -> list[dict[str, Any]]:
+    """Makes the run, or what is left of it; the table without its times."""
+
+    def tell(what: str) -> None:
+        if traced:
+            print(what, flush=True)
+            time.sleep(0.03)
+
+    def answer(request: Request) -> Completion:
+        tell("model")
+        return script(request)
+
+    config = configure(samples)
+    with RunFolder(path, config) as folder, open_sandbox() as sandbox, Toolbox(sandbox, path) as toolbox:
+        run_in = sandbox.run_in
+
+        def told_run_in(*args: Any) -> Any:
+            tell("tool")
+            return run_in(*args)
+
+        sandbox.run_in = told_run_in  # type: ignore[assignment, method-assign]
+        with Judge(sandbox) as judge:
+            run_attempts(
+                plan(config, PROBLEMS),
+                parser=config.parser,
+                policy=ScriptedPolicy(answer, batch_size=2),
+                judge=judge,
+                store=folder.store,
+                prompt=config.prompt,
+                toolbox=toolbox,
+            )
+        return [{k: v for k, v in asdict(row).items() if k not in TIMES} for row in folder.store.attempts()]
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    (folder / "table.json").write_text(json.dumps(make(folder / "run", int(sys.argv[2]), traced=True)))

@@ -1,0 +1,163 @@
+"""``alphadial compare`` on the shipped tables, on tables that it makes, and on arguments that it refuses."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from matplotlib.image import imread
+
+from alphadial.merge_engine import load_family
+
+Cli = Callable[..., Any]
+SMALL = ("--attempts", "1,9", "--orders", "3", "--temperatures", "0.6", "--alphas=0,1", "--controllers", "two-ends")
+FRESH = ("--samples", "1", "--attempts", "1", "--orders", "2", "--temperatures", "0.6", "--controllers", "uniform")
+ROW_FIELDS = {"solve", "minus_best_single", "minus_uniform"}
+
+
+@pytest.fixture
+def other_weights(tmp_path: Path) -> Path:
+    """A family that is also called tiny, with its ends exchanged and answers that end early."""
+    folder = tmp_path / "families" / "tiny"
+    shutil.copytree(load_family("tiny").path, folder)
+    file = folder / "family.json"
+    contents = json.loads(file.read_text("utf-8"))
+    checkpoints = contents["checkpoints"]
+    checkpoints["low"], checkpoints["high"] = checkpoints["high"], checkpoints["low"]
+    file.write_text(json.dumps({**contents, "max_tokens": 8}), "utf-8")
+    return folder
+
+
+def test_compare_ends_with_table_json_and_picture(cli: Cli, tmp_path: Path) -> None:
+    done = cli("compare", "tiny", *SMALL, "--out", "out", "--json", "copy.json")
+    assert done.status == 0, done.stderr
+    assert "tiny on test: 72 problems, 3 orders of 16 samples" in done.stdout
+    assert "tables at hand" in done.stderr
+    result = json.loads((tmp_path / "copy.json").read_text("utf-8"))
+    assert result == json.loads((tmp_path / "out" / "compare.json").read_text("utf-8"))
+    rows = result["rows"]
+    assert [(row["k"], row["controller"]) for row in rows] == [
+        (k, name) for k in (1, 9) for name in ("best-single", "uniform", "two-ends")
+    ]
+    for row in [*rows, *result["beside"]]:
+        assert row.keys() >= ROW_FIELDS | {f"{name}_ci" for name in ROW_FIELDS} | {"temperature", "alphas"}
+    for row in rows:
+        low, high = row["solve_ci"]
+        assert 0 <= low <= row["solve"] <= high <= 1
+        assert 1 <= row["attempts_mean"] <= row["k"]
+    # Nine attempts on the better half of sixteen samples cannot be measured.
+    assert [row["solve"] is None for row in result["beside"]] == [False, False, False, True]
+    assert result["weights"]["tiny"].keys() == {"tiny@0", "tiny@1"}
+    assert imread(tmp_path / "out" / "compare.png").shape[:2] == (864, 2000)
+
+
+def test_the_same_command_gives_the_same_rows(cli: Cli) -> None:
+    first, second = (cli("compare", "tiny", *SMALL, "--json", "-", "--workers", str(n)) for n in (1, 2))
+    assert json.loads(first.stdout) == json.loads(second.stdout)
+
+
+def test_tables_are_made_once_and_only_where_needed(cli: Cli, pico: Path, tmp_path: Path) -> None:
+    command = ("compare", pico, *FRESH, "--alphas=1", "--temperatures", "0.6,1", "--out", "out", "--json", "-")
+    first = cli(*command)
+    assert first.status == 0, first.stderr
+    assert "pico on dev: making tables for temperature 0.6, 1" in " ".join(first.stderr.split())
+    rows = json.loads(first.stdout)["rows"]
+    needed = {f"pico-test-{row['temperature']:g}" for row in rows}
+    made = {folder.name.rpartition("-")[0] for folder in (tmp_path / "out" / "tables").iterdir()}
+    assert made == {"pico-dev-0.6", "pico-dev-1", *needed}
+    again = cli(*command)
+    assert "making" not in again.stderr
+    assert json.loads(again.stdout) == json.loads(first.stdout)
+
+
+def test_shipped_tables_are_of_the_shipped_weights_alone(cli: Cli, other_weights: Path) -> None:
+    done = cli("compare", other_weights, *FRESH, "--alphas=0", "--out", "out", "--json", "-")
+    assert done.status == 0, done.stderr
+    assert "not taking a shipped table" in done.stderr
+    assert "weights id of tiny@0" in done.stderr
+    assert "making tables" in done.stderr
+
+
+@pytest.mark.slow
+def test_fresh_ends_in_the_rows_of_the_shipped_tables(cli: Cli) -> None:
+    shipped = cli("compare", "tiny", *FRESH, "--alphas=0,1", "--json", "-")
+    fresh = cli("compare", "tiny", *FRESH, "--alphas=0,1", "--json", "-", "--fresh")
+    assert "making tables" not in shipped.stderr
+    assert "making tables" in fresh.stderr
+    assert json.loads(fresh.stdout) == json.loads(shipped.stdout)
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_tables_are_made_says_how_to_go_on(
+    start: Callable[..., subprocess.Popen[str]], process: Cli, pico: Path, tmp_path: Path
+) -> None:
+    command = ("compare", pico, *FRESH, "--alphas=0,1", "--samples", "3", "--out", "out", "--json", "-")
+    running = start(*command)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("out/tables/*/attempts.sqlite-wal")):
+        assert running.poll() is None, running.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    refused = process(*command)
+    assert refused.status == 2
+    assert f"in use by process {running.pid}" in refused.stderr
+    running.send_signal(signal.SIGINT)
+    stdout, stderr = running.communicate(timeout=30)
+    assert running.returncode == 130, stderr
+    assert stdout == ""
+    assert "the same command goes on" in stderr.splitlines()[-1]
+    assert "Traceback" not in stderr
+    whole = process(*command)
+    assert whole.status == 0, whole.stderr
+    assert json.loads(whole.stdout) == json.loads(process(*command, "--out", "other").stdout)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("nope",), ("unknown family 'nope'",)),
+        (("tiny", "--split", "dev"), ("--split dev", "chosen on")),
+        (("tiny", "--split", "nope"), ("no split 'nope'",)),
+        (("tiny", "--controllers", "nope"), ("unknown controller 'nope'", "posterior")),
+        (("tiny", "--controllers", "nope:Mine"), ("cannot load controller 'nope:Mine'",)),
+        (("tiny", "--controllers", ","), ("--controllers is empty",)),
+        (("tiny", "--attempts", ""), ("--attempts is empty",)),
+        (("tiny", "--attempts", "1,0"), ("--attempts: '0'", "1,5,10")),
+        (("tiny", "--attempts", "5", "--samples", "4"), ("--attempts 5", "4 samples")),
+        (("tiny", "--alphas=0.3"), ("not on the grid k/256", "0.296875")),
+        (("tiny", "--alphas=9"), ("beyond the range",)),
+        (("tiny", "--alphas="), ("--alphas is empty",)),
+        (("tiny", "--temperatures", "warm"), ("--temperatures: 'warm'",)),
+        (("tiny", "--temperatures", "-1"), ("--temperatures: '-1'",)),
+        (("tiny", "--temperatures", "nan"), ("--temperatures: 'nan'",)),
+        (("tiny", "--temperatures", ","), ("--temperatures is empty",)),
+        (("tiny", "--also", "tiny"), ("--also names a family twice",)),
+        (("tiny", "--json", "no/such/file.json"), ("does not exist",)),
+    ],
+)
+def test_bad_arguments_are_one_line_before_any_work(
+    cli: Cli, tmp_path: Path, arguments: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    assert cli("compare", *arguments).refused(*words)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_with_something_else_is_left_alone(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "diary.txt").write_text("private", "utf-8")
+    assert cli("compare", "tiny", *SMALL, "--out", "out").refused("something else than a comparison", "--out")
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["diary.txt"]
+
+
+def test_a_folder_in_use_names_its_owner(cli: Cli, tmp_path: Path) -> None:
+    from alphadial.agents.run_folder import lock_folder
+
+    with lock_folder(tmp_path / "out"):
+        assert cli("compare", "tiny", *SMALL, "--out", "out").refused("in use by process")

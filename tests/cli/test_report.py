@@ -1,0 +1,321 @@
+"""Reports: the figures they tell, the file they are, and what they do with hostile and broken runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import sqlite3
+from base64 import b64encode, b85encode
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go  # type: ignore[import-untyped]
+import pytest
+
+from alphadial.agents.config import RunConfig
+from alphadial.cli.plots import OKABE_ITO
+from alphadial.cli.report import MOST_BYTES, write_report
+from alphadial.cli.report.curves import pass_curves, within_k
+from alphadial.cli.report.data import describe, outcome_table
+from alphadial.cli.report.source import Run, read
+from alphadial.cli.report.text import label, percent, visible
+from alphadial.cli.report.transcripts import sample_ids
+
+from .report_runs import ALPHAS, HOSTILE, Document, controlled_run, frontier_run, make_attempt, make_config, write_run
+
+Cli = Callable[..., Any]
+
+
+def run_of(folder: Path) -> Run:
+    found = read(folder)
+    assert isinstance(found, Run)
+    return found
+
+
+def report(folder: Path, **options: Any) -> Document:
+    write_report(folder, folder / "report.html", **options)
+    return Document((folder / "report.html").read_text("utf-8"))
+
+
+def compare_folder(folder: Path, **changes: Any) -> Path:
+    row = {
+        "solve_ci": [0.4, 0.6],
+        "minus_uniform": 0.0,
+        "minus_uniform_ci": [0, 0],
+        "temperature": 0.6,
+        "family": "toy",
+    }
+    row |= {"alphas": [0, 0.5, 1, 1.5], "attempts_mean": 1.5}
+    rows = [
+        {
+            **row,
+            "controller": name,
+            "k": k,
+            "solve": 0.5,
+            "minus_best_single": gain,
+            "minus_best_single_ci": [-0.01, 0.1],
+        }
+        for k in (1, 5)
+        for name, gain in (("best-single", 0.0), ("posterior", 0.04))
+    ]
+    oracle = {"controller": "oracle", "k": 5, "family": "toy", "solve": None, "solve_ci": [None, None]}
+    comparison = {"family": "toy", "split": "dev", "orders": 200, "rows": rows, "beside": [oracle]} | changes
+    folder.mkdir()
+    (folder / "compare.json").write_text(json.dumps(comparison), "utf-8")
+    return folder
+
+
+def test_a_run_over_alphas_is_told_by_its_counts(tmp_path: Path) -> None:
+    said = describe(run_of(frontier_run(tmp_path / "run")))
+    assert [row["solve"] for row in said["frontier"]["rows"]] == [0.5] * 5
+    assert [row["optimisation_failure"] for row in said["frontier"]["rows"]] == [0.5, 0.5, 0, 0, 0]
+    assert said["counts"] == {
+        "attempts": 40, "planned": 40, "finished": True, "problems": 4, "solved": 4, "unmeasurable": 0
+    }  # fmt: skip
+    heat = said["heat"]
+    # Those that low alphas solve come first.
+    assert heat["problems"] == ["t0.p3", "t1.p1", "t0.p0", "t2.p2"]
+    assert heat["solved"][0] == [2, 2, 0, 0, 0]
+    assert heat["measured"] == [[2] * 5] * 4
+    assert said["choices"] is None
+
+
+def test_the_best_pair_takes_turns_at_the_same_budget(tmp_path: Path) -> None:
+    run = run_of(frontier_run(tmp_path / "run", problems=6, samples=4))
+    curves = pass_curves(outcome_table(run.config, run.attempts))
+    assert curves is not None
+    assert (curves["ks"], curves["at"]) == ([1, 2, 3, 4], 2)
+    # Each alpha solves half of the problems however often it tries; two opposite ones solve all with two attempts.
+    assert all(curve["values"] == [0.5] * 4 for curve in curves["curves"])
+    assert curves["pair"]["values"] == pytest.approx([0.5, 1, 1, 1])
+    low, high = curves["pair"]["alphas"]
+    assert low < 0.5 <= high
+    assert curves["pair"]["gain"]["values"] == [pytest.approx(0.5)]
+
+
+def test_a_controlled_run_is_told_by_attempt_number(tmp_path: Path) -> None:
+    said = describe(run_of(controlled_run(tmp_path / "run")))
+    assert said["within_k"]["ks"] == [1, 2, 3]
+    assert said["within_k"]["values"] == pytest.approx([1 / 3, 1 / 3, 2 / 3])
+    assert said["within_k"]["spent"] == [3, 5, 7]
+    assert said["choices"]["alphas"] == list(ALPHAS)
+    assert said["choices"]["by_attempt"] == [[0, 0, 0, 3, 0], [1, 1, 0, 0, 0], [0, 0, 1, 0, 1]]
+    assert [name for name, _ in said["choices"]["rows"]] == ["t1.b", "t2.c", "t0.a"]
+    assert (said["counts"]["finished"], said["counts"]["unmeasurable"]) == (True, 1)
+
+
+def test_problems_that_the_budget_did_not_reach_count_as_unsolved(tmp_path: Path) -> None:
+    config = make_config(["t.a", "t.b", "u.c", "u.d"], 3, command="run", controller="rule", budget=1)
+    run = run_of(write_run(tmp_path / "run", config, [make_attempt(config, "t.a", 1.0, 0, "AC")]))
+    assert within_k(run)["values"] == [0.25]
+    assert describe(run)["counts"]["finished"]
+
+
+def test_an_unfinished_run_is_reported_as_one(tmp_path: Path) -> None:
+    config = make_config(["t.a", "t.b"], 2)
+    page = report(write_run(tmp_path / "run", config, [make_attempt(config, "t.a", 0.5, 0, "AC")]))
+    assert "Unfinished: 1 of 20 attempts" in page.text
+    assert "Unfinished" not in report(frontier_run(tmp_path / "whole")).text
+
+
+def test_nothing_measurable_is_said_so(tmp_path: Path) -> None:
+    config = make_config(["t.a"], 1)
+    attempts = [make_attempt(config, "t.a", alpha, 0, None) for alpha in ALPHAS]
+    assert "Not one attempt could be measured" in report(write_run(tmp_path / "run", config, attempts)).text
+
+
+@pytest.mark.parametrize("make", [frontier_run, controlled_run, compare_folder])
+def test_the_file_needs_and_fetches_nothing(make: Callable[[Path], Path], tmp_path: Path) -> None:
+    page = report(make(tmp_path / "run"))
+    assert page.links
+    assert all(link.startswith("#") and link[1:] in page.ids for link in page.links)
+    assert len(page.ids) == len(set(page.ids))
+    assert not page.handlers
+    assert not {"link", "iframe", "object", "embed", "base", "form", "img"} & set(page.tags)
+    style = (tmp_path / "run" / "report.html").read_text("utf-8").partition("<style>")[2].partition("</style>")[0]
+    assert "url(" not in style
+    assert "@import" not in style
+    assert "default-src 'none'" in page.policy
+    allowed = re.findall(r"'sha256-([^']+)'", page.policy)
+    executed = [text for name, text in page.scripts.items() if name.startswith("script")]
+    assert [b64encode(sha256(text.encode()).digest()).decode() for text in executed] == allowed
+    for name, figure in page.data()["figures"].items():
+        assert go.Figure({"data": figure["data"], "layout": figure["layout"]}).data, name
+        assert f'data-figure="{name}"' in (tmp_path / "run" / "report.html").read_text("utf-8")
+
+
+def test_colours_are_those_of_the_pictures(tmp_path: Path) -> None:
+    text = Path(write_report.__code__.co_filename).with_name("style.css").read_text("utf-8")
+    for name, colour in OKABE_ITO.items():
+        assert f"--{name}: {colour};" in text
+
+
+def test_hostile_text_stays_text(tmp_path: Path) -> None:
+    everything = " ".join(HOSTILE)
+    stored = everything.replace("\0", "\ufffd")
+    problem = f"t.{stored}"
+    config = make_config([problem], 2, command="run", controller=f"c{stored}", family=f"f{stored}")
+    call = {
+        "id": everything,
+        "type": "function",
+        "function": {"name": everything, "arguments": f"{{broken {everything}"},
+    }
+    messages = [
+        {"role": everything, "content": everything},
+        {"role": "assistant", "content": None, "tool_calls": [call, {"name": "flat", "args": {everything: 1}}, 3]},
+        {"role": "tool", "content": [everything], "tool_call_id": everything},
+    ]
+    texts = {"reason": stored, "cause": stored, "end_reason": stored, "answer": stored, "program": stored * 500}
+    attempts = [
+        make_attempt(config, problem, 1.0, 0, "WA", **texts, transcript=json.dumps(messages), propensity=0.5),
+        make_attempt(config, problem, 0.5, 1, "AC", **texts, transcript="[not json", propensity=0.5),
+    ]
+    page = report(write_run(tmp_path / "run", config, attempts))
+    assert page.title.startswith(f"f{visible(stored)} on dev under c")
+    assert page.tags.count("script") == 4
+    assert "img" not in page.tags
+    assert page.tags.count("b") == 1, "alphadial's own name in the head"
+    assert not page.handlers
+    raw = (tmp_path / "run" / "report.html").read_text("utf-8").partition("<script>")[0]
+    assert not re.search("[\0\x07\u202e\u2066\u200b]", raw)
+    unpacked = page.transcripts()
+    assert visible(everything) in unpacked["strings"]
+    assert not any(re.search("[\0\x07\u202e\u2066\u200b]", text) for text in unpacked["strings"])
+    assert max(map(len, unpacked["strings"])) < 120_000
+    broken, flat, wild = next(row for row in unpacked["attempts"] if row["sample"] == 0)["messages"][1]["calls"]
+    assert unpacked["strings"][broken["arguments"][0][1]] == visible(f"{{broken {everything}")
+    assert (flat["name"], unpacked["strings"][flat["arguments"][0][1]]) == ("flat", "1")
+    assert unpacked["strings"][wild["arguments"][0][1]] == "3"
+    assert page.data()["choices"][0][1][0]["reason"] == visible(stored)
+
+
+def test_what_cannot_be_seen_is_spelled_out() -> None:
+    assert visible("a\0b\u202ec\r\nd\te") == "a⟨U+0000⟩b⟨U+202E⟩c\nd\te"
+    assert visible("\ud800") == "⟨U+D800⟩"
+    assert visible("naïve ∑ 漢字 שלום") == "naïve ∑ 漢字 שלום"
+    assert label("<a href='javascript:1'>&") == "&lt;a href='javascript:1'&gt;&amp;"
+    assert (percent(-0.0001), percent(None), percent(0.1234)) == ("0.0 %", "–", "12.3 %")
+
+
+def test_transcripts_hold_what_the_attempts_hold(tmp_path: Path) -> None:
+    config = make_config(["t.a"], 3)
+    said = [{"role": "user", "content": "go"}, {"role": "assistant", "content": "gone"}]
+    attempts = [
+        make_attempt(config, "t.a", 0.5, 0, "AC"),
+        make_attempt(config, "t.a", 0.5, 1, "WA", answer="Here:\n```\nx\n```", program="x"),
+        make_attempt(config, "t.a", 0.5, 2, "WA", transcript=json.dumps(said), program=""),
+    ]
+    unpacked = report(write_run(tmp_path / "run", config, attempts)).transcripts()
+    rows = sorted(unpacked["attempts"], key=lambda row: row["sample"])
+    told = [[unpacked["strings"][message["content"]] for message in row["messages"]] for row in rows]
+    # A bare program is its own answer.
+    assert told == [[], ["Here:\n```\nx\n```"], ["go", "gone"]]
+    assert [row["program"] is None for row in rows] == [False, False, True]
+    assert [row["verdict"] for row in rows] == ["AC", "WA", "WA"]
+
+
+def test_thousands_of_large_attempts_fit_and_the_page_says_what_is_left_out(tmp_path: Path) -> None:
+    config = make_config([f"t{at % 20}.{at}" for at in range(200)], 6)
+    noise = random.Random(0)
+    programs = [f"# {b85encode(noise.randbytes(4500)).decode()}" for _ in range(6000)]
+    cells = [(problem, alpha, sample) for problem in config.problems for alpha in ALPHAS for sample in range(6)]
+    attempts = (
+        make_attempt(config, *cell, noise.choice(["AC", "WA", "TLE"]), program=program, answer="")
+        for cell, program in zip(cells, programs, strict=True)
+    )
+    folder = write_run(tmp_path / "run", config, attempts)
+    page = report(folder)
+    shown = len(page.transcripts()["attempts"])
+    assert (folder / "report.html").stat().st_size <= MOST_BYTES
+    assert 500 < shown < 2000
+    assert f"A sample of {shown:,} of 6,000 attempts, drawn with seed 0; alphadial show ID --run {folder}" in page.text
+
+
+def test_the_sample_is_the_seeds(tmp_path: Path) -> None:
+    folder = frontier_run(tmp_path / "run", problems=10)
+    run = run_of(folder)
+    ids = sample_ids(run.attempts, 30, 3)
+    assert ids == sample_ids(tuple(reversed(run.attempts)), 30, 3)
+    assert len(set(ids)) == 30
+    assert ids != sample_ids(run.attempts, 30, 4)
+    page = report(folder, transcripts=30, seed=3)
+    assert [row["id"] for row in page.transcripts()["attempts"]] == ids
+    assert "A sample of 30 of 100 attempts, drawn with seed 3" in page.text
+    assert "All 100 attempts" in report(folder).text
+
+
+def test_the_command_writes_beside_the_run_or_where_it_is_told(cli: Cli, tmp_path: Path) -> None:
+    frontier_run(tmp_path / "run")
+    done = cli("report", "run")
+    assert done.status == 0, done.stderr
+    assert done.stdout.startswith("report: run/report.html (")
+    assert "40 of 40 attempts in full" in done.stdout
+    done = cli("report", "run", "--out", "x.html", "--transcripts", "0")
+    assert done.status == 0, done.stderr
+    page = Document((tmp_path / "x.html").read_text("utf-8"))
+    assert page.transcripts()["attempts"] == []
+    assert page.data()["command"] == "alphadial show ID --run run"
+
+
+def test_what_cannot_be_reported_is_one_line(cli: Cli, tmp_path: Path) -> None:
+    assert cli("report", "nowhere").refused("nowhere is no folder", "alphadial frontier")
+    (tmp_path / "empty").mkdir()
+    assert cli("report", "empty").refused("empty is not a run folder")
+    run = frontier_run(tmp_path / "run")
+    assert cli("report", "run", "--out", "no/x.html").refused("no/x.html", "make it first")
+    assert cli("report", "run", "--out", "empty").refused("--out empty is a folder")
+    if os.geteuid():
+        (tmp_path / "empty").chmod(0o500)
+        assert cli("report", "run", "--out", "empty/x.html").refused("cannot write empty/x.html")
+    config = json.loads((run / "config.json").read_text("utf-8"))
+    (run / "config.json").write_text(json.dumps({**config, "format": 1}), "utf-8")
+    assert cli("report", "run").refused("run cannot be reported", "version 1")
+    (run / "config.json").write_bytes(b"\xff{")
+    assert cli("report", "run").refused("run cannot be reported")
+    write_run(tmp_path / "new", make_config(["t.a"]), [])
+    assert cli("report", "new").refused("new has no attempts yet")
+    compare_folder(tmp_path / "broken", rows=[{"k": "x"}])
+    assert cli("report", "broken").refused("broken/compare.json is no comparison")
+    compare_folder(tmp_path / "none", rows=[])
+    assert cli("report", "none").refused("none/compare.json", "no rows")
+
+
+def test_a_damaged_store_is_one_line(cli: Cli, tmp_path: Path) -> None:
+    store = frontier_run(tmp_path / "run") / "attempts.sqlite"
+    with sqlite3.connect(store) as connection:
+        connection.execute("update attempts set model = 'other@1' where sample = 1")
+    connection.close()
+    assert cli("report", "run").refused("attempts of 'other@1', which is none of its models")
+    store.write_bytes(b"no database" * 100)
+    assert cli("report", "run").refused("cannot read the store in run")
+
+
+def test_without_plotly_one_line_names_the_extra(process: Cli, tmp_path: Path) -> None:
+    frontier_run(tmp_path / "run")
+    assert process("report", "run", without=["plotly"]).refused(
+        "the report needs plotly: pip install 'alphadial[report]'"
+    )
+
+
+def test_a_comparison_shows_its_rows(tmp_path: Path) -> None:
+    page = report(compare_folder(tmp_path / "compare"))
+    assert page.title == "Controllers on toy, dev · alphadial"
+    assert "posterior1" in page.text.replace(" ", "")
+    gained = page.data()["figures"]["gained0"]
+    assert gained["layout"]["yaxis"]["ticktext"] == ["posterior"]
+    assert [trace["x"] for trace in gained["data"]] == [[0.04], [0.04]]
+
+
+def test_a_run_of_a_problem_set_at_hand_shows_its_questions(tmp_path: Path) -> None:
+    name = "pair_diff_eq.plus7.negate.tight"
+    config: RunConfig = replace(make_config([name], 1), problem_set="tiny-problems")
+    page = report(write_run(tmp_path / "run", config, [make_attempt(config, name, 1.0, 0, "AC")]))
+    (row,) = page.transcripts()["attempts"]
+    assert row["levels"] == 4
+    assert [message["role"] for message in row["messages"]] == ["user"]
+    assert "pair_diff_eq" in page.transcripts()["strings"][row["messages"][0]["content"]]

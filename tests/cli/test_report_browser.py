@@ -1,0 +1,152 @@
+"""Reports in a real browser: charts are drawn, nothing is complained of, pages fit their screens, attempts open."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from matplotlib.image import imread
+
+from alphadial.cli.report import write_report
+from alphadial.cli.report.source import Run, read
+
+from .chrome import Tab, chrome
+from .report_runs import HOSTILE, controlled_run, frontier_run, make_attempt, make_config, write_run
+from .test_report import compare_folder
+
+PROGRAM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
+)
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(not PROGRAM, reason="Chromium is not installed")]
+SCREENS = {"desktop": (1280, 900), "phone": (360, 740)}
+SHOWN = "document.getElementById('attempt').open && document.getElementById('attempt').innerText"
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
+    with chrome(PROGRAM, tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_complained_of(tab: Tab) -> Iterator[None]:
+    tab.forget()
+    yield
+    assert tab.complaints() == []
+    assert tab.fetched() == []
+
+
+def fits(tab: Tab, width: int) -> bool:
+    """Nothing scrolls sideways but what scrolls within itself."""
+    return bool(tab.value("document.documentElement.scrollWidth") <= width)
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize("make", [frontier_run, controlled_run, compare_folder])
+def test_charts_are_drawn_and_fit(tab: Tab, make, screen: str, dark: bool, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    folder = make(tmp_path / "run")
+    write_report(folder, tmp_path / "r.html")
+    width, height = SCREENS[screen]
+    tab.screen(width, height, dark=dark)
+    tab.open(tmp_path / "r.html")
+    figures = "[...document.querySelectorAll('[data-figure]')]"
+    assert tab.value(f"{figures}.length") >= 2
+    assert tab.value(f"{figures}.every(place => place.querySelector('svg.main-svg'))")
+    marks = "'.scatterlayer .trace, .heatmaplayer image, .barlayer .point'"
+    assert tab.value(f"{figures}.every(place => place.querySelector({marks}))")
+    assert tab.value(f"{figures}.every(place => place.querySelector('svg.main-svg').clientWidth <= place.clientWidth)")
+    assert fits(tab, width)
+    brightness = "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)[0]"
+    assert (tab.value(brightness) < 128) is dark
+    tab.screenshot(tmp_path / "page.png")
+    pixels = imread(tmp_path / "page.png")
+    assert pixels.shape[:2] == (height, width)
+    assert bool(pixels[..., :3].mean() < 0.4) is dark
+
+
+def test_a_report_follows_the_switch_to_dark(tab: Tab, tmp_path: Path) -> None:
+    write_report(frontier_run(tmp_path / "run"), tmp_path / "r.html")
+    tab.screen(1280, 900)
+    tab.open(tmp_path / "r.html")
+    ink = "getComputedStyle(document.querySelector('[data-figure] .xtick text')).fill"
+    before = tab.value(ink)
+    tab.screen(1280, 900, dark=True)
+    tab.wait(f"{ink} !== {json.dumps(before)}")
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_an_attempt_opens_by_link_click_and_key(tab: Tab, screen: str, tmp_path: Path) -> None:
+    folder = controlled_run(tmp_path / "run")
+    run = read(folder)
+    assert isinstance(run, Run)
+    attempt = next(attempt for attempt in run.attempts if attempt.verdict == "TLE")
+    write_report(folder, tmp_path / "r.html")
+    tab.screen(*SCREENS[screen])
+    tab.open(tmp_path / "r.html", f"#attempt-{attempt.id}")
+    told = tab.value(SHOWN)
+    for words in (
+        attempt.problem,
+        "TLE: too slow",
+        "best so far",
+        "probability 0.75",
+        "40.0 %",
+        "return 0",
+        "10.0 ms CPU",
+    ):
+        assert words in told
+    assert fits(tab, SCREENS[screen][0])
+    tab.value("document.getElementById('close').click()")
+    tab.wait("!document.getElementById('attempt').open && location.hash === ''")
+    tab.value("document.querySelector('#list a').click()")
+    tab.wait(SHOWN)
+    key = {"key": "Escape", "code": "Escape", "windowsVirtualKeyCode": 27}
+    tab.send("Input.dispatchKeyEvent", type="keyDown", **key)
+    tab.wait("!document.getElementById('attempt').open")
+    tab.value("document.querySelector('#choice-rows a').click()")
+    tab.wait(SHOWN)
+    tab.value("location.hash = '#attempt-unheard-of'")
+    tab.wait(f"({SHOWN}).includes('alphadial show unheard-of --run')")
+
+
+def test_an_attempt_beyond_the_sample_is_told_how_to_see(tab: Tab, tmp_path: Path) -> None:
+    folder = controlled_run(tmp_path / "run")
+    write_report(folder, tmp_path / "r.html", transcripts=0)
+    tab.screen(1280, 900)
+    tab.open(tmp_path / "r.html")
+    tab.value("document.querySelector('#choice-rows a').click()")
+    tab.wait(f"({SHOWN}).includes('not in this report') && ({SHOWN}).includes('best so far')")
+
+
+def test_filters_and_cells_lead_to_attempts(tab: Tab, tmp_path: Path) -> None:
+    write_report(frontier_run(tmp_path / "run", problems=20, samples=2), tmp_path / "r.html")
+    tab.screen(1280, 900)
+    tab.open(tmp_path / "r.html")
+    count = "document.querySelectorAll('#list a').length"
+    assert tab.value(count) == 50
+    tab.value("document.getElementById('more').click()")
+    assert tab.value(count) == 100
+    tab.value("(() => { const all = document.getElementById('filter-verdict'); all.value = 'TLE'; "
+              "all.dispatchEvent(new Event('change')); })()")  # fmt: skip
+    assert "40 of 200" in tab.value("document.getElementById('found').textContent")
+    tab.value("(() => { const all = document.getElementById('filter-verdict'); all.value = ''; })()")
+    tab.value("document.querySelector('[data-figure=heat]').emit('plotly_click', {points: [{x: '−0.5', y: 0}]})")
+    assert tab.value("document.getElementById('found').textContent") == "2 of 200 attempts"
+
+
+def test_hostile_attempts_do_nothing(tab: Tab, tmp_path: Path) -> None:
+    text = " ".join(HOSTILE).replace("\0", "\ufffd")
+    config = make_config([f"t.{text}"], 1, command="run", controller=f"c{text}")
+    said = json.dumps([{"role": text, "content": text, "tool_calls": [{"name": text, "arguments": {text: text}}]}])
+    texts = {"reason": text, "cause": text, "program": f'"""{text}', "answer": text, "transcript": said}
+    attempt = make_attempt(config, f"t.{text}", 1.0, 0, "WA", propensity=1.0, **texts)
+    write_report(write_run(tmp_path / "run", config, [attempt]), tmp_path / "r.html")
+    tab.screen(1280, 900)
+    tab.open(tmp_path / "r.html", f"#attempt-{attempt.id}")
+    tab.wait(SHOWN)
+    assert tab.value("document.title !== 'owned' && document.querySelectorAll('img, #attempt b').length") == 0
+    assert "⟨U+202E⟩" in tab.value(SHOWN)
+    assert "<script>document.title='owned'</script>" in tab.value(SHOWN)
