@@ -6,7 +6,9 @@ STAMP := $(VENV)/.installed
 .PHONY: demo test check fix install clean
 
 demo: $(STAMP)
-	$(VENV)/bin/alphadial frontier tiny --split test --samples 8
+	$(VENV)/bin/alphadial frontier tiny --split test --samples 4
+	$(VENV)/bin/alphadial run tiny --split test --attempts 5 --out runs/demo
+	$(VENV)/bin/alphadial report runs/demo
 
 test: $(STAMP)
 	$(PY) -m pytest -q -n 2 --dist worksteal

@@ -17,8 +17,13 @@ Behaviour = Callable[[dict[str, Any]], Reply]
 
 @contextmanager
 def serving(behave: Behaviour) -> Iterator[str]:
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 128
+        daemon_threads = True
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def handle(self) -> None:
             with suppress(ConnectionError):  # a client that gave up
@@ -38,8 +43,7 @@ def serving(behave: Behaviour) -> Iterator[str]:
         def log_message(self, format: str, *args: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
@@ -61,15 +65,15 @@ def completion(text: str | None, fingerprint: str | None, calls: Any = None, **c
     return 200, json.dumps(answer).encode()
 
 
+def completion_of(answer: Completion, fingerprint: str | None) -> Reply:
+    """An answer, tool calls included. All calls have the same id."""
+    calls = [
+        {"id": "call_0", "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+        for call in answer.tool_calls
+    ]
+    return completion(answer.text or None, fingerprint, calls)
+
+
 def scripted(line: Callable[[dict[str, Any]], Completion], fingerprint: str | None = None) -> Behaviour:
-    """Plays an answer, tool calls included, chosen by the body of the request. All calls have the same id."""
-
-    def behave(body: dict[str, Any]) -> Reply:
-        answer = line(body)
-        calls = [
-            {"id": "call_0", "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-            for call in answer.tool_calls
-        ]
-        return completion(answer.text or None, fingerprint, calls)
-
-    return behave
+    """Plays an answer chosen by the body of the request."""
+    return lambda body: completion_of(line(body), fingerprint)

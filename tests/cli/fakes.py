@@ -21,7 +21,13 @@ def chat_server(fingerprint: Callable[[str], str | None], body: bytes | None = N
         body: said instead of a chat completion.
     """
 
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 128  # of five, a policy's many connections overflow, and the kernel lets them wait
+
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             answer: dict[str, Any] = {
@@ -38,7 +44,7 @@ def chat_server(fingerprint: Callable[[str], str | None], body: bytes | None = N
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

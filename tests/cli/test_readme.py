@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import os
 import re
 import sqlite3
@@ -13,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from alphadial.agents.policies.weights import expected_weights_id
+from alphadial.controller import controller_names
 from alphadial.envs.problems import load_split
 from alphadial.merge_engine import load_family, shipped_families
 
@@ -21,6 +24,7 @@ from .fakes import chat_server
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS: list[str] = re.findall(r"^```bash\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+PYTHON: list[str] = re.findall(r"^```python\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 SERVER = "http://127.0.0.1:8000"
 
 
@@ -71,6 +75,11 @@ def replaced(block: str, old: str, new: str) -> str:
 def test_every_block_is_run_by_a_test_here() -> None:
     tested = (
         "make demo",
+        "--out runs/first",
+        "--setting tools",
+        "alphadial compare",
+        "rl_loop.py",
+        "bandit.py",
         "--json frontier.json",
         "show ATTEMPT",
         "judge",
@@ -93,6 +102,57 @@ def test_pictures_and_pages_exist() -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_run_and_report(shell: Callable[[str], str], tmp_path: Path) -> None:
+    output = shell(replaced(block_with("--out runs/first"), "--split test", f"--split test --problems {few('test')}"))
+    assert "posterior on tiny test: 2 problems" in output
+    assert (tmp_path / "here" / "run.json").exists()
+    assert (tmp_path / "here" / "runs" / "first" / "report.html").exists()
+
+
+@pytest.mark.slow
+def test_run_with_tools(shell: Callable[[str], str]) -> None:
+    assert "setting tools" in shell(block_with("--setting tools"))
+
+
+@pytest.mark.slow
+def test_compare(shell: Callable[[str], str], tmp_path: Path) -> None:
+    shell(block_with("alphadial compare"))
+    rows = json.loads((tmp_path / "here" / "compare.json").read_text("utf-8"))["rows"]
+    stated = {row["controller"]: 100 * row["minus_best_single"] for row in rows if row["k"] == 5}
+    assert f"it is {stated['posterior']:.1f} [" in README
+
+
+@pytest.mark.parametrize("block", PYTHON, ids=["RL loop", "bandit"])
+def test_python_blocks(block: str) -> None:
+    done = subprocess.run([sys.executable, "-W", "error", "-c", block], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.slow
+def test_the_policy_gradient_example_learns() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "examples" / "rl_loop.py", "12"], capture_output=True, text=True, check=True
+    )
+    rewards = [float(line.rpartition(" ")[2]) for line in done.stdout.splitlines()]
+    assert len(rewards) == 12
+    assert sum(rewards[:4]) + 0.5 < sum(rewards[-4:])
+
+
+def test_the_bandit_example_plays_against_all_others() -> None:
+    script = ROOT / "examples" / "bandit.py"
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    solved = {line.split()[0]: float(line.rpartition(" ")[2]) for line in done.stdout.splitlines()}
+    assert set(solved) == {*controller_names(), "bounce"}
+    assert solved["bounce"] > solved["fixed"]
+
+
+def test_examples_are_short() -> None:
+    for script in (ROOT / "examples").glob("*.py"):
+        tree = ast.parse(script.read_text("utf-8"))
+        statements = sum(isinstance(node, ast.stmt) for node in ast.walk(tree))
+        assert statements < 60, script.name
 
 
 def test_judge(shell: Callable[[str], str]) -> None:

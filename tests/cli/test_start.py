@@ -20,8 +20,8 @@ from alphadial.merge_engine import AlphaError
 from alphadial.training.errors import TrainingError
 
 Cli = Callable[..., Any]
-COMMANDS = ("frontier", "train", "merge", "judge", "show", "doctor")
-HEAVY = ("torch", "transformers", "matplotlib", "langgraph", "sqlalchemy")
+COMMANDS = ("run", "compare", "report", "frontier", "train", "merge", "judge", "show", "doctor")
+HEAVY = ("torch", "transformers", "matplotlib", "plotly", "langgraph", "sqlalchemy", "gymnasium")
 
 
 @pytest.mark.parametrize(

@@ -27,11 +27,8 @@ from alphadial.controller.errors import ControllerError
 from alphadial.controller.types import Budget, Context, Controller
 from alphadial.envs.errors import ProblemError
 from alphadial.envs.problems import Split, load_split
-from alphadial.envs.types import Feedback, Problem, Setting
+from alphadial.envs.types import DEFAULT_TURNS, Feedback, Problem, Setting
 from alphadial.merge_engine import Family
-
-TURNS = {Setting.REASONING: 1, Setting.TOOLS: 3, Setting.AGENTIC: 20}
-"""Answers per attempt unless --max-turns says otherwise. Three is compute-optimal in arXiv 2410.08105."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +120,7 @@ def configure(
         prompt=wishes.prompt or family.prompt,
         parser=family.parser,
         setting=wishes.setting,
-        max_turns=wishes.max_turns or TURNS[wishes.setting],
+        max_turns=wishes.max_turns or DEFAULT_TURNS[wishes.setting],
         feedback=wishes.feedback,
         controller=wishes.controller,
         fitted=blake2b(json.dumps(dict(controller.state()), sort_keys=True).encode(), digest_size=8).hexdigest(),

@@ -13,7 +13,7 @@ _OLDEST = (3, 11)
 EXTRAS = {
     "merge": ("merging", ("torch", "safetensors")),
     "local": ("models in this process, and training", ("torch", "safetensors", "transformers", "tokenizers")),
-    "report": ("pictures", ("matplotlib",)),
+    "report": ("pictures and reports", ("matplotlib", "plotly")),
 }
 """Extra -> what it is for, and the distributions that make it up."""
 _COMFORTABLE_BYTES = 2 * 1024**3

@@ -22,13 +22,12 @@ from alphadial.envs.problems import load_split
 from alphadial.envs.spaces import Utf8
 from alphadial.envs.tool_specs import TOOLS, BadCallError
 from alphadial.envs.tools import ToolSession
-from alphadial.envs.types import Feedback, JudgeReport, Limits, Problem, Rules, Setting, Verdict
+from alphadial.envs.types import DEFAULT_TURNS, Feedback, JudgeReport, Limits, Problem, Rules, Setting, Verdict
 
 __all__ = ["ENV_ID", "Backend", "CodingEnv", "tool_call"]
 
 ENV_ID = "alphadial/Coding-v0"
 MAX_OBSERVATION_BYTES = 1 << 22
-DEFAULT_TURNS = {Setting.REASONING: 1, Setting.TOOLS: 4, Setting.AGENTIC: 30}
 
 
 class CodingEnv(gymnasium.Env[str, str]):
@@ -62,7 +61,7 @@ class CodingEnv(gymnasium.Env[str, str]):
     bool; leave an episode with ``mask`` out of learning: it could not be measured, and its reward 0 says nothing.
 
     ## Arguments
-    ``problem_set``, ``split``, ``problems`` (ids; None: all), ``setting``, ``max_turns`` (None: 1, 4 and 30),
+    ``problem_set``, ``split``, ``problems`` (ids; None: all), ``setting``, ``max_turns`` (None: ``DEFAULT_TURNS``),
     ``coverage`` (a name in ``Problem.coverages``; None: all levels), ``feedback``, ``prompt`` ("statement" or
     "compact"), ``sandbox``, ``limits`` (fields of ``Limits`` for one tool call), ``backend`` (None: one of its own).
 

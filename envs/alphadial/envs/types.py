@@ -157,6 +157,10 @@ class Setting(StrEnum):
     """A workspace with shell, file view and edit, run and submit."""
 
 
+DEFAULT_TURNS = {Setting.REASONING: 1, Setting.TOOLS: 3, Setting.AGENTIC: 20}
+"""Answers per attempt. With tools three are compute-optimal in arXiv 2410.08105."""
+
+
 class Feedback(StrEnum):
     """What a tool says of a program within an attempt."""
 

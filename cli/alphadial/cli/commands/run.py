@@ -54,7 +54,8 @@ def run(
         str, typer.Option("--feedback", metavar="NAME", help="What tools say within an attempt: public or judge.")
     ] = "public",
     problem_set: Annotated[
-        str | None, typer.Option("--problem-set", metavar="NAME", show_default="the family's")
+        str | None,
+        typer.Option("--problem-set", metavar="NAME", help="Instead of the family's.", show_default="the family's"),
     ] = None,
     problems: ProblemsOption = None,
     out: RunOutOption = None,

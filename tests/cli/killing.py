@@ -1,0 +1,145 @@
+"""Kills a command at chosen moments, and looks at what it has done and left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from alphadial.agents.store import TIMES
+from alphadial.envs.sandbox import cgroups
+
+Start = Callable[..., subprocess.Popen[str]]
+_WAIT_S = 120.0
+
+
+def rows(folder: Path) -> list[tuple[object, ...]]:
+    """The table of a run that has ended, times aside."""
+    with closing(sqlite3.connect(folder / "attempts.sqlite")) as store:
+        columns = [f'"{name}"' for _, name, *_ in store.execute("pragma table_info(attempts)") if name not in TIMES]
+        return store.execute(f"select {', '.join(columns)} from attempts order by id").fetchall()
+
+
+def count(file: Path, table: str) -> int:
+    """Rows so far, of a file that another process may be writing: it is left exactly as it is."""
+    try:
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as store:
+            (number,) = store.execute(f"select count(*) from {table}").fetchone()
+            return int(number)
+    except sqlite3.OperationalError:  # not there yet
+        return 0
+
+
+def family_of(pid: int) -> set[int]:
+    """The descendants of a process, and what else is in its process group."""
+    found = _descendants(pid)
+    for entry in Path("/proc").glob("[0-9]*"):
+        if (state := _stat(int(entry.name))) is not None and state[1] == pid and int(entry.name) != pid:
+            found.add(int(entry.name))
+    return found
+
+
+def running(pids: Iterable[int]) -> set[int]:
+    """Those that are alive: an ended process that nobody has reaped holds nothing."""
+    return {pid for pid in pids if (state := _stat(pid)) is not None and state[0] not in "ZX"}
+
+
+def await_end(pids: Iterable[int], within_s: float = 10.0) -> None:
+    """Fails if a process outlives its parent."""
+    deadline = time.monotonic() + within_s
+    while left := running(pids):
+        assert time.monotonic() < deadline, [Path(f"/proc/{pid}/cmdline").read_bytes()[-200:] for pid in left]
+        time.sleep(0.01)
+
+
+def sleeping(pids: Iterable[int]) -> bool:
+    """Whether one of them is the command ``sleep``."""
+    for pid in pids:
+        try:
+            if Path(f"/proc/{pid}/comm").read_text() == "sleep\n":
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def cgroups_of(pids: Iterable[int]) -> list[Path]:
+    """Groups that these processes made and nobody removed."""
+    memberships, mounts = (Path(f"/proc/self/{name}").read_text() for name in ("cgroup", "mountinfo"))
+    parents = {folder for parent in cgroups.candidates(memberships, mounts) for folder in parent.folders}
+    marks = [f"-{pid}-" for pid in pids]
+    groups = [group for parent in parents for group in parent.glob(f"{cgroups.PREFIX}*")]
+    return [group for group in groups if any(mark in group.name for mark in marks)]
+
+
+@dataclass
+class Killer:
+    """Starts one command again and again in one run folder, and kills it each time."""
+
+    start: Start
+    command: tuple[str, ...]
+    folder: Path
+    owners: list[int] = field(default_factory=list)
+    """Process ids of the commands."""
+    had: list[int] = field(default_factory=list)
+    """Attempts that were stored at each kill."""
+    in_attempt: int = 0
+    """Kills that left tool calls of an attempt that was not over."""
+    in_call: int = 0
+    """Kills while a command of a tool call slept."""
+
+    def kill(self, after: int, delay_s: float) -> None:
+        """Kills the command a while after it holds the folder and so many attempts are stored in it."""
+        process = self.start(*self.command)
+        self.owners.append(process.pid)
+        deadline = time.monotonic() + _WAIT_S
+        while not self._holds(process.pid) or count(self.folder / "attempts.sqlite", "attempts") < after:
+            assert process.poll() is None, ("it ended before it could be killed", process.communicate())
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        time.sleep(delay_s)
+        assert process.poll() is None, ("it ended before it could be killed", process.communicate())
+        born = family_of(process.pid)
+        self.in_call += sleeping(born)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        self.had.append(count(self.folder / "attempts.sqlite", "attempts"))
+        self.in_attempt += count(self.folder / "journal.sqlite", "calls") > 0
+        await_end(born | family_of(process.pid))
+
+    def finish(self) -> None:
+        """Lets the command end, and looks for what it and the killed ones have left."""
+        process = self.start(*self.command)
+        self.owners.append(process.pid)
+        stdout, stderr = process.communicate(timeout=300)
+        assert process.returncode == 0, (stdout, stderr)
+        await_end(family_of(process.pid))
+        assert cgroups_of(self.owners) == []
+
+    def _holds(self, pid: int) -> bool:
+        lock = self.folder / "lock"
+        return lock.exists() and lock.read_text("utf-8").startswith(f"process {pid} ")
+
+
+def _descendants(pid: int) -> set[int]:
+    try:
+        lists = [task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/children")]
+    except OSError:
+        return set()
+    children = {int(child) for text in lists for child in text.split()}
+    return children.union(*map(_descendants, children))
+
+
+def _stat(pid: int) -> tuple[str, int] | None:
+    """State and process group."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return fields[0], int(fields[2])
