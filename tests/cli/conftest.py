@@ -59,7 +59,7 @@ def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Starts one command line in a process of its own, in an empty working folder, ``without`` some modules."""
+    """Starts one command line in a process group of its own, in an empty working folder, ``without`` some modules."""
     running: list[subprocess.Popen[str]] = []
 
     def run(*arguments: str | Path, without: Sequence[str] = ()) -> subprocess.Popen[str]:
@@ -67,7 +67,13 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
         code = f"import sys; {missing}from alphadial.cli import main; main()"
         command = [sys.executable, "-c", code, *map(str, arguments)]
         process = subprocess.Popen(
-            command, cwd=tmp_path, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            command,
+            cwd=tmp_path,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            process_group=0,
         )
         running.append(process)
         return process

@@ -1,0 +1,93 @@
+"""``run``, killed with SIGKILL at random moments and resumed each time, ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from alphadial.envs.problems import load_split
+
+from ..agents.servers import serving
+from .killing import Killer, count, rows
+from .workshop import AGENTIC, make_family, play, serve_as
+
+pytestmark = pytest.mark.slow
+
+KILLS = 20
+DELAY_S = 0.5
+TAIL = 8
+"""Attempts at the end of a run that take longer than the longest delay."""
+DEV = ("tiny", "--split", "dev", "--alphas=-0.5,0.5,1.25")
+HARD = ",".join(problem.id for problem in load_split("tiny-problems", "dev").problems[::3])
+
+Start = Callable[..., subprocess.Popen[str]]
+
+
+def finished(start: Start, command: tuple[str, ...], folder: Path) -> Killer:
+    """A run that nobody disturbed."""
+    whole = Killer(start, (*command, "--out", str(folder)), folder)
+    whole.finish()
+    return whole
+
+
+def killed(start: Start, command: tuple[str, ...], folder: Path, attempts: int, kills: int = KILLS) -> Killer:
+    """A run of so many attempts, killed at moments drawn over all of it, then finished."""
+    dice = random.Random(" ".join(command))
+    parts = Killer(start, (*command, "--out", str(folder)), folder)
+    for after in sorted(dice.sample(range(attempts - TAIL), kills)):
+        parts.kill(after, dice.uniform(0, DELAY_S))
+    parts.finish()
+    return parts
+
+
+def same(parts: Killer, whole: Killer) -> None:
+    """The same table and results, every attempt once, and nothing left that the other run has not left too."""
+    table = rows(whole.folder)
+    assert rows(parts.folder) == table
+    assert {file.name for file in parts.folder.iterdir()} == {file.name for file in whole.folder.iterdir()}
+    for name in ("run.json", "controller.json", "config.json"):
+        assert (parts.folder / name).read_bytes() == (whole.folder / name).read_bytes()
+    summary = json.loads((parts.folder / "run.json").read_bytes())
+    told = [attempt for story in summary["by_problem"] for attempt in story["attempts"]]
+    assert sorted(told) == [row[0] for row in table]
+    assert Counter(told).most_common(1)[0][1] == 1
+    assert parts.had == sorted(parts.had)
+    for table_name in ("checkpoints", "writes"):
+        assert count(parts.folder / "checkpoints.sqlite", table_name) == 0
+    for table_name in ("calls", "workspaces"):
+        assert count(parts.folder / "journal.sqlite", table_name) == 0
+    assert list(parts.folder.parent.glob("tmp/*")) == []
+
+
+@pytest.mark.parametrize("setting", ["reasoning", "tools"])
+@pytest.mark.parametrize("controller", ["uniform", "posterior"])
+def test_with_the_shipped_family(start: Start, tmp_path: Path, setting: str, controller: str) -> None:
+    command = ("run", *DEV, "--setting", setting, "--controller", controller, "--attempts", "12")
+    whole = finished(start, command, tmp_path / "whole")
+    parts = killed(start, command, tmp_path / "parts", len(rows(whole.folder)))
+    same(parts, whole)
+    assert setting == "reasoning" or parts.in_attempt >= 5
+
+
+def test_agentic(start: Start, tmp_path: Path) -> None:
+    family = make_family(tmp_path / "desk")
+    with serving(serve_as(family, lambda body: play(body, 0.15), think_s=0.1)) as url:
+        command = ("run", str(family), *AGENTIC, "--attempts", "16", "--server", url)
+        whole = finished(start, command, tmp_path / "whole")
+        parts = killed(start, command, tmp_path / "parts", len(rows(whole.folder)))
+    same(parts, whole)
+    assert parts.in_attempt >= 10
+    assert parts.in_call >= 5
+
+
+def test_with_a_budget_for_all_problems(start: Start, tmp_path: Path) -> None:
+    command = ("run", *DEV, "--setting", "tools", "--attempts", "12", "--budget", "100")
+    whole = finished(start, command, tmp_path / "whole")
+    assert len(rows(whole.folder)) == 100
+    same(killed(start, command, tmp_path / "parts", 100, kills=6), whole)
