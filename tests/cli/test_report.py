@@ -18,10 +18,11 @@ import plotly.graph_objects as go  # type: ignore[import-untyped]
 import pytest
 
 from alphadial.agents.config import RunConfig
+from alphadial.agents.outcomes import tabulate_so_far
 from alphadial.cli.plots import OKABE_ITO
 from alphadial.cli.report import MOST_BYTES, write_report
 from alphadial.cli.report.curves import pass_curves, within_k
-from alphadial.cli.report.data import describe, outcome_table
+from alphadial.cli.report.data import describe
 from alphadial.cli.report.source import Run, read
 from alphadial.cli.report.text import label, percent, visible
 from alphadial.cli.report.transcripts import sample_ids
@@ -87,7 +88,7 @@ def test_a_run_over_alphas_is_told_by_its_counts(tmp_path: Path) -> None:
 
 def test_the_best_pair_takes_turns_at_the_same_budget(tmp_path: Path) -> None:
     run = run_of(frontier_run(tmp_path / "run", problems=6, samples=4))
-    curves = pass_curves(outcome_table(run.config, run.attempts))
+    curves = pass_curves(tabulate_so_far(run.config, run.attempts))
     assert curves is not None
     assert (curves["ks"], curves["at"]) == ([1, 2, 3, 4], 2)
     # Each alpha solves half of the problems however often it tries; two opposite ones solve all with two attempts.

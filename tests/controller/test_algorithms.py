@@ -21,11 +21,7 @@ from alphadial.controller import (
 from alphadial.controller.conformance import example_log
 from alphadial.controller.estimates import miss, solve_rates
 
-A, W, T, U = Kind.SOLVED, Kind.CORRECTNESS, Kind.OPTIMISATION, Kind.UNMEASURABLE
-
-
-def log_of(alphas: Sequence[float], cells: Sequence[Sequence[Sequence[Kind]]]) -> OutcomeLog:
-    return OutcomeLog(tuple(alphas), np.array(cells, dtype=np.uint8))
+from .logs import A, T, U, W, log_of
 
 
 def walk(controller: Controller, kinds: Sequence[Kind]) -> list[float]:

@@ -21,11 +21,7 @@ from alphadial.controller import (
 )
 from alphadial.controller.conformance import example_log
 
-A, W, T, U = Kind.SOLVED, Kind.CORRECTNESS, Kind.OPTIMISATION, Kind.UNMEASURABLE
-
-
-def log_of(alphas: Sequence[float], cells: Sequence[Sequence[Sequence[Kind]]]) -> OutcomeLog:
-    return OutcomeLog(tuple(alphas), np.array(cells, dtype=np.uint8))
+from .logs import A, T, U, W, log_of
 
 
 def posterior_by_hand(log: OutcomeLog, past: Sequence[tuple[int, Kind]], smoothing: float, alpha: int) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,18 +113,23 @@ def tabulate(config: RunConfig, attempts: Iterable[Attempt]) -> OutcomeTable:
     Raises:
         OutcomeTableError: attempts are missing.
     """
-    cells: dict[tuple[str, str], list[str | None]] = {
-        (model.name, problem): [None] * config.samples for model in config.models for problem in config.problems
-    }
+    table = tabulate_so_far(config, attempts)
+    made = sum(len(cell) for model in table.models for cell in model.outcomes.values())
+    if missing := len(config.models) * len(config.problems) * config.samples - made:
+        raise OutcomeTableError(f"{missing} attempts of this run are still to be made: run the same command again")
+    return table
+
+
+def tabulate_so_far(config: RunConfig, attempts: Iterable[Attempt]) -> OutcomeTable:
+    """The outcomes of a run that may go on: cells of any length, of the problems that were attempted."""
+    cells: dict[tuple[str, str], str] = defaultdict(str)
     described: dict[str, TableProblem] = {}
     weights: dict[str, str | None] = {}
-    for attempt in attempts:
-        cells[attempt.model, attempt.problem][attempt.sample] = letter(attempt.verdict, attempt.failure_kind)
+    for attempt in sorted(attempts, key=lambda attempt: attempt.sample):
+        cells[attempt.model, attempt.problem] += letter(attempt.verdict, attempt.failure_kind)
         described[attempt.problem] = TableProblem(id=attempt.problem, template=attempt.template, group=attempt.group)
         weights[attempt.model] = attempt.weights_id
-    missing = sum(outcome is None for cell in cells.values() for outcome in cell)
-    if missing:
-        raise OutcomeTableError(f"{missing} attempts of this run are still to be made: run the same command again")
+    problems = tuple(described[problem] for problem in config.problems if problem in described)
     return OutcomeTable(
         family=config.family,
         problem_set=config.problem_set,
@@ -135,13 +140,13 @@ def tabulate(config: RunConfig, attempts: Iterable[Attempt]) -> OutcomeTable:
         max_tokens=config.max_tokens,
         seed=config.seed,
         samples=config.samples,
-        problems=tuple(described[problem] for problem in config.problems),
+        problems=problems,
         models=tuple(
             TableModel(
                 name=model.name,
                 alpha=model.alpha,
-                weights_id=weights[model.name],
-                outcomes={problem: "".join(map(str, cells[model.name, problem])) for problem in config.problems},
+                weights_id=weights.get(model.name, model.weights_id),
+                outcomes={problem.id: cells[model.name, problem.id] for problem in problems},
             )
             for model in config.models
         ),

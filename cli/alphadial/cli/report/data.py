@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from alphadial.agents.config import RunConfig
 from alphadial.agents.frontier import frontier
-from alphadial.agents.outcomes import OutcomeTable, TableModel, TableProblem, letter
+from alphadial.agents.outcomes import OutcomeTable, tabulate_so_far
 from alphadial.agents.types import Attempt
 from alphadial.cli.report.curves import dialled, pass_curves, solved_and_measured, within_k
 from alphadial.cli.report.source import Run
@@ -18,39 +18,6 @@ from alphadial.cli.report.source import Run
 CHOICE_ROWS = 300
 CHOICE_ATTEMPTS = 6000
 """Problems and attempts whose choices are listed, at most: the problems with the most attempts."""
-
-
-def outcome_table(config: RunConfig, attempts: Iterable[Attempt]) -> OutcomeTable:
-    """The outcomes so far: unlike ``tabulate``, with cells of any length."""
-    cells: dict[tuple[str, str], list[str]] = defaultdict(list)
-    described: dict[str, TableProblem] = {}
-    weights: dict[str, str | None] = {}
-    for attempt in sorted(attempts, key=lambda attempt: attempt.sample):
-        cells[attempt.model, attempt.problem].append(letter(attempt.verdict, attempt.failure_kind))
-        described[attempt.problem] = TableProblem(id=attempt.problem, template=attempt.template, group=attempt.group)
-        weights[attempt.model] = attempt.weights_id
-    problems = [described[problem] for problem in config.problems if problem in described]
-    return OutcomeTable(
-        family=config.family,
-        problem_set=config.problem_set,
-        split=config.split,
-        split_hash=config.split_hash,
-        coverage=config.coverage,
-        temperature=config.temperature,
-        max_tokens=config.max_tokens,
-        seed=config.seed,
-        samples=config.samples,
-        problems=tuple(problems),
-        models=tuple(
-            TableModel(
-                name=model.name,
-                alpha=model.alpha,
-                weights_id=weights.get(model.name, model.weights_id),
-                outcomes={problem.id: "".join(cells[model.name, problem.id]) for problem in problems},
-            )
-            for model in config.models
-        ),
-    )
 
 
 def describe(run: Run) -> dict[str, Any]:
@@ -62,7 +29,7 @@ def describe(run: Run) -> dict[str, Any]:
         over alphas, or ``within_k`` and ``choices`` of one under a controller (None for the others).
     """
     config, attempts = run.config, run.attempts
-    table = outcome_table(config, attempts)
+    table = tabulate_so_far(config, attempts)
     controlled = config.controller is not None
     return {
         "config": config,
