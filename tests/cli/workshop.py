@@ -18,7 +18,7 @@ from ..agents.servers import Behaviour, completion_of
 from ..agents.tool_fakes import REFERENCES, answers, calls
 
 PROBLEMS = load_split("workspaces", "test").problems
-PLANS = 6
+PLANS = 12
 AGENTIC = ("--setting", "agentic", "--controller", "uniform", "--alphas=0,1")
 
 

@@ -66,6 +66,7 @@ class AttemptProgress:
         self._latest = ""
         for attempt in earlier:
             self._count(attempt)
+        self._earlier = sum(tally.done for tally in self._tallies.values())
         self._bar = Bar(
             TextColumn("{task.fields[solved]} problems solved, attempts"),
             BarColumn(bar_width=40),
@@ -97,8 +98,8 @@ class AttemptProgress:
             self._count(progress.latest)
         elif not self._begun:
             self._begun, self._started, self._spoken = True, now, now
-            if progress.resumed:
-                say(f"resuming: {progress.resumed:,} of {progress.total:,} attempts are already there")
+            if self._earlier:
+                say(f"resuming: {self._earlier:,} of {progress.total:,} attempts are already there")
         made = progress.done - progress.resumed
         rate = made / max(1e-9, now - self._started)
         self._bar.update(
