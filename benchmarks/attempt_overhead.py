@@ -1,9 +1,11 @@
-"""What an attempt costs outside model and judge: graph, batcher, threads and store, with both answering at once.
+"""What an attempt costs outside model, judge and tools: graph, batcher, threads, store, checkpoints and journal.
 
-    python benchmarks/attempt_overhead.py [--out benchmarks/results/attempt_overhead.json]
+    python benchmarks/attempt_overhead.py [--repeats 7] [--out benchmarks/results/attempt_overhead.json]
 
-Attempts go the way of every run into a SQLite file. Wall and CPU time per attempt, median over repeats of a whole run;
-CPU time is the steadier of the two on a machine with other work.
+First with model and judge answering at once: wall and CPU time per attempt, median over repeats of a whole run; CPU
+time is the steadier of the two on a machine with other work. Then with the real sandbox and the real judge, one attempt
+after the other: the wall time of an attempt less its model_s, judge_s and tools_s, in each setting, with a run folder
+and without one. Blocks of all ways take turns, so that other work on the machine meets all of them.
 """
 
 from __future__ import annotations
@@ -15,18 +17,28 @@ import platform
 import statistics
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from alphadial.agents import episodes
 from alphadial.agents.config import ModelChoice, RunConfig, plan
 from alphadial.agents.policies import ScriptedPolicy
+from alphadial.agents.policies.scripted import Line
 from alphadial.agents.run_folder import RunFolder, write_atomically
-from alphadial.agents.runner import run_attempts
-from alphadial.envs.types import JudgeReport, Limits, Problem, PublicResult, Test, Verdict
+from alphadial.agents.runner import Progress, run_attempts
+from alphadial.agents.store import Store
+from alphadial.agents.tool_use.toolbox import Toolbox
+from alphadial.agents.types import Completion, Request, ToolCall
+from alphadial.envs.judge import Judge
+from alphadial.envs.problems import load_split
+from alphadial.envs.sandbox import Sandbox, open_sandbox
+from alphadial.envs.types import JudgeReport, Limits, Problem, PublicResult, Setting, Test, Verdict
 
 ATTEMPTS = 1024
-REPEATS = 7
 PROGRAM = "def f(a, k):\n return sum(x * k for x in a)\n"
+SHELL_CALLS = 6
 
 
 class InstantJudge:
@@ -39,24 +51,30 @@ class InstantJudge:
         return ()
 
 
-def measure(concurrency: int) -> tuple[float, float]:
-    """Wall and CPU milliseconds per attempt of one run."""
-    problem = Problem("p", "t", "g", "", "prompt", "f", (Test(1, "[[1], 1]", "1"),), Limits())
-    config = RunConfig(
+def configure(problem: Problem, samples: int, setting: Setting = Setting.REASONING, turns: int = 1) -> RunConfig:
+    return RunConfig(
         command="benchmark",
         family="tiny",
         problem_set="none",
         split="none",
         split_hash="",
-        problems=("p",),
+        problems=(problem.id,),
         models=(ModelChoice("tiny@0", 0.0, "scripted"),),
-        samples=ATTEMPTS,
+        samples=samples,
         temperature=0.6,
         max_tokens=96,
         seed=0,
-        prompt="tiny",
+        prompt="agent" if setting is Setting.AGENTIC else "tiny",
         parser="program",
+        setting=setting,
+        max_turns=turns,
     )
+
+
+def instant(concurrency: int) -> tuple[float, float]:
+    """Wall and CPU milliseconds per attempt of one run."""
+    problem = Problem("p", "t", "g", "", "prompt", "f", (Test(1, "[[1], 1]", "1"),), Limits())
+    config = configure(problem, ATTEMPTS)
     policy = ScriptedPolicy(lambda request: PROGRAM, batch_size=concurrency)
     with tempfile.TemporaryDirectory() as folder, RunFolder(Path(folder), config) as opened:
         specs = plan(config, [problem])
@@ -66,29 +84,139 @@ def measure(concurrency: int) -> tuple[float, float]:
         return (time.perf_counter() - wall) * scale, (time.process_time() - cpu) * scale
 
 
+def shell_then_submit(request: Request) -> Completion:
+    number = sum(message["role"] == "assistant" for message in request.messages)
+    command = json.dumps({"command": f"echo {number} >> log.txt; cat log.txt"})
+    call = ToolCall("shell", command) if number < SHELL_CALLS else ToolCall("submit", "{}")
+    return Completion("", None, 0, 1, tool_calls=(call,))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Work:
+    """Attempts that are alike."""
+
+    setting: Setting
+    problem: Problem
+    turns: int
+    answer: Callable[[Request], Line]
+    attempts: int
+    """Of one block; the first warms up and is not counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One attempt, in seconds."""
+
+    wall: float
+    judge: float
+    tools: float
+    outside: float
+
+
+@contextmanager
+def keeping(config: RunConfig, sandbox: Sandbox, kept: bool) -> Iterator[tuple[Store, Toolbox]]:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        if kept:
+            store = stack.enter_context(RunFolder(folder, config)).store
+        else:
+            store = stack.enter_context(Store("sqlite://", config))
+        yield store, stack.enter_context(Toolbox(sandbox, folder if kept else None))
+
+
+def block(work: Work, sandbox: Sandbox, judge: Judge, *, kept: bool) -> list[Measured]:
+    """Attempts one after the other; from the end of one to the end of the next."""
+    config = configure(work.problem, work.attempts, work.setting, work.turns)
+    measured: list[Measured] = []
+    ended = 0.0
+
+    def note(progress: Progress) -> None:
+        nonlocal ended
+        now, latest = time.perf_counter(), progress.latest
+        if latest is not None and ended:
+            wall = now - ended
+            outside = wall - latest.model_s - latest.judge_s - latest.tools_s
+            measured.append(Measured(wall, latest.judge_s, latest.tools_s, outside))
+        if latest is not None:
+            ended = now
+
+    with keeping(config, sandbox, kept) as (store, toolbox):
+        run_attempts(
+            plan(config, [work.problem]),
+            parser=config.parser,
+            policy=ScriptedPolicy(work.answer, batch_size=1),
+            judge=judge,
+            store=store,
+            on_progress=note,
+            prompt=config.prompt,
+            toolbox=None if work.setting is Setting.REASONING else toolbox,
+        )
+    return measured
+
+
+def summary(attempts: list[Measured]) -> dict[str, object]:
+    def middle(values: list[float], digits: int) -> dict[str, float]:
+        low, median, high = statistics.quantiles(values, n=4)
+        return {"median": round(median, digits), "q1": round(low, digits), "q3": round(high, digits)}
+
+    return {
+        "attempts": len(attempts),
+        "wall_ms": middle([1e3 * one.wall for one in attempts], 2),
+        "judge_ms": middle([1e3 * one.judge for one in attempts], 2),
+        "tools_ms": middle([1e3 * one.tools for one in attempts], 2),
+        "outside_ms": middle([1e3 * one.outside for one in attempts], 2),
+        "outside_share": middle([one.outside / one.wall for one in attempts], 3),
+    }
+
+
+def by_setting(repeats: int) -> dict[str, object]:
+    tiny = load_split("tiny-problems", "dev").problems[0]
+    ledger = load_split("workspaces", "test").select(["ledger"])[0]
+    works = (
+        Work(Setting.REASONING, tiny, 1, lambda request: PROGRAM, 60),
+        Work(Setting.TOOLS, tiny, 3, lambda request: PROGRAM, 40),
+        Work(Setting.AGENTIC, ledger, SHELL_CALLS + 1, shell_then_submit, 8),
+    )
+    found: dict[tuple[Work, bool], list[Measured]] = {(work, kept): [] for work in works for kept in (True, False)}
+    with open_sandbox() as sandbox, Judge(sandbox) as judge:
+        for _ in range(repeats):
+            for (work, kept), attempts in found.items():
+                attempts += block(work, sandbox, judge, kept=kept)
+    return {
+        work.setting: {
+            "turns": work.turns,
+            "run_folder": summary(found[work, True]),
+            "nothing_kept": summary(found[work, False]),
+        }
+        for work in works
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "attempt_overhead.json")
-    out: Path = parser.parse_args().out
+    arguments = parser.parse_args()
     # One batch may be open, so that the batch size is the concurrency.
     episodes.ASKING_BATCHES = episodes.OPEN_BATCHES = 1
     result: dict[str, object] = {
         "attempts": ATTEMPTS,
-        "repeats": REPEATS,
+        "repeats": arguments.repeats,
         "python": platform.python_version(),
         "cpus": os.cpu_count(),
-        "load_average": os.getloadavg()[0],
+        "load_average": round(os.getloadavg()[0], 2),
     }
     for concurrency in (1, 256):
-        measure(concurrency)
-        wall, cpu = zip(*(measure(concurrency) for _ in range(REPEATS)), strict=True)
+        instant(concurrency)
+        wall, cpu = zip(*(instant(concurrency) for _ in range(arguments.repeats)), strict=True)
         result[f"concurrency_{concurrency}"] = {
             "median_ms_per_attempt": round(statistics.median(wall), 3),
             "min_ms_per_attempt": round(min(wall), 3),
             "median_cpu_ms_per_attempt": round(statistics.median(cpu), 3),
         }
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(out, json.dumps(result, indent=2) + "\n")
+    result["by_setting"] = by_setting(arguments.repeats)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(arguments.out, json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))
 
 

@@ -27,6 +27,7 @@ MAY_IMPORT = {
 }
 HEAVY = ("torch", "transformers", "matplotlib", "docker")
 LONG_FILES = {
+    "envs/alphadial/envs/types.py": "the words of judging, all in one place",
     "envs/alphadial/envs/problems/tiny/templates/pairs.py": "a table of reference programs",
     "envs/alphadial/envs/problems/tiny/templates/scans.py": "a table of reference programs",
     "envs/alphadial/envs/problems/tiny/templates/subarrays.py": "a table of reference programs",

@@ -208,6 +208,15 @@ def test_rows_by_hand() -> None:
     assert result["weights"] == {"seed0": {"toy@0": "w0.0", "toy@1": "w1.0"}}
 
 
+def test_the_same_single_alpha_chosen_twice_differs_by_nothing() -> None:
+    uneven = {"low": ("AWWW", "AAWW"), "high": ("WWWT", "WAWW"), "mid": ("AAWT", "AWAW")}
+    result = run(Source(both(uneven, uneven, "dev"), both(uneven, uneven, "test")))
+    chosen, beside = by_name(result["rows"])[BEST_SINGLE], by_name(result["beside"])["in-sample-best-single"]
+    assert (beside["temperature"], beside["alphas"]) == (chosen["temperature"], chosen["alphas"])
+    assert 0 < chosen["solve"] < 1
+    assert (beside["minus_best_single"], beside["minus_best_single_ci"]) == (0.0, [0.0, 0.0])
+
+
 def test_where_the_oracle_has_too_few_samples_it_is_null() -> None:
     result = run(Source(both(CROSSED, CROSSED, "dev"), both(CROSSED, CROSSED, "test")), k=3)
     oracle = by_name(result["beside"])["split-half-oracle"]

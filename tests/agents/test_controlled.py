@@ -21,6 +21,7 @@ from alphadial.agents.types import Request
 from alphadial.controller import make_controller
 from alphadial.controller.errors import ControllerError
 from alphadial.controller.types import Budget, Context, Controller, Decision, Kind, Outcome, Tried
+from alphadial.controller.uniform import Uniform
 from alphadial.envs.types import Problem
 
 from .fakes import ReadingJudge, answer, make_config
@@ -144,6 +145,7 @@ def test_another_controller_cannot_go_on_with_a_run(tmp_path: Path, problems: tu
         (Spy(float("nan")), r"chose alpha nan"),
         (Spy(0.5, 0.0), r"propensity 0.0, not in \(0, 1\]"),
         (Spy(0.5, float("nan")), r"propensity nan"),
+        (Spy(chances={"p0": float("nan")}), r"chance nan, not in \[0, 1\]"),
     ],
 )
 def test_impossible_decisions_are_refused(
@@ -151,6 +153,52 @@ def test_impossible_decisions_are_refused(
 ) -> None:
     with pytest.raises(ControllerError, match=complaint):
         run(tmp_path, controlled_config(), problems, spy, ScriptedPolicy(answer))
+
+
+@pytest.mark.parametrize(
+    ("method", "answer_or_error", "complaint"),
+    [
+        ("select", None, r"Spy failed: TypeError: cannot unpack"),
+        ("select", (), r"Spy failed: ValueError: not enough values"),
+        (
+            "select",
+            ZeroDivisionError("by zero"),
+            r"Spy failed: ZeroDivisionError: by zero \(.*test_controlled.py, line",
+        ),
+        ("update", KeyError("late"), r"Spy failed: KeyError: 'late'"),
+    ],
+)
+def test_a_controller_with_a_bug_is_named(
+    tmp_path: Path,
+    problems: tuple[Problem, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    answer_or_error: Any,
+    complaint: str,
+) -> None:
+    def broken(*_: Any) -> Any:
+        if isinstance(answer_or_error, Exception):
+            raise answer_or_error
+        return answer_or_error
+
+    monkeypatch.setattr(Spy, method, broken)
+    with pytest.raises(ControllerError, match=complaint):
+        run(tmp_path, controlled_config(), problems, Spy(), ScriptedPolicy(answer))
+
+
+def test_a_bug_of_ours_keeps_its_traceback(
+    tmp_path: Path, problems: tuple[Problem, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Uniform, "draw", lambda *_: None)
+    with pytest.raises(TypeError):
+        run(tmp_path, controlled_config(), problems, uniform(), ScriptedPolicy(answer))
+
+
+def test_progress_never_promises_more_than_can_be_made(tmp_path: Path, problems: tuple[Problem, ...]) -> None:
+    seen: list[Progress] = []
+    policy = ScriptedPolicy(lambda _: "AC 2")
+    run(tmp_path, controlled_config(budget=1000), problems, uniform(), policy, on_progress=seen.append)
+    assert {progress.total for progress in seen} == {24}
 
 
 def test_the_summary_counts_what_happened(tmp_path: Path, problems: tuple[Problem, ...]) -> None:

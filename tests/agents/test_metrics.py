@@ -11,7 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alphadial.agents.metrics import ClusterBootstrap, pass_at_k, rates
+from alphadial.agents.metrics import (
+    ClusterBootstrap,
+    cost_of_pass,
+    eff_at_k,
+    efficiency,
+    failure_rates,
+    hodges_lehmann,
+    level_score,
+    pass_at_k,
+    pass_n_at_k,
+    rates,
+)
 
 
 def test_pass_at_k_by_hand() -> None:
@@ -88,3 +99,116 @@ def test_the_same_seed_gives_the_same_interval() -> None:
 def test_no_problems_is_an_error() -> None:
     with pytest.raises(ValueError, match="no problems"):
         ClusterBootstrap([])
+
+
+def test_ratio_of_two_templates_by_hand() -> None:
+    # a: 3 over 1, b: 1 over 1. Draws aa: 3, bb: 1, ab and ba: 4 / 2.
+    estimate = ClusterBootstrap(["a", "b"]).ratio([3.0, 1.0], [1.0, 1.0])
+    assert (estimate.value, estimate.low, estimate.high) == (2.0, 1.0, 3.0)
+
+
+def test_ratio_leaves_out_what_was_not_measured() -> None:
+    estimate = ClusterBootstrap(["a", "b", "c"]).ratio([3.0, np.nan, 7.0], [1.0, 1.0, np.nan])
+    assert (estimate.value, estimate.low, estimate.high) == (3.0, 3.0, 3.0)
+    assert np.isnan(ClusterBootstrap(["a"]).ratio([np.nan], [1.0]).value)
+
+
+def test_pass_n_at_k_by_hand() -> None:
+    # Four attempts, two pass the public tests, one of these is right; two are drawn, one submitted. Of the 6 draws one
+    # holds both passing ones (right half of the time), two the right one alone: (0.5 + 2) / 6.
+    assert pass_n_at_k(1, 2, 4, 1, 2) == pytest.approx(2.5 / 6)
+    # The same, but both may be submitted: the right one need only be drawn, pass@2 = 1/2.
+    assert pass_n_at_k(1, 2, 4, 2, 2) == pytest.approx(0.5)
+    # Public tests that tell everything: any right attempt among k is submitted.
+    assert pass_n_at_k(2, 2, 5, 1, 3) == pytest.approx(float(pass_at_k(2, 5, 3)))
+    # Public tests that tell nothing: one at random of k is one attempt.
+    assert pass_n_at_k(2, 5, 5, 1, 3) == pytest.approx(2 / 5)
+    found = pass_n_at_k([0, 0, 1, 1], [0, 3, 1, 1], [4, 4, 1, 2], 1, 2)
+    assert found.tolist() == pytest.approx([0.0, 0.0, np.nan, 1.0], nan_ok=True)
+
+
+def test_pass_n_at_k_refuses_what_cannot_be() -> None:
+    with pytest.raises(ValueError, match="at most k = 2, not 3"):
+        pass_n_at_k(1, 2, 4, 3, 2)
+    with pytest.raises(ValueError, match="solved <= passed_public <= attempts"):
+        pass_n_at_k(3, 2, 4, 1, 2)
+
+
+@given(st.lists(st.sampled_from(["right", "public", "wrong"]), min_size=1, max_size=6), st.data())
+def test_pass_n_at_k_is_the_mean_over_all_draws(attempts: list[str], data: st.DataObject) -> None:
+    k = data.draw(st.integers(1, len(attempts)))
+    n = data.draw(st.integers(1, k))
+    chances = []
+    for draw in itertools.combinations(attempts, k):
+        shown = [attempt for attempt in draw if attempt != "wrong"]
+        submissions = list(itertools.combinations(shown, min(n, len(shown))))
+        chances.append(sum("right" in submitted for submitted in submissions) / len(submissions))
+    solved, shown_in_all = attempts.count("right"), len(attempts) - attempts.count("wrong")
+    exact = sum(chances) / len(chances)
+    assert float(pass_n_at_k(solved, shown_in_all, len(attempts), n, k)) == pytest.approx(exact, abs=1e-12)
+    assert float(pass_n_at_k(solved, shown_in_all, len(attempts), k, k)) == pytest.approx(
+        float(pass_at_k(solved, len(attempts), k)), abs=1e-12
+    )
+
+
+def test_pass_n_at_k_of_many_attempts() -> None:
+    # As at (n, k) = (100, 300) of 600: no factorial overflows. Everything shown is right but one, so one miss is left.
+    assert pass_n_at_k(599, 600, 600, 100, 300) == pytest.approx(1.0)
+    assert pass_n_at_k(1, 600, 600, 100, 300) == pytest.approx(100 / 600)
+
+
+def test_hodges_lehmann_by_hand() -> None:
+    # Means of pairs of 1, 2, 9: 1, 1.5, 5, 2, 5.5, 9; their median lies between 2 and 5.
+    assert hodges_lehmann([1.0, 2.0, 9.0]) == 3.5
+    assert hodges_lehmann([4.0]) == 4.0
+
+
+def test_efficiency_by_hand() -> None:
+    # Limit 2, reference 1: half of the time that the reference leaves, the reference, twice as fast, too slow.
+    assert [level_score(time_s, 1.0, 2.0) for time_s in (1.5, 1.0, 0.5, 2.5)] == [0.5, 1.0, 1.5, 0.0]
+    assert level_score(math.inf, 1.0, 2.0) == 0.0
+    assert efficiency([9.0, 0.5, 1.0, 0.0], [0, 3, 3, 4]) == pytest.approx(0.45)
+
+
+def test_eff_at_k_by_hand() -> None:
+    # The best of two of 0.2, 0.6, 1: 0.6, 1, 1.
+    assert eff_at_k([0.6, 0.2, 1.0], 2) == pytest.approx(2.6 / 3)
+    assert eff_at_k([0.6, 0.2, 1.0], 1) == pytest.approx(0.6)
+    assert eff_at_k([0.6, 0.2, 1.0], 3) == pytest.approx(1.0)
+    assert eff_at_k([[0.5, np.nan], [np.nan, np.nan]], 1).tolist() == pytest.approx([0.5, np.nan], nan_ok=True)
+    assert np.isnan(eff_at_k([0.5], 2))
+    with pytest.raises(ValueError, match="at least 1"):
+        eff_at_k([0.5], 0)
+
+
+@given(st.lists(st.floats(0, 2), min_size=1, max_size=7), st.data())
+def test_eff_at_k_is_the_mean_best_of_all_draws(scores: list[float], data: st.DataObject) -> None:
+    k = data.draw(st.integers(1, len(scores)))
+    best = [max(draw) for draw in itertools.combinations(scores, k)]
+    assert float(eff_at_k(scores, k)) == pytest.approx(sum(best) / len(best), abs=1e-9)
+
+
+@given(st.integers(1, 12).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n), st.integers(1, n))))
+def test_eff_at_k_of_ones_and_zeros_is_pass_at_k(case: tuple[int, int, int]) -> None:
+    n, c, k = case
+    assert float(eff_at_k([1.0] * c + [0.0] * (n - c), k)) == pytest.approx(float(pass_at_k(c, n, k)), abs=1e-12)
+
+
+def test_failure_rates_by_hand() -> None:
+    # Problem a: 1, 1 and 2 of 4; problem b: 1, 0 and 0 of 1; nothing measured of c.
+    found = failure_rates(ClusterBootstrap(["a", "b", "c"]), [1, 1, 0], [1, 0, 0], [2, 0, 0])
+    assert found.solve.value == pytest.approx((1 / 4 + 1) / 2)
+    assert found.correctness_failure.value == pytest.approx(1 / 8)
+    assert found.optimisation_failure.value == pytest.approx(1 / 4)
+    assert (found.solve.low, found.solve.high) == (0.25, 1.0)
+
+
+def test_cost_of_pass_by_hand() -> None:
+    # a: 8 for 4 attempts, 2 each, half of them solve: 4 a solution. b: 6 each, a quarter solve: 24. Both: 4 over 3/8.
+    bootstrap = ClusterBootstrap(["a", "b"])
+    found = cost_of_pass(bootstrap, [8.0, 24.0], [2, 1], [4, 4])
+    assert (found.value, found.low, found.high) == pytest.approx((4 / 0.375, 4.0, 24.0))
+    # Draws of the problem that is never solved alone: no price buys a solution.
+    found = cost_of_pass(bootstrap, [8.0, 24.0], [2, 0], [4, 4])
+    assert (found.value, found.low, found.high) == (16.0, 4.0, math.inf)
+    assert cost_of_pass(bootstrap, [8.0, 0.0], [0, 0], [4, 0]).value == math.inf

@@ -132,9 +132,15 @@ def test_damaged_tables_are_refused(tmp_path: Path, table: OutcomeTable) -> None
     path.write_text(json.dumps(whole).replace("AATT", "AAXT"))
     with pytest.raises(OutcomeTableError, match="damaged"):
         load_outcomes(path)
-    path.write_text("{")
-    with pytest.raises(OutcomeTableError, match="no outcome table"):
-        load_outcomes(path)
+    for text, message in (
+        ("{", "no outcome table: Expecting"),
+        ("[]", "no outcome table: Input should be a valid dictionary"),
+        (json.dumps(whole | {"samples": "x"}), "no outcome table: samples: Input should be a valid integer"),
+        ("[" * 100_000, "no outcome table: maximum recursion depth"),
+    ):
+        path.write_text(text)
+        with pytest.raises(OutcomeTableError, match=message):
+            load_outcomes(path)
 
 
 def test_unverified_weights_never_enter_a_table(tmp_path: Path, table: OutcomeTable) -> None:

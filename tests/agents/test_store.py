@@ -10,11 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from alphadial.agents.config import RunConfig
 from alphadial.agents.errors import StoreError
 from alphadial.agents.run_folder import RunFolder, write_atomically
-from alphadial.agents.store import Store, find_attempt, sqlite_url
+from alphadial.agents.store import ATTEMPTS, Store, find_attempt, open_reading, sqlite_url
 from alphadial.agents.types import Attempt
 
 
@@ -34,8 +35,27 @@ def test_rows_come_back_as_they_went_in(tmp_path: Path, config: RunConfig) -> No
         store.append(row)
     with Store(url, config) as store:
         assert list(store.attempts()) == [row]
-    assert find_attempt(url, "a") == row
-    assert find_attempt(url, "b") is None
+    assert find_attempt(tmp_path / "s.sqlite", "a") == row
+    assert find_attempt(tmp_path / "s.sqlite", "b") is None
+
+
+def test_a_store_is_read_where_nothing_can_be_written(
+    tmp_path: Path, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "run ?#%20" / "s.sqlite"
+    file.parent.mkdir()
+    with Store(sqlite_url(file), config) as store:
+        store.append(attempt(config))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["run ?#%20"]
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with open_reading(file).connect() as connection:
+        assert connection.scalars(sa.select(ATTEMPTS.c.id)).all() == ["a"]
+        with pytest.raises(sa.exc.OperationalError, match="readonly"):
+            connection.execute(sa.delete(ATTEMPTS))
+        assert [entry.name for entry in file.parent.iterdir()] == ["s.sqlite"]
+    file.write_bytes(b"no database" * 100)
+    with pytest.raises(StoreError, match=r"cannot read .*s.sqlite: file is not a database$"):
+        find_attempt(file, "a")
 
 
 def test_an_attempt_is_stored_once(tmp_path: Path, config: RunConfig) -> None:
@@ -138,6 +158,24 @@ def test_a_failed_open_lets_the_lock_go(tmp_path: Path, config: RunConfig) -> No
         RunFolder(tmp_path, config, store_url="nonsense")
     with (tmp_path / "lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_draft_of_a_killed_process_goes_with_the_next_one(tmp_path: Path, config: RunConfig) -> None:
+    code = (
+        "import os, signal, sys; from pathlib import Path; from alphadial.agents import run_folder;"
+        "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL);"
+        "run_folder.write_atomically(Path(sys.argv[1]), 'half')"
+    )
+    RunFolder(tmp_path, config).close()
+    before = set(tmp_path.iterdir())
+    subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "run.json")],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        check=False,
+    )
+    assert len(set(tmp_path.iterdir()) - before) == 1
+    RunFolder(tmp_path, config).close()
+    assert set(tmp_path.iterdir()) == before
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

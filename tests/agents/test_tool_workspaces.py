@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import subprocess
 import sys
 import time
@@ -86,47 +85,29 @@ def test_leaving_the_workspace_unsubmitted_solves_nothing(judge: Judge, sandbox:
     assert rollout.workspace
 
 
-def _interrupt(folder: Path, samples: int, marker: str, after: int, delay: float) -> None:
-    """Runs the child until the marker has come so often, and kills it a little later."""
+def _interrupt(folder: Path, after: int, delay: float) -> None:
+    """Runs the child until so many commands have begun, and kills it a little later; in the end it ends."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.agents.tool_child", str(folder), str(samples)],
+        [sys.executable, "-m", "tests.agents.tool_child", str(folder)],
         env=os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])},
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            after -= line.strip() == marker
+        for _ in process.stdout:
+            after -= 1
             if after == 0:
                 time.sleep(delay)
                 process.kill()
                 break
 
 
-def _finish(folder: Path, samples: int) -> Any:
-    _interrupt(folder, samples, "never", 1, 0)
-    return json.loads((folder / "table.json").read_bytes())
-
-
-def _whole(folder: Path, samples: int) -> Any:
-    return json.loads(json.dumps(make(folder / "whole", samples, traced=False)))
-
-
 def test_killed_in_the_middle_of_an_attempt_and_resumed_is_the_same(tmp_path: Path) -> None:
-    whole = _whole(tmp_path, 1)
+    whole = json.loads(json.dumps(make(tmp_path / "whole", traced=False)))
     assert [row["verdict"] for row in whole] == ["AC", "AC"]
     # The log of each workspace, as the second command saw it: every command has left its traces once.
     assert {json.loads(row["transcript"])[4]["content"] for row in whole} == {"begun\ndone\nbegun\ndone"}
-    _interrupt(tmp_path, 1, "tool", after=3, delay=0.15)
+    _interrupt(tmp_path, after=3, delay=0.15)
     assert not (tmp_path / "table.json").exists()
-    assert _finish(tmp_path, 1) == whole
-
-
-@pytest.mark.slow
-def test_killed_twenty_times_and_resumed_is_the_same(tmp_path: Path) -> None:
-    whole = _whole(tmp_path, 12)
-    dice = random.Random(0)
-    for _ in range(20):
-        _interrupt(tmp_path, 12, dice.choice(["tool", "model"]), dice.randint(1, 3), dice.uniform(0, 0.3))
-    assert not (tmp_path / "table.json").exists()
-    assert _finish(tmp_path, 12) == whole
+    _interrupt(tmp_path, after=-1, delay=0.0)
+    assert json.loads((tmp_path / "table.json").read_bytes()) == whole

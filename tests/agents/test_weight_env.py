@@ -110,6 +110,16 @@ def test_vectorised_environments_agree_with_single_ones() -> None:
         assert observations[key].tolist() == [step[0][key].tolist() for step in stepped]
 
 
+def test_environments_may_share_a_source() -> None:
+    source = Replay(OutcomeLog((0.0, 1.0), KINDS), ("a", "b", "c"))
+    shared: list[Any] = [gymnasium.make(ENV_ID, source=source, max_attempts=3) for _ in range(2)]
+    alone = [make() for _ in range(2)]
+    for seed, env in enumerate((*shared, *alone)):
+        env.reset(seed=seed % 2, options={"problem": "a"})
+    for _ in range(3):
+        assert [env.step(0)[4]["kind"] for env in shared] == [env.step(0)[4]["kind"] for env in alone]
+
+
 def test_misuse_is_told() -> None:
     env = make()
     with pytest.raises(AgentsError, match="no problem 'z'"):

@@ -1,13 +1,12 @@
 """An agentic run in a process of its own, to be killed: python -m tests.agents.tool_child FOLDER.
 
-Prints a line when a model or a command begins, and writes the table at the end.
+Prints a line when a command begins, and writes the table at the end.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -38,7 +37,7 @@ def script(request: Request) -> Completion:
     return steps[answers(request.messages)]
 
 
-def configure(samples: int) -> RunConfig:
+def configure() -> RunConfig:
     return RunConfig(
         command="run",
         family="toy",
@@ -47,7 +46,7 @@ def configure(samples: int) -> RunConfig:
         split_hash=SPLIT.hash,
         problems=tuple(problem.id for problem in PROBLEMS),
         models=(ModelChoice("toy@0", 0.0, "scripted"),),
-        samples=samples,
+        samples=1,
         temperature=0.6,
         max_tokens=64,
         seed=3,
@@ -58,24 +57,15 @@ def configure(samples: int) -> RunConfig:
     )
 
 
-def make(path: Path, samples: int, *, traced: bool) -> list[dict[str, Any]]:
+def make(path: Path, *, traced: bool) -> list[dict[str, Any]]:
     """Makes the run, or what is left of it; the table without its times."""
-
-    def tell(what: str) -> None:
-        if traced:
-            print(what, flush=True)
-            time.sleep(0.03)
-
-    def answer(request: Request) -> Completion:
-        tell("model")
-        return script(request)
-
-    config = configure(samples)
+    config = configure()
     with RunFolder(path, config) as folder, open_sandbox() as sandbox, Toolbox(sandbox, path) as toolbox:
         run_in = sandbox.run_in
 
         def told_run_in(*args: Any) -> Any:
-            tell("tool")
+            if traced:
+                print("command", flush=True)
             return run_in(*args)
 
         sandbox.run_in = told_run_in  # type: ignore[assignment, method-assign]
@@ -83,7 +73,7 @@ def make(path: Path, samples: int, *, traced: bool) -> list[dict[str, Any]]:
             run_attempts(
                 plan(config, PROBLEMS),
                 parser=config.parser,
-                policy=ScriptedPolicy(answer, batch_size=2),
+                policy=ScriptedPolicy(script, batch_size=2),
                 judge=judge,
                 store=folder.store,
                 prompt=config.prompt,
@@ -94,4 +84,4 @@ def make(path: Path, samples: int, *, traced: bool) -> list[dict[str, Any]]:
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
-    (folder / "table.json").write_text(json.dumps(make(folder / "run", int(sys.argv[2]), traced=True)))
+    (folder / "table.json").write_text(json.dumps(make(folder / "run", traced=True)))

@@ -35,24 +35,28 @@ def count(file: Path, table: str) -> int:
         return 0
 
 
-def family_of(pid: int) -> set[int]:
-    """The descendants of a process, and what else is in its process group."""
-    found = _descendants(pid)
-    for entry in Path("/proc").glob("[0-9]*"):
-        if (state := _stat(int(entry.name))) is not None and state[1] == pid and int(entry.name) != pid:
-            found.add(int(entry.name))
-    return found
+def descendants(pid: int) -> set[int]:
+    """Children, their children, and so on."""
+    try:
+        lists = [task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/children")]
+    except OSError:
+        return set()
+    children = {int(child) for text in lists for child in text.split()}
+    return children.union(*map(descendants, children))
 
 
-def running(pids: Iterable[int]) -> set[int]:
-    """Those that are alive: an ended process that nobody has reaped holds nothing."""
-    return {pid for pid in pids if (state := _stat(pid)) is not None and state[0] not in "ZX"}
+def alive(pid: int) -> bool:
+    """Not so of an ended process that nobody has reaped: it holds nothing."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def await_end(pids: Iterable[int], within_s: float = 10.0) -> None:
     """Fails if a process outlives its parent."""
     deadline = time.monotonic() + within_s
-    while left := running(pids):
+    while left := set(filter(alive, pids)):
         assert time.monotonic() < deadline, [Path(f"/proc/{pid}/cmdline").read_bytes()[-200:] for pid in left]
         time.sleep(0.01)
 
@@ -86,6 +90,8 @@ class Killer:
     folder: Path
     owners: list[int] = field(default_factory=list)
     """Process ids of the commands."""
+    born: set[int] = field(default_factory=set)
+    """What they had started when they were killed."""
     had: list[int] = field(default_factory=list)
     """Attempts that were stored at each kill."""
     in_attempt: int = 0
@@ -104,13 +110,13 @@ class Killer:
             time.sleep(0.01)
         time.sleep(delay_s)
         assert process.poll() is None, ("it ended before it could be killed", process.communicate())
-        born = family_of(process.pid)
+        born = descendants(process.pid)
+        self.born |= born
         self.in_call += sleeping(born)
         process.send_signal(signal.SIGKILL)
         process.wait()
         self.had.append(count(self.folder / "attempts.sqlite", "attempts"))
         self.in_attempt += count(self.folder / "journal.sqlite", "calls") > 0
-        await_end(born | family_of(process.pid))
 
     def finish(self) -> None:
         """Lets the command end, and looks for what it and the killed ones have left."""
@@ -118,27 +124,9 @@ class Killer:
         self.owners.append(process.pid)
         stdout, stderr = process.communicate(timeout=300)
         assert process.returncode == 0, (stdout, stderr)
-        await_end(family_of(process.pid))
+        await_end(self.born)
         assert cgroups_of(self.owners) == []
 
     def _holds(self, pid: int) -> bool:
         lock = self.folder / "lock"
         return lock.exists() and lock.read_text("utf-8").startswith(f"process {pid} ")
-
-
-def _descendants(pid: int) -> set[int]:
-    try:
-        lists = [task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/children")]
-    except OSError:
-        return set()
-    children = {int(child) for text in lists for child in text.split()}
-    return children.union(*map(_descendants, children))
-
-
-def _stat(pid: int) -> tuple[str, int] | None:
-    """State and process group."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return fields[0], int(fields[2])

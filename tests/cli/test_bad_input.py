@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from .fakes import chat_server
+from .report_runs import frontier_run
 
 Cli = Callable[..., Any]
 PROBLEM = "pair_diff_eq.plus7.negate.tight"
+TEST_PROBLEM = "far_pairs.from5.from9.tight"
 FEW = ("--split", "dev", "--problems", PROBLEM, "--alphas=1", "--samples", "1")
 
 
@@ -42,7 +46,7 @@ def left(folder: Path) -> list[str]:
         (("--split", "dev", "--problems", "no.such.problem"), ("no.such.problem",)),
         (("--json", "no/such/folder/x.json"), ("no/such/folder", "does not exist")),
         (("--json", "."), ("folder",)),
-        (("--sandbox", "bubble"), ("'bubble'", "bubblewrap, trusted")),
+        (("--sandbox", "bubble"), ("'bubble'", "bubblewrap, gvisor, trusted")),
         (("--unverified-weights",), ("--server",)),
         (("--server", "http://127.0.0.1:9", *FEW), ("no server", "http://127.0.0.1:9")),
         (("--server", "http://[bad", *FEW), ("http://[bad", "--server")),
@@ -194,6 +198,54 @@ def test_show_refuses(cli: Cli, tmp_path: Path) -> None:
     assert cli("show", "abc").refused("'abc'", "--run")
     (tmp_path / "empty").mkdir()
     assert cli("show", "abc", "--run", "empty").refused("empty", "not a run folder")
+    run = frontier_run(tmp_path / "run")
+    (run / "attempts.sqlite").write_bytes(b"no database" * 100)
+    assert cli("show", "abc", "--run", "run").refused("cannot read run/attempts.sqlite: file is not a database")
+    shutil.rmtree(run)
+    frontier_run(run)
+    with sqlite3.connect(run / "attempts.sqlite") as connection:
+        (attempt,) = connection.execute("select min(id) from attempts").fetchone()
+    connection.close()
+    (run / "config.json").write_bytes(b"\xff{")
+    assert cli("show", attempt, "--run", "run").refused("the run in run cannot be used")
+
+
+def test_run_refuses_what_it_could_not_carry_out(cli: Cli, tmp_path: Path) -> None:
+    one = ("run", "tiny", "--problems", TEST_PROBLEM)
+    assert cli(*one, "--max-turns", "5").refused("--max-turns 5", "--setting tools")
+    assert cli(*one, "--temperature", "inf", "--controller", "uniform").refused("--temperature inf", "0.6")
+    assert cli("frontier", "tiny", "--temperature", "inf").refused("--temperature inf", "0.6")
+    # The command that it names makes a table which it takes: of these alphas.
+    assert cli(*one, "--alphas=0,0.125").refused("no tiny@0.125", "--split dev", "--alphas=0,0.125 --out DIR", "--fit")
+    unverified = (*one, "--server", "http://127.0.0.1:9", "--unverified-weights")
+    assert cli(*unverified).refused("posterior learns", "none can be used with --unverified-weights", "uniform")
+    assert cli(*unverified, "--fit", "x.json").refused("--fit", "--unverified-weights")
+    assert cli(*one[:2], "--problem-set", "workspaces").refused("workspaces has no split 'dev'", "uniform")
+    assert left(tmp_path) == []
+
+
+def test_controllers_with_bugs_are_one_line(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "with_bugs.py").write_text(
+        "from alphadial.controller.uniform import Uniform\n"
+        "class Learns(Uniform):\n    name = 'learns'\n    def _learn(self, counts): raise KeyError('boo')\n"
+        "class Chooses(Uniform):\n    name = 'chooses'\n    def _choose(self, past, decision_id): return 1 / 0\n"
+        "class Remembers(Uniform):\n    name = 'remembers'\n    def _memory(self): return {'x': float('nan')}\n",
+        "utf-8",
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    one = ("run", "tiny", "--problems", TEST_PROBLEM, "--attempts", "1", "--out")
+    for name, words in {"Learns": "KeyError: 'boo'", "Chooses": "ZeroDivisionError", "Remembers": "ValueError"}.items():
+        refused = cli(*one, name, "--controller", f"with_bugs:{name}")
+        assert refused.refused(f"controller with_bugs:{name} failed: {words}", "line")
+    assert not (tmp_path / "Remembers").exists()
+
+
+@pytest.mark.parametrize("command", [("run", "tiny", "--json"), ("report", "run", "--out")])
+def test_devices_and_pipes_are_not_replaced(cli: Cli, tmp_path: Path, command: tuple[str, ...]) -> None:
+    frontier_run(tmp_path / "run")
+    os.mkfifo(tmp_path / "pipe")
+    assert cli(*command, "pipe").refused("pipe is no regular file")
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_train_refuses_what_it_cannot_train(cli: Cli, tmp_path: Path) -> None:

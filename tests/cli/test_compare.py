@@ -8,12 +8,16 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from matplotlib.image import imread
+from rich.console import Console
 
+from alphadial.agents.compare.choice import ROWS
+from alphadial.cli.comparison_report import comparison_table
 from alphadial.merge_engine import load_family
 
 Cli = Callable[..., Any]
@@ -140,6 +144,7 @@ def test_ctrl_c_while_tables_are_made_says_how_to_go_on(
         (("tiny", "--temperatures", ","), ("--temperatures is empty",)),
         (("tiny", "--also", "tiny"), ("--also names a family twice",)),
         (("tiny", "--json", "no/such/file.json"), ("does not exist",)),
+        (("tiny", "--sandbox", "bubble"), ("--sandbox 'bubble'", "bubblewrap")),
     ],
 )
 def test_bad_arguments_are_one_line_before_any_work(
@@ -147,6 +152,39 @@ def test_bad_arguments_are_one_line_before_any_work(
 ) -> None:
     assert cli("compare", *arguments).refused(*words)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_report_beside_it_is_no_stranger(cli: Cli, tmp_path: Path) -> None:
+    assert cli("compare", "tiny", *SMALL, "--out", "out").status == 0
+    assert cli("report", "out").status == 0
+    assert (tmp_path / "out" / "report.html").is_file()
+    again = cli("compare", "tiny", *SMALL, "--out", "out")
+    assert again.status == 0, again.stderr
+
+
+def test_eighty_columns_hold_every_interval() -> None:
+    estimates = dict.fromkeys(ROW_FIELDS, -0.103) | {f"{name}_ci": [-0.186, -0.101] for name in ROW_FIELDS}
+    names = (*ROWS, "in-sample-best-single", "split-half-oracle")
+    same = {"k": 10, "family": "tiny", "temperature": 1, "alphas": [0], **estimates}
+    rows = [{"controller": name, **same} for name in names]
+    about = {"split": "test", "templates": 28, "problems": 72, "orders": 200, "samples": 16}
+    summary = {**about, "rows": rows[:-2], "beside": rows[-2:]}
+    screen = StringIO()
+    Console(file=screen, width=80).print(comparison_table(summary, "tiny", 80))
+    assert screen.getvalue().count("-10.3 [-18.6,-10.1]") == 3 * len(names)
+    assert "…" not in screen.getvalue()
+
+
+@pytest.mark.slow
+def test_a_damaged_table_can_be_made_anew(cli: Cli, pico: Path, tmp_path: Path) -> None:
+    command = ("compare", pico, *FRESH, "--alphas=1", "--out", "out", "--json", "-")
+    whole = cli(*command)
+    assert whole.status == 0, whole.stderr
+    (damaged,) = (tmp_path / "out" / "tables").glob("pico-dev-*/outcomes.json")
+    damaged.write_bytes(damaged.read_bytes()[:200])
+    assert cli(*command).refused("no outcome table", "delete it")
+    damaged.unlink()
+    assert json.loads(cli(*command).stdout) == json.loads(whole.stdout)
 
 
 def test_a_folder_with_something_else_is_left_alone(cli: Cli, tmp_path: Path) -> None:

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
+
+from alphadial.envs.languages import find_language
 
 Cli = Callable[..., Any]
 
 
 def by_name(checks: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {check["name"]: check for check in checks}
+
+
+@pytest.fixture(autouse=True)
+def _one_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests of languages compile and run all of them."""
+    known = {"python3": find_language("python3")}
+    monkeypatch.setattr("alphadial.envs.languages.all_languages", lambda: known)
 
 
 def test_here_the_sandbox_works(cli: Cli) -> None:
@@ -24,6 +34,19 @@ def test_here_the_sandbox_works(cli: Cli) -> None:
     host = by_name(report["host"])
     assert {"Python", "extra merge", "extra local", "extra report", "cores", "memory"} <= set(host)
     assert "torch" in host["extra local"]["detail"]
+    assert by_name(report["languages"])["language python3"]["ok"] is True
+
+
+def test_a_language_that_does_not_work_names_the_command(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    for broken, words in (("print(", "SyntaxError"), ("print(41)", "'41\\n'")):
+        language = replace(find_language("python3"), self_test=broken)
+        monkeypatch.setattr("alphadial.envs.stdio.compile.find_language", lambda _, language=language: language)
+        report = json.loads(cli("doctor", "--json", "-").stdout)
+        (check,) = report["languages"]
+        assert check["ok"] is False
+        assert words in check["detail"]
+        assert check["mend"] == "apt-get install python3"
+        assert report["sandbox_works"] is True
 
 
 def test_without_bubblewrap_it_names_the_command(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,6 +55,7 @@ def test_without_bubblewrap_it_names_the_command(cli: Cli, monkeypatch: pytest.M
     assert done.status == 2
     assert "apt-get install bubblewrap" in done.stdout
     assert "the sandbox does not work" in done.stdout
+    assert "language" not in done.stdout
 
 
 def test_missing_extras_are_gaps_that_pip_mends(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

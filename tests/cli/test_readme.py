@@ -82,7 +82,8 @@ def test_every_block_is_run_by_a_test_here() -> None:
         "bandit.py",
         "--json frontier.json",
         "show ATTEMPT",
-        "judge",
+        "alphadial judge pair_diff",
+        "alphadial rejudge",
         "doctor",
         "merge tiny",
         SERVER,
@@ -156,10 +157,17 @@ def test_examples_are_short() -> None:
 
 
 def test_judge(shell: Callable[[str], str]) -> None:
-    output = shell(block_with("alphadial judge"))
+    output = shell(block_with("alphadial judge pair_diff"))
     assert "TLE, optimisation failure" in output
     assert ": AC; level 2 reached" in output
     assert '"verdict": "TLE"' in output
+
+
+@pytest.mark.slow  # test_judge_sets does the same without processes
+def test_judge_a_set(shell: Callable[[str], str]) -> None:
+    output = shell(block_with("alphadial rejudge"))
+    assert "100.0% of the labels that count agree" in output
+    assert "twice: WA" in output
 
 
 def test_doctor(shell: Callable[[str], str]) -> None:
@@ -171,6 +179,7 @@ def test_merge(shell: Callable[[str], str], tmp_path: Path) -> None:
     assert (tmp_path / "here" / "tiny-1.25" / "model.safetensors").exists()
 
 
+@pytest.mark.slow  # test_commands runs both without processes
 def test_frontier_and_show(shell: Callable[[str], str], tmp_path: Path) -> None:
     command = replaced(block_with("--json frontier.json"), "--samples 32", f"--samples 1 --problems {few('test')}")
     assert "tiny on test" in shell(command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 from collections import Counter
@@ -19,8 +20,11 @@ from .workshop import AGENTIC, make_family, play, serve_as
 
 pytestmark = pytest.mark.slow
 
-KILLS = 20
+KILLS = int(os.environ.get("KILLS", "5"))
+"""For the record, KILLS=20 takes some minutes per setting."""
 DELAY_S = 0.5
+ROUND_S = 1.0
+"""Of agentic attempts: about as long as two of them take, side by side."""
 TAIL = 10
 """So many attempts at the end of a run take longer than the longest delay."""
 HARD = {"suffix_min", "pair_parity", "pair_spread", "pair_max_total"}
@@ -38,12 +42,14 @@ def finished(start: Start, command: tuple[str, ...], folder: Path) -> Killer:
     return whole
 
 
-def killed(start: Start, command: tuple[str, ...], folder: Path, attempts: int, kills: int = KILLS) -> Killer:
+def killed(
+    start: Start, command: tuple[str, ...], folder: Path, attempts: int, kills: int = KILLS, delay_s: float = DELAY_S
+) -> Killer:
     """A run of so many attempts, killed at moments drawn over all of it, then finished."""
     dice = random.Random(" ".join(command))
     parts = Killer(start, (*command, "--out", str(folder)), folder)
     for after in sorted(dice.sample(range(attempts - TAIL), kills)):
-        parts.kill(after, dice.uniform(0, DELAY_S))
+        parts.kill(after, dice.uniform(0, delay_s))
     parts.finish()
     return parts
 
@@ -75,22 +81,22 @@ def test_with_the_shipped_family(start: Start, tmp_path: Path, setting: str, con
     whole = finished(start, command, tmp_path / "whole")
     parts = killed(start, command, tmp_path / "parts", len(rows(whole.folder)))
     same(parts, whole)
-    assert setting == "reasoning" or parts.in_attempt >= 5
+    assert setting == "reasoning" or parts.in_attempt >= KILLS // 5
 
 
 def test_agentic(start: Start, tmp_path: Path) -> None:
     family = make_family(tmp_path / "desk")
-    with serving(serve_as(family, lambda body: play(body, 0.15), think_s=0.1)) as url:
-        command = ("run", str(family), *AGENTIC, "--attempts", "20", "--server", url)
+    with serving(serve_as(family, lambda body: play(body, 0.1), think_s=0.06)) as url:
+        command = ("run", str(family), *AGENTIC, "--attempts", "18", "--server", url, "--unverified-weights")
         whole = finished(start, command, tmp_path / "whole")
         parts = killed(start, command, tmp_path / "parts", len(rows(whole.folder)))
     same(parts, whole)
-    assert parts.in_attempt >= 10
-    assert parts.in_call >= 5
+    assert parts.in_attempt >= KILLS // 5
+    assert parts.in_call >= 1
 
 
 def test_with_a_budget_for_all_problems(start: Start, tmp_path: Path) -> None:
     command = ("run", *DEV, "--setting", "tools", "--budget", "50")
     whole = finished(start, command, tmp_path / "whole")
     assert len(rows(whole.folder)) == 50
-    same(killed(start, command, tmp_path / "parts", 50, kills=6), whole)
+    same(killed(start, command, tmp_path / "parts", 50, kills=3), whole)

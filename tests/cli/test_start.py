@@ -20,7 +20,7 @@ from alphadial.merge_engine import AlphaError
 from alphadial.training.errors import TrainingError
 
 Cli = Callable[..., Any]
-COMMANDS = ("run", "compare", "report", "frontier", "train", "merge", "judge", "show", "doctor")
+COMMANDS = ("run", "compare", "report", "frontier", "train", "merge", "judge", "rejudge", "show", "doctor")
 HEAVY = ("torch", "transformers", "matplotlib", "plotly", "langgraph", "sqlalchemy", "gymnasium")
 
 
@@ -34,6 +34,7 @@ HEAVY = ("torch", "transformers", "matplotlib", "plotly", "langgraph", "sqlalche
         ("train", "no-such-family", "--out", "x"),
         ("merge", "no-such-family", "--alpha", "1", "--out", "x"),
         ("judge", "no.such.problem", "x.py"),
+        ("judge", "no-such-folder"),
         ("nonsense",),
     ],
     ids=" ".join,

@@ -18,8 +18,8 @@ from ..agents.servers import Behaviour, completion_of
 from ..agents.tool_fakes import REFERENCES, answers, calls
 
 PROBLEMS = load_split("workspaces", "test").problems
-PLANS = 12
-AGENTIC = ("--setting", "agentic", "--controller", "uniform", "--alphas=0,1")
+PLANS = 20
+AGENTIC = ("--setting", "agentic", "--problems", "intervals,ledger", "--controller", "uniform", "--alphas=0,1")
 
 
 def make_family(folder: Path) -> Path:
@@ -35,7 +35,7 @@ def play(body: dict[str, Any], nap_s: float) -> Completion:
     """The answer of an agent that leaves traces, edits, tests and hands in.
 
     What it does follows from the conversation alone: its first answer draws a plan from the request's seed and says it.
-    The first of ``PLANS`` plans hands in a right program, the others what they found.
+    The first of ``PLANS`` plans hands in a right program, the others the wrong one that they found.
     """
     messages = body["messages"]
     problem = next(one for one in PROBLEMS if one.statement in messages[1]["content"])

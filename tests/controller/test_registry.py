@@ -23,12 +23,19 @@ def test_names() -> None:
 def test_dotted_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "their_module.py").write_text(
         "from alphadial.controller.uniform import Uniform\nclass Theirs(Uniform):\n    name = 'theirs'\nnumber = 3\n"
+        "class Fragile(Uniform):\n"
+        "    def __init__(self, alphas, *, seed=0, horizon=5):\n        raise KeyError('seed')\n"
     )
+    (tmp_path / "not_python.py").write_text("def broken(:\n")
+    (tmp_path / "raises.py").write_text("raise RuntimeError('at import')\n")
     monkeypatch.syspath_prepend(tmp_path)
     assert make_controller("their_module:Theirs", (0, 1), seed=2).name == "theirs"
     for path, message in [
         ("their_module:Missing", "cannot load"),
-        ("no_such_module:Theirs", "cannot load"),
+        ("no_such_module:Theirs", "No module named 'no_such_module'; put its folder on PYTHONPATH"),
+        ("not_python:Theirs", r"cannot load .*invalid syntax"),
+        ("raises:Theirs", "cannot load controller 'raises:Theirs': at import"),
+        ("their_module:Fragile", r"their_module:Fragile failed: KeyError: 'seed' \(.*their_module.py, line 7\)"),
         ("their_module:number", "no controller: it lacks fit, select"),
     ]:
         with pytest.raises(ControllerError, match=message):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import struct
 import subprocess
@@ -15,9 +16,12 @@ import pytest
 
 import alphadial
 from alphadial.envs import Limits, RunResult, SandboxFailedError, SandboxUnavailableError
-from alphadial.envs.sandbox import Sandbox, cgroups, interpreter, launch, namespaces, open_sandbox, seccomp
+from alphadial.envs.sandbox import Sandbox, cgroups, interpreter, launch, namespaces, open_sandbox, orphans, seccomp
 from alphadial.envs.sandbox.conformance import LIMITS
+from alphadial.envs.sandbox.layout import BOX
 from alphadial.envs.sandbox.probe import checks
+
+from .tempting import groups
 
 ECHO = "def f(x):\n    return x\n"
 STEPS = replace(LIMITS, steps=1000)
@@ -38,7 +42,7 @@ def call(sandbox: Sandbox, limits: Limits = STEPS) -> RunResult:
 
 
 def test_names() -> None:
-    with pytest.raises(SandboxUnavailableError, match="no sandbox is named 'docker'; choose from: bubblewrap, trusted"):
+    with pytest.raises(SandboxUnavailableError, match="named 'docker'; choose from: bubblewrap, gvisor, trusted"):
         open_sandbox("docker")
 
 
@@ -168,7 +172,7 @@ def test_a_judge_that_is_killed_leaves_nothing(sandbox: Sandbox) -> None:
         time.sleep(0.02)
     assert not left
     with open_sandbox():  # sweeps
-        assert not list(Path("/sys/fs/cgroup").glob(f"**/alphadial-*-{judge.pid}-*"))
+        assert not groups(judge.pid)
 
 
 def _tree(pid: int) -> set[int]:
@@ -325,3 +329,84 @@ def test_groups_of_a_dead_owner_are_swept() -> None:
     for folder in parent.folders:
         assert not (folder / orphan).exists()
         (folder / foreign).rmdir()  # of another pid namespace, whose owner we cannot see
+
+
+_HANGS_IN_THE_START = """
+import time
+from alphadial.envs import Limits
+from alphadial.envs.sandbox import Workspace, launch, open_sandbox
+sandbox = open_sandbox()
+def hang(process, *_):
+    print(process.pid, flush=True)
+    time.sleep(60)
+launch._admit = hang
+sandbox.run_in(Workspace.of({}), ["sleep", "60"], Limits())
+"""
+
+
+def _await_end(pid: int) -> None:
+    deadline = time.monotonic() + 10
+    while (proc := Path(f"/proc/{pid}/cmdline")).exists() and proc.read_bytes():
+        assert time.monotonic() < deadline, proc.read_bytes()[-200:]
+        time.sleep(0.01)
+
+
+def test_a_judge_that_is_killed_while_a_sandbox_starts_lets_no_command_begin() -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", _HANGS_IN_THE_START]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        outer = int(owner.stdout.readline())
+        while not (inner := Path(f"/proc/{outer}/task/{outer}/children").read_text().split()):
+            time.sleep(0.01)
+        time.sleep(0.1)  # bwrap has bound itself to its owner, and waits to be let go
+        owner.kill()
+    _await_end(int(inner[0]))
+
+
+def test_what_never_began_is_swept_and_what_lives_is_not(sandbox: Sandbox) -> None:
+    bwrap, mark = shutil.which("bwrap"), f"mark-{os.getpid()}"
+    assert bwrap is not None
+    reader, writer = os.pipe()
+    os.close(reader)  # writing to it kills bwrap, before it lets its child begin
+    arguments = ["--unshare-all", "--setenv", "HOME", BOX, "--setenv", "MARK", mark, "--json-status-fd", str(writer)]
+    subprocess.run([bwrap, *arguments, "--ro-bind", "/", "/", "--", "true"], pass_fds=[writer], check=False)
+    os.close(writer)
+
+    def left() -> list[int]:
+        lines = {int(line.parent.name): line for line in Path("/proc").glob("[0-9]*/cmdline")}
+        return [pid for pid, line in lines.items() if line.exists() and mark.encode() in line.read_bytes()]
+
+    (stuck,) = left()
+    server = sandbox.open(STEPS)
+    program = server.start(ECHO, entry="f")
+    orphans.sweep()
+    _await_end(stuck)
+    assert program.call("[1]").stdout == "1"
+    server.close()
+
+
+_INTERRUPTED = """
+import signal
+from alphadial.envs import Limits
+from alphadial.envs.sandbox import open_sandbox
+signal.signal(signal.SIGINT, lambda *_: None)
+with open_sandbox() as sandbox:
+    print("opened", flush=True)
+    print(sandbox.run(["sh", "-c", "sleep 1; echo done"], {}, "", Limits()).stdout)
+"""
+
+
+def test_ctrl_c_reaches_no_sandbox() -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", _INTERRUPTED]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
+    ) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == "opened\n"
+        for _ in range(6):
+            time.sleep(0.1)
+            os.killpg(owner.pid, signal.SIGINT)
+        said, errors = owner.communicate(timeout=30)
+    assert said == "done\n\n", errors

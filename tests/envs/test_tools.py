@@ -40,7 +40,16 @@ TESTS = (
     Test(2, "[31337, 10]", "313370"),
 )
 PROBLEM = Problem(
-    "p", "t", "", "Multiply.", "", "f", TESTS, Limits(), {"low": 1, "high": 2}, {"solution.py": "def f(a, b): ...\n"}
+    "p",
+    "t",
+    "",
+    "Multiply.",
+    "",
+    "f",
+    TESTS,
+    Limits(),
+    {"low": 1, "high": 2},
+    files={"solution.py": "def f(a, b): ...\n"},
 )
 RIGHT = "def f(a, b):\n    return a * b\n"
 ONLY_PUBLIC = "def f(a, b):\n    return a * b if a < 9 else 0\n"

@@ -66,6 +66,14 @@ class RunConfig:
     """Attempts over all problems, under a controller; None: no such limit."""
 
     @property
+    def most(self) -> int:
+        """Attempts of the whole run, at most."""
+        each = len(self.problems) * self.samples
+        if self.controller is None:
+            return each * len(self.models)
+        return each if self.budget is None else min(each, self.budget)
+
+    @property
     def rules(self) -> Rules:
         """Of every attempt."""
         return Rules(self.setting, self.max_turns, self.feedback, self.coverage)
@@ -90,7 +98,7 @@ class RunConfig:
             values["models"] = tuple(ModelChoice(**model) for model in values["models"])
             values |= {"setting": Setting(values["setting"]), "feedback": Feedback(values["feedback"])}
             return cls(**values)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise StoreError(f"its configuration cannot be read ({type(error).__name__}: {error})") from error
 
     @property

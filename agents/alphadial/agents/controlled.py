@@ -11,6 +11,7 @@ from alphadial.agents.outcomes import kind_of
 from alphadial.agents.runner import Progress
 from alphadial.agents.store import Store
 from alphadial.agents.types import Attempt, AttemptSpec
+from alphadial.controller import guarded
 from alphadial.controller.errors import ControllerError
 from alphadial.controller.types import Budget, Context, Controller, Decision, Kind, Outcome, Tried
 from alphadial.envs.types import Problem
@@ -67,12 +68,11 @@ def run_controlled(
     planner = Planner(config)
     models = {model.alpha: model for model in config.models}
     cases = [_Case(problem, []) for problem in problems]
-    total = len(problems) * config.samples if config.budget is None else config.budget
     spent = resumed = 0
 
     def report(progress: Progress) -> None:
         if on_progress is not None:
-            on_progress(Progress(spent + progress.done, total, resumed + progress.resumed, progress.latest))
+            on_progress(Progress(spent + progress.done, config.most, resumed + progress.resumed, progress.latest))
 
     while chosen := _decide(controller, cases, config, spent):
         specs = [
@@ -84,7 +84,8 @@ def run_controlled(
         made = {attempt.id: attempt for attempt in store.attempts()}
         for (case, decision), spec in zip(chosen, specs, strict=True):
             result = outcome(made[spec.id])
-            controller.update(decision, result)
+            with guarded(controller):
+                controller.update(decision, result)
             case.history.append(Tried(decision.alpha, result))
         spent, resumed = spent + len(specs), resumed + stored
 
@@ -98,7 +99,9 @@ def _decide(
     for case in pending if left != 0 else ():
         context = Context(case.problem.id, case.problem.statement)
         budget = Budget(config.samples - len(case.history), left)
-        (decision,) = controller.select(context, case.history, budget)
+        with guarded(controller):
+            (decision,) = controller.select(context, case.history, budget)
+            _refuse_nonsense(controller, decision)
         decided.append((case, decision))
     if left is not None and left < len(decided):
         decided.sort(key=lambda pair: -(pair[1].p_hat or 0.0))
@@ -112,11 +115,18 @@ def _model(controller: Controller, decision: Decision, models: dict[float | None
         raise ControllerError(
             f"controller {controller.name} chose alpha {decision.alpha} for {decision.id}; this run has {known}"
         )
+    return models[decision.alpha]
+
+
+def _refuse_nonsense(controller: Controller, decision: Decision) -> None:
     if not 0.0 < decision.propensity <= 1.0:
         raise ControllerError(
             f"controller {controller.name} gave {decision.id} propensity {decision.propensity}, not in (0, 1]"
         )
-    return models[decision.alpha]
+    if decision.p_hat is not None and not 0.0 <= decision.p_hat <= 1.0:
+        raise ControllerError(f"controller {controller.name} gave {decision.id} chance {decision.p_hat}, not in [0, 1]")
+    if not isinstance(decision.reason, str):
+        raise ControllerError(f"controller {controller.name} gave {decision.id} reason {decision.reason!r}, not text")
 
 
 def _refuse_other_choices(store: Store, specs: Sequence[AttemptSpec]) -> int:

@@ -175,10 +175,14 @@ def load_outcomes(path: Path, expected: Expected | None = None) -> OutcomeTable:
         table = OutcomeTable.model_validate(json.loads(path.read_bytes()))
     except OSError as error:
         raise OutcomeTableError(f"cannot read {path}: {error.strerror}") from error
-    except (ValidationError, ValueError) as error:
-        raise OutcomeTableError(f"{path} is no outcome table: {str(error).splitlines()[0]}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        fault = ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
+        raise OutcomeTableError(f"{path} is no outcome table: {fault}") from error
+    except (ValueError, RecursionError) as error:
+        raise OutcomeTableError(f"{path} is no outcome table: {error}") from error
     if faults := _faults(table, expected):
-        raise OutcomeTableError(f"{path} does not fit: {'; '.join(faults)}. Make it anew with alphadial frontier")
+        raise OutcomeTableError(f"{path} does not fit: {'; '.join(faults)}")
     return table
 
 

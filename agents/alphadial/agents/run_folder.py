@@ -17,6 +17,8 @@ from alphadial.agents.store import Store, sqlite_url
 CONFIG_FILE = "config.json"
 STORE_FILE = "attempts.sqlite"
 LOCK_FILE = "lock"
+DRAFTS = ".*.[0-9]*.tmp"
+"""What ``write_atomically`` has not yet put in place."""
 
 
 class RunFolder:
@@ -33,6 +35,8 @@ class RunFolder:
             _refuse_strangers(path)
             self._lock = lock_folder(path)
             try:
+                for draft in path.glob(DRAFTS):  # of a process that was killed while it wrote
+                    draft.unlink()
                 self._bind(config)
                 self.store = Store(store_url or sqlite_url(path / STORE_FILE), config)
             except BaseException:
@@ -71,14 +75,29 @@ class RunFolder:
             write_atomically(file, config.to_json())
             return
         try:
-            present = RunConfig.from_json(file.read_text(encoding="utf-8"))
-        except (StoreError, UnicodeDecodeError) as error:
-            raise StoreError(f"{self.path} cannot be resumed: {error}; choose another --out") from error
+            present = read_config(self.path)
+        except StoreError as error:
+            raise StoreError(f"{error}; choose another --out") from error
         if differences := present.differences(config):
             raise StoreError(
                 f"{self.path} holds a run of another configuration (there / here: {'; '.join(differences)}): "
                 "choose another --out, or the same settings to resume it"
             )
+
+
+def read_config(path: Path) -> RunConfig:
+    """The configuration of a run folder.
+
+    Raises:
+        StoreError: it cannot be read, or is of another version.
+    """
+    file = path / CONFIG_FILE
+    try:
+        return RunConfig.from_json(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StoreError(f"cannot read {file}: {error.strerror}") from error
+    except (StoreError, UnicodeDecodeError) as error:
+        raise StoreError(f"the run in {path} cannot be used: {error}") from error
 
 
 def write_atomically(file: Path, content: str | bytes) -> None:

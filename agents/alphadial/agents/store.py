@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -77,7 +79,7 @@ _FIELDS = tuple(field.name for field in fields(Attempt))
 class Store:
     """The attempts of one run, in a database that may hold others. Used from one thread."""
 
-    def __init__(self, url: str, config: RunConfig) -> None:
+    def __init__(self, url: str | sa.URL, config: RunConfig) -> None:
         """Opens the database and makes its tables if need be.
 
         Raises:
@@ -152,11 +154,15 @@ class Store:
         try:
             yield
         except sa.exc.SQLAlchemyError as error:
-            cause = getattr(error, "orig", None) or error
-            raise StoreError(f"store {self._url}: {str(cause).splitlines()[0]}") from error
+            raise StoreError(f"store {self._url}: {cause_of(error)}") from error
 
 
-def open_engine(url: str) -> sa.Engine:
+def cause_of(error: Exception) -> str:
+    """What the database said, in one line."""
+    return str(getattr(error, "orig", None) or error).splitlines()[0]
+
+
+def open_engine(url: str | sa.URL) -> sa.Engine:
     """An engine for a URL such as ``sqlite:///run/attempts.sqlite`` or ``postgresql+psycopg://host/db``.
 
     Raises:
@@ -176,23 +182,37 @@ def open_engine(url: str) -> sa.Engine:
     return engine
 
 
-def find_attempt(url: str, attempt: str) -> Attempt | None:
-    """The attempt of this id, from whatever run."""
-    engine = open_engine(url)
+def open_reading(file: Path) -> sa.Engine:
+    """An engine for reading a SQLite store, which may be in a folder where nothing can be written."""
+    if os.access(file.parent, os.W_OK):
+        return open_engine(sqlite_url(file))
+    # SQLite reads in WAL mode by the log's index, which it could not make there: without a log, nobody writes either.
+    frozen = {} if file.with_name(f"{file.name}-wal").exists() else {"immutable": "1"}
+    query = {"mode": "ro", "uri": "true", **frozen}
+    return sa.create_engine(sa.URL.create("sqlite", database=f"file:{quote(str(file.absolute()))}", query=query))
+
+
+def find_attempt(file: Path, attempt: str) -> Attempt | None:
+    """The attempt of this id in a SQLite store, from whatever run.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    engine = open_reading(file)
     try:
         query = sa.select(*(ATTEMPTS.c[name] for name in _FIELDS)).where(ATTEMPTS.c.id == attempt)
         with engine.connect() as connection:
             row = connection.execute(query).first()
             return None if row is None else Attempt(*row)
-    except sa.exc.SQLAlchemyError as error:
-        raise StoreError(f"store {url}: {error}") from error
+    except (sa.exc.SQLAlchemyError, UnicodeDecodeError) as error:
+        raise StoreError(f"cannot read {file}: {cause_of(error)}") from error
     finally:
         engine.dispose()
 
 
-def sqlite_url(path: Path) -> str:
-    """The URL of a SQLite file."""
-    return f"sqlite:///{path}"
+def sqlite_url(path: Path) -> sa.URL:
+    """The URL of a SQLite file, whatever characters its name holds."""
+    return sa.URL.create("sqlite", database=str(path))
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:

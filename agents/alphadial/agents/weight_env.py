@@ -17,7 +17,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from alphadial.agents.errors import AgentsError
-from alphadial.agents.weight_sources import Live, Replay, Source
+from alphadial.agents.weight_sources import Episode, Live, Replay, Source
 from alphadial.controller.types import Kind
 
 __all__ = ["ENV_ID", "Live", "Replay", "Source", "WeightEnv"]
@@ -88,6 +88,7 @@ class WeightEnv(gymnasium.Env[Observation, Any]):
         self.observation_space = space
         self._problem, self._ended = -1, True
         self._tried: list[tuple[int, Kind]] = []
+        self._attempt: Episode | None = None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -105,7 +106,7 @@ class WeightEnv(gymnasium.Env[Observation, Any]):
         drawn = int(self.np_random.integers(len(problems)))
         self._problem = drawn if wanted is None else problems.index(wanted)
         self._tried, self._ended = [], False
-        self._source.begin(self._problem, self.np_random)
+        self._attempt = self._source.begin(self._problem, self.np_random)
         return self._observation(), self._info(float("nan"), None, "", "")
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
@@ -115,10 +116,10 @@ class WeightEnv(gymnasium.Env[Observation, Any]):
             ResetNeeded: before ``reset``, or after the end.
             AgentsError: an action outside the space; or whatever the source raises.
         """
-        if self._ended:
+        if self._ended or self._attempt is None:
             raise gymnasium.error.ResetNeeded("this episode has ended: call reset()")
         alpha = self._position(action)
-        kind, verdict = self._source.attempt(self._problem, alpha, len(self._tried))
+        kind, verdict = self._attempt(alpha)
         self._tried.append((alpha, kind))
         solved, unmeasurable = kind is Kind.SOLVED, kind is Kind.UNMEASURABLE
         spent = len(self._tried) == self._limit

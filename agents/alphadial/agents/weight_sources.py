@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Protocol, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from alphadial.agents.compare.tables import SHIPPED_ALPHAS, SHIPPED_SAMPLES, bench, shipped_table, table_config
 from alphadial.agents.errors import AgentsError
@@ -21,9 +21,12 @@ from alphadial.merge_engine import Family, load_family, model_name
 
 _SEEDS = 2**53
 
+Episode = Callable[[int], tuple[Kind, str]]
+"""Makes the next attempt, with the alpha at a position of the grid: what became of it, and its verdict ("" unknown)."""
+
 
 class Source(Protocol):
-    """Outcomes of attempts, episode by episode."""
+    """Outcomes of attempts, episode by episode. Several environments may share one."""
 
     alphas: tuple[float, ...]
     """The grid, ascending."""
@@ -31,11 +34,8 @@ class Source(Protocol):
     most: int | None
     """Attempts that an episode can make with one alpha; None: no such limit."""
 
-    def begin(self, problem: int, generator: np.random.Generator) -> None:
+    def begin(self, problem: int, generator: np.random.Generator) -> Episode:
         """A new episode on the problem at a position."""
-
-    def attempt(self, problem: int, alpha: int, number: int) -> tuple[Kind, str]:
-        """What became of attempt ``number`` (from 0) with the alpha at a position, and its verdict ("" unknown)."""
 
     def close(self) -> None:
         """Frees what it holds. Idempotent."""
@@ -53,8 +53,6 @@ class Replay:
         self.alphas, self.problems = log.alphas, tuple(problems)
         self.most: int | None = log.kinds.shape[2]
         self.log = log
-        self._orders: npt.NDArray[np.intp] = np.zeros((0, 0), dtype=np.intp)
-        self._used: npt.NDArray[np.intp] = np.zeros(0, dtype=np.intp)
 
     @classmethod
     def shipped(cls, family: str | Family, split: str, temperature: float | None = None) -> Self:
@@ -74,17 +72,16 @@ class Replay:
         found = bench(table)
         return cls(found.log, found.problems)
 
-    def begin(self, problem: int, generator: np.random.Generator) -> None:
+    def begin(self, problem: int, generator: np.random.Generator) -> Episode:
         """See ``Source``."""
         alphas, samples = self.log.kinds.shape[1:]
-        self._orders = np.argsort(generator.random((alphas, samples)), axis=1)
-        self._used = np.zeros(alphas, dtype=np.intp)
+        orders = np.argsort(generator.random((alphas, samples)), axis=1)
+        left = [iter(order) for order in orders]
 
-    def attempt(self, problem: int, alpha: int, number: int) -> tuple[Kind, str]:
-        """See ``Source``."""
-        sample = self._orders[alpha, self._used[alpha]]
-        self._used[alpha] += 1
-        return Kind(int(self.log.kinds[problem, alpha, sample])), ""
+        def attempt(alpha: int) -> tuple[Kind, str]:
+            return Kind(int(self.log.kinds[problem, alpha, next(left[alpha])])), ""
+
+        return attempt
 
     def close(self) -> None:
         """See ``Source``."""
@@ -120,31 +117,27 @@ class Live:
         self._family, self._policy, self._judge, self._coverage = family, policy, judge, coverage
         self._problems = tuple(problems)
         self._temperature = family.temperature if temperature is None else temperature
-        self._seed = 0
 
-    def begin(self, problem: int, generator: np.random.Generator) -> None:
-        """See ``Source``."""
-        self._seed = int(generator.integers(_SEEDS))
+    def begin(self, problem: int, generator: np.random.Generator) -> Episode:
+        """See ``Source``; attempts raise AgentsError and EnvsError, of policy or judge."""
+        seed, numbers = int(generator.integers(_SEEDS)), count()
 
-    def attempt(self, problem: int, alpha: int, number: int) -> tuple[Kind, str]:
-        """See ``Source``.
+        def attempt(alpha: int) -> tuple[Kind, str]:
+            (made,) = rollout(
+                [self._problems[problem]],
+                model=model_name(self._family, self.alphas[alpha]),
+                policy=self._policy,
+                judge=self._judge,
+                seed=f"{seed}/{next(numbers)}",
+                temperature=self._temperature,
+                max_tokens=self._family.max_tokens,
+                coverage=self._coverage,
+                prompt=self._family.prompt,
+                parser=self._family.parser,
+            )
+            return kind_of(made.report.failure_kind), str(made.report.verdict or "")
 
-        Raises:
-            AgentsError, EnvsError: of policy or judge.
-        """
-        (made,) = rollout(
-            [self._problems[problem]],
-            model=model_name(self._family, self.alphas[alpha]),
-            policy=self._policy,
-            judge=self._judge,
-            seed=f"{self._seed}/{number}",
-            temperature=self._temperature,
-            max_tokens=self._family.max_tokens,
-            coverage=self._coverage,
-            prompt=self._family.prompt,
-            parser=self._family.parser,
-        )
-        return kind_of(made.report.failure_kind), str(made.report.verdict or "")
+        return attempt
 
     def close(self) -> None:
         """See ``Source``; policy and judge stay open."""

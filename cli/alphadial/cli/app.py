@@ -9,6 +9,7 @@ from alphadial.cli.commands.doctor import doctor
 from alphadial.cli.commands.frontier import frontier
 from alphadial.cli.commands.judge import judge
 from alphadial.cli.commands.merge import merge
+from alphadial.cli.commands.rejudge import rejudge
 from alphadial.cli.commands.report import report
 from alphadial.cli.commands.run import run
 from alphadial.cli.commands.show import show
@@ -23,5 +24,5 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, frontier, compare, report, train, merge, judge, show, doctor):
+for command in (run, frontier, compare, report, train, merge, judge, rejudge, show, doctor):
     app.command()(command)

@@ -24,11 +24,12 @@ from alphadial.cli.errors import CliError
 from alphadial.cli.extras import need
 from alphadial.cli.matrix import Matrix
 from alphadial.cli.options import parse_alphas, split_list
-from alphadial.cli.output import check_json_target, say
+from alphadial.cli.output import REPORT_FILE, check_json_target, say
 from alphadial.cli.sampling import default_folder
 from alphadial.cli.session import Machine
 from alphadial.controller import make_controller
 from alphadial.envs.problems import load_split
+from alphadial.envs.sandbox import SANDBOXES
 from alphadial.merge_engine import Family, load_family
 
 TABLES = "tables"
@@ -72,6 +73,8 @@ def execute(wishes: Wishes, out: Path | None, json_to: str | None, sandbox: str,
         StoreError: the folder is in use, or holds something else.
     """
     check_json_target(json_to)
+    if sandbox not in SANDBOXES:
+        raise CliError(f"--sandbox {sandbox!r} is none of {', '.join(SANDBOXES)}")
     plan = check(wishes)
     need("telling which weights a table is of", "torch", "safetensors", extra="merge")
     matrices = prepare(plan, wishes, Machine(None, True, sandbox, workers))
@@ -166,7 +169,7 @@ def opened(folder: Path) -> Iterator[None]:
     Raises:
         StoreError: in use, holding something else, or unwritable.
     """
-    known = {LOCK_FILE, TABLES, RESULT, PICTURE}
+    known = {LOCK_FILE, TABLES, RESULT, PICTURE, REPORT_FILE}
     try:
         strangers = {entry.name for entry in folder.iterdir()} - known if folder.is_dir() else set()
         if any(not name.startswith(".") for name in strangers):

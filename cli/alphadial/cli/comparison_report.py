@@ -23,7 +23,8 @@ _DIFFERENCES = ("minus_best_single", "minus_uniform")
 _PLAIN_SECONDS = 10.0
 _WIDE = 110
 """Columns of a terminal that shows everything."""
-_SHORT = {IN_SAMPLE: "in-sample best", ORACLE: "split-half oracle"}
+_SHORT = {IN_SAMPLE: "in-sample", ORACLE: "oracle"}
+"""Names that leave a terminal of 80 columns its intervals."""
 
 
 class Bars:

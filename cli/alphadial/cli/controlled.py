@@ -17,12 +17,12 @@ from alphadial.agents.policies.weights import choose_models
 from alphadial.agents.run_summary import summarise
 from alphadial.cli.errors import CliError
 from alphadial.cli.extras import need
-from alphadial.cli.options import parse_alphas, split_list
+from alphadial.cli.options import DEFAULT_ALPHAS, parse_alphas, split_list
 from alphadial.cli.output import STDOUT, print_line, results, write_json
-from alphadial.cli.sampling import default_folder
+from alphadial.cli.sampling import choose_temperature, default_folder
 from alphadial.cli.session import Machine, session
 from alphadial.cli.summary import run_table
-from alphadial.controller import make_controller
+from alphadial.controller import guarded, make_controller
 from alphadial.controller.errors import ControllerError
 from alphadial.controller.types import Budget, Context, Controller
 from alphadial.envs.errors import ProblemError
@@ -63,6 +63,9 @@ def execute(wishes: Wishes, out: Path | None, json_to: str | None, machine: Mach
     if machine.server is None:
         need("sampling in this process (without --server)", "torch", "transformers", extra="local")
     family = wishes.family
+    if wishes.setting is Setting.REASONING and wishes.max_turns not in (None, 1):
+        raise CliError(f"--max-turns {wishes.max_turns} is for --setting tools or agentic: reasoning answers once")
+    temperature = choose_temperature(wishes.temperature, family)
     split = load_split(wishes.problem_set or family.problem_set, wishes.split)
     problems = (
         split.select(split_list(wishes.problems, "--problems")) if wishes.problems is not None else split.problems
@@ -70,8 +73,8 @@ def execute(wishes: Wishes, out: Path | None, json_to: str | None, machine: Mach
     dials = parse_alphas(wishes.alphas, family)
     controller = make_controller(wishes.controller, dials, seed=wishes.seed, horizon=wishes.attempts)
     models = choose_models(family, dials, unverified_weights=not machine.verified)
-    teach(controller, wishes, models, split.problem_set)
-    config = configure(wishes, split, problems, models, controller)
+    teach(controller, wishes, temperature, models, split.problem_set)
+    config = configure(wishes, temperature, split, problems, models, controller)
     folder = out or default_folder(config)
     model = next(iter(models))
     first = Planner(config).attempt(problems[0], model, 0)
@@ -87,7 +90,7 @@ def execute(wishes: Wishes, out: Path | None, json_to: str | None, machine: Mach
             )
         summary = summarise(config, problems, opened.folder.store.attempts())
         opened.folder.write("run.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
-        opened.folder.write("controller.json", json.dumps(dict(controller.state()), allow_nan=False) + "\n")
+        opened.folder.write("controller.json", written_state(controller) + "\n")
     if json_to is not None:
         write_json(json_to, summary)
     if json_to != STDOUT:
@@ -98,6 +101,7 @@ def execute(wishes: Wishes, out: Path | None, json_to: str | None, machine: Mach
 
 def configure(
     wishes: Wishes,
+    temperature: float,
     split: Split,
     problems: Sequence[Problem],
     models: tuple[ModelChoice, ...],
@@ -114,7 +118,7 @@ def configure(
         problems=tuple(problem.id for problem in problems),
         models=models,
         samples=wishes.attempts,
-        temperature=_temperature(wishes),
+        temperature=temperature,
         max_tokens=family.max_tokens,
         seed=wishes.seed,
         prompt=wishes.prompt or family.prompt,
@@ -123,50 +127,73 @@ def configure(
         max_turns=wishes.max_turns or DEFAULT_TURNS[wishes.setting],
         feedback=wishes.feedback,
         controller=wishes.controller,
-        fitted=blake2b(json.dumps(dict(controller.state()), sort_keys=True).encode(), digest_size=8).hexdigest(),
+        fitted=blake2b(written_state(controller).encode(), digest_size=8).hexdigest(),
         budget=wishes.budget,
     )
 
 
-def teach(controller: Controller, wishes: Wishes, models: tuple[ModelChoice, ...], problem_set: str) -> None:
+def written_state(controller: Controller) -> str:
+    """The controller's state as JSON.
+
+    Raises:
+        ControllerError: one of the user's own has none.
+    """
+    with guarded(controller):
+        return json.dumps(dict(controller.state()), sort_keys=True, allow_nan=False)
+
+
+def teach(
+    controller: Controller, wishes: Wishes, temperature: float, models: tuple[ModelChoice, ...], problem_set: str
+) -> None:
     """Fits the controller on the outcome table of the dev split, where there is one.
 
     Raises:
-        CliError: it cannot choose without such a table, and there is none.
-        OutcomeTableError: ``--fit`` names one that does not fit.
+        CliError: it cannot choose without such a table, and there is none; or ``--fit`` names one that does not fit.
     """
-    table, missing = _dev_table(wishes, models, problem_set)
+    table, missing = _dev_table(wishes, temperature, models, problem_set)
     if table is not None:
-        controller.fit(bench(table).log)
+        with guarded(controller):
+            controller.fit(bench(table).log)
         return
     try:
-        controller.select(Context("p"), (), Budget(wishes.attempts))
+        with guarded(controller):
+            controller.select(Context("p"), (), Budget(wishes.attempts))
     except ControllerError:
         raise CliError(
-            f"controller {wishes.controller} learns from a dev table, and there is none: {missing}. Make one with "
-            f"alphadial frontier {wishes.family.path} --split dev --samples 16 --temperature {_temperature(wishes):g} "
-            "--out DIR, and pass --fit DIR/outcomes.json; uniform and two-ends need none"
+            f"controller {wishes.controller} learns from a dev table, and {missing}; uniform and two-ends need none"
         ) from None
 
 
-def _dev_table(wishes: Wishes, models: tuple[ModelChoice, ...], problem_set: str) -> tuple[OutcomeTable | None, str]:
-    """The table, or None and why there is none."""
-    family, temperature = wishes.family, _temperature(wishes)
+def _dev_table(
+    wishes: Wishes, temperature: float, models: tuple[ModelChoice, ...], problem_set: str
+) -> tuple[OutcomeTable | None, str]:
+    """The table, or None and what there is instead."""
+    family = wishes.family
+    weights_ids = {model.name: model.weights_id for model in models if model.weights_id is not None}
+    if len(weights_ids) < len(models):
+        if wishes.fit is not None:
+            raise CliError("--fit takes a table bound to weights ids: it cannot be used with --unverified-weights")
+        return None, "none can be used with --unverified-weights"
     try:
         dev = load_split(problem_set, "dev")
     except ProblemError as error:
         if wishes.fit is not None:
             raise
         return None, str(error)
-    if wishes.fit is not None:
-        weights_ids = {model.name: model.weights_id or "" for model in models}
-        return load_outcomes(wishes.fit, Expected(family.name, dev.hash, temperature, weights_ids)), ""
     try:
+        if wishes.fit is not None:
+            return load_outcomes(wishes.fit, Expected(family.name, dev.hash, temperature, weights_ids)), ""
         table = shipped_table(table_config(family, models, dev, temperature, SHIPPED_SAMPLES, seed=0))
     except OutcomeTableError as error:
-        return None, str(error)
-    return table, f"none ships for {family.name} at temperature {temperature:g}"
+        if wishes.fit is not None:
+            raise CliError(f"--fit: {error}; {_remedy(wishes, temperature)}") from error
+        return None, f"the shipped one does not serve ({error}): {_remedy(wishes, temperature)}"
+    return table, f"none ships for {family.name} at temperature {temperature:g}: {_remedy(wishes, temperature)}"
 
 
-def _temperature(wishes: Wishes) -> float:
-    return wishes.family.temperature if wishes.temperature is None else wishes.temperature
+def _remedy(wishes: Wishes, temperature: float) -> str:
+    alphas = "" if wishes.alphas == DEFAULT_ALPHAS else f" --alphas={wishes.alphas}"
+    return (
+        f"make one with alphadial frontier {wishes.family.path} --split dev --samples 16 "
+        f"--temperature {temperature:g}{alphas} --out DIR, and pass --fit DIR/outcomes.json"
+    )

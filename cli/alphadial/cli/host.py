@@ -1,4 +1,4 @@
-"""What this machine offers beyond the sandbox: Python, the extras and their versions, cores and memory."""
+"""What this machine offers beyond the sandbox: Python, the extras and their versions, cores, memory, languages."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alphadial.envs.sandbox.probe import Check
+
+if TYPE_CHECKING:
+    from alphadial.envs.sandbox import Sandbox
 
 _OLDEST = (3, 11)
 EXTRAS = {
@@ -51,3 +55,16 @@ def _memory() -> Check:
     available = int(fields["MemAvailable"].split()[0]) * 1024
     detail = f"{available / 1024**3:.1f} GiB available"
     return Check("memory", available >= _COMFORTABLE_BYTES, detail, "close other programs, or run with --workers 1")
+
+
+def languages(sandbox: Sandbox) -> list[Check]:
+    """Each language that the judge knows: whether its self-test program compiles and runs. Takes seconds."""
+    from alphadial.envs.languages import all_languages
+    from alphadial.envs.stdio.compile import self_test
+
+    found = []
+    for name, language in all_languages().items():
+        wrong = self_test(sandbox, name)
+        detail = wrong or "its self-test program compiles and runs in the sandbox"
+        found.append(Check(f"language {name}", not wrong, detail, f"apt-get install {language.package}"))
+    return found

@@ -10,6 +10,7 @@ from alphadial.agents.compare.tables import fitting_table, shipped_table, table_
 from alphadial.agents.config import ModelChoice, RunConfig, plan
 from alphadial.agents.errors import OutcomeTableError
 from alphadial.agents.outcomes import OutcomeTable, tabulate
+from alphadial.cli.errors import CliError
 from alphadial.cli.output import say
 from alphadial.cli.session import Machine, session
 from alphadial.envs.problems import load_split
@@ -75,7 +76,10 @@ class Matrix:
     def _at_hand(self, config: RunConfig) -> OutcomeTable | None:
         made = self.path(config) / _TABLE
         if made.is_file():
-            return fitting_table(made, config)
+            try:
+                return fitting_table(made, config)
+            except OutcomeTableError as error:
+                raise CliError(f"{error}; delete it, and the same command makes it anew") from error
         if self.fresh:
             return None
         try:

@@ -19,7 +19,7 @@ FamilyArgument = Annotated[str, typer.Argument(metavar="FAMILY", help="A family'
 SandboxOption = Annotated[
     str,
     typer.Option(
-        "--sandbox", metavar="NAME", help="bubblewrap, or trusted: no isolation at all, for your own programs."
+        "--sandbox", metavar="NAME", help="bubblewrap, gvisor, or trusted: no isolation at all, for your own programs."
     ),
 ]
 WorkersOption = Annotated[
@@ -97,3 +97,8 @@ def nearest(name: str, choices: Iterable[str]) -> str:
 
     known = list(choices)
     return ", ".join(get_close_matches(name, known, n=3) or known)
+
+
+def parse_coverage(text: str | None) -> str | int | None:
+    """A level where the text is a number, else a name."""
+    return int(text) if text is not None and text.isdecimal() else text

@@ -15,6 +15,8 @@ from rich.console import Console
 from alphadial.cli.errors import CliError
 
 STDOUT = "-"
+REPORT_FILE = "report.html"
+"""Where ``alphadial report`` writes, within a run folder."""
 VERDICT_STYLES = {"AC": "bold green", "WA": "red", "RTE": "magenta", "CE": "magenta", "TLE": "yellow", "MLE": "yellow"}
 
 
@@ -40,6 +42,18 @@ def print_line(text: str) -> None:
     results().print(text, markup=False, soft_wrap=True)
 
 
+def headline(problem: str, verdict: str | None, failure_kind: str | None, level: int, cause: str) -> str:
+    """What became of a program, with rich's markup."""
+    from rich.markup import escape
+
+    verdict = verdict or "unmeasurable"
+    kind = f", {failure_kind} failure" if failure_kind else ""
+    because = f"; {escape(cause)}" if cause else ""
+    return (
+        f"{escape(problem)}: [{VERDICT_STYLES.get(verdict, 'red')}]{verdict}[/]{kind}; level {level} reached{because}"
+    )
+
+
 def check_json_target(target: str | None) -> None:
     """Refuses early a ``--json`` file that could not be written later.
 
@@ -51,6 +65,8 @@ def check_json_target(target: str | None) -> None:
     file = Path(target)
     if file.is_dir():
         raise CliError(f"--json {file} is a folder: name a file, or - for stdout")
+    if file.exists() and not file.is_file():
+        raise CliError(f"--json {file} is no regular file: name one, or - for stdout")
     if not file.absolute().parent.is_dir():
         raise CliError(f"--json {file}: the folder {file.absolute().parent} does not exist; make it first")
     if not os.access(file.absolute().parent, os.W_OK):

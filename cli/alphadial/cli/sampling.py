@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from alphadial.agents.config import RunConfig
 from alphadial.agents.policies.weights import choose_models
+from alphadial.cli.errors import CliError
 from alphadial.cli.options import RUNS
 from alphadial.envs.problems import Split
 from alphadial.envs.types import Problem
@@ -32,8 +34,10 @@ def configure(choices: RunChoices, family: Family, split: Split, problems: Seque
     """The configuration of a run over alphas and the family's other checkpoints. Proves that all weights can be made.
 
     Raises:
+        CliError: a temperature that is none.
         MergeEngineError: torch is missing, or a checkpoint is corrupt or does not fit.
     """
+    temperature = choose_temperature(choices.temperature, family)
     ends = (family.recipe.low, family.recipe.high)
     others = [name for name in family.checkpoints if name not in ends]
     return RunConfig(
@@ -45,12 +49,25 @@ def configure(choices: RunChoices, family: Family, split: Split, problems: Seque
         problems=tuple(problem.id for problem in problems),
         models=choose_models(family, choices.alphas, others, unverified_weights=not choices.verified),
         samples=choices.samples,
-        temperature=family.temperature if choices.temperature is None else choices.temperature,
+        temperature=temperature,
         max_tokens=family.max_tokens,
         seed=choices.seed,
         prompt=family.prompt,
         parser=family.parser,
     )
+
+
+def choose_temperature(wanted: float | None, family: Family) -> float:
+    """What the user wants, or the family's.
+
+    Raises:
+        CliError: infinite.
+    """
+    if wanted is None:
+        return family.temperature
+    if not math.isfinite(wanted):
+        raise CliError(f"--temperature {wanted:g} is not finite: give a number from 0 up, such as 0.6")
+    return wanted
 
 
 def default_folder(config: RunConfig) -> Path:

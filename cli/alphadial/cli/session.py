@@ -80,7 +80,6 @@ def session(
     Raises:
         SandboxUnavailableError, AgentsError: one of them cannot be opened.
     """
-    total = config.budget or len(problems) * config.samples * (1 if config.controller else len(config.models))
     with ExitStack() as stack:
         sandbox = stack.enter_context(open_sandbox(machine.sandbox))
         policy = open_policy(family, machine.server, not machine.verified)
@@ -95,10 +94,10 @@ def session(
         toolbox = None
         if config.setting is not Setting.REASONING:
             toolbox = stack.enter_context(Toolbox(sandbox, out))
-        progress = AttemptProgress(names, total, folder.store.attempts())
+        progress = AttemptProgress(names, config.most, folder.store.attempts())
         try:
             yield Session(config, folder, policy, judge, toolbox, progress)
         except KeyboardInterrupt:
             done = len(folder.store.finished())
-            say(f"interrupted: {done:,} of {total:,} attempts are in {out}; the same command goes on from there")
+            say(f"interrupted: {done:,} of {config.most:,} attempts are in {out}; the same command goes on from there")
             raise typer.Exit(INTERRUPTED) from None

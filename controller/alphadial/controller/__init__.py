@@ -5,7 +5,7 @@ from __future__ import annotations
 from alphadial.controller.base import UNKNOWN, BaseController, Choice, Past
 from alphadial.controller.errors import ControllerError, StateError
 from alphadial.controller.offline import ReplayResult, replay, sample_orders
-from alphadial.controller.registry import CONTROLLERS, controller_names, find_controller, make_controller
+from alphadial.controller.registry import CONTROLLERS, controller_names, find_controller, guarded, make_controller
 from alphadial.controller.state import load_state, save_state
 from alphadial.controller.types import Budget, Context, Controller, Decision, Kind, Outcome, OutcomeLog, Tried
 
@@ -28,6 +28,7 @@ __all__ = [
     "Tried",
     "controller_names",
     "find_controller",
+    "guarded",
     "load_state",
     "make_controller",
     "replay",

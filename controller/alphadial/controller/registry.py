@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -40,8 +42,9 @@ def find_controller(name: str) -> type[Controller]:
         raise ControllerError(f"unknown controller {name!r}: choose one of {choices}, or package.module:Class")
     try:
         found = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ControllerError(f"cannot load controller {name!r}: {error}") from error
+    except Exception as error:  # importing runs the user's code
+        hint = "; put its folder on PYTHONPATH" if isinstance(error, ModuleNotFoundError) else ""
+        raise ControllerError(f"cannot load controller {name!r}: {error}{hint}") from error
     methods = ("fit", "select", "update", "state", "from_state")
     lacking = [method for method in methods if not callable(getattr(found, method, None))]
     if not isinstance(found, type) or lacking:
@@ -71,8 +74,30 @@ def make_controller(
         raise ControllerError(
             f"controller {name}: {error}; it takes {', '.join(_options(make)) or 'no options'}"
         ) from None
-    controller: Controller = make(alphas, seed=seed, horizon=horizon, **options)
+    with guarded(make):
+        controller: Controller = make(alphas, seed=seed, horizon=horizon, **options)
     return controller
+
+
+@contextmanager
+def guarded(controller: Controller | type[Controller]) -> Iterator[None]:
+    """Whatever a controller of the user's own raises inside becomes a ControllerError that says where it arose.
+
+    One that comes with alphadial keeps its traceback: that fault is ours.
+    """
+    kind = controller if isinstance(controller, type) else type(controller)
+    try:
+        yield
+    except ControllerError:
+        raise
+    except Exception as error:
+        if kind in _CLASSES:
+            raise
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        raise ControllerError(
+            f"controller {kind.__module__}:{kind.__qualname__} failed: {type(error).__name__}: {error} "
+            f"({last.filename}, line {last.lineno})"
+        ) from error
 
 
 def _options(make: Any) -> list[str]:

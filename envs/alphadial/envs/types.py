@@ -112,10 +112,59 @@ class Test:
     level: int
     """1-based; levels are nested: coverage at level 3 means all tests of levels 1, 2 and 3."""
     input: str
-    """A JSON array: the arguments of one call."""
+    """A JSON array, the arguments of one call; under ``Interface.STDIO`` the text of stdin."""
     answer: str
-    """JSON of the expected return value."""
+    """JSON of the expected return value; under ``Interface.STDIO`` the text that the checker compares stdout with."""
     public: bool = False
+    name: str = ""
+    """As in the package it comes from."""
+    group: str = ""
+    """Of tests that get a verdict together, such as "sample" or "secret/small"; "" where a format has no groups."""
+
+
+class Interface(StrEnum):
+    """How tests speak to a program."""
+
+    CALL = "call"
+    """They call ``Problem.entry``, in Python."""
+    STDIO = "stdio"
+    """stdin in, stdout out, in any language."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checker:
+    """The default checker: tokens, compared one by one (Kattis problem package format 2025-09, "Default output
+    validator").
+    """
+
+    float_absolute: float | None = None
+    """Tolerance of numbers; None: numbers are compared as text."""
+    float_relative: float | None = None
+    case_sensitive: bool = False
+    space_sensitive: bool = False
+    """White space counts too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Validator:
+    """A custom output validator: a program that ends with 42 to accept and with 43 to reject."""
+
+    language: str
+    files: dict[str, str]
+    arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """A program in some language, perhaps with what is expected of it."""
+
+    name: str
+    language: str
+    """As in ``alphadial.envs.languages``."""
+    files: dict[str, str]
+    """File name to source; the first one is the main one."""
+    expected: str | None = None
+    """accepted, wrong_answer, time_limit_exceeded, run_time_error, compile_error, ...; None: not labelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +186,13 @@ class Problem:
     limits: Limits
     coverages: dict[str, int] = field(default_factory=dict)
     """Named coverages: the highest level that each requires, as ``{"low": 2, "mid": 3, "high": 4}``."""
+    interface: Interface = Interface.CALL
+    checker: Checker = Checker()
+    """Of stdout."""
+    validator: Validator | None = None
+    """In place of the checker."""
+    time_limit_s: float | None = None
+    """CPU seconds per test, as the package says; None: to be calibrated. ``limits`` bounds all else."""
     files: dict[str, str] = field(default_factory=dict)
     """What an agentic workspace holds at first, beside the statement: relative path to text."""
 

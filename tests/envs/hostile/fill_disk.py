@@ -1,4 +1,6 @@
 # expect: AC
+# gvisor: TLE
+# There is no limit on names, so that memory or time ends it.
 # limited: files
 # Writes until nothing more fits, in many files, then in many empty ones.
 import os

@@ -1,4 +1,6 @@
 # expect: AC
+# gvisor: WA
+# Its own kernel shows figures of its own in /proc and /sys.
 # Looks for the judge: its files, its environment, its processes, its packages, its tests.
 import os
 

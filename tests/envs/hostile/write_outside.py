@@ -1,4 +1,6 @@
 # expect: AC
+# gvisor: TLE
+# Walking the host's folders takes longer there.
 # Writes wherever it can but on its own tmpfs.
 import os
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alphadial.agents.metrics import pass_at_k
-from alphadial.controller import Kind, OutcomeLog, make_controller, replay, sample_orders
+from alphadial.controller import Kind, OutcomeLog, guarded, make_controller, replay, sample_orders
 from alphadial.controller.offline import Orders
 
 BEST_SINGLE = "best-single"
@@ -138,8 +138,9 @@ def try_out(task: Task, alphas: Sequence[float], learnt: OutcomeLog, table: Benc
     """A controller that learnt from one log, replayed on another."""
     row, k = task
     controller = make_controller("fixed" if row == BEST_SINGLE else row, alphas, seed=seed, horizon=k)
-    controller.fit(learnt)
-    result = replay(controller, table.log, orders=orders, attempts=k, problems=table.problems)
+    with guarded(controller):
+        controller.fit(learnt)
+        result = replay(controller, table.log, orders=orders, attempts=k, problems=table.problems)
     return Played(result.solved(k), result.made(k))
 
 

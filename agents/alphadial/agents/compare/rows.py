@@ -50,15 +50,23 @@ def beside_entries(
     """The in-sample best single, over the temperatures at hand; and the oracle, at the best single's temperature."""
     singles = {temperature: single_rates(table, k) for temperature, table in sorted(split.items())}
     temperature = max(singles, key=lambda t: singles[t].mean(axis=0).max())
-    rates = singles[temperature]
-    column = int(rates.mean(axis=0).argmax())
+    column = int(singles[temperature].mean(axis=0).argmax())
     grid = split[temperature].log.alphas
     about = {"temperature": temperature, "alphas": [grid[column]], "temperatures": list(singles)}
     oracle = split_half_oracle(split[best.temperature], k, orders)
     return (
-        Entry(IN_SAMPLE, k, family, rates[:, column], about),
+        # Over the orders that the rows see: the same choice made twice then differs by nothing.
+        Entry(IN_SAMPLE, k, family, single_drawn(split[temperature], column, k, orders), about),
         Entry(ORACLE, k, family, oracle, {"temperature": best.temperature, "alphas": list(grid)}),
     )
+
+
+def single_drawn(table: Bench, column: int, k: int, orders: Orders) -> Floats:
+    """Per problem (P,), the share of the orders (orders, P, A, S) in which k attempts at one alpha hold a solution."""
+    solved = table.log.kinds[:, column] == Kind.SOLVED
+    first = orders[:, :, column, :k].astype(np.intp)
+    shares: Floats = np.take_along_axis(solved[None], first, axis=2).any(axis=2).mean(axis=0)
+    return shares
 
 
 def split_half_oracle(table: Bench, k: int, orders: Orders) -> Floats | None:

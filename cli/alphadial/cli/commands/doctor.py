@@ -23,16 +23,19 @@ def doctor(
     from alphadial.cli import host
     from alphadial.cli.boundary import USAGE
     from alphadial.cli.output import STDOUT, check_json_target, results, write_json
-    from alphadial.envs.sandbox import probe
+    from alphadial.envs.sandbox import open_sandbox, probe
 
     check_json_target(json_to)
-    found = {"host": host.checks(), "sandbox": probe.checks()}
+    found = {"host": host.checks(), "sandbox": probe.checks(), "languages": []}
     works = any(check.name == "sandbox" and check.ok for check in found["sandbox"])
+    if works:
+        with open_sandbox() as sandbox:
+            found["languages"] = host.languages(sandbox)
     if json_to is not None:
         report = {where: [asdict(check) for check in checks] for where, checks in found.items()}
         write_json(json_to, {"sandbox_works": works, **report})
     if json_to != STDOUT:
-        results().print(as_table([*found["host"], *found["sandbox"]]))
+        results().print(as_table([check for checks in found.values() for check in checks]))
         results().print("[green]the sandbox works[/]" if works else "[red]the sandbox does not work[/]")
     raise typer.Exit(0 if works else USAGE)
 

@@ -1,13 +1,14 @@
-"""``alphadial judge``: what the judge says of one program."""
+"""``alphadial judge``: what the judge says of one program, or of all solutions that come with problems."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alphadial.cli.options import JsonOption, SandboxOption
+from alphadial.cli.options import JsonOption, RunOutOption, SandboxOption, WorkersOption
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -16,8 +17,13 @@ if TYPE_CHECKING:
 
 
 def judge(
-    problem_id: Annotated[str, typer.Argument(metavar="PROBLEM", help="Id of a problem.")],
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A Python program, or - for stdin.")],
+    target: Annotated[
+        str, typer.Argument(metavar="PROBLEM|PATH", help="Id of a problem; or problems: a package, a folder, JSONL.")
+    ],
+    file: Annotated[
+        str | None,
+        typer.Argument(metavar="FILE", help="A program, or - for Python on stdin.", show_default="PATH's own"),
+    ] = None,
     coverage: Annotated[
         str | None,
         typer.Option("--coverage", metavar="NAME|LEVEL", help="Tests that must pass.", show_default="every level"),
@@ -25,41 +31,74 @@ def judge(
     all_tests: Annotated[
         bool, typer.Option("--all-tests", help="Go on after the first failing test, to see every level.")
     ] = False,
-    problem_set: Annotated[str, typer.Option("--problem-set", metavar="NAME", help="Where to look.")] = "tiny-problems",
+    problem_set: Annotated[
+        str, typer.Option("--problem-set", metavar="NAME", help="Where to look for PROBLEM.")
+    ] = "tiny-problems",
+    problems: Annotated[
+        str | None,
+        typer.Option("--problems", metavar="ID,ID,...", help="Of PATH, only these.", show_default="all"),
+    ] = None,
+    limit: Annotated[
+        float | None,
+        typer.Option(
+            "--limit", min=0.001, metavar="S", help="CPU seconds per test, for PATH.", show_default="the package's"
+        ),
+    ] = None,
+    doubtful: Annotated[
+        str | None,
+        typer.Option(
+            "--doubtful", metavar="FILE|P/S,...", help="Solutions of PATH (PROBLEM/NAME) whose labels do not count."
+        ),
+    ] = None,
+    out: RunOutOption = None,
     sandbox: SandboxOption = "bubblewrap",
+    workers: WorkersOption = None,
     json_to: JsonOption = None,
 ) -> None:
-    """Judge a program: verdict, failure kind, levels and times. A failing program is a result too: exit status 0."""
-    from alphadial.cli.output import STDOUT, check_json_target, read_source, results, write_json
+    """Judge a program, or the solutions that come with PATH against their labels. A failing program has status 0."""
+    there = Path(target).exists()
+    if file is None and not there:
+        raise typer.BadParameter(f"no file or folder {target!r}; to judge a program: PROBLEM FILE")
+    if there:
+        from alphadial.cli.judging.run import Wishes, execute, judge_one
+
+        wishes = Wishes(Path(target), coverage, all_tests, problems, limit, doubtful, sandbox, workers)
+        if file is None:
+            execute(wishes, out, json_to)
+        else:
+            judge_one(wishes, file, json_to)
+    else:
+        assert file is not None
+        _judge_program(target, file, coverage, all_tests, problem_set, sandbox, json_to)
+
+
+def _judge_program(
+    problem_id: str,
+    file: str,
+    coverage: str | None,
+    all_tests: bool,
+    problem_set: str,
+    sandbox: str,
+    json_to: str | None,
+) -> None:
+    from alphadial.cli.options import parse_coverage
+    from alphadial.cli.output import STDOUT, check_json_target, headline, read_source, results, write_json
     from alphadial.envs.judge import Judge
     from alphadial.envs.problems import find_problem
     from alphadial.envs.sandbox import open_sandbox
 
     problem = find_problem(problem_set, problem_id)
-    wanted = int(coverage) if coverage is not None and coverage.isdecimal() else coverage
     source = read_source(file)
     check_json_target(json_to)
     with open_sandbox(sandbox) as opened, Judge(opened, workers=1) as bench:
-        report = bench.judge(problem, source, coverage=wanted, all_tests=all_tests)
+        report = bench.judge(problem, source, coverage=parse_coverage(coverage), all_tests=all_tests)
     if json_to is not None:
         write_json(json_to, {"problem": problem.id, "coverage": coverage, **asdict(report)})
     if json_to != STDOUT:
-        results().print(headline(problem.id, report), soft_wrap=True)
+        outcome = headline(problem.id, report.verdict, report.failure_kind, report.level_reached, report.cause)
+        results().print(outcome, soft_wrap=True)
         if report.tests:
             results().print(tests_table(report))
-
-
-def headline(problem_id: str, report: JudgeReport) -> str:
-    """Verdict, failure kind, level reached and cause, with rich's markup."""
-    from rich.markup import escape
-
-    from alphadial.cli.output import VERDICT_STYLES
-
-    verdict = report.verdict or "unmeasurable"
-    kind = f", {report.failure_kind} failure" if report.failure_kind else ""
-    cause = f"; {escape(report.cause)}" if report.cause else ""
-    style = VERDICT_STYLES.get(verdict, "red")
-    return f"{escape(problem_id)}: [{style}]{verdict}[/]{kind}; level {report.level_reached} reached{cause}"
 
 
 def tests_table(report: JudgeReport) -> Table:

@@ -68,18 +68,17 @@ def find(attempt_id: str, run: Path | None) -> tuple[Attempt, RunConfig]:
         CliError: no such run folder or attempt.
         StoreError: a folder that cannot be read, or of another version.
     """
-    from alphadial.agents.config import RunConfig
-    from alphadial.agents.run_folder import CONFIG_FILE, STORE_FILE
-    from alphadial.agents.store import find_attempt, sqlite_url
+    from alphadial.agents.run_folder import CONFIG_FILE, STORE_FILE, read_config
+    from alphadial.agents.store import find_attempt
     from alphadial.cli.errors import CliError
 
     folders = [run] if run is not None else sorted(path.parent for path in RUNS.glob(f"*/{STORE_FILE}"))
     for folder in folders:
         if not (folder / STORE_FILE).is_file() or not (folder / CONFIG_FILE).is_file():
             raise CliError(f"{folder} is not a run folder: name one with --run DIR")
-        attempt = find_attempt(sqlite_url(folder / STORE_FILE), attempt_id)
+        attempt = find_attempt(folder / STORE_FILE, attempt_id)
         if attempt is not None:
-            return attempt, RunConfig.from_json((folder / CONFIG_FILE).read_text("utf-8"))
+            return attempt, read_config(folder)
     where = str(run) if run is not None else f"the {len(folders)} runs in {RUNS}/"
     raise CliError(f"no attempt {attempt_id!r} in {where}: a run prints ids at its end; --run DIR names its folder")
 

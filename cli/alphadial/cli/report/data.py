@@ -44,12 +44,9 @@ def describe(run: Run) -> dict[str, Any]:
 
 def _counts(config: RunConfig, attempts: Sequence[Attempt]) -> dict[str, Any]:
     solved = {attempt.problem for attempt in attempts if attempt.failure_kind is None}
-    planned = len(config.problems) * config.samples
     if config.controller is None:
-        planned *= len(config.models)
-        finished = len(attempts) >= planned
+        finished = len(attempts) >= config.most
     else:
-        planned = planned if config.budget is None else min(planned, config.budget)
         spent = defaultdict(int, dict.fromkeys(config.problems, 0))
         for attempt in attempts:
             spent[attempt.problem] += 1
@@ -57,7 +54,7 @@ def _counts(config: RunConfig, attempts: Sequence[Attempt]) -> dict[str, Any]:
         finished = ended or (config.budget is not None and len(attempts) >= config.budget)
     return {
         "attempts": len(attempts),
-        "planned": planned,
+        "planned": config.most,
         "finished": finished,
         "problems": len(config.problems),
         "solved": len(solved),

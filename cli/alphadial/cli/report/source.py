@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from alphadial.agents.config import RunConfig
 from alphadial.agents.errors import StoreError
-from alphadial.agents.run_folder import CONFIG_FILE, STORE_FILE
-from alphadial.agents.store import ATTEMPTS, open_engine, sqlite_url
+from alphadial.agents.run_folder import CONFIG_FILE, STORE_FILE, read_config
+from alphadial.agents.store import ATTEMPTS, cause_of, open_reading
 from alphadial.agents.types import Attempt
 from alphadial.cli.errors import CliError
 from alphadial.envs.errors import EnvsError
@@ -107,12 +107,7 @@ def read(folder: Path) -> Run | Comparison:
 
 
 def _read_run(folder: Path) -> Run:
-    try:
-        config = RunConfig.from_json((folder / CONFIG_FILE).read_text("utf-8"))
-    except (StoreError, UnicodeDecodeError) as error:
-        raise StoreError(f"{folder} cannot be reported: {error}") from error
-    except OSError as error:
-        raise StoreError(f"cannot read {folder / CONFIG_FILE}: {error.strerror}") from error
+    config = read_config(folder)
     columns = [sa.literal("").label(name) if name in TEXTS else ATTEMPTS.c[name] for name in _COLUMNS]
     query = sa.select(*columns).where(ATTEMPTS.c.run == config.run_id).order_by(ATTEMPTS.c.id)
     with _reading(folder) as connection:
@@ -149,12 +144,11 @@ def _read_comparison(file: Path) -> Comparison:
 
 @contextmanager
 def _reading(folder: Path) -> Iterator[Any]:
-    engine = open_engine(sqlite_url(folder / STORE_FILE))
+    engine = open_reading(folder / STORE_FILE)
     try:
         with engine.connect() as connection:
             yield connection
     except (sa.exc.SQLAlchemyError, UnicodeDecodeError) as error:
-        cause = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise StoreError(f"cannot read the store in {folder}: {cause}") from error
+        raise StoreError(f"cannot read the store in {folder}: {cause_of(error)}") from error
     finally:
         engine.dispose()

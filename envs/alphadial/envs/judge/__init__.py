@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .judge import Judge, coverage_level
-from .reward import reward
+from .reward import collapsed_reward, dense_reward, fast_enough, reward
 
-__all__ = ["Judge", "coverage_level", "reward"]
+__all__ = ["Judge", "collapsed_reward", "coverage_level", "dense_reward", "fast_enough", "reward"]

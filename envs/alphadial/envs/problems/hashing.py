@@ -6,17 +6,30 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 from alphadial.envs.types import Problem
+
+_PROBLEM = {
+    "interface": "call",
+    "checker": {"float_absolute": None, "float_relative": None, "case_sensitive": False, "space_sensitive": False},
+    "validator": None,
+    "time_limit_s": None,
+    "files": {},
+}
+_TEST = {"name": "", "group": ""}
+"""Fields that do not count at these values: results were bound to hashes before problems had them."""
 
 
 def problems_hash(problems: Sequence[Problem]) -> str:
     """sha256 over all that a verdict can depend on, tests and limits included."""
     digest = hashlib.sha256()
     for problem in problems:
-        values = asdict(problem)
-        if not problem.files:
-            # Results were bound to these hashes before problems could bring files.
-            del values["files"]
+        values = _used(asdict(problem), _PROBLEM)
+        values["tests"] = [_used(test, _TEST) for test in values["tests"]]
         digest.update(json.dumps(values, sort_keys=True).encode())
     return digest.hexdigest()
+
+
+def _used(values: dict[str, Any], unused: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name not in unused or value != unused[name]}

@@ -22,6 +22,7 @@ __all__ = [
 
 SANDBOXES = {
     "bubblewrap": "alphadial.envs.sandbox.bubblewrap:Bubblewrap",
+    "gvisor": "alphadial.envs.sandbox.gvisor:Gvisor",
     "trusted": "alphadial.envs.sandbox.trusted:Trusted",
 }
 """Names to classes; "trusted" isolates nothing and is never chosen but by its name."""

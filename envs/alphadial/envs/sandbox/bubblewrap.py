@@ -16,9 +16,11 @@ from typing import Self
 
 from ..errors import SandboxFailedError, SandboxUnavailableError
 from ..types import KilledBy, Limits, RunResult
-from . import cgroups, interpreter, layout, namespaces, seccomp
+from . import cgroups, interpreter, layout, namespaces, orphans, seccomp
+from .cpu import CpuMeter
 from .guest.folder import MAX_STREAM
 from .guest.workspace import UNFIT
+from .launch import Contained
 from .protocol import Protection, Server
 from .slot import INIT, Slot
 from .supervise import Supervised, supervise
@@ -52,11 +54,12 @@ class Bubblewrap:
         if python is None:
             raise SandboxUnavailableError("no Python 3.11 within reach of the sandbox; run: apt-get install python3")
         self._bwrap, self._python = bwrap, python
+        orphans.sweep()
         self._cgroups = cgroups.find()
         self._seccomp = seccomp.deny_list() if seccomp.supported() else None
         self._spawner = ThreadPoolExecutor(1, "alphadial-spawner")
         self._lock = threading.Lock()
-        self._servers: set[WarmServer] = set()
+        self._servers: set[Server] = set()
         self.protection = Protection(
             network=True,
             filesystem=True,
@@ -75,8 +78,7 @@ class Bubblewrap:
     ) -> RunResult:
         """See ``Sandbox``."""
         invocation = layout.for_command(self._bwrap, self._python, files, limits.files_bytes, self._seccomp)
-        rlimits = json.dumps([(which, *value) for which, value in self._rlimits(limits).items()])
-        invocation.add("--", *layout.guest_command(self._python.executable, "limited", [rlimits, *command]))
+        invocation.add("--", *layout.limited(self._python, self._rlimits(limits), command))
         return self._run(invocation, stdin.encode() if isinstance(stdin, str) else stdin, limits)
 
     def run_in(self, workspace: Workspace, command: Sequence[str], limits: Limits) -> WorkspaceRun:
@@ -101,13 +103,17 @@ class Bubblewrap:
         try:
             pipes = (subprocess.PIPE, subprocess.PIPE, subprocess.PIPE)
             contained = slot.launch(invocation, self._spawner, pipes, pass_fds)
-            meter = slot.cpu_meter(contained.init)
+            meter = self._begin(slot, contained)
             got = supervise(contained.process, stdin, limits, meter, contained.kill)
             status = slot.finish()
             cpu_s, peak = meter(), slot.peak_bytes()
         finally:
             slot.kill()
         return _result(got, status, cpu_s, peak, oom=slot.oom_kills() > 0)
+
+    def _begin(self, slot: Slot, contained: Contained) -> CpuMeter:
+        """What is read from now on counts as the command's."""
+        return slot.cpu_meter(contained.init)
 
     def open(self, limits: Limits) -> Server:
         """See ``Sandbox``."""
@@ -131,10 +137,7 @@ class Bubblewrap:
             ours.close()
             slot.kill()
             raise
-        server = WarmServer(ours, limits, slot)
-        with self._lock:
-            self._servers = {server, *filter(WarmServer.alive, self._servers)}
-        return server
+        return self._kept(WarmServer(ours, limits, slot))
 
     def close(self) -> None:
         """See ``Sandbox``."""
@@ -152,6 +155,11 @@ class Bubblewrap:
     ) -> None:
         self.close()
 
+    def _kept(self, server: Server) -> Server:
+        with self._lock:
+            self._servers = {server, *(other for other in self._servers if other.alive())}
+        return server
+
     def _slot(self, limits: Limits, *, warm: bool) -> Slot:
         return Slot(self._cgroups, limits, own_uid=self.protection.own_uid, warm=warm)
 
@@ -162,6 +170,7 @@ class Bubblewrap:
             resource.RLIMIT_FSIZE: (limits.files_bytes, limits.files_bytes),
             resource.RLIMIT_NOFILE: (_OPEN_FILES, _OPEN_FILES),
             resource.RLIMIT_CORE: (0, 0),
+            resource.RLIMIT_STACK: layout.stack_limit(limits.memory_bytes),
         }
         if self._cgroups is None:
             rlimits[resource.RLIMIT_AS] = (limits.memory_bytes, limits.memory_bytes)
@@ -178,7 +187,7 @@ class Bubblewrap:
             if "Unknown option" in str(error):
                 reason = f"bubblewrap is older than {_SUPPORTED}; run: {INSTALL}"
             else:
-                reason = f"bubblewrap does not work here ({error}); run: {namespaces.mend() or DOCTOR}"
+                reason = f"{self.name} does not work here ({error}); run: {namespaces.mend() or DOCTOR}"
             raise SandboxUnavailableError(reason) from None
         if result.stdout != "ready\n":
             self._spawner.shutdown()

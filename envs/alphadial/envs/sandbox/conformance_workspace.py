@@ -22,12 +22,23 @@ def _shell(sandbox: Sandbox, command: str, before: Workspace = _BEFORE, limits: 
 
 def files_come_back(sandbox: Sandbox) -> None:
     """New and changed files, executable bits and empty folders come back; deleted files are gone."""
-    run = _shell(sandbox, "ls -d empty && src/run.sh && rm a.txt && echo b > b && chmod +x b && mkdir -p x/y")
+    run = _shell(
+        sandbox, "[ -d empty ] && echo empty && src/run.sh && rm a.txt && echo b > b && chmod +x b && mkdir -p x/y"
+    )
     assert (run.result.exit_status, run.result.stdout, run.note) == (0, "empty\nran\n", "")
     wanted = Workspace({**_BEFORE.files, "b": File(b"b\n", executable=True)}, frozenset({"empty", "x/y"}))
     assert run.workspace.files.keys() == {"b", "src/run.sh"}
     assert run.workspace.files["b"] == wanted.files["b"]
     assert run.workspace.folders == wanted.folders
+
+
+def ordinary_tools(sandbox: Sandbox) -> None:
+    """The usual commands find what lies there."""
+    run = _shell(
+        sandbox, "ls -d src/*; find . -name '*.txt'; grep -r ran .; head -c1 a.txt | wc -c; date +%Y >b; mv b c"
+    )
+    assert (run.result.stdout, run.result.stderr) == ("src/run.sh\n./a.txt\n./src/run.sh:echo ran\n1\n", "")
+    assert set(run.workspace.files) == {"a.txt", "src/run.sh", "c"}
 
 
 def nothing_changed(sandbox: Sandbox) -> None:
@@ -116,7 +127,7 @@ def limits_undo(sandbox: Sandbox) -> None:
 WORKSPACE_BEHAVIOURS: dict[str, Callable[[Sandbox], None]] = {
     check.__name__: check
     for check in (
-        files_come_back, nothing_changed, only_the_folder_comes_back, links_do_not_leak, names_are_text,
+        files_come_back, ordinary_tools, nothing_changed, only_the_folder_comes_back, links_do_not_leak, names_are_text,
         unreadable_files_come_back, background_ends, huge_trees_are_refused, limits_undo,
     )
 }  # fmt: skip

@@ -122,6 +122,7 @@ def _start(
         user=uid,
         group=uid,
         extra_groups=None if uid is None else [],
+        process_group=0,  # a terminal's Ctrl-C is for us: no command is to be cut short by it and run again
     )
 
 

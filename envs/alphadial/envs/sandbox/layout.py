@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import resource
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +18,18 @@ _GUEST = "/opt/alphadial"
 _GUEST_SOURCES = Path(__file__).parent / "guest"
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 _LIBRARIES = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+
+_SYSTEM_PATH = "/usr/bin:/bin"
+_RLIMITS = {
+    resource.RLIMIT_AS: "as",
+    resource.RLIMIT_CORE: "core",
+    resource.RLIMIT_CPU: "cpu",
+    resource.RLIMIT_FSIZE: "fsize",
+    resource.RLIMIT_NOFILE: "nofile",
+    resource.RLIMIT_NPROC: "nproc",
+    resource.RLIMIT_STACK: "stack",
+}
+"""As prlimit(1) calls them."""
 
 ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "LANG": "C.UTF-8"}
 """Hash seeds are fixed: the order of a set of strings must not change a verdict."""
@@ -62,6 +77,20 @@ def guest_command(interpreter: Path, module: str, arguments: Sequence[str], fold
     return [str(interpreter), *_FLAGS, "-c", code, *arguments]
 
 
+def limited(interpreter: Interpreter, rlimits: Mapping[int, tuple[int, int]], command: Sequence[str]) -> list[str]:
+    """The command line of ``command`` under rlimits. prlimit(1) starts in a tenth of the time of an interpreter."""
+    prlimit = shutil.which("prlimit", path=_SYSTEM_PATH)
+    if prlimit is None:
+        values = json.dumps([(which, *value) for which, value in rlimits.items()])
+        return guest_command(interpreter.executable, "limited", [values, *command])
+    options = [f"--{_RLIMITS[which]}={_rlimit(soft)}:{_rlimit(hard)}" for which, (soft, hard) in rlimits.items()]
+    return [prlimit, *options, "--", *command]
+
+
+def _rlimit(value: int) -> str:
+    return "unlimited" if value == resource.RLIM_INFINITY else str(value)
+
+
 def for_command(
     bwrap: str, interpreter: Interpreter, files: Mapping[str, str | bytes], files_bytes: int, seccomp: bytes | None
 ) -> Invocation:
@@ -70,7 +99,7 @@ def for_command(
     invocation.add("--size", str(files_bytes), "--tmpfs", "/w", "--dir", BOX, "--dir", "/w/tmp", "--dir", "/w/shm")
     for name, content in files.items():
         data = content.encode() if isinstance(content, str) else content
-        invocation.add("--perms", "0644", "--file", invocation.data(data), f"{BOX}/{checked(name)}")
+        invocation.add("--perms", "0755", "--file", invocation.data(data), f"{BOX}/{checked(name)}")
     invocation.add("--remount-ro", "/", "--chdir", BOX)
     if seccomp is not None:
         invocation.add("--seccomp", invocation.data(seccomp))
@@ -96,38 +125,52 @@ def checked(name: str) -> str:
     return str(path)
 
 
+def stack_limit(memory_bytes: int) -> tuple[int, int]:
+    """Soft and hard RLIMIT_STACK: as deep as memory lasts, where the host allows that."""
+    _, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    return (memory_bytes if hard == resource.RLIM_INFINITY else min(hard, memory_bytes)), hard
+
+
 def _base(bwrap: str, interpreter: Interpreter) -> Invocation:
     invocation = Invocation([bwrap, "--unshare-all", "--unshare-user", "--uid", "1000", "--gid", "1000"])
     invocation.add("--hostname", "sandbox", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv")
-    path = f"/opt/bin:{interpreter.executable.parent}:/usr/local/bin:/usr/bin:/bin"
-    for key, value in {**ENVIRONMENT, "PATH": path, "HOME": BOX}.items():
+    for key, value in environment(interpreter).items():
         invocation.add("--setenv", key, value)
-    _show_host(invocation, interpreter)
-    invocation.add("--symlink", str(interpreter.executable), "/opt/bin/python3")
+    show_host(invocation, interpreter)
     invocation.add("--proc", "/proc", "--dir", "/dev", "--symlink", "/w/shm", "/dev/shm", "--symlink", "/w/tmp", "/tmp")
     for device in _DEVICES:
         invocation.add("--dev-bind", f"/dev/{device}", f"/dev/{device}")
-    for source in sorted(_GUEST_SOURCES.glob("*.py")):
-        invocation.add("--ro-bind-data", invocation.data(source.read_bytes()), f"{_GUEST}/guest/{source.name}")
     _links(invocation, {"/dev/fd": "/proc/self/fd", "/dev/stdin": "/proc/self/fd/0", "/dev/stdout": "/proc/self/fd/1"})
     return invocation
 
 
-def _show_host(invocation: Invocation, interpreter: Interpreter) -> None:
-    invocation.add("--ro-bind", "/usr", "/usr")
+def show_host(invocation: Invocation, interpreter: Interpreter, root: str = "") -> None:
+    """Adds what every program finds under ``root``: libraries, tools, the interpreter and our guest modules."""
+    invocation.add("--ro-bind", "/usr", f"{root}/usr")
     for name in _LIBRARIES:
         path = Path("/") / name
         if path.is_symlink():
-            invocation.add("--symlink", str(path.readlink()), str(path))
+            invocation.add("--symlink", str(path.readlink()), f"{root}{path}")
         elif path.is_dir():
-            invocation.add("--ro-bind", str(path), str(path))
+            invocation.add("--ro-bind", str(path), f"{root}{path}")
     if not interpreter.prefix.is_relative_to("/usr"):
-        invocation.add("--ro-bind", str(interpreter.prefix), str(interpreter.prefix))
-    for setting in ("/etc/ld.so.cache", "/etc/alternatives"):
-        invocation.add("--ro-bind-try", setting, setting)
+        invocation.add("--ro-bind", str(interpreter.prefix), f"{root}{interpreter.prefix}")
+    # Debian's Java keeps its configuration there.
+    for setting in ("/etc/ld.so.cache", "/etc/alternatives", *sorted(map(str, Path("/etc").glob("java-*")))):
+        invocation.add("--ro-bind-try", setting, f"{root}{setting}")
     for folder in interpreter.hidden():
         # Read-only as well: a writable corner would carry files from one program to the next.
-        invocation.add("--tmpfs", str(folder), "--remount-ro", str(folder))
+        invocation.add("--tmpfs", f"{root}{folder}", "--remount-ro", f"{root}{folder}")
+    invocation.add("--symlink", str(interpreter.executable), f"{root}/opt/bin/python3")
+    for source in sorted(_GUEST_SOURCES.glob("*.py")):
+        data = invocation.data(source.read_bytes())
+        invocation.add("--perms", "0444", "--ro-bind-data", data, f"{root}{_GUEST}/guest/{source.name}")
+
+
+def environment(interpreter: Interpreter) -> dict[str, str]:
+    """Of every program."""
+    path = f"/opt/bin:{interpreter.executable.parent}:/usr/local/bin:/usr/bin:/bin"
+    return {**ENVIRONMENT, "PATH": path, "HOME": BOX}
 
 
 def _links(invocation: Invocation, links: Mapping[str, str]) -> None:

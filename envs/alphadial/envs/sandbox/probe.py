@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..errors import SandboxUnavailableError
 from .bubblewrap import INSTALL, Bubblewrap
+from .gvisor import Gvisor
 from .protocol import Protection
 
 _DELEGATE = "systemd-run --user --scope -p Delegate=yes alphadial ..."
@@ -26,7 +27,7 @@ class Check:
 
 
 def checks() -> list[Check]:
-    """Opens the default sandbox once and reports what it reached. Takes some tens of milliseconds."""
+    """Opens the sandboxes once and reports what they reached. Takes up to a second."""
     bwrap = shutil.which("bwrap")
     if bwrap is None:
         return [Check("bubblewrap", False, "not installed", INSTALL)]
@@ -34,10 +35,22 @@ def checks() -> list[Check]:
     found = [Check("bubblewrap", True, version)]
     try:
         with Bubblewrap() as sandbox:
-            return found + _reached(sandbox.protection)
+            return [*found, *_reached(sandbox.protection), _gvisor()]
     except SandboxUnavailableError as error:
-        what, _, mend = str(error).rpartition("; run: ")
-        return [*found, Check("sandbox", False, what, mend)]
+        return [*found, _unavailable("sandbox", error)]
+
+
+def _gvisor() -> Check:
+    try:
+        with Gvisor() as sandbox:
+            return Check("gvisor", True, f"release {sandbox.release}: --sandbox gvisor has a kernel of its own")
+    except SandboxUnavailableError as error:
+        return _unavailable("gvisor", error)
+
+
+def _unavailable(name: str, error: SandboxUnavailableError) -> Check:
+    what, _, mend = str(error).rpartition("; run: ")
+    return Check(name, False, what, mend)
 
 
 def _reached(protection: Protection) -> list[Check]:

@@ -103,7 +103,7 @@ class Sandbox(Protocol):
 
         Args:
             command: the program and its arguments; ``python3`` is the interpreter of ``protection``.
-            files: relative path to content, laid out in the working directory.
+            files: relative path to content, laid out in the working directory, executable.
             stdin: given whole, then closed.
             limits: CPU time of the whole tree decides, wall time only bounds. ``steps`` is not used.
 

@@ -107,6 +107,7 @@ class Trusted:
                 path = host.folder / names[name]
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content.encode() if isinstance(content, str) else content)
+                path.chmod(0o755)
             return _run(host, command, stdin.encode() if isinstance(stdin, str) else stdin, limits)
         finally:
             host.kill()

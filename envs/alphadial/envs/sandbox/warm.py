@@ -37,6 +37,28 @@ class Host(Protocol):
         """CPU time of a program's whole tree, given the host's number of its first process."""
 
 
+class Owner(Protocol):
+    """The server that a ``WarmProgram`` runs in."""
+
+    limits: Limits
+
+    def alive(self) -> bool:
+        """See ``Server``."""
+
+    def end(self) -> RunResult:
+        """Kills the open program, if it lives, and waits until it and its processes are gone.
+
+        Raises:
+            SandboxFailedError: the server does not answer; it is closed then.
+        """
+
+    def cpu_meter(self, pid: int) -> CpuMeter:
+        """Of the open program."""
+
+    def oom_kills(self) -> int:
+        """See ``Host``."""
+
+
 class LastWords:
     """A server's stderr, kept in memory; only the server writes there, never a program."""
 
@@ -109,11 +131,7 @@ class WarmServer:
         return self._host.oom_kills()
 
     def end(self) -> RunResult:
-        """Kills the open program, if it lives, and waits until it and its processes are gone.
-
-        Raises:
-            SandboxFailedError: the server does not answer; it is closed then.
-        """
+        """See ``Owner``."""
         self._open = None
         try:
             self._control.send(frames.COMMAND.pack(frames.KILL, self._number))
@@ -138,7 +156,7 @@ class WarmServer:
 class WarmProgram:
     """Implements ``Program``."""
 
-    def __init__(self, server: WarmServer, end: socket.socket, source: str, entry: str) -> None:
+    def __init__(self, server: Owner, end: socket.socket, source: str, entry: str) -> None:
         self._server = server
         self._limits = server.limits
         self._channel = Channel(end, self._limits.output_bytes)

@@ -114,4 +114,4 @@ def _problem(
         Test(level, json.dumps([case]), json.dumps(reference(case)), public=number < _PUBLIC)
         for number, (level, case) in enumerate(cases)
     )
-    return Problem(name, name, "", statement, "", reference.__name__, tests, LIMITS, COVERAGES, files)
+    return Problem(name, name, "", statement, "", reference.__name__, tests, LIMITS, COVERAGES, files=files)

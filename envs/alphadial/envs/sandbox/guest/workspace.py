@@ -35,13 +35,14 @@ def main() -> None:
         os._exit(UNFIT)
     # Now: the command may close it to its owner, or put another in its place.
     folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
-    status = _run(sys.argv[4:])
+    status = attend(sys.argv[4:])
     _end_the_others()
     _send(outgoing, pack(folder))
     os._exit(status)
 
 
-def _run(command: list[str]) -> int:
+def attend(command: list[str]) -> int:
+    """Runs the command as a child, reaping whatever becomes ours; its exit status, as shells report it."""
     leader = os.fork()
     if leader == 0:
         become(command)

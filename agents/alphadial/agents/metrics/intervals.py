@@ -1,10 +1,4 @@
-"""Rates with intervals, paired differences and pass@k, from counts per problem.
-
-A rate is the mean over problems of each problem's own rate, so a problem counts the same however many of its attempts
-could be measured; a problem without any is left out. Intervals are percentile intervals of a cluster bootstrap:
-templates are drawn with replacement, each with all its problems (Cameron, Gelbach and Miller 2008, "Bootstrap-based
-improvements for inference with clustered errors", section II).
-"""
+"""Means and ratios over problems, with intervals of a cluster bootstrap."""
 
 from __future__ import annotations
 
@@ -74,6 +68,29 @@ class ClusterBootstrap:
         """The mean over problems of first minus second, paired by problem; both of shape (P,)."""
         return self.mean(np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64))
 
+    def ratio(self, numerators: npt.ArrayLike, denominators: npt.ArrayLike) -> Estimate:
+        """The mean of the numerators over that of the denominators, drawn together.
+
+        Args:
+            numerators: one per problem (P,), not negative; NaN where it could not be measured.
+            denominators: alike; a problem counts where both were measured.
+
+        Returns:
+            Infinite where the denominators are all 0; NaN throughout when no problem was measured.
+        """
+        over, under = np.asarray(numerators, dtype=np.float64), np.asarray(denominators, dtype=np.float64)
+        measured = ~(np.isnan(over) | np.isnan(under))
+        if not measured.any():
+            return Estimate(np.nan, np.nan, np.nan)
+        tops = self._weights @ np.bincount(self._cluster, np.where(measured, over, 0.0), self._count)
+        bottoms = self._weights @ np.bincount(self._cluster, np.where(measured, under, 0.0), self._count)
+        holding = self._weights @ np.bincount(self._cluster, measured.astype(np.float64), self._count) > 0
+        drawn = np.sort(_quotients(tops[holding], bottoms[holding]))
+        # Order statistics, since interpolation between infinities is not a number.
+        low, high = (drawn[min(len(drawn) - 1, int(share * len(drawn)))] for share in (0.025, 0.975))
+        value = _quotients(over[measured].sum(keepdims=True), under[measured].sum(keepdims=True))[0]
+        return Estimate(float(value), float(low), float(high))
+
 
 def rates(hits: npt.ArrayLike, attempts: npt.ArrayLike) -> Floats:
     """Hits / attempts, elementwise; NaN where there were no attempts."""
@@ -83,23 +100,7 @@ def rates(hits: npt.ArrayLike, attempts: npt.ArrayLike) -> Floats:
     return quotients
 
 
-def pass_at_k(solved: npt.ArrayLike, attempts: npt.ArrayLike, k: int) -> Floats:
-    """The chance that k attempts hold a solution, without bias: 1 - C(n-c, k) / C(n, k) for c solved of n.
-
-    Source: Chen et al. 2021, "Evaluating Large Language Models Trained on Code" (arXiv 2107.03374), section 2.1.
-
-    Args:
-        solved: c, of any shape.
-        attempts: n, of the same shape.
-        k: at least 1.
-
-    Returns:
-        The same shape; NaN where n < k.
-    """
-    c, n = np.broadcast_arrays(np.asarray(solved, dtype=np.float64), np.asarray(attempts, dtype=np.float64))
-    if k < 1:
-        raise ValueError(f"k must be at least 1, not {k}")
-    steps = np.arange(k)
-    rest = np.maximum(n[..., None], k) - steps  # kept above 0 where the result is NaN anyway
-    missed = np.prod(np.clip(n[..., None] - c[..., None] - steps, 0, None) / rest, axis=-1)
-    return np.where(n >= k, 1.0 - missed, np.nan)
+def _quotients(numerators: Floats, denominators: Floats) -> Floats:
+    found = np.full(numerators.shape, np.inf)
+    np.divide(numerators, denominators, out=found, where=denominators > 0)
+    return found

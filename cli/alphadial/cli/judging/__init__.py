@@ -1,0 +1,1 @@
+"""``alphadial judge PATH`` and ``alphadial rejudge``: whole sets of problems with labelled solutions."""

@@ -1,0 +1,82 @@
+"""Problems whose tests call a Python function, beside those of stdin and stdout: the same limits, the same records."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from alphadial.envs.judge import Judge
+from alphadial.envs.sandbox import Sandbox
+from alphadial.envs.stdio import SolutionRecord, StdioJudge, TestRecord
+from alphadial.envs.stdio.runner import PAST
+from alphadial.envs.types import Interface, JudgeReport, KilledBy, Problem, Solution, Test, TestResult, Verdict
+
+PYTHON = "python3"
+
+
+class AnyJudge(StdioJudge):
+    """A ``StdioJudge`` that also judges problems whose tests call a function."""
+
+    def __init__(self, sandbox: Sandbox, workers: int | None) -> None:
+        super().__init__(sandbox, workers)
+        self._calls = Judge(sandbox, self.workers)
+
+    def record(
+        self, problem: Problem, solution: Solution, limit_s: float, *, all_tests: bool = False
+    ) -> SolutionRecord:
+        """As of ``StdioJudge``."""
+        if problem.interface is Interface.CALL:
+            return _record_calls(self._calls, problem, solution, limit_s)
+        return super().record(problem, solution, limit_s, all_tests=all_tests)
+
+    def close(self) -> None:
+        """Ends its warm servers."""
+        self._calls.close()
+
+
+def _record_calls(bench: Judge, problem: Problem, solution: Solution, limit_s: float) -> SolutionRecord:
+    """Runs every test, each up to a little past the limit, whatever the others gave."""
+    base = SolutionRecord(problem.id, solution.name, solution.language, solution.expected)
+    if solution.language != PYTHON:
+        return replace(base, error=f"the tests of {problem.id} call a {PYTHON} function, not {solution.language}")
+    allowed_s = PAST * limit_s
+    limits = replace(problem.limits, cpu_s=allowed_s, wall_s=max(problem.limits.wall_s, 2 * allowed_s))
+    (source,) = list(solution.files.values())[:1]
+    report = bench.judge(replace(problem, limits=limits), source, all_tests=True)
+    if report.verdict is None:
+        return replace(base, error="our machinery failed twice on it; run: alphadial doctor", wall_s=report.wall_s)
+    if report.verdict is Verdict.CE:
+        return replace(base, compile_error=report.cause, wall_s=report.wall_s)
+    ordered = sorted(enumerate(problem.tests), key=lambda test: (test[1].level, not test[1].public))
+    tests = tuple(
+        _record(index, test, result, limit_s, allowed_s, report)
+        for (index, test), result in zip(ordered, report.tests, strict=True)
+    )
+    return replace(base, tests=tests, wall_s=report.wall_s)
+
+
+def _record(
+    index: int, test: Test, result: TestResult, limit_s: float, allowed_s: float, report: JudgeReport
+) -> TestRecord:
+    ended = {
+        Verdict.MLE: KilledBy.MEMORY,
+        Verdict.OLE: KilledBy.OUTPUT,
+        Verdict.TLE: KilledBy.CPU if result.cpu_s > limit_s else KilledBy.WALL,
+    }
+    right = result.verdict is Verdict.AC
+    well = right or result.verdict is Verdict.WA
+    return TestRecord(
+        index=index,
+        name=test.name or str(index),
+        group=test.group,
+        level=test.level,
+        public=test.public,
+        cpu_s=result.cpu_s,
+        wall_s=result.cpu_s,
+        allowed_s=allowed_s,
+        runs=(result.cpu_s,),
+        exit_status=0 if well else 1,
+        killed_by=ended.get(result.verdict),
+        oom=result.verdict is Verdict.MLE,
+        stderr=report.cause if result.verdict is Verdict.RTE else "",
+        checked=right if well else None,
+    )

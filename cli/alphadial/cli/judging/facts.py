@@ -1,0 +1,107 @@
+"""What rows need to know of a problem beside the records of its solutions, in a form that can be kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from hashlib import blake2b
+from typing import Any
+
+from alphadial.envs.formats import Package
+from alphadial.envs.problems.hashing import problems_hash
+from alphadial.envs.types import Interface, Solution
+
+
+class LimitSource(StrEnum):
+    """Where a time limit comes from."""
+
+    PACKAGE = "package"
+    CALIBRATED = "calibrated"
+    OPTION = "option"
+    """``--limit``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """CPU seconds per test, for all solutions of a problem."""
+
+    seconds: float
+    source: LimitSource
+    without: Mapping[str, float] = field(default_factory=dict)
+    """Id of a solution to the limit that the times of the others give, where its own one counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One solution of a problem."""
+
+    id: str
+    """Of its content and the problem's: records are kept under it."""
+    name: str
+    language: str
+    expected: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A problem without its inputs. ``to_json`` and ``from_json`` are inverse."""
+
+    id: str
+    """Of the problem's content and of where it was read from."""
+    problem: str
+    source: str
+    answers: tuple[str, ...]
+    """Of the tests, in their order."""
+    levels: int
+    coverages: Mapping[str, int]
+    validated: bool
+    """Not by the default checker: by a validator of its own, or as the values that a function returns."""
+    entries: tuple[Entry, ...]
+    """All solutions, in order."""
+    limit: Limit
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for ``json.dumps``."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Facts:
+        """From what ``to_json`` gave."""
+        fields = dict(values)
+        limit = fields.pop("limit")
+        entries = tuple(Entry(**entry) for entry in fields.pop("entries"))
+        answers = tuple(fields.pop("answers"))
+        limit = Limit(**{**limit, "source": LimitSource(limit["source"])})
+        return cls(**fields, answers=answers, entries=entries, limit=limit)
+
+
+def problem_id(package: Package) -> str:
+    """The same for the same problem at the same place; its solutions do not matter."""
+    return _digest(problems_hash([package.problem]), str(package.source), asdict(package.time_rule))
+
+
+def entry_of(solution: Solution, problem: str) -> Entry:
+    """Its id differs from that of another solution even where names do not."""
+    return Entry(_digest(problem, asdict(solution)), solution.name, solution.language, solution.expected)
+
+
+def facts_of(package: Package, id: str, limit: Limit) -> Facts:
+    """What is kept of a package."""
+    problem = package.problem
+    return Facts(
+        id=id,
+        problem=problem.id,
+        source=str(package.source),
+        answers=tuple(test.answer for test in problem.tests),
+        levels=problem.levels,
+        coverages=problem.coverages,
+        validated=problem.validator is not None or problem.interface is Interface.CALL,
+        entries=tuple(entry_of(solution, id) for solution in package.solutions),
+        limit=limit,
+    )
+
+
+def _digest(*values: Any) -> str:
+    return blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=8).hexdigest()

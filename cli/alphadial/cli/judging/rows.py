@@ -1,0 +1,177 @@
+"""From records to rows and to how far they agree with the labels. Nothing is run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from alphadial.cli.judging.facts import Entry, Facts, Limit
+from alphadial.cli.judging.store import JudgingStore
+from alphadial.envs.errors import ProblemError
+from alphadial.envs.stdio import SolutionRecord
+from alphadial.envs.stdio.checkers import recheck
+from alphadial.envs.stdio.verdicts import agrees, report
+from alphadial.envs.types import Checker, Limits, Problem, Test, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Under what verdicts are computed again; at these values, as they were judged."""
+
+    limit_s: float | None = None
+    limit_factor: float = 1.0
+    coverage: str | int | None = None
+    checker: Checker | None = None
+    """In place of the default checker of each problem; those with a validator keep it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The verdict on one solution."""
+
+    problem: str
+    submission: str
+    language: str
+    expected: str | None
+    verdict: Verdict | None
+    """None: our side cannot say; ``judge_error`` tells why."""
+    agrees: bool | None
+    """With ``expected``; None where that asks for no verdict."""
+    doubtful: bool
+    """The user says that its label may be wrong: left out of the agreement."""
+    groups: dict[str, Verdict | None]
+    borderline: bool
+    judge_error: str | None
+    failure_kind: str | None
+    level_reached: int
+    cause: str
+    cpu_s: float
+    """Of the slowest test that ran."""
+    judging_s: float
+    """Wall time that judging it took."""
+    peak_bytes: int | None
+    tests_run: int
+    limit_s: float
+    limit_source: str
+    limit_without_s: float
+    """The limit without the solution's own time."""
+    verdict_without: Verdict | None
+    """At that limit."""
+    agrees_without: bool | None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Under which the user may name the solution."""
+        return names(self.problem, self.submission, self.expected)
+
+
+def rows_of(store: JudgingStore, terms: Terms = Terms(), doubtful: frozenset[str] = frozenset()) -> Iterator[Row]:
+    """One row per solution that has a record, in the order of the set.
+
+    Raises:
+        ProblemError: a problem has no such coverage.
+        StoreError: the store cannot be read.
+    """
+    for facts in store.problems():
+        level = level_of(facts, terms.coverage)
+        problem = _with_answers(facts)
+        for entry in facts.entries:
+            record = store.find(entry.id)
+            if record is not None:
+                if terms.checker is not None and not facts.validated:
+                    record = recheck(record, problem, terms.checker)
+                shunned = names(facts.problem, entry.name, entry.expected) & doubtful
+                yield row_of(facts, entry, record, level, terms, bool(shunned))
+
+
+def names(problem: str, submission: str, expected: str | None) -> frozenset[str]:
+    """``PROBLEM/NAME``, and ``PROBLEM/LABEL/NAME`` where that is not enough."""
+    return frozenset((f"{problem}/{submission}", f"{problem}/{expected}/{submission}"))
+
+
+def agreement(rows: Iterable[Row]) -> dict[str, Any]:
+    """Counts, and the share of labels that verdicts agree with.
+
+    Judge errors disagree. Doubtful and borderline ones are left out of ``agreement``; ``agreement_of_all`` has them.
+    """
+    labelled = [row for row in rows if row.agrees is not None]
+    claimed = [row for row in labelled if not row.doubtful and not row.borderline]
+    return {
+        "agreement": _share([row.agrees for row in claimed]),
+        "agreement_without_own_time": _share([row.agrees_without for row in claimed]),
+        "agreement_of_all": _share([row.agrees for row in labelled]),
+        "labelled": len(labelled),
+        "agreed": sum(row.agrees is True for row in labelled),
+        "doubtful": sum(row.doubtful for row in labelled),
+        "borderline": sum(row.borderline for row in labelled),
+        "judge_errors": sum(row.judge_error is not None for row in labelled),
+    }
+
+
+def as_json(row: Row) -> dict[str, Any]:
+    """For ``--json``."""
+    return asdict(row)
+
+
+def row_of(
+    facts: Facts, entry: Entry, record: SolutionRecord, level: int | None, terms: Terms, doubtful: bool = False
+) -> Row:
+    """The row of one solution."""
+    limit_s = _limit(facts.limit, terms, facts.limit.seconds)
+    without_s = _limit(facts.limit, terms, facts.limit.without.get(entry.id, facts.limit.seconds))
+    found = report(record, limit_s, level=level)
+    without = found if without_s == limit_s else report(record, without_s, level=level)
+    changed = terms.limit_s is not None or terms.limit_factor != 1
+    return Row(
+        problem=facts.problem,
+        submission=entry.name,
+        language=entry.language,
+        expected=entry.expected,
+        verdict=found.verdict,
+        agrees=agrees(entry.expected, found.verdict),
+        doubtful=doubtful,
+        groups=found.groups,
+        borderline=found.borderline,
+        judge_error=found.judge_error or None,
+        failure_kind=found.failure_kind,
+        level_reached=found.level_reached,
+        cause=found.cause,
+        cpu_s=found.cpu_s,
+        judging_s=record.wall_s,
+        peak_bytes=max((test.peak_bytes for test in record.tests if test.peak_bytes is not None), default=None),
+        tests_run=len(record.tests),
+        limit_s=limit_s,
+        limit_source="option" if changed else facts.limit.source,
+        limit_without_s=without_s,
+        verdict_without=without.verdict,
+        agrees_without=agrees(entry.expected, without.verdict),
+    )
+
+
+def _limit(limit: Limit, terms: Terms, seconds: float) -> float:
+    return terms.limit_s if terms.limit_s is not None else seconds * terms.limit_factor
+
+
+def level_of(facts: Facts, coverage: str | int | None) -> int | None:
+    """The highest level that a coverage requires; None: all.
+
+    Raises:
+        ProblemError: the problem has no such coverage.
+    """
+    if coverage is None:
+        return None
+    level = facts.coverages.get(coverage) if isinstance(coverage, str) else coverage
+    if level is None or not 1 <= level <= facts.levels:
+        known = ", ".join(facts.coverages)
+        raise ProblemError(f"{facts.problem} has no coverage {coverage!r}: choose {known} or a level 1-{facts.levels}")
+    return level
+
+
+def _with_answers(facts: Facts) -> Problem:
+    tests = tuple(Test(level=1, input="", answer=answer) for answer in facts.answers)
+    return Problem(facts.problem, facts.problem, "", "", "", "", tests, Limits())
+
+
+def _share(values: list[bool | None]) -> float | None:
+    return sum(value is True for value in values) / len(values) if values else None

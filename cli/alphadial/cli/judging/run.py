@@ -1,0 +1,178 @@
+"""From the arguments of ``alphadial judge PATH`` and ``alphadial rejudge`` to their results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from alphadial.cli.boundary import INTERRUPTED, USAGE
+from alphadial.cli.errors import CliError
+from alphadial.cli.judging.progress import JudgingProgress
+from alphadial.cli.judging.reading import read_set
+from alphadial.cli.judging.rows import Row, Terms, agreement, as_json, rows_of
+from alphadial.cli.judging.session import KeptJudge, judge_set
+from alphadial.cli.judging.single import judge_file, one_package, solution_in, tests_table
+from alphadial.cli.judging.store import JudgingStore, Settings
+from alphadial.cli.judging.table import tables
+from alphadial.cli.options import RUNS, parse_coverage, split_list
+from alphadial.cli.output import STDOUT, check_json_target, headline, results, say, write_json
+from alphadial.envs.formats import Fault
+from alphadial.envs.formats.flags import checker as parse_flags
+from alphadial.envs.formats.types import FormatError
+from alphadial.envs.sandbox import open_sandbox
+from alphadial.envs.stdio.calibrate import host_speed
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user asked for."""
+
+    path: Path
+    coverage: str | None
+    all_tests: bool
+    problems: str | None
+    limit_s: float | None
+    doubtful: str | None
+    sandbox: str
+    workers: int | None
+
+
+def execute(wishes: Wishes, out: Path | None, json_to: str | None) -> None:
+    """Judges what has no record yet, and shows rows and agreement of all. Status 2 where something could not be judged.
+
+    Raises:
+        CliError, AgentsError, EnvsError: something that the user can mend.
+    """
+    check_json_target(json_to)
+    doubtful = parse_doubtful(wishes.doubtful)
+    items = read_set(wishes.path, _only(wishes.problems))
+    settings = Settings(str(wishes.path.resolve()), wishes.sandbox, wishes.limit_s, wishes.all_tests)
+    out = out or default_folder(settings)
+    with ExitStack() as stack:
+        sandbox = stack.enter_context(open_sandbox(wishes.sandbox))
+        store = stack.enter_context(JudgingStore(out, settings))
+        progress = JudgingProgress()
+        judge = KeptJudge(sandbox, wishes.workers, store, progress)
+        stack.callback(judge.close)
+        try:
+            with progress:
+                faults = judge_set(items, store, judge, progress)
+        except KeyboardInterrupt:
+            say(f"interrupted: what was judged is in {out}; the same command goes on from there")
+            raise typer.Exit(INTERRUPTED) from None
+        rows = list(rows_of(store, Terms(coverage=parse_coverage(wishes.coverage)), doubtful))
+        result = {**summary(rows, doubtful), "faults": [_fault(fault) for fault in faults]}
+        result |= {
+            "minutes": round(sum(row.judging_s for row in rows) / 60, 2),
+            "host_speed": host_speed(),
+            "run": str(out),
+        }
+    show(rows, result, json_to)
+    if faults or any(row.judge_error for row in rows):
+        raise typer.Exit(USAGE)
+
+
+def judge_one(wishes: Wishes, file: str, json_to: str | None) -> None:
+    """Judges one program of the user's on the one problem there; status 2 where our side cannot say.
+
+    Raises:
+        CliError, EnvsError: something that the user can mend.
+    """
+    check_json_target(json_to)
+    solution = solution_in(file)
+    package = one_package(wishes.path, _only(wishes.problems))
+    coverage = parse_coverage(wishes.coverage)
+    with open_sandbox(wishes.sandbox) as sandbox:
+        row, tests = judge_file(sandbox, package, solution, coverage, wishes.limit_s, wishes.all_tests)
+    if json_to is not None:
+        write_json(json_to, {**as_json(row), "tests": tests})
+    if json_to != STDOUT:
+        cause = row.judge_error or row.cause
+        outcome = headline(row.problem, row.verdict, row.failure_kind, row.level_reached, cause)
+        results().print(outcome, soft_wrap=True)
+        results().print(tests_table(tests))
+        results().print(f"limit {row.limit_s:g} s ({row.limit_source}){', borderline' if row.borderline else ''}")
+    if row.judge_error:
+        raise typer.Exit(USAGE)
+
+
+def rejudge_records(
+    folder: Path,
+    limit_s: float | None,
+    limit_factor: float,
+    coverage: str | None,
+    checker: str | None,
+    doubtful: str | None,
+    json_to: str | None,
+) -> None:
+    """Shows rows and agreement under other terms; runs nothing.
+
+    Raises:
+        CliError, StoreError, ProblemError: something that the user can mend.
+    """
+    check_json_target(json_to)
+    if limit_s is not None and limit_factor != 1:
+        raise CliError("--limit and --limit-factor exclude each other: give one of them")
+    try:
+        flags = None if checker is None else parse_flags(checker)
+    except FormatError as error:
+        raise CliError(f"--checker: {error}") from None
+    left_out = parse_doubtful(doubtful)
+    with JudgingStore(folder) as store:
+        rows = list(rows_of(store, Terms(limit_s, limit_factor, parse_coverage(coverage), flags), left_out))
+    terms = {"limit": limit_s, "limit_factor": limit_factor, "coverage": coverage, "checker": checker}
+    show(rows, {**summary(rows, left_out), "terms": terms, "run": str(folder)}, json_to)
+
+
+def summary(rows: Sequence[Row], doubtful: frozenset[str]) -> dict[str, Any]:
+    """What ``--json`` holds of the rows."""
+    if strangers := doubtful - {name for row in rows for name in row.names}:
+        say(f"--doubtful: no solution is named {', '.join(sorted(strangers))}")
+    return {"rows": [as_json(row) for row in rows], **agreement(rows)}
+
+
+def show(rows: Sequence[Row], result: dict[str, Any], json_to: str | None) -> None:
+    """Writes the JSON and prints the tables."""
+    if json_to is not None:
+        write_json(json_to, result)
+    if json_to != STDOUT:
+        for part in tables(rows, result):
+            results().print(part, soft_wrap=isinstance(part, str))
+
+
+def parse_doubtful(text: str | None) -> frozenset[str]:
+    """Names in a list, or in a file with one on each line; the rest of a line after a space says why.
+
+    Raises:
+        CliError: the file cannot be read.
+    """
+    if text is None:
+        return frozenset()
+    if not Path(text).is_file():
+        return frozenset(split_list(text, "--doubtful"))
+    try:
+        lines = Path(text).read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CliError(f"cannot read --doubtful {text}: {error}") from None
+    return frozenset(line.split()[0] for line in lines if line.strip() and not line.startswith("#"))
+
+
+def default_folder(settings: Settings) -> Path:
+    """``runs/judge-NAME-ID``: the same settings find their folder again."""
+    digest = blake2b(json.dumps(asdict(settings)).encode(), digest_size=4).hexdigest()
+    return RUNS / f"judge-{Path(settings.path).name}-{digest}"
+
+
+def _only(problems: str | None) -> list[str] | None:
+    return None if problems is None else split_list(problems, "--problems")
+
+
+def _fault(fault: Fault) -> dict[str, Any]:
+    return {"path": str(fault.path), "line": fault.line, "message": fault.message}

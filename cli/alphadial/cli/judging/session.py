@@ -1,0 +1,140 @@
+"""Judging a whole set: problem after problem, each solution once, resumable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+from alphadial.cli.judging.calls import AnyJudge
+from alphadial.cli.judging.facts import Limit, LimitSource, entry_of, facts_of, problem_id
+from alphadial.cli.judging.progress import JudgingProgress
+from alphadial.cli.judging.stopping import Stopping
+from alphadial.cli.judging.store import JudgingStore
+from alphadial.cli.output import say
+from alphadial.envs.errors import ProblemError, SandboxFailedError
+from alphadial.envs.formats import Fault, Package
+from alphadial.envs.formats.generate import with_tests
+from alphadial.envs.sandbox import Sandbox
+from alphadial.envs.stdio import SolutionRecord, StdioJudge
+from alphadial.envs.stdio.calibrate import calibrate, default_cache
+from alphadial.envs.types import Problem, Solution
+
+
+class KeptJudge(AnyJudge):
+    """A judge that keeps its records of one problem after the other, and finds those that were kept before."""
+
+    def __init__(self, sandbox: Sandbox, workers: int | None, store: JudgingStore, progress: JudgingProgress) -> None:
+        self.sandbox = Stopping(sandbox)
+        super().__init__(self.sandbox, workers)
+        self._store = store
+        self._progress = progress
+        self._problem = ""
+        self._counted: set[str] = set()
+
+    def turn_to(self, problem: str) -> None:
+        """The id of the problem whose solutions come next."""
+        self._problem = problem
+        self._counted.clear()
+
+    def stop(self) -> None:
+        """What is being judged ends soon, without a verdict."""
+        self.sandbox.stop()
+
+    def record(
+        self, problem: Problem, solution: Solution, limit_s: float, *, all_tests: bool = False
+    ) -> SolutionRecord:
+        """As of ``StdioJudge``; not made again where it is there, and says enough, and our side did not fail."""
+        entry = entry_of(solution, self._problem).id
+        record = self._store.find(entry, limit_s)
+        known = record is not None and _whole(record, all_tests)
+        if record is None or not known:
+            record = super().record(problem, solution, limit_s, all_tests=all_tests)
+            self._store.append(entry, limit_s, record)
+        if entry not in self._counted:
+            self._counted.add(entry)
+            self._progress.count(known)
+        return record
+
+
+def judge_set(
+    items: Iterable[Package | Fault], store: JudgingStore, judge: KeptJudge, progress: JudgingProgress
+) -> list[Fault]:
+    """Makes the records of every solution of every package.
+
+    Args:
+        items: what was read.
+        store: keeps the records.
+        judge: makes them.
+        progress: is told of them.
+
+    Returns:
+        What could not be read or judged; each is said when it is found.
+
+    Raises:
+        StoreError: a record cannot be kept.
+    """
+    faults: list[Fault] = []
+    store.begin()
+    for place, item in enumerate(items):
+        fault = item if isinstance(item, Fault) else _judge_package(item, place, store, judge, progress)
+        if fault is not None:
+            say(f"alphadial: {fault}")
+            faults.append(fault)
+    return faults
+
+
+def _judge_package(
+    read: Package, place: int, store: JudgingStore, judge: KeptJudge, progress: JudgingProgress
+) -> Fault | None:
+    try:
+        package = with_tests(read, judge.sandbox)
+    except SandboxFailedError as error:
+        package = Fault(read.source, None, f"the tests of {read.problem.id} could not be made: {error}")
+    if isinstance(package, Fault):
+        return package
+    problem, id = package.problem, problem_id(package)
+    judge.turn_to(id)
+    progress.begin(problem.id, len(package.solutions))
+    try:
+        limit = find_limit(package, id, store.settings.limit_s, judge)
+    except ProblemError as error:
+        return Fault(package.source, None, f"{error}; give one with --limit")
+    with ThreadPoolExecutor(judge.workers) as pool:
+        made = [
+            pool.submit(judge.record, problem, solution, limit.seconds, all_tests=store.settings.all_tests)
+            for solution in package.solutions
+        ]
+        try:
+            for future in as_completed(made):
+                future.result()
+        except BaseException:
+            judge.stop()
+            pool.shutdown(cancel_futures=True)
+            raise
+    store.put(place, facts_of(package, id, limit))
+    progress.end(problem.id, limit)
+    return None
+
+
+def find_limit(package: Package, id: str, option_s: float | None, judge: StdioJudge) -> Limit:
+    """The limit that the user gives, else the package's, else a calibrated one.
+
+    Raises:
+        ProblemError: no accepted solution to calibrate with.
+    """
+    if option_s is not None:
+        return Limit(option_s, LimitSource.OPTION)
+    if package.problem.time_limit_s is not None:
+        return Limit(package.problem.time_limit_s, LimitSource.PACKAGE)
+    found, _ = calibrate(judge, package.problem, package.solutions, package.time_rule, cache=default_cache())
+    accepted = [
+        solution for solution in package.solutions if solution.expected == "accepted" and solution.name in found.times
+    ]
+    without = {entry_of(solution, id).id: found.limit_without(solution.name) for solution in accepted}
+    return Limit(found.limit_s, LimitSource.CALIBRATED, without)
+
+
+def _whole(record: SolutionRecord, all_tests: bool) -> bool:
+    if record.error or any(test.error for test in record.tests):
+        return False
+    return record.compile_error is not None or record.complete or not all_tests

@@ -1,0 +1,112 @@
+"""``alphadial judge PATH FILE``: one program of the user's on a problem of a package."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from alphadial.cli.errors import CliError
+from alphadial.cli.judging.calls import AnyJudge
+from alphadial.cli.judging.facts import entry_of, facts_of, problem_id
+from alphadial.cli.judging.reading import read_set
+from alphadial.cli.judging.rows import Row, Terms, level_of, row_of
+from alphadial.cli.judging.session import find_limit
+from alphadial.cli.output import STDOUT, VERDICT_STYLES, read_source
+from alphadial.envs.errors import ProblemError
+from alphadial.envs.formats import Fault, Package
+from alphadial.envs.formats.generate import with_tests
+from alphadial.envs.languages import all_languages, find_language, language_of
+from alphadial.envs.sandbox import Sandbox
+from alphadial.envs.stdio.verdicts import verdict_of
+from alphadial.envs.types import MIB, Solution
+
+_STDIN_LANGUAGE = "python3"
+
+
+def solution_in(file: str) -> Solution:
+    """The program in a file, whose extension tells the language; stdin is Python.
+
+    Raises:
+        CliError: it cannot be read, or is in no language that the judge knows.
+    """
+    if file == STDOUT:
+        language, name = find_language(_STDIN_LANGUAGE), "main.py"
+    else:
+        known, name = language_of(file), PurePosixPath(file).name
+        if known is None:
+            extensions = " ".join(suffix for one in all_languages().values() for suffix in one.extensions)
+            raise CliError(f"{file} is in no language that the judge knows, by its extension: {extensions}")
+        language = known
+    return Solution(name, language.name, {name: read_source(file)})
+
+
+def one_package(path: Path, only: Sequence[str] | None) -> Package:
+    """The only package that is wanted below a path.
+
+    Raises:
+        CliError: there is none, or several.
+    """
+    packages = (item for item in read_set(path, only) if isinstance(item, Package))
+    first = next(packages)
+    if next(packages, None) is not None:
+        raise CliError(f"{path} holds several problems: choose one with --problems ID, such as {first.problem.id}")
+    return first
+
+
+def judge_file(
+    sandbox: Sandbox,
+    package: Package,
+    solution: Solution,
+    coverage: str | int | None,
+    limit_s: float | None,
+    all_tests: bool,
+) -> tuple[Row, list[dict[str, Any]]]:
+    """The row of a program on a package, and what each test that ran gave, never what was in it.
+
+    Raises:
+        ProblemError: the problem's tests cannot be made, or no limit can be found.
+    """
+    made = with_tests(package, sandbox)
+    if isinstance(made, Fault):
+        raise ProblemError(str(made))
+    id = problem_id(made)
+    judge = AnyJudge(sandbox, None)
+    try:
+        limit = find_limit(made, id, limit_s, judge)
+        facts = facts_of(replace(made, solutions=(solution,)), id, limit)
+        level = level_of(facts, coverage)
+        record = judge.record(made.problem, solution, limit.seconds, all_tests=all_tests)
+    finally:
+        judge.close()
+    tests = [
+        {
+            "name": test.name,
+            "group": test.group,
+            "level": test.level,
+            "verdict": verdict_of(test, limit.seconds),
+            "cpu_s": test.cpu_s,
+            "wall_s": test.wall_s,
+            "peak_bytes": test.peak_bytes,
+        }
+        for test in record.tests
+    ]
+    return row_of(facts, entry_of(solution, id), record, level, Terms()), tests
+
+
+def tests_table(tests: Sequence[dict[str, Any]]) -> Table:
+    """One line per test."""
+    table = Table("test", "group", "level", "verdict", "CPU s", "MiB", box=None, pad_edge=False)
+    for column in (2, 4, 5):
+        table.columns[column].justify = "right"
+    for test in tests:
+        verdict = test["verdict"] or "?"
+        peak = "" if test["peak_bytes"] is None else f"{test['peak_bytes'] / MIB:.1f}"
+        cells = (test["name"], test["group"], str(test["level"]), verdict, f"{test['cpu_s']:.3f}", peak)
+        styles = {3: VERDICT_STYLES.get(verdict, "red")}
+        table.add_row(*(Text(cell, styles.get(column, "")) for column, cell in enumerate(cells)))
+    return table

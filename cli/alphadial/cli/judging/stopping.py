@@ -1,0 +1,67 @@
+"""A sandbox that can be told to run nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+from alphadial.envs.errors import SandboxFailedError
+from alphadial.envs.sandbox import Protection, Sandbox, Server, Workspace, WorkspaceRun
+from alphadial.envs.types import Limits, RunResult
+
+
+class Stopping:
+    """A ``Sandbox`` over another one, whose threads end soon after ``stop``: what runs is let end, the next run fails.
+
+    What was judged so far of a solution is then our failure, never a verdict.
+    """
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Every run from now on raises SandboxFailedError."""
+        self._stopped = True
+
+    @property
+    def name(self) -> str:
+        """Of the sandbox below."""
+        return self._sandbox.name
+
+    @property
+    def protection(self) -> Protection:
+        """Of the sandbox below."""
+        return self._sandbox.protection
+
+    def run(
+        self, command: Sequence[str], files: Mapping[str, str | bytes], stdin: str | bytes, limits: Limits
+    ) -> RunResult:
+        """As of ``Sandbox``."""
+        return self._running().run(command, files, stdin, limits)
+
+    def run_in(self, workspace: Workspace, command: Sequence[str], limits: Limits) -> WorkspaceRun:
+        """As of ``Sandbox``."""
+        return self._running().run_in(workspace, command, limits)
+
+    def open(self, limits: Limits) -> Server:
+        """As of ``Sandbox``."""
+        return self._running().open(limits)
+
+    def close(self) -> None:
+        """As of ``Sandbox``."""
+        self._sandbox.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _running(self) -> Sandbox:
+        if self._stopped:
+            raise SandboxFailedError("interrupted")
+        return self._sandbox

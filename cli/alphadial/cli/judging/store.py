@@ -1,0 +1,180 @@
+"""The folder of a judging: its settings and a SQLite file with one row per problem and one per judged solution."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from alphadial.agents.errors import StoreError
+from alphadial.agents.run_folder import LOCK_FILE, lock_folder, write_atomically
+from alphadial.agents.store import open_engine, sqlite_url
+from alphadial.cli.judging.facts import Facts
+from alphadial.envs.stdio import SolutionRecord
+
+FORMAT = 1
+SETTINGS_FILE = "judging.json"
+STORE_FILE = "records.sqlite"
+
+_metadata = sa.MetaData()
+_PROBLEMS = sa.Table(
+    "problems",
+    _metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    # Order of the latest reading; null: that reading did not come across it.
+    sa.Column("place", sa.Integer),
+    sa.Column("facts", sa.LargeBinary, nullable=False),
+)
+_RECORDS = sa.Table(
+    "records",
+    _metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    # CPU seconds per test that it was judged with: verdicts at smaller limits follow from it.
+    sa.Column("limit_s", sa.Double, nullable=False),
+    sa.Column("record", sa.LargeBinary, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the records of one folder have in common."""
+
+    path: str
+    """Absolute: what is judged."""
+    sandbox: str
+    limit_s: float | None
+    """``--limit``."""
+    all_tests: bool
+
+
+class JudgingStore:
+    """Opens the folder of a judging, or makes it; a context manager, held by one process at a time. Thread-safe.
+
+    Args:
+        path: the folder.
+        settings: of the judging; None: those that are there.
+
+    Raises:
+        StoreError: in use, of other settings or another version, something else than a judging, or unwritable.
+    """
+
+    def __init__(self, path: Path, settings: Settings | None = None) -> None:
+        self.path = path
+        if settings is None and not (path / SETTINGS_FILE).is_file():
+            raise StoreError(f"{path} is not the folder of a judging: name the one that alphadial judge wrote")
+        with ExitStack() as stack:
+            try:
+                _refuse_strangers(path)
+                stack.enter_context(lock_folder(path))
+                self.settings = _bind(path, settings)
+            except OSError as error:
+                raise StoreError(f"cannot use {path}: {error.strerror}; choose another --out") from error
+            self._engine = open_engine(sqlite_url(path / STORE_FILE))
+            stack.callback(self._engine.dispose)
+            with self._errors():
+                _metadata.create_all(self._engine)
+            self._stack = stack.pop_all()
+
+    def begin(self) -> None:
+        """Starts a reading: problems count from now on only once they are ``put`` again."""
+        with self._errors(), self._engine.begin() as connection:
+            connection.execute(sa.update(_PROBLEMS).values(place=None))
+
+    def put(self, place: int, facts: Facts) -> None:
+        """Adds or replaces a problem."""
+        row = {"id": facts.id, "place": place, "facts": _pack(facts.to_json())}
+        self._write(_PROBLEMS, row)
+
+    def append(self, entry: str, limit_s: float, record: SolutionRecord) -> None:
+        """Adds or replaces the record of a solution, made at a limit; it is on disk when this returns."""
+        self._write(_RECORDS, {"id": entry, "limit_s": limit_s, "record": _pack(record.to_json())})
+
+    def find(self, entry: str, limit_s: float = 0.0) -> SolutionRecord | None:
+        """The record of a solution, if it was made at this limit or a larger one."""
+        query = sa.select(_RECORDS.c.record).where(_RECORDS.c.id == entry, _RECORDS.c.limit_s >= limit_s)
+        with self._errors(), self._engine.connect() as connection:
+            packed = connection.scalar(query)
+        return None if packed is None else _record(packed, self.path)
+
+    def problems(self) -> Iterator[Facts]:
+        """Those of the latest reading, in order, one at a time."""
+        query = sa.select(_PROBLEMS.c.facts).where(_PROBLEMS.c.place.is_not(None)).order_by(_PROBLEMS.c.place)
+        with self._errors(), self._engine.connect() as connection:
+            for packed in connection.scalars(query):
+                yield Facts.from_json(_unpack(packed))
+
+    def close(self) -> None:
+        """Lets others in."""
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _write(self, table: sa.Table, row: Mapping[str, Any]) -> None:
+        with self._errors(), self._engine.begin() as connection:
+            update = {name: value for name, value in row.items() if name != "id"}
+            connection.execute(insert(table).values(**row).on_conflict_do_update(index_elements=["id"], set_=update))
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.SQLAlchemyError as error:
+            cause = getattr(error, "orig", None) or error
+            raise StoreError(f"store {self.path / STORE_FILE}: {str(cause).splitlines()[0]}") from error
+
+
+def _bind(path: Path, settings: Settings | None) -> Settings:
+    file = path / SETTINGS_FILE
+    if settings is not None and not file.exists():
+        write_atomically(file, json.dumps({"format": FORMAT, **asdict(settings)}, indent=2) + "\n")
+        return settings
+    try:
+        values = json.loads(file.read_text("utf-8"))
+        version = values.pop("format")
+        there = Settings(**values) if version == FORMAT else None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(f"{file} is damaged ({error}): choose another --out") from error
+    if there is None:
+        raise StoreError(f"{path} is of format version {version}, not {FORMAT}: choose another --out")
+    if settings is None or settings == there:
+        return there
+    ours, theirs = asdict(settings), asdict(there)
+    differences = "; ".join(f"{name}: {theirs[name]} / {ours[name]}" for name in ours if ours[name] != theirs[name])
+    raise StoreError(f"{path} holds a judging with other settings (there / here: {differences}): choose another --out")
+
+
+def _refuse_strangers(path: Path) -> None:
+    if path.is_dir() and not (path / SETTINGS_FILE).exists():
+        strangers = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")} - {LOCK_FILE}
+        if strangers:
+            raise StoreError(f"{path} holds something else than a judging: choose another --out")
+
+
+def _pack(values: Mapping[str, Any]) -> bytes:
+    return zlib.compress(json.dumps(values).encode(), 1)
+
+
+def _unpack(packed: bytes) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(zlib.decompress(packed))
+    return values
+
+
+def _record(packed: bytes, path: Path) -> SolutionRecord:
+    try:
+        return SolutionRecord.from_json(_unpack(packed))
+    except ValueError as error:
+        raise StoreError(f"{path / STORE_FILE}: {error}; choose another --out and judge again") from error

@@ -1,0 +1,84 @@
+"""Rows and agreement in text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from alphadial.cli.judging.rows import Row
+from alphadial.cli.output import VERDICT_STYLES
+from alphadial.envs.types import Verdict
+
+_UNKNOWN = "?"
+
+
+def tables(rows: Sequence[Row], result: dict[str, Any]) -> Iterator[Table | str]:
+    """Labels against verdicts, the rows that disagree, and the figures in a line or two."""
+    yield counts(rows)
+    if apart := [row for row in rows if row.agrees is False or row.judge_error]:
+        yield ""
+        yield disagreements(apart)
+    yield ""
+    yield from headline(rows, result)
+
+
+def counts(rows: Sequence[Row]) -> Table:
+    """One line per label, one column per verdict that came up."""
+    seen = {row.verdict for row in rows}
+    columns = [verdict for verdict in Verdict if verdict in seen] + ([None] if None in seen else [])
+    table = Table("label", *(str(verdict or _UNKNOWN) for verdict in columns), "agree", box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for label in dict.fromkeys(row.expected for row in rows):
+        here = [row for row in rows if row.expected == label]
+        tally = Counter(row.verdict for row in here)
+        cells = [Text(str(tally[verdict] or ""), VERDICT_STYLES.get(verdict or "", "red")) for verdict in columns]
+        judged = [row.agrees for row in here if row.agrees is not None]
+        agree = f"{sum(judged)}/{len(judged)}" if judged else ""
+        table.add_row(Text(label or "(none)"), *cells, agree)
+    return table
+
+
+def disagreements(rows: Sequence[Row]) -> Table:
+    """One line per row that does not agree with its label, and why."""
+    table = Table("solution", "label", "verdict", "CPU s", "limit s", "", box=None, pad_edge=False)
+    for column in (3, 4):
+        table.columns[column].justify = "right"
+    for column in (0, 5):
+        table.columns[column].overflow = "fold"
+    for row in rows:
+        notes = [note for note, holds in (("doubtful label", row.doubtful), ("borderline", row.borderline)) if holds]
+        notes += [line for line in ((row.judge_error or row.cause).partition("\n")[0],) if line]
+        verdict = row.verdict or _UNKNOWN
+        table.add_row(
+            Text(f"{row.problem}/{row.submission}"),
+            Text(row.expected or "(none)"),
+            Text(verdict, VERDICT_STYLES.get(verdict, "red")),
+            f"{row.cpu_s:.2f}",
+            f"{row.limit_s:g}",
+            Text("; ".join(notes)),
+        )
+    return table
+
+
+def headline(rows: Sequence[Row], result: dict[str, Any]) -> Iterator[str]:
+    """How many, how far they agree, what is left out, and how long it took."""
+    problems = len({row.problem for row in rows})
+    agree = f"; {_percent(result['agreement'])} of the labels that count agree" if result["labelled"] else ""
+    yield f"{len(rows)} solutions of {problems} problems{agree}"
+    if result["labelled"]:
+        yield (
+            f"all labels: {result['agreed']}/{result['labelled']}; own time left out of limits: "
+            f"{_percent(result['agreement_without_own_time'])}; doubtful: {result['doubtful']}; "
+            f"borderline: {result['borderline']}; judge errors: {result['judge_errors']}"
+        )
+    minutes = f"; {result['minutes']:.1f} minutes of judging" if "minutes" in result else ""
+    yield f"run folder: {result['run']}{minutes}"
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"

@@ -1,0 +1,194 @@
+"""problem.yaml of Kattis packages, legacy and 2025-09."""
+
+from __future__ import annotations
+
+import configparser
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from alphadial.envs.types import Limits
+
+from .fields import flag, mapping, number, sequence, text
+from .flags import legacy_time_rule, limits
+from .tree import Tree
+from .types import FormatError, TimeRule
+from .yaml_file import LARGEST, Yaml, parse_yaml
+
+PROBLEM = "problem.yaml"
+LEGACY = ("legacy", "legacy-icpc")
+MODERN = ("2025-09", "2025-09-draft", "2023-07", "2023-07-draft", "draft")
+_UNSUPPORTED = ("interactive", "multi-pass", "submit-answer")
+_KEYS = {
+    "problem_format_version",
+    "type",
+    "name",
+    "uuid",
+    "version",
+    "credits",
+    "source",
+    "license",
+    "rights_owner",
+} | {"embargo_until", "limits", "keywords", "languages", "allow_file_writing", "constants"}
+_LIMITS = {"time_multipliers", "time_limit", "time_resolution", "memory", "output", "code"} | {
+    "compilation_time",
+    "compilation_memory",
+    "validation_time",
+    "validation_memory",
+    "validation_output",
+    "validation_passes",
+}
+_CONSTANT = re.compile(r"\{\{([a-zA-Z_][a-zA-Z0-9_]*)\}\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What problem.yaml and the files beside it say."""
+
+    legacy: bool
+    limits: Limits
+    time_limit_s: float | None
+    time_rule: TimeRule
+    custom: bool
+    """A validator of its own judges the output."""
+    flags: tuple[str, ...]
+    """Of the output validator, for all tests (legacy)."""
+    constants: Mapping[str, str]
+
+    def filled(self, text: str) -> str:
+        """The text with constants put in for their tags."""
+        if not self.constants:
+            return text
+        return _CONSTANT.sub(lambda tag: self.constants.get(tag[1], tag[0]), text)
+
+
+@contextmanager
+def at(yaml: Yaml, key: str) -> Iterator[None]:
+    """Gives errors within the place of a key."""
+    try:
+        yield
+    except FormatError as error:
+        if error.path is not None:
+            raise
+        raise yaml.error(key, str(error)) from None
+
+
+def read_settings(tree: Tree) -> Settings:
+    """Reads problem.yaml, and the time limit beside it where there is one (.timelimit, domjudge-problem.ini).
+
+    Raises:
+        FormatError: at the file and line where something is wrong, or of a kind that cannot be judged here.
+    """
+    path = tree.root / PROBLEM
+    yaml = parse_yaml(tree.text(path, LARGEST), path)
+    version = str(yaml.values.get("problem_format_version", "legacy"))
+    if version not in LEGACY + MODERN:
+        known = ", ".join(LEGACY + MODERN)
+        raise yaml.error("problem_format_version", f"unknown problem_format_version {version!r}: known are {known}")
+    legacy = version in LEGACY
+    _check_type(yaml)
+    with at(yaml, "limits"):
+        stated = mapping(yaml.values.get("limits") or {}, "limits")
+    if not legacy:
+        _check_keys(yaml, stated)
+    for key in stated.keys() & {"memory", "output", "time_limit", "time_multiplier", "time_safety_margin"}:
+        with at(yaml, f"limits.{key}"):
+            number(stated[key], f"limits.{key}")
+    time_limit_s = float(stated["time_limit"]) if "time_limit" in stated else _limit_beside(tree)
+    return Settings(
+        legacy=legacy,
+        limits=limits(stated, time_limit_s),
+        time_limit_s=time_limit_s,
+        time_rule=legacy_time_rule(stated) if legacy else _time_rule(yaml, stated),
+        custom=_custom(yaml) if legacy else tree.is_folder(tree.root / "output_validator"),
+        flags=_flags(yaml) if legacy else (),
+        constants={} if legacy else _constants(yaml),
+    )
+
+
+def words(value: Any, what: str) -> tuple[str, ...]:
+    """A sequence of texts."""
+    return tuple(text(word, f"each of {what}") for word in sequence(value or [], what))
+
+
+def _check_type(yaml: Yaml) -> None:
+    stated = yaml.values.get("type", "pass-fail")
+    for kind in stated if isinstance(stated, list) else [stated]:
+        if kind in _UNSUPPORTED:
+            raise yaml.error("type", f"{kind} problems are not supported")
+        if kind not in ("pass-fail", "scoring"):
+            raise yaml.error("type", f"unknown type {kind!r}: choose pass-fail or scoring")
+
+
+def _check_keys(yaml: Yaml, stated: Mapping[str, Any]) -> None:
+    unknown = [str(key) for key in yaml.values if key not in _KEYS]
+    unknown += [f"limits.{key}" for key in stated if key not in _LIMITS]
+    if unknown:
+        raise yaml.error(unknown[0], f"unknown key {unknown[0]!r}")
+    with at(yaml, "allow_file_writing"):
+        flag(yaml.values.get("allow_file_writing", False), "allow_file_writing")
+
+
+def _time_rule(yaml: Yaml, stated: Mapping[str, Any]) -> TimeRule:
+    default = TimeRule()
+    with at(yaml, "limits.time_multipliers"):
+        factors = mapping(stated.get("time_multipliers") or {}, "limits.time_multipliers")
+        ac = number(factors.get("ac_to_time_limit", default.ac_to_time_limit), "ac_to_time_limit")
+        tle = number(factors.get("time_limit_to_tle", default.time_limit_to_tle), "time_limit_to_tle")
+    with at(yaml, "limits.time_resolution"):
+        resolution = number(stated.get("time_resolution", default.resolution_s), "limits.time_resolution")
+    return TimeRule(ac, tle, resolution)
+
+
+def _custom(yaml: Yaml) -> bool:
+    kind, *extras = str(yaml.values.get("validation") or "default").split()
+    if kind not in ("default", "custom") or not set(extras) <= {"score", "interactive"}:
+        raise yaml.error("validation", "validation must be default or custom, with score or interactive after custom")
+    if "interactive" in extras:
+        raise yaml.error("validation", "interactive problems are not supported")
+    return kind == "custom"
+
+
+def _flags(yaml: Yaml) -> tuple[str, ...]:
+    with at(yaml, "validator_flags"):
+        return tuple(text(yaml.values.get("validator_flags") or "", "validator_flags").split())
+
+
+def _constants(yaml: Yaml) -> dict[str, str]:
+    with at(yaml, "constants"):
+        stated = mapping(yaml.values.get("constants") or {}, "constants")
+    for name, value in stated.items():
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            raise yaml.error(f"constants.{name}", f"constant {name!r} must be a number or a text")
+    return {name: str(value) for name, value in stated.items()}
+
+
+def _limit_beside(tree: Tree) -> float | None:
+    path = tree.root / ".timelimit"
+    ini = tree.root / "domjudge-problem.ini"
+    if tree.is_file(path):
+        stated = tree.text(path, LARGEST).strip()
+    elif tree.is_file(ini):
+        path = ini
+        stated = _ini_value(tree.text(ini, LARGEST))
+        if not stated:
+            return None
+    else:
+        return None
+    try:
+        return number(float(stated), "the time limit")
+    except (ValueError, FormatError):
+        raise FormatError(
+            f"the time limit must be a number of seconds above 0, not {stated[:40]!r}", path=path
+        ) from None
+
+
+def _ini_value(content: str) -> str:
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    try:
+        parser.read_string(f"[problem]\n{content}")
+        return parser.get("problem", "timelimit", fallback="").strip("'\" ")
+    except configparser.Error:
+        return ""

@@ -1,0 +1,92 @@
+"""LiveCodeBench code generation (Jain et al. 2024): rows of JSON, private tests plain or compressed.
+
+Not checked on published files. Compressed tests are base64 of zlib of a pickle of one text, which is JSON. The pickle
+is never loaded, since that could run code: its opcodes are read, and any but those of one text refused.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import pickletools
+import zlib
+from pathlib import Path
+from typing import Any
+
+from alphadial.envs.types import Test
+
+from .fields import Row, mapping, parse, sequence, text, text_of
+from .lines import LONGEST_LINE
+from .rows import call_test, grouped, problem, stdio_test
+from .types import FormatError, Package
+
+KEYS = frozenset({"question_content", "public_test_cases", "private_test_cases"})
+TIME_LIMIT_S = 6.0
+"""Of every problem, as in the benchmark's own runner."""
+_TEXTS = {"UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"}
+_HARMLESS = {"PROTO", "FRAME", "MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT", "STOP"}
+
+
+def package(row: Row, path: Path, line: int | None) -> Package:
+    """The package in a row of ``path``.
+
+    Raises:
+        FormatError: a field is missing or not what it should be.
+    """
+    metadata = row.get("metadata")
+    metadata = mapping(parse(metadata, "metadata") if isinstance(metadata, str) else metadata or {}, "metadata")
+    public = _cases(row["public_test_cases"], "public_test_cases")
+    private = _cases(row["private_test_cases"], "private_test_cases")
+    kinds = {text_of(case, "testtype", "stdin") for case in public + private}
+    if not kinds <= {"stdin", "functional"} or len(kinds) > 1:
+        raise FormatError(f"tests must all be of testtype stdin or functional, not {', '.join(sorted(kinds))}")
+    entry = text_of(metadata, "func_name") if kinds == {"functional"} else None
+    tests = [
+        _test(f"{name}/{at}", case, public=name == "public", functional=entry is not None)
+        for name, cases in (("public", public), ("private", private))
+        for at, case in enumerate(cases)
+    ]
+    statement = text_of(row, "question_content")
+    if starter := text_of(row, "starter_code", ""):
+        statement = f"{statement}\n\n{starter}"
+    name = text_of(row, "question_id")
+    found = problem(name, statement, grouped(tests), entry=entry, time_limit_s=TIME_LIMIT_S)
+    return Package(found, source=path)
+
+
+def _cases(value: Any, what: str) -> list[Row]:
+    if isinstance(value, str):
+        packed = not value.lstrip().startswith("[")
+        value = parse(_unpacked(value, what) if packed else value, what) if value.strip() else []
+    return [mapping(case, f"each of {what}") for case in sequence(value, what)]
+
+
+def _test(name: str, case: Row, *, public: bool, functional: bool) -> Test:
+    given, answer = text_of(case, "input"), text_of(case, "output")
+    if not functional:
+        return stdio_test(name, given, answer, public=public)
+    arguments = [parse(line, f"input of test {name!r}") for line in given.split("\n") if line.strip()]
+    return call_test(name, arguments, parse(answer, f"answer of test {name!r}"), public=public)
+
+
+def _unpacked(value: str, what: str) -> str:
+    try:
+        packed = base64.b64decode(value, validate=True)
+        unzip = zlib.decompressobj()
+        pickled = unzip.decompress(packed, LONGEST_LINE)
+    except (binascii.Error, ValueError, zlib.error) as error:
+        raise FormatError(f"{what} is neither JSON nor compressed tests: {error}") from None
+    if not unzip.eof:
+        raise FormatError(f"{what} is cut off, or holds more than {LONGEST_LINE:,} bytes")
+    texts = []
+    try:
+        for opcode, argument, _ in pickletools.genops(pickled):
+            if opcode.name in _TEXTS:
+                texts.append(text(argument, what))
+            elif opcode.name not in _HARMLESS:
+                raise FormatError(f"{what} holds more than a text (pickle opcode {opcode.name}): refused")
+    except ValueError as error:
+        raise FormatError(f"{what} is not a pickled text: {error}") from None
+    if len(texts) != 1:
+        raise FormatError(f"{what} holds {len(texts)} texts instead of one")
+    return texts[0]

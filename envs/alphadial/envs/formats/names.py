@@ -1,0 +1,95 @@
+"""File names and languages of sources. A name from a row becomes a file of the sandbox, so it is made safe."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+
+from alphadial.envs.languages import all_languages
+from alphadial.envs.languages import language_of as judged_language
+
+from .types import FormatError
+
+_OTHERS = {
+    ".cs": "csharp",
+    ".go": "go",
+    ".hs": "haskell",
+    ".js": "javascript",
+    ".kt": "kotlin",
+    ".pas": "pascal",
+    ".php": "php",
+    ".pl": "prolog",
+    ".rb": "ruby",
+    ".rs": "rust",
+    ".scala": "scala",
+}
+"""Extensions that the package format gives to languages which are not judged here yet."""
+_PYTHON2 = re.compile(r"#!.*python2")
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.+-]")
+_PUBLIC_CLASS = re.compile(r"^\s*public\s+(?:(?:final|abstract|strictfp)\s+)*class\s+(\w+)", re.MULTILINE)
+_CLASS_WITH_MAIN = re.compile(r"\bclass\s+(\w+)\s*\{(?:(?!\bclass\b)[\s\S])*?\bstatic\s+void\s+main\b")
+_STARTS = {
+    "python3": re.compile(r"__main__"),
+    "cpp": re.compile(r"\bmain\s*\("),
+    "c": re.compile(r"\bmain\s*\("),
+    "java": re.compile(r"\bstatic\s+void\s+main\b"),
+}
+
+
+def source_file(name: str, source: str, language: str) -> str:
+    """The file that a source goes into: the last part of its name, without what a shell or compiler reads otherwise.
+
+    Java asks that it be called after its public class.
+    """
+    found = (_PUBLIC_CLASS.search(source) or _CLASS_WITH_MAIN.search(source)) if language == "java" else None
+    if found:
+        return f"{found[1]}.java"
+    base = _UNSAFE.sub("_", name.replace("\\", "/").rpartition("/")[2]).lstrip(".-")
+    if "." in base:
+        return base
+    known = all_languages().get(language)
+    return f"{base or (known.main if known else 'main')}{known.extensions[0] if known else '.txt'}"
+
+
+def language_of(files: Mapping[str, str]) -> str:
+    """The language that the extensions of the files name.
+
+    Raises:
+        FormatError: they name none, or several.
+    """
+    found = {language for name in files if (language := _by_extension(name))}
+    if found == {"c", "cpp"}:
+        found = {"cpp"}
+    if not found:
+        shown = ", ".join(sorted({PurePosixPath(name).suffix or name for name in files}))
+        raise FormatError(f"{shown}: no known extension tells the language")
+    if len(found) > 1:
+        raise FormatError(f"sources of several languages: {', '.join(sorted(found))}")
+    language = found.pop()
+    if language == "python3" and any(_PYTHON2.match(text) for text in files.values()):
+        return "python2"
+    return language
+
+
+def main_first(files: Mapping[str, str], language: str, entry: str = "") -> dict[str, str]:
+    """The files with the one that starts the program first: the one called ``entry``, else main, else by its text."""
+    starts = _STARTS.get(language)
+    extensions = all_languages()[language].extensions if language in all_languages() else ()
+
+    def order(name: str) -> tuple[bool, bool, bool, bool, str]:
+        path = PurePosixPath(name)
+        return (
+            entry not in (name, path.stem),
+            path.suffix not in extensions,
+            path.stem not in ("main", "Main", "__main__"),
+            starts is None or not starts.search(files[name]),
+            name,
+        )
+
+    return {name: files[name] for name in sorted(files, key=order)}
+
+
+def _by_extension(name: str) -> str | None:
+    judged = judged_language(name)
+    return judged.name if judged else _OTHERS.get(PurePosixPath(name).suffix)

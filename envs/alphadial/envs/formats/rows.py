@@ -1,0 +1,141 @@
+"""What the formats of one problem a row have in common."""
+
+from __future__ import annotations
+
+import ast
+import json
+import keyword
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from alphadial.envs.types import MIB, Checker, Interface, Limits, Problem, Solution, Test
+
+from .fields import parse, text
+from .flags import LONGEST_S
+from .levels import SAMPLE, SECRET, coverages, leveled
+from .names import source_file
+from .types import FormatError
+
+_TOLERANCE = 1e-6
+_PRELUDE = (
+    "import bisect, collections, copy, datetime, functools, heapq, io, itertools, json, math, operator, random, re, "
+    "statistics, string, sys; from bisect import *; from collections import *; from copy import *; from functools "
+    "import *; from heapq import *; from itertools import *; from math import *; from typing import *\n"
+)
+"""What solutions to call-based problems may use without importing it, as on the sites that they come from."""
+
+
+def problem(
+    name: str,
+    statement: str,
+    tests: Sequence[Test],
+    *,
+    entry: str | None,
+    time_limit_s: float | None = None,
+    memory_bytes: float = 1024 * MIB,
+    case_sensitive: bool = True,
+) -> Problem:
+    """A problem whose levels come from input size.
+
+    Args:
+        name: its id.
+        statement: as posed.
+        tests: in the order of the row.
+        entry: the function that is called; None: stdin and stdout.
+        time_limit_s: CPU seconds per test.
+        memory_bytes: limit.
+        case_sensitive: of the checker of stdout, for which numbers are text unless an answer has a decimal point: then
+            they may differ by 1e-6, absolute or relative.
+
+    Raises:
+        FormatError: there are no tests, or ``entry`` is not a name.
+    """
+    if entry is not None and (not entry.isidentifier() or keyword.iskeyword(entry)):
+        raise FormatError(f"function name {entry!r} is not a name in Python")
+    ordered = leveled(tests)
+    cpu_s = time_limit_s or LONGEST_S
+    return Problem(
+        id=name,
+        template=name,
+        group="",
+        statement=statement,
+        prompt="",
+        entry=entry or "",
+        tests=ordered,
+        limits=Limits(cpu_s, 2 * cpu_s + 10, int(memory_bytes), 16 * MIB, 64 * MIB, 64),
+        coverages=coverages(ordered),
+        interface=Interface.STDIO if entry is None else Interface.CALL,
+        checker=_checker(ordered, case_sensitive),
+        time_limit_s=time_limit_s,
+    )
+
+
+def stdio_test(name: str, given: Any, answer: Any, *, public: bool) -> Test:
+    """A test of stdin and stdout; both are texts or arrays of lines."""
+    return Test(1, _lines(given, f"input of test {name!r}"), _lines(answer, f"answer of test {name!r}"), public, name)
+
+
+def call_test(name: str, arguments: Sequence[Any], answer: Any, *, public: bool) -> Test:
+    """A test of a call."""
+    return Test(1, json.dumps(arguments), json.dumps(answer), public, name)
+
+
+def grouped(tests: Iterable[Test]) -> list[Test]:
+    """With the groups "sample" for public tests and "secret" for the others."""
+    return [
+        Test(test.level, test.input, test.answer, test.public, test.name, SAMPLE if test.public else SECRET)
+        for test in tests
+    ]
+
+
+def solution(name: str, language: str, source: str, expected: str | None, entry: str | None = None) -> Solution:
+    """A solution of one file; with ``entry``, one that can be called."""
+    source = source if entry is None else callable_source(source, entry)
+    return Solution(name, language, {source_file(name, source, language): source}, expected)
+
+
+def callable_source(source: str, entry: str) -> str:
+    """The program with the usual imports before it, and ``entry`` as a function where it is a method of ``Solution``.
+
+    Programs answering a call-based problem go through this too. What does not parse is left as it is, for the judge
+    to say.
+    """
+    try:
+        body = ast.parse(source).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return source
+    names = {getattr(node, "name", None) for node in body}
+    starts = [node.lineno for node in body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
+    lines = source.splitlines(keepends=True)
+    cut = max(starts, default=0)
+    program = "".join([*lines[:cut], _PRELUDE, *lines[cut:]])
+    if entry in names or "Solution" not in names:
+        return program
+    return f"{program}\n\ndef {entry}(*arguments):\n    return Solution().{entry}(*arguments)\n"
+
+
+def json_or_text(value: Any, what: str) -> Any:
+    """A field that holds JSON as text, or the value itself; None where it is empty."""
+    if not isinstance(value, str):
+        return value
+    return parse(value, what) if value.strip() else None
+
+
+def _lines(value: Any, what: str) -> str:
+    if isinstance(value, list):
+        return "\n".join(text(line, what) for line in value) + "\n"
+    return text(value, what)
+
+
+def _checker(tests: Iterable[Test], case_sensitive: bool) -> Checker:
+    fractions = any("." in token and _is_number(token) for test in tests for token in test.answer.split())
+    tolerance = _TOLERANCE if fractions else None
+    return Checker(tolerance, tolerance, case_sensitive)
+
+
+def _is_number(token: str) -> bool:
+    try:
+        float(token)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,82 @@
+"""Files of a package: sorted, regular, and never outside the package, whatever links say."""
+
+from __future__ import annotations
+
+import re
+import stat
+from pathlib import Path
+
+from .lines import LONGEST_LINE, describe, read_text
+from .types import FormatError
+
+DEEPEST = 16
+"""Folders within folders."""
+_NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.+-]{0,254}")
+"""Files with other names, such as .git or a~, are left out, as the package format asks; "+" is for .c++ files."""
+
+
+class Tree:
+    """A package folder, read and never written."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._real = root.resolve()
+
+    def children(self, folder: Path) -> list[Path]:
+        """What is in a folder, by name; empty where there is no such folder.
+
+        Raises:
+            FormatError: something leads out of the package, or is neither a file nor a folder.
+        """
+        if not self.is_folder(folder):
+            return []
+        if len(folder.relative_to(self.root).parts) > DEEPEST:
+            raise FormatError(f"more than {DEEPEST} folders within folders", path=folder)
+        try:
+            found = sorted(entry for entry in folder.iterdir() if _NAME.fullmatch(entry.name))
+        except OSError as error:
+            raise FormatError(f"cannot be listed: {describe(error)}", path=folder) from None
+        for entry in found:
+            self._mode(entry)
+        return found
+
+    def is_folder(self, path: Path) -> bool:
+        """Whether it is a folder of the package."""
+        return path.exists() and stat.S_ISDIR(self._mode(path))
+
+    def is_file(self, path: Path) -> bool:
+        """Whether it is a regular file of the package."""
+        return path.exists() and stat.S_ISREG(self._mode(path))
+
+    def text(self, path: Path, largest: int = LONGEST_LINE) -> str:
+        """What a file says.
+
+        Raises:
+            FormatError: it is missing, not a file of the package, too large or not UTF-8.
+        """
+        if not self.is_file(path):
+            raise FormatError("missing", path=path)
+        return read_text(path, largest)
+
+    def files(self, folder: Path, largest: int) -> dict[str, str]:
+        """The files of a folder and of those in it, by path relative to it."""
+        texts: dict[str, str] = {}
+        for entry in self.children(folder):
+            if self.is_folder(entry):
+                inner = self.files(entry, largest)
+                texts.update({f"{entry.name}/{name}": text for name, text in inner.items()})
+            else:
+                texts[entry.name] = self.text(entry, largest)
+        return texts
+
+    def _mode(self, path: Path) -> int:
+        try:
+            real = path.resolve(strict=True)
+            mode = real.stat().st_mode
+        except (OSError, RuntimeError) as error:
+            raise FormatError(f"cannot be read: {describe(error)}", path=path) from None
+        if not real.is_relative_to(self._real):
+            raise FormatError("a link that leads out of the package: replace it by the file", path=path)
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise FormatError("neither a file nor a folder", path=path)
+        return mode

@@ -1,0 +1,81 @@
+"""What the loaders yield: packages, and faults of those that cannot be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from alphadial.envs.types import Problem, Solution
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRule:
+    """How a time limit follows from the times of the labelled solutions, where the package states none.
+
+    Sources: Kattis problem package format, legacy (``time_multiplier``, ``time_safety_margin``) and 2025-09
+    (``limits.time_multipliers``, ``limits.time_resolution``).
+    """
+
+    ac_to_time_limit: float = 2.0
+    """The limit is at least this many times the slowest accepted solution."""
+    time_limit_to_tle: float = 1.5
+    """Solutions expected to be too slow take at least this many times the limit."""
+    resolution_s: float = 1.0
+    """The limit is a multiple of this."""
+
+
+LEGACY_TIME_RULE = TimeRule(ac_to_time_limit=5.0, time_limit_to_tle=2.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Generator:
+    """A Python program that makes the tests of a problem: to be run in a sandbox, by ``with_tests``."""
+
+    files: dict[str, str]
+    """File name to text; the first one is the program. It prints a JSON array of [level, arguments, answer], the latter
+    two as texts that hold JSON: a host need not be able to read the longest numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A problem with the solutions that came with it."""
+
+    problem: Problem
+    solutions: tuple[Solution, ...] = ()
+    """Names may come twice, with another ``expected`` each."""
+    time_rule: TimeRule = TimeRule()
+    """For problems whose ``time_limit_s`` is None."""
+    requires: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Group to the groups that must pass before it counts (``require_pass``)."""
+    generator: Generator | None = None
+    """Where the problem has no tests yet."""
+    source: Path = Path()
+    """The file or folder that it was read from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that could not be read. Everything else still loads."""
+
+    path: Path
+    line: int | None
+    """1-based; None where the fault is of the whole file or folder."""
+    message: str
+    """One line: what is wrong and what to do."""
+
+    def __str__(self) -> str:
+        place = str(self.path) if self.line is None else f"{self.path}:{self.line}"
+        return f"{place}: {self.message}"
+
+
+class FormatError(Exception):
+    """One thing that is wrong with what is being read. Loaders turn it into a ``Fault``; it never leaves them."""
+
+    def __init__(self, message: str, *, path: Path | None = None, line: int | None = None) -> None:
+        super().__init__(message)
+        self.path = path
+        self.line = line
+
+    def fault(self, path: Path, line: int | None = None) -> Fault:
+        """The fault, at its own place where it names one and else at the given place."""
+        return Fault(self.path or path, self.line if self.path or self.line else line, str(self))

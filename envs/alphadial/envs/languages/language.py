@@ -1,0 +1,49 @@
+"""What the judge needs to know of a programming language."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from ..types import MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """Words of a command may hold ``{main}`` (the main source file), ``{stem}`` (its name without extension) and
+    ``{memory_mib}`` (the memory limit); the word ``{sources}`` stands for every file with one of the extensions.
+    """
+
+    name: str
+    extensions: tuple[str, ...]
+    """With the dot; the first one names sources that come without a name."""
+    compile: tuple[str, ...]
+    """Ends with status 0 if the sources are a program."""
+    run: tuple[str, ...]
+    self_test: str
+    """A program that reads a whole number and prints its double."""
+    package: str
+    """What apt-get installs it from."""
+    artefacts: str | None = None
+    """Pattern of the file names that compiling makes and running needs; None: it needs the sources."""
+    main: str = "main"
+    """Stem of the main file of a source that comes without a name."""
+    own_memory_bytes: int = 0
+    """Of the runtime itself, beside what the program may use."""
+    own_processes: int = 0
+    """Threads of the runtime itself."""
+    memory_errors: str = ""
+    """What a program that its runtime ended for want of memory says on stderr."""
+
+    def expand(self, words: Sequence[str], sources: Sequence[str], memory_bytes: int) -> list[str]:
+        """A command line. The first of ``sources`` is the main one."""
+        main = PurePosixPath(sources[0])
+        matching = [f"./{name}" for name in sources if PurePosixPath(name).suffix in self.extensions]
+        line: list[str] = []
+        for word in words:
+            if word == "{sources}":
+                line += matching or [f"./{main}"]
+            else:
+                line.append(word.format(main=f"./{main}", stem=main.stem, memory_mib=memory_bytes // MIB))
+        return line

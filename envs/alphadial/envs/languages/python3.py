@@ -1,0 +1,14 @@
+"""CPython, without packages."""
+
+from .language import Language
+
+_CHECK = "import sys\nfor name in sys.argv[1:]: compile(open(name, 'rb').read(), name, 'exec')"
+
+LANGUAGE = Language(
+    name="python3",
+    extensions=(".py", ".py3"),
+    compile=("python3", "-c", _CHECK, "{sources}"),
+    run=("python3", "-X", "int_max_str_digits=0", "{main}"),
+    self_test="print(2 * int(input()))\n",
+    package="python3",
+)

@@ -1,0 +1,221 @@
+"""gVisor: a kernel of its own between the program and the host's, inside the namespaces and cgroup of bubblewrap."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import select
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from time import monotonic
+
+from ..errors import SandboxFailedError, SandboxUnavailableError
+from ..types import MIB, Limits, RunResult
+from .bubblewrap import Bubblewrap
+from .cpu import CpuMeter
+from .guest.folder import MAX_STREAM
+from .guest.gvisor import BEGUN
+from .gvisor_layout import bundle, stream
+from .launch import Contained
+from .layout import Invocation
+from .protocol import Program, Server
+from .slot import INIT, Slot
+from .warm import WarmProgram
+from .workspace import Workspace, WorkspaceRun, returned
+
+INSTALL = "apt-get install runsc"
+_OWN_MEMORY = 48 * MIB
+"""For runsc and its file server, the guest's kernel, and the guest's first process."""
+_OWN_PROCESSES = 256
+"""Their threads; the guest's own processes are limited by the guest's kernel."""
+_BEGINS_S = 30.0
+_ENDS_S = 5.0
+"""How long it may take from the end of the guest's first process to that of gVisor."""
+
+
+class Gvisor(Bubblewrap):
+    """Implements ``Sandbox``. Every run, and every program of a server, is a sandbox of its own.
+
+    What is measured is gVisor with the command in it: some 30 ms of CPU time and 30 MiB of peak memory are its own, and
+    a command may hold up to 20 MiB more than its limit. ``conformance.KNOWN_GAPS`` names what it does not do.
+
+    Raises:
+        SandboxUnavailableError: it cannot work on this machine; the message names the command that mends it.
+    """
+
+    name = "gvisor"
+
+    def __init__(self) -> None:
+        runsc = shutil.which("runsc")
+        if runsc is None:
+            raise SandboxUnavailableError(f"gVisor is not installed; run: {INSTALL}")
+        self._runsc = runsc
+        super().__init__()
+        self.protection = replace(self.protection, seccomp=True, process_limit="rlimit")
+
+    @property
+    def release(self) -> str:
+        """As runsc calls it."""
+        said = subprocess.run([self._runsc, "--version"], capture_output=True, text=True).stdout
+        return (said.splitlines() or [""])[0].removeprefix("runsc version ")
+
+    def run(
+        self, command: Sequence[str], files: Mapping[str, str | bytes], stdin: str | bytes, limits: Limits
+    ) -> RunResult:
+        """See ``Sandbox``."""
+        rlimits = json.dumps([(which, *value) for which, value in self._rlimits(limits).items()])
+        incoming = stream(files)
+        invocation = self._bundle("command", [rlimits, *command], limits, incoming)
+        return self._run(invocation, stdin.encode() if isinstance(stdin, str) else stdin, _beside(limits, incoming))
+
+    def run_in(self, workspace: Workspace, command: Sequence[str], limits: Limits) -> WorkspaceRun:
+        """See ``Sandbox``."""
+        rlimits = json.dumps([(which, *value) for which, value in self._rlimits(limits).items()])
+        outgoing = os.memfd_create("alphadial")
+        with os.fdopen(outgoing, "rb") as back:
+            incoming = workspace.stream()
+            invocation = self._bundle("workspace", [rlimits, *command], limits, incoming, outgoing)
+            result = self._run(invocation, b"", _beside(limits, incoming), pass_fds=[outgoing])
+            back.seek(0)
+            return returned(back.read(MAX_STREAM + 1), workspace, result)
+
+    def _begin(self, slot: Slot, contained: Contained) -> CpuMeter:
+        """Waits until the command begins; gVisor's own start is not the command's time."""
+        assert contained.process.stderr is not None
+        said, deadline = b"", monotonic() + _BEGINS_S
+        while not said.endswith(BEGUN):
+            ready, _, _ = select.select([contained.process.stderr], [], [], max(0.0, deadline - monotonic()))
+            byte = os.read(contained.process.stderr.fileno(), 1) if ready else b""  # not one byte of the command's
+            if not byte:
+                contained.kill()
+                contained.process.communicate()
+                said = said.strip() or b"it did not begin"
+                raise SandboxFailedError(f"gVisor failed: {said.decode(errors='replace').splitlines()[-1]}")
+            said += byte
+        meter = slot.cpu_meter(contained.init)
+        before = meter()
+        return lambda: meter() - before
+
+    def open(self, limits: Limits) -> Server:
+        """See ``Sandbox``."""
+        return self._kept(FreshServer(self, limits))
+
+    def launch_program(self, limits: Limits, channel: socket.socket) -> tuple[Slot, Contained]:
+        """Starts the process of one program, which answers on ``channel``.
+
+        Raises:
+            SandboxFailedError: it did not start.
+        """
+        settings = {
+            "memory_bytes": limits.memory_bytes,
+            "files_bytes": limits.files_bytes,
+            "processes": limits.processes + INIT,
+        }
+        invocation = self._bundle("program", [json.dumps(settings)], limits)
+        slot = self._slot(limits, warm=True)
+        try:
+            stdio = (channel.fileno(), subprocess.DEVNULL, slot.words.descriptor)
+            return slot, slot.launch(invocation, self._spawner, stdio)
+        except SandboxFailedError:
+            slot.kill()
+            raise
+
+    def _bundle(
+        self, kind: str, arguments: Sequence[str], limits: Limits, incoming: bytes = b"", outgoing: int | None = None
+    ) -> Invocation:
+        return bundle(self._bwrap, self._runsc, self._python, kind, arguments, limits.files_bytes, incoming, outgoing)
+
+    def _rlimits(self, limits: Limits) -> dict[int, tuple[int, int]]:
+        """Without the limit on CPU time: where CPUs are few, the guest's kernel takes waiting for running."""
+        rlimits = super()._rlimits(limits)
+        del rlimits[resource.RLIMIT_CPU]
+        return rlimits
+
+    def _slot(self, limits: Limits, *, warm: bool) -> Slot:
+        around = replace(
+            limits, memory_bytes=limits.memory_bytes + _OWN_MEMORY, processes=limits.processes + _OWN_PROCESSES
+        )
+        return super()._slot(around, warm=warm)
+
+
+class FreshServer:
+    """Implements ``Server`` and ``warm.Owner`` without a server: each program is the first process of a sandbox."""
+
+    def __init__(self, sandbox: Gvisor, limits: Limits) -> None:
+        self.limits = limits
+        self._sandbox = sandbox
+        self._lock = threading.Lock()
+        self._alive = True
+        self._open: tuple[socket.socket, Slot, Contained] | None = None
+        self._oom_kills = 0
+
+    def start(self, source: str, *, entry: str) -> Program:
+        """See ``Server``."""
+        if self._open is not None:
+            raise SandboxFailedError("the server's last program is still open: close it first")
+        if not self._alive:
+            raise SandboxFailedError("the server is closed")
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                self._open = (ours, *self._sandbox.launch_program(self.limits, theirs))
+        except SandboxFailedError:
+            ours.close()
+            raise
+        return WarmProgram(self, ours, source, entry)
+
+    def alive(self) -> bool:
+        """See ``Server``."""
+        return self._alive
+
+    def close(self) -> None:
+        """See ``Server``."""
+        self._alive = False
+        self.end()
+
+    def end(self) -> RunResult:
+        """See ``warm.Owner``."""
+        with self._lock:
+            opened, self._open = self._open, None
+        if opened is None:
+            return RunResult(exit_status=None, signal=9)
+        ours, slot, contained = opened
+        try:
+            if _hung_up(ours):
+                select.select([contained.init_fd], [], [], _ENDS_S)
+            contained.kill()
+            status = slot.finish()
+            cpu_s, peak = slot.cpu_meter(contained.init)(), slot.peak_bytes()
+        finally:
+            slot.kill()
+            self._oom_kills += slot.oom_kills()
+        signal = 9 if status is None else status - 128 if 128 < status <= 192 else None
+        return RunResult(exit_status=None if signal else status, signal=signal, cpu_s=cpu_s, peak_bytes=peak)
+
+    def cpu_meter(self, pid: int) -> CpuMeter:
+        """See ``warm.Owner``; ``pid`` is of gVisor's kernel."""
+        if self._open is None:
+            return lambda: 0.0
+        _, slot, contained = self._open
+        return slot.cpu_meter(contained.init)
+
+    def oom_kills(self) -> int:
+        """See ``warm.Owner``."""
+        opened = self._open
+        return self._oom_kills + (opened[1].oom_kills() if opened is not None else 0)
+
+
+def _hung_up(channel: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(channel, select.POLLRDHUP)
+    return bool(poll.poll(0))
+
+
+def _beside(limits: Limits, incoming: bytes) -> Limits:
+    """With room for the files as they came, beside those in the guest."""
+    return replace(limits, memory_bytes=limits.memory_bytes + len(incoming))

@@ -1,0 +1,112 @@
+"""The OCI bundle that runsc(1) runs, and the bwrap(1) around it: all that gVisor itself can reach of the host."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from . import layout
+from .guest.folder import ENTRY, EXECUTABLE, MAX_STREAM
+from .guest.gvisor import INCOMING, OUTGOING
+from .interpreter import Interpreter
+
+_ROOT = "/guest"
+_FOLDERS = ("/proc", "/dev", "/sys", "/etc", "/w", "/opt", "/opt/bin", "/opt/alphadial", "/opt/alphadial/guest")
+_RETURNED = "/out/stream"
+_RUNSC = (
+    "/bundle/runsc", "--root", "/run", "--rootless", "--platform", "ptrace", "--network", "none", "--ignore-cgroups",
+    "run", "--bundle", "/bundle", "box",
+)  # fmt: skip
+"""Rootless: under the slot's uid, in bwrap's user namespace. The group around it is ours. On kvm it hangs in virtual
+machines."""
+
+
+def stream(files: Mapping[str, str | bytes]) -> bytes:
+    """As ``guest.folder.unpack`` reads it.
+
+    Raises:
+        ValueError: a path leaves the folder.
+    """
+    parts = []
+    for name, content in files.items():
+        path, data = layout.checked(name).encode(), content.encode() if isinstance(content, str) else content
+        parts += [ENTRY.pack(EXECUTABLE, len(path), len(data)), path, data]
+    return b"".join(parts)
+
+
+def bundle(
+    bwrap: str,
+    runsc: str,
+    interpreter: Interpreter,
+    kind: str,
+    arguments: Sequence[str],
+    files_bytes: int,
+    incoming: bytes = b"",
+    outgoing: int | None = None,
+) -> layout.Invocation:
+    """A sandbox for ``guest.gvisor``.
+
+    Args:
+        bwrap: the executable.
+        runsc: the executable.
+        interpreter: what the guest runs.
+        kind: of process, as in ``guest.gvisor``.
+        arguments: for a program its settings as JSON, else rlimits and command.
+        files_bytes: the size of the guest's tmpfs.
+        incoming: the working directory as a stream.
+        outgoing: a descriptor that takes what the guest leaves in ``OUTGOING``.
+    """
+    returns = outgoing is not None
+    invocation = layout.Invocation([bwrap, "--unshare-all", "--unshare-user", "--uid", "0", "--gid", "0"])
+    invocation.add("--hostname", "sandbox", "--die-with-parent", "--new-session", "--cap-add", "ALL", "--clearenv")
+    invocation.add("--setenv", "HOME", layout.BOX)  # by which ``orphans`` knows ours
+    # Parents that bwrap makes by itself would be closed to the guest's user.
+    for folder in ("", *_FOLDERS, *map(str, reversed(interpreter.prefix.parents[:-1]))):
+        invocation.add("--dir", f"{_ROOT}{folder}")
+    layout.show_host(invocation, interpreter, _ROOT)
+    invocation.add("--symlink", "/w/tmp", f"{_ROOT}/tmp")
+    invocation.add("--perms", "0444", "--file", invocation.data(incoming), f"{_ROOT}{INCOMING}")
+    process = layout.guest_command(interpreter.executable, "gvisor", [kind, *arguments])
+    config = json.dumps(_config(process, layout.environment(interpreter), files_bytes, returns))
+    invocation.add("--ro-bind-data", invocation.data(config.encode()), "/bundle/config.json")
+    invocation.add("--ro-bind", runsc, _RUNSC[0], "--proc", "/proc", "--dev", "/dev")
+    for folder in ("/run", "/tmp"):
+        invocation.add("--tmpfs", folder)
+    command: tuple[str, ...] = _RUNSC
+    if returns:
+        layout.show_host(invocation, interpreter)
+        invocation.add("--perms", "0666", "--file", invocation.data(b""), f"{_ROOT}{OUTGOING}")
+        invocation.add("--size", str(MAX_STREAM + 1), "--tmpfs", "/out")
+        invocation.add("--perms", "0666", "--file", invocation.data(b""), _RETURNED)
+        code = f'"$@"; s=$?; cat {_RETURNED} >/proc/self/fd/{outgoing}; exit $s'
+        command = ("/bin/sh", "-c", code, "sh", *_RUNSC)
+    invocation.add("--remount-ro", "/", "--chdir", "/", "--", *command)
+    return invocation
+
+
+def _config(process: list[str], environment: dict[str, str], files_bytes: int, returns: bool) -> dict[str, Any]:
+    """See the OCI runtime specification, config.md."""
+    tmpfs = {"type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "nodev", f"size={files_bytes}", "mode=0777"]}
+    mounts = [
+        {"destination": "/proc", "type": "proc", "source": "proc"},
+        {"destination": "/w", **tmpfs},
+        {"destination": "/dev/shm", **tmpfs},
+    ]
+    if returns:
+        mounts.append({"destination": OUTGOING, "type": "bind", "source": _RETURNED, "options": ["rw"]})
+    return {
+        "ociVersion": "1.0.0",
+        "hostname": "sandbox",
+        "root": {"path": _ROOT, "readonly": True},
+        "process": {
+            "user": {"uid": 1000, "gid": 1000},
+            "args": process,
+            "env": [f"{name}={value}" for name, value in environment.items()],
+            "cwd": "/w",
+            "noNewPrivileges": True,
+            "capabilities": {},
+        },
+        "mounts": mounts,
+        "linux": {"namespaces": [{"type": kind} for kind in ("pid", "mount", "ipc", "uts", "network")]},
+    }

@@ -1,0 +1,170 @@
+"""Time limits from the times of a package's own solutions, where it names no limit.
+
+Source: Kattis problem package format 2025-09, ``time_multipliers``: the smallest multiple of ``time_resolution`` that
+is at least ``ac_to_time_limit`` times the slowest accepted solution, over all languages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import platform
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from time import process_time
+from typing import Any
+
+from ..errors import ProblemError
+from ..formats.types import TimeRule
+from ..problems.hashing import problems_hash
+from ..types import Problem, Solution
+from .judge import StdioJudge
+from .records import SolutionRecord
+from .verdicts import report
+
+CAP_S = 20.0
+"""Accepted solutions get so many CPU seconds per test; those that need more do not count."""
+_ACCEPTED, _TOO_SLOW = "accepted", "time_limit_exceeded"
+_LOOP, _LOOPS = 200_000, 5
+_REFERENCE_S = 0.01
+"""What the loop of ``host_speed`` takes on the machine that has speed 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """The limit of one problem on one host."""
+
+    problem: str
+    limit_s: float
+    times: Mapping[str, float]
+    """Accepted solution to CPU seconds of its slowest test."""
+    rule: TimeRule
+    speed: float
+    """Of the host, see ``host_speed``."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Accepted solution to why its time does not count."""
+
+    def limit_without(self, solution: str) -> float:
+        """The limit that the other accepted solutions give; ``limit_s`` where there is none."""
+        others = [time for name, time in self.times.items() if name != solution]
+        return limit_of(others, self.rule) if others else self.limit_s
+
+    def too_fast(self, records: Iterable[SolutionRecord]) -> dict[str, float]:
+        """Solutions labelled time_limit_exceeded that need less than the rule asks of them, with their seconds.
+
+        Where there are any, the package and this host do not fit: no limit keeps all that the rule promises.
+        """
+        least = self.limit_s * self.rule.time_limit_to_tle
+        return {
+            record.solution: record.cpu_s
+            for record in records
+            if record.expected == _TOO_SLOW and record.complete and record.cpu_s < least
+        }
+
+
+def limit_of(times: Sequence[float], rule: TimeRule) -> float:
+    """The limit in seconds; at least one step of the rule's resolution."""
+    steps = math.ceil(round(max(times) * rule.ac_to_time_limit / rule.resolution_s, 9))
+    return max(1, steps) * rule.resolution_s
+
+
+def calibrate(
+    judge: StdioJudge, problem: Problem, solutions: Sequence[Solution], rule: TimeRule, *, cache: Path | None = None
+) -> tuple[Calibration, dict[str, SolutionRecord]]:
+    """Runs the solutions labelled accepted and derives the limit.
+
+    Args:
+        judge: takes the times.
+        problem: its limit is to be found.
+        solutions: any; those labelled accepted count.
+        rule: of the package.
+        cache: a file of calibrations, such as ``default_cache()``, read and added to; None: none.
+
+    Returns:
+        The calibration, and the records of the accepted solutions, by name: none where it was in the cache.
+
+    Raises:
+        ProblemError: no solution labelled accepted passes every test.
+    """
+    accepted = [solution for solution in solutions if solution.expected == _ACCEPTED]
+    key = _key(problem, accepted, rule)
+    known = _read(cache).get(key) if cache else None
+    if known is not None:
+        with suppress(KeyError, TypeError):
+            return Calibration(**{**known, "rule": TimeRule(**known["rule"])}), {}
+    records = {solution.name: judge.record(problem, solution, CAP_S) for solution in accepted}
+    times, left_out = {}, {}
+    for name, record in records.items():
+        found = report(record, CAP_S)
+        if found.solved:
+            times[name] = record.cpu_s
+        else:
+            left_out[name] = found.judge_error or f"{found.verdict} {found.cause}".strip().partition("\n")[0]
+    if not times:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items()) or "there is none"
+        raise ProblemError(f"problem {problem.id} has no time limit and no accepted solution to derive one: {reasons}")
+    found_limit = limit_of(list(times.values()), rule)
+    calibration = Calibration(problem.id, found_limit, times, rule, host_speed(), left_out)
+    if cache:
+        _write(cache, key, asdict(calibration))
+    return calibration, records
+
+
+def default_cache() -> Path:
+    """In the user's cache folder (XDG)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "alphadial" / "time-limits.json"
+
+
+def host_speed() -> float:
+    """How fast this host runs a fixed Python loop, the best of five; 1 is a reference machine, 2 is twice as fast."""
+    best = math.inf
+    for _ in range(_LOOPS):
+        began, total = process_time(), 0
+        for number in range(_LOOP):
+            total += number & 7
+        best = min(best, process_time() - began)
+    return round(_REFERENCE_S / best, 3)
+
+
+def _key(problem: Problem, accepted: Sequence[Solution], rule: TimeRule) -> str:
+    """Over all that the times depend on, the host included."""
+    host = [platform.machine(), _processor(), os.cpu_count(), platform.python_version()]
+    sources = [[solution.name, solution.language, solution.files] for solution in accepted]
+    parts = json.dumps([problems_hash([problem]), sources, asdict(rule), host])
+    return hashlib.sha256(parts.encode()).hexdigest()
+
+
+def _processor() -> str:
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def _read(cache: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(cache.read_text())
+    except (OSError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+def _write(cache: Path, key: str, value: dict[str, Any]) -> None:
+    """Whole or not at all; what cannot be written, or is lost between two writers, is found again by running."""
+    values = {**_read(cache), key: value}
+    made: Path | None = None
+    try:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=cache.parent, prefix=cache.name, delete=False) as file:
+            made = Path(file.name)
+            json.dump(values, file, indent=1)
+        made.replace(cache)
+    except OSError:
+        if made is not None:
+            made.unlink(missing_ok=True)

@@ -1,0 +1,124 @@
+"""From sources to a program that runs, inside the sandbox and under limits of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from ..errors import ProblemError, SandboxFailedError, WorkspaceError
+from ..languages import Language, find_language
+from ..sandbox.protocol import Sandbox
+from ..sandbox.workspace import Workspace
+from ..types import MIB, Limits, RunResult
+
+LIMITS = Limits(
+    cpu_s=60.0,
+    wall_s=180.0,
+    memory_bytes=2048 * MIB,
+    output_bytes=256 * 1024,
+    files_bytes=256 * MIB,
+    processes=128,
+)
+_LONGEST_MESSAGE = 4_000
+_NO_COMMAND = 127
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Ready to run."""
+
+    language: Language
+    sources: tuple[str, ...]
+    files: Mapping[str, str | bytes]
+    """To be laid in its working directory."""
+
+    def command(self, memory_bytes: int) -> list[str]:
+        """The command line under a memory limit."""
+        return self.language.expand(self.language.run, self.sources, memory_bytes)
+
+    def limits(self, limits: Limits) -> Limits:
+        """With room for the runtime itself."""
+        return Limits(
+            cpu_s=limits.cpu_s,
+            wall_s=limits.wall_s,
+            memory_bytes=limits.memory_bytes + self.language.own_memory_bytes,
+            output_bytes=limits.output_bytes,
+            files_bytes=limits.files_bytes,
+            processes=limits.processes + self.language.own_processes,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What came of it."""
+
+    program: Program | None
+    message: str = ""
+    """The compiler's, where there is no program."""
+    cpu_s: float = 0.0
+
+
+def compile_program(sandbox: Sandbox, language: str, files: Mapping[str, str], limits: Limits = LIMITS) -> Compiled:
+    """Compiles sources.
+
+    Args:
+        sandbox: where the compiler runs.
+        language: by name.
+        files: the first one is the main one.
+        limits: of the compiler.
+
+    Raises:
+        ProblemError: an unknown language, or one whose compiler is not installed.
+        SandboxFailedError: our machinery broke.
+    """
+    known = find_language(language)
+    sources = tuple(files)
+    if not sources:
+        return Compiled(None, "there is no source file")
+    try:
+        before = Workspace.of(files)
+    except (UnicodeEncodeError, WorkspaceError) as error:
+        return Compiled(None, f"the sources: {error}")
+    run = sandbox.run_in(before, known.expand(known.compile, sources, limits.memory_bytes), limits)
+    if run.result.exit_status == _NO_COMMAND:
+        raise ProblemError(f"no {known.compile[0]} for {language} programs; run: apt-get install {known.package}")
+    if run.result.exit_status != 0:
+        return Compiled(None, _message(run.result), run.result.cpu_s)
+    if known.artefacts is None:
+        return Compiled(Program(known, sources, files), cpu_s=run.result.cpu_s)
+    made: dict[str, str | bytes] = {
+        path: file.data
+        for path, file in run.workspace.files.items()
+        if fnmatchcase(path.rpartition("/")[2], known.artefacts)
+    }
+    if not made:
+        return Compiled(None, run.note or "the compiler made no program", run.result.cpu_s)
+    return Compiled(Program(known, sources, made), cpu_s=run.result.cpu_s)
+
+
+def self_test(sandbox: Sandbox, language: str) -> str:
+    """Compiles and runs the language's self-test program.
+
+    Returns:
+        "" if it works, else what is wrong, in one line.
+    """
+    known = find_language(language)
+    try:
+        compiled = compile_program(sandbox, language, {f"{known.main}{known.extensions[0]}": known.self_test})
+        if compiled.program is None:
+            return (compiled.message.strip().splitlines() or ["it does not compile"])[-1]
+        limits = compiled.program.limits(Limits(cpu_s=10.0, wall_s=60.0))
+        result = sandbox.run(compiled.program.command(256 * MIB), compiled.program.files, "21\n", limits)
+    except (ProblemError, SandboxFailedError) as error:
+        return str(error)
+    if result.stdout.strip() == "42":
+        return ""
+    return (result.stderr.strip().splitlines() or [f"it printed {result.stdout[:80]!r}"])[-1]
+
+
+def _message(result: RunResult) -> str:
+    said = (result.stderr.strip() or result.stdout.strip())[:_LONGEST_MESSAGE]
+    if result.killed_by is not None:
+        return f"the compiler was stopped by its limit on {result.killed_by}\n{said}".strip()
+    return said or f"the compiler ended with status {result.exit_status} (signal {result.signal}) and no message"

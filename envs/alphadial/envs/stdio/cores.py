@@ -1,0 +1,52 @@
+"""Who may use the CPU while times are taken."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+def spare_one() -> int:
+    """All CPUs less one, which is left to us and to the rest of the machine; at least one."""
+    return max(1, len(os.sched_getaffinity(0)) - 1)
+
+
+class Cores:
+    """Up to ``size`` at a time, or one alone."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._running = 0
+        self._waiting = 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """Waits for one of the places; whoever wants to be alone goes first."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._running < self._size and not self._waiting)
+            self._running += 1
+        try:
+            yield
+        finally:
+            self._leave(1)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Waits until no one else is there."""
+        with self._changed:
+            self._waiting += 1
+            self._changed.wait_for(lambda: self._running == 0)
+            self._waiting -= 1
+            self._running = self._size
+        try:
+            yield
+        finally:
+            self._leave(self._size)
+
+    def _leave(self, places: int) -> None:
+        with self._changed:
+            self._running -= places
+            self._changed.notify_all()

@@ -1,0 +1,144 @@
+"""The judge of programs that read stdin and write stdout, in any language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from time import monotonic
+
+from ..errors import EnvsError, ProblemError
+from ..sandbox.protocol import Sandbox
+from ..types import Interface, Limits, Problem, RunResult, Solution, Test, Verdict
+from .checkers import accepts, digest, encoded
+from .compile import Program, compile_program
+from .cores import Cores, spare_one
+from .records import Place, SolutionRecord, SolutionReport, TestRecord
+from .runner import Measured, Runner
+from .validators import LIMITS, Validators
+from .verdicts import report, verdict_of
+
+KEPT_BYTES = 1024 * 1024
+"""Longer outputs are not kept."""
+_KEPT_STDERR = 2_000
+
+
+class StdioJudge:
+    """Judges solutions, each test in a fresh sandbox. Thread-safe.
+
+    Args:
+        sandbox: stays the caller's, who closes it after the judge.
+        workers: programs at a time, over all threads that judge; None: one per CPU less one.
+        validator_limits: of custom validators.
+    """
+
+    def __init__(self, sandbox: Sandbox, workers: int | None = None, *, validator_limits: Limits = LIMITS) -> None:
+        self.workers = workers or spare_one()
+        self._sandbox = sandbox
+        self._cores = Cores(self.workers)
+        self._runner = Runner(sandbox, self._cores)
+        self._validators = Validators(sandbox, self._cores, validator_limits)
+
+    def judge(self, problem: Problem, solution: Solution, limit_s: float, *, all_tests: bool = False) -> SolutionReport:
+        """The verdict on one solution; ``.record`` of the report is what ``alphadial rejudge`` needs.
+
+        Failures of our machinery, of a custom validator or of a missing compiler are told by ``judge_error``.
+
+        Args:
+            problem: with ``Interface.STDIO``; its ``limits`` bound everything but CPU time.
+            solution: in any of ``alphadial.envs.languages``.
+            limit_s: CPU seconds per test.
+            all_tests: go on after the first failing test, each up to twice the limit and a second, to know true times.
+
+        Raises:
+            ProblemError: the problem's tests call a function.
+        """
+        return report(self.record(problem, solution, limit_s, all_tests=all_tests), limit_s)
+
+    def record(
+        self, problem: Problem, solution: Solution, limit_s: float, *, all_tests: bool = False
+    ) -> SolutionRecord:
+        """As ``judge``, without the verdict."""
+        if problem.interface is not Interface.STDIO:
+            raise ProblemError(f"problem {problem.id} is not one of stdin and stdout")
+        began = monotonic()
+        compile_error, error, compile_s = None, "", 0.0
+        tests: list[TestRecord] = []
+        order = sorted(enumerate(problem.tests), key=lambda test: (test[1].level, not test[1].public))
+        try:
+            with self._cores.shared():
+                compiled = compile_program(self._sandbox, solution.language, solution.files)
+            compile_s = compiled.cpu_s
+            if compiled.program is None:
+                compile_error = compiled.message
+            else:
+                tests += self._tests(problem, compiled.program, order, limit_s, all_tests)
+        except EnvsError as failure:
+            error = str(failure)
+        ran = {test.index for test in tests}
+        return SolutionRecord(
+            problem=problem.id,
+            solution=solution.name,
+            language=solution.language,
+            expected=solution.expected,
+            compile_error=compile_error,
+            compile_s=compile_s,
+            tests=tuple(tests),
+            unrun=tuple(Place(test.group, test.level, test.public) for index, test in order if index not in ran),
+            error=error,
+            wall_s=monotonic() - began,
+        )
+
+    def _tests(
+        self, problem: Problem, program: Program, order: list[tuple[int, Test]], limit_s: float, all_tests: bool
+    ) -> Iterator[TestRecord]:
+        passed = public_passed = True
+        for index, test in order:
+            # What the public tests say must not depend on where the hidden ones stopped.
+            if not (all_tests or passed or (test.public and public_passed)):
+                continue
+            measured = self._runner.measure(program, encoded(test.input), problem.limits, limit_s, to_the_end=all_tests)
+            found = self._found(problem, index, measured)
+            yield found
+            if verdict_of(found, limit_s) is not Verdict.AC:
+                passed = False
+                public_passed = public_passed and not test.public
+
+    def _found(self, problem: Problem, index: int, measured: Measured) -> TestRecord:
+        test, result = problem.tests[index], measured.result
+        output, answer = encoded(result.stdout), encoded(test.answer)
+        checked, error = self._checked(problem, test, result, output, answer)
+        kept = output != answer and len(output) <= KEPT_BYTES
+        return TestRecord(
+            index=index,
+            name=test.name or str(index),
+            group=test.group,
+            level=test.level,
+            public=test.public,
+            cpu_s=result.cpu_s,
+            wall_s=result.wall_s,
+            allowed_s=measured.allowed_s,
+            runs=measured.runs,
+            contended=measured.contended,
+            peak_bytes=result.peak_bytes,
+            exit_status=result.exit_status,
+            signal=result.signal,
+            killed_by=result.killed_by,
+            oom=result.oom,
+            output=result.stdout if kept else None,
+            output_bytes=len(output),
+            output_sha256=digest(output),
+            stderr=result.stderr[-_KEPT_STDERR:],
+            checked=checked,
+            error=error,
+        )
+
+    def _checked(
+        self, problem: Problem, test: Test, result: RunResult, output: bytes, answer: bytes
+    ) -> tuple[bool | None, str]:
+        if result.exit_status != 0 or result.oom or result.killed_by is not None:
+            return None, ""
+        if problem.validator is None:
+            return accepts(problem.checker, output, answer), ""
+        try:
+            return self._validators.accepts(problem.validator, encoded(test.input), answer, output), ""
+        except EnvsError as failure:
+            return None, f"{problem.id}, test {test.name!r}: {failure}"

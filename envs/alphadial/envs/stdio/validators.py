@@ -1,0 +1,96 @@
+"""Custom output validators: programs that judge an output, in a sandbox of their own.
+
+Source: Kattis problem package format, "Output Validators" (legacy) and "Output Validator" (2025-09): called with input
+file, answer file and feedback directory, the output on stdin; status 42 accepts, 43 rejects, all else is an error.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import asdict, replace
+from json import dumps
+
+from ..errors import EnvsError
+from ..sandbox.protocol import Sandbox
+from ..types import MIB, Limits, RunResult, Validator
+from .compile import Program, compile_program
+from .cores import Cores
+
+LIMITS = Limits(
+    cpu_s=60.0,
+    wall_s=180.0,
+    memory_bytes=2048 * MIB,
+    output_bytes=8 * MIB,
+    files_bytes=64 * MIB,
+    processes=64,
+)
+"""Kattis: 60 s and 2048 MiB."""
+_ACCEPT, _REJECT = 42, 43
+_INPUT, _ANSWER, _FEEDBACK = "judge.in", "judge.ans", "feedback"
+_SCRIPT = f'mkdir -p {_FEEDBACK} && exec "$@"'
+_SHELL = ("sh", "-c", _SCRIPT, "sh")
+
+
+class ValidatorError(EnvsError):
+    """A custom validator that does not compile, crashes, hangs or answers neither 42 nor 43; the message names it."""
+
+
+class Validators:
+    """Compiled validators, each compiled once. Thread-safe."""
+
+    def __init__(self, sandbox: Sandbox, cores: Cores, limits: Limits = LIMITS) -> None:
+        self._sandbox = sandbox
+        self._cores = cores
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._programs: dict[str, Program] = {}
+
+    def accepts(self, validator: Validator, input: bytes, answer: bytes, output: bytes) -> bool:
+        """Whether the output is right. The candidate must have ended.
+
+        Raises:
+            ValidatorError: the validator cannot say.
+            SandboxFailedError: our machinery broke.
+            ProblemError: its language is unknown, or has no compiler here.
+        """
+        program = self._program(validator)
+        files = {**program.files, _INPUT: input, _ANSWER: answer}
+        held = sum(len(content) for content in files.values())
+        limits = replace(
+            program.limits(self._limits),
+            memory_bytes=self._limits.memory_bytes + program.language.own_memory_bytes + held,
+            files_bytes=self._limits.files_bytes + held,
+        )
+        command = [*_SHELL, *program.command(self._limits.memory_bytes), _INPUT, _ANSWER, f"{_FEEDBACK}/"]
+        with self._cores.shared():
+            result = self._sandbox.run([*command, *validator.arguments], files, output, limits)
+        if result.killed_by is None and not result.oom and result.exit_status in (_ACCEPT, _REJECT):
+            return result.exit_status == _ACCEPT
+        raise ValidatorError(f"validator {_name(validator)} {_ending(result)}")
+
+    def _program(self, validator: Validator) -> Program:
+        key = dumps(asdict(validator), sort_keys=True)
+        with self._lock:
+            if key in self._programs:
+                return self._programs[key]
+            with self._cores.shared():
+                compiled = compile_program(self._sandbox, validator.language, validator.files)
+            if compiled.program is None:
+                said = (compiled.message.strip().splitlines() or [""])[0]
+                raise ValidatorError(f"validator {_name(validator)} does not compile: {said}")
+            self._programs[key] = compiled.program
+            return compiled.program
+
+
+def _name(validator: Validator) -> str:
+    return next(iter(validator.files), "without files")
+
+
+def _ending(result: RunResult) -> str:
+    said = (result.stderr.strip() or result.stdout.strip()).splitlines()
+    words = f": {said[-1][:200]}" if said else ""
+    if result.killed_by is not None:
+        return f"was stopped by its limit on {result.killed_by}{words}"
+    if result.signal is not None:
+        return f"crashed (signal {result.signal}){words}"
+    return f"ended with status {result.exit_status}, which is neither {_ACCEPT} nor {_REJECT}{words}"

@@ -1,0 +1,169 @@
+"""From records to verdicts: a pure function, so that other limits and coverages cost no run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..types import FailureKind, KilledBy, Verdict
+from .records import Place, SolutionRecord, SolutionReport, TestRecord
+
+BAND, CONTENDED_BAND = 0.15, 0.6
+"""Times nearer to the limit than this share of it are uncertain; the other holds above it where others were at work,
+who take from the caches what is not in CPU time."""
+COMPUTED = 0.1
+"""A program that used the CPU for less than this share of the time slept of its own will."""
+
+_EXPECTED = {
+    "accepted": {Verdict.AC},
+    "wrong_answer": {Verdict.WA, Verdict.OLE},
+    "time_limit_exceeded": {Verdict.TLE},
+    "run_time_error": {Verdict.RTE, Verdict.MLE},
+    "memory_limit_exceeded": {Verdict.MLE},
+    "output_limit_exceeded": {Verdict.OLE},
+    "compile_error": {Verdict.CE},
+    "rejected": set(Verdict) - {Verdict.AC},
+    "brute_force": {Verdict.TLE, Verdict.RTE, Verdict.MLE},
+}
+
+
+def agrees(expected: str | None, verdict: Verdict | None) -> bool | None:
+    """Whether a verdict is what a label (a directory of ``submissions/`` in Kattis packages) asks for.
+
+    Returns:
+        None where there is no label, or one that asks for no verdict.
+    """
+    wanted = _EXPECTED.get(expected or "")
+    return None if wanted is None else verdict in wanted
+
+
+def report(record: SolutionRecord, limit_s: float, *, level: int | None = None) -> SolutionReport:
+    """The verdict at a limit and a coverage.
+
+    Args:
+        record: of the solution.
+        limit_s: CPU seconds per test.
+        level: the highest level that the coverage requires; None: all.
+    """
+    wanted = record.levels if level is None else level
+
+    def counts(test: TestRecord | Place) -> bool:
+        return test.level <= wanted
+
+    found = _decide(record, limit_s, counts)
+    certain = [_decide(record, limit_s, counts, judged).verdict for judged in (_at_worst, _at_best)]
+    shown = any(test.public for test in record.places)
+    return SolutionReport(
+        verdict=found.verdict,
+        groups=_groups(record, limit_s),
+        level_reached=found.level_reached,
+        failure_kind=_failure_kind(found),
+        borderline=found.verdict is not None and certain != [found.verdict] * 2,
+        cause=found.cause,
+        limit_s=limit_s,
+        public_verdict=_decide(record, limit_s, lambda test: test.public).verdict if shown else None,
+        judge_error=found.error,
+        record=record,
+    )
+
+
+def around(limit_s: float, *, contended: bool = False) -> tuple[float, float]:
+    """Below and above it lie the times that are certain."""
+    return limit_s * (1 - BAND), limit_s * (1 + (CONTENDED_BAND if contended else BAND))
+
+
+def verdict_of(test: TestRecord, limit_s: float) -> Verdict | None:
+    """Of one test; None where our side cannot say."""
+    if test.cpu_s > limit_s:
+        return Verdict.TLE
+    if test.killed_by is KilledBy.CPU or test.error:
+        return None
+    if test.oom:
+        return Verdict.MLE
+    if test.killed_by is KilledBy.OUTPUT:
+        return Verdict.OLE
+    if test.killed_by is not None:
+        return Verdict.TLE
+    if test.signal is not None or test.exit_status != 0:
+        return Verdict.RTE
+    return Verdict.AC if test.checked else Verdict.WA
+
+
+def _at_worst(test: TestRecord, limit_s: float) -> Verdict | None:
+    return verdict_of(test, around(limit_s)[0])
+
+
+def _at_best(test: TestRecord, limit_s: float) -> Verdict | None:
+    _, high = around(limit_s, contended=test.contended)
+    if test.contended and test.killed_by is KilledBy.WALL and COMPUTED * test.wall_s < test.cpu_s < high:
+        return None
+    return verdict_of(test, high)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    verdict: Verdict | None
+    level_reached: int = 0
+    cause: str = ""
+    error: str = ""
+
+
+def _decide(
+    record: SolutionRecord,
+    limit_s: float,
+    counts: Callable[[TestRecord | Place], bool],
+    judged: Callable[[TestRecord, float], Verdict | None] = verdict_of,
+) -> _Found:
+    """By the first of the tests that count which did not pass."""
+    if record.error:
+        return _Found(None, error=record.error)
+    if record.compile_error is not None:
+        return _Found(Verdict.CE, cause=record.compile_error)
+    tests = [test for test in record.places if counts(test)]
+    for test in tests:
+        verdict = judged(test, limit_s) if isinstance(test, TestRecord) else None
+        if verdict is not Verdict.AC:
+            reached = max((passed.level for passed in tests if passed.level < test.level), default=0)
+            error = _unknown(test, limit_s) if verdict is None else ""
+            return _Found(verdict, reached, _cause(test, verdict), error)
+    return _Found(Verdict.AC, max((test.level for test in tests), default=0))
+
+
+def _unknown(test: TestRecord | Place, limit_s: float) -> str:
+    if isinstance(test, Place):
+        return "the judge stopped before some tests: judge again, with all tests"
+    return test.error or f"test {test.name!r} was stopped after {test.allowed_s:g} s: judge again to know {limit_s:g} s"
+
+
+def _cause(test: TestRecord | Place, verdict: Verdict | None) -> str:
+    if verdict is None or isinstance(test, Place):
+        return ""
+    if verdict is Verdict.TLE:
+        return KilledBy.WALL if test.killed_by is KilledBy.WALL else KilledBy.CPU
+    if verdict is Verdict.RTE:
+        return f"exit status {test.exit_status}" if test.signal is None else f"signal {test.signal}"
+    return {Verdict.MLE: KilledBy.MEMORY, Verdict.OLE: KilledBy.OUTPUT}.get(verdict, "")
+
+
+def _groups(record: SolutionRecord, limit_s: float) -> dict[str, Verdict | None]:
+    tests = record.places
+    folders = {folder: None for test in tests for folder in _folders(test.group)}
+    return {
+        folder: _decide(record, limit_s, lambda test, folder=folder: folder in _folders(test.group)).verdict  # type: ignore[misc]
+        for folder in folders
+    }
+
+
+def _folders(group: str) -> list[str]:
+    """A group and all that it lies in, outermost first."""
+    parts = group.split("/")
+    return ["/".join(parts[:length]) for length in range(1, len(parts) + 1)] if group else []
+
+
+def _failure_kind(found: _Found) -> FailureKind | None:
+    if found.verdict is None:
+        return FailureKind.UNMEASURABLE
+    if found.verdict is Verdict.AC:
+        return None
+    slow = found.verdict in (Verdict.TLE, Verdict.MLE) and found.level_reached >= 1
+    return FailureKind.OPTIMISATION if slow else FailureKind.CORRECTNESS

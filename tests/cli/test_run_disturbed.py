@@ -1,0 +1,176 @@
+"""``run`` with tools, disturbed: Ctrl-C, a second run in its folder, servers that fail in the middle."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from itertools import count as counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alphadial.agents.policies.http import HttpPolicy
+
+from ..agents.servers import Behaviour, Reply, completion, serving
+from .fakes import PROGRAM
+from .killing import await_end, cgroups_of, count, descendants, sleeping
+from .workshop import AGENTIC, make_family, play, serve_as
+
+TIMEOUT_S = 0.5
+Cli = Callable[..., Any]
+Start = Callable[..., subprocess.Popen[str]]
+FEW = (*AGENTIC, "--attempts", "1", "--out", "run")
+TOOLS = ("--setting", "tools", "--controller", "uniform", "--split", "dev", "--alphas=0,1", "--out", "run")
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_family(tmp_path_factory.mktemp("families") / "desk")
+
+
+@pytest.fixture
+def good(desk: Path) -> Behaviour:
+    return serve_as(desk, lambda body: play(body, 0.01))
+
+
+def all_made_once(folder: Path) -> None:
+    """Every problem has its one attempt, and each of its commands left its traces once."""
+    with closing(sqlite3.connect(folder / "attempts.sqlite")) as store:
+        made = store.execute("select problem, transcript from attempts").fetchall()
+    assert sorted(problem for problem, _ in made) == ["intervals", "ledger"]
+    for _, transcript in made:
+        said = [one["content"] for one in json.loads(transcript) if one["role"] == "tool"]
+        traces = [text for text in said if text.startswith("begun")]
+        assert traces == ["begun\ndone" + "\nbegun\ndone" * number for number in range(3)]
+
+
+def until(true: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 60
+    while not true():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def interrupt(process: subprocess.Popen[str], total: str) -> None:
+    """Ctrl-C, which a terminal sends to the whole process group."""
+    born = descendants(process.pid)
+    os.killpg(process.pid, signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=20)
+    assert (process.returncode, stdout) == (130, ""), stderr
+    assert stderr.splitlines()[-1].endswith(f"of {total} attempts are in run; the same command goes on from there")
+    assert "Traceback" not in stderr
+    await_end(born)
+    assert cgroups_of([process.pid]) == []
+
+
+def test_ctrl_c_in_the_middle_of_a_command(start: Start, cli: Cli, tmp_path: Path, desk: Path, good: Behaviour) -> None:
+    slow = serve_as(desk, lambda body: play(body, 0.3))
+    with serving(slow) as url:
+        process = start("run", desk, *FEW, "--server", url, "--unverified-weights")
+        until(lambda: sleeping(descendants(process.pid)), process)
+        interrupt(process, "2")
+    with serving(good) as url:
+        assert cli("run", desk, *FEW, "--server", url, "--unverified-weights").status == 0
+    all_made_once(tmp_path / "run")
+
+
+@pytest.mark.slow
+def test_ctrl_c_between_tests_of_programs(start: Start, pico: Path, tmp_path: Path) -> None:
+    with serving(lambda body: completion(PROGRAM, None)) as url:
+        process = start("run", pico, *TOOLS, "--server", url, "--unverified-weights")
+        until(lambda: count(tmp_path / "run" / "attempts.sqlite", "attempts") > 5, process)
+        interrupt(process, "360")
+    assert count(tmp_path / "run" / "journal.sqlite", "calls") > 0
+
+
+def test_a_second_run_in_the_folder_is_refused(start: Start, cli: Cli, tmp_path: Path, desk: Path) -> None:
+    with serving(serve_as(desk, lambda body: play(body, 0.2))) as url:
+        same = ("run", desk, *FEW, "--server", url, "--unverified-weights")
+        process = start(*same)
+        until(lambda: count(tmp_path / "run" / "journal.sqlite", "calls") > 0, process)
+        assert cli(*same).refused(f"run is in use by process {process.pid} (", "--out")
+        assert process.wait(30) == 0
+    all_made_once(tmp_path / "run")
+
+
+def after(answers: int, good: Behaviour, bad: Behaviour) -> Behaviour:
+    """Good for so many answers, and bad ever after."""
+    asked = counter()
+    return lambda body: good(body) if next(asked) < answers else bad(body)
+
+
+def hang_up(body: dict[str, Any]) -> Reply:
+    raise ConnectionAbortedError
+
+
+def stall(body: dict[str, Any]) -> Reply:
+    time.sleep(4 * TIMEOUT_S)
+    return completion("late", None)
+
+
+FAULTS = {
+    "garbage": (lambda body: (200, b"\xff<html>"), "answered what is no chat completion"),
+    "half": (lambda body: (200, completion("x", "fp")[1][:-9]), "answered what is no chat completion"),
+    "other weights": (lambda body: completion("x", "fp_other"), "with other weights ('fp_other'"),
+    "broken": (lambda body: (500, b"CUDA error:\n out of memory"), "status 500: CUDA error: out of memory"),
+    "hang up": (hang_up, "the connection broke"),
+    "stall": (stall, f"no answer within {TIMEOUT_S} s"),
+}
+
+
+FAST = {"garbage", "other weights", "stall"}
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server is given up in two seconds, not in eight minutes."""
+    defaults: dict[str, Any] = HttpPolicy.__init__.__kwdefaults__  # type: ignore[assignment]
+    monkeypatch.setitem(defaults, "timeout_s", TIMEOUT_S)
+    monkeypatch.setitem(defaults, "backoff_s", 0.01)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    "fault", [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in FAULTS]
+)
+def test_a_server_that_fails_in_the_middle(cli: Cli, tmp_path: Path, desk: Path, good: Behaviour, fault: str) -> None:
+    bad, words = FAULTS[fault]
+    with serving(after(3, good, bad)) as url:
+        assert cli("run", desk, *FEW, "--server", url).refused(url, words)
+    assert count(tmp_path / "run" / "journal.sqlite", "calls") > 0
+    with serving(good) as url:
+        assert cli("run", desk, *FEW, "--server", url).status == 0
+    all_made_once(tmp_path / "run")
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_server_that_dies_in_the_middle(cli: Cli, tmp_path: Path, desk: Path, good: Behaviour) -> None:
+    dying, gone = threading.Event(), threading.Event()
+
+    def last(body: dict[str, Any]) -> Reply:
+        dying.set()
+        gone.wait(10)
+        raise ConnectionAbortedError
+
+    with ExitStack() as stack:
+        url = stack.enter_context(serving(after(3, good, last)))
+
+        def die() -> None:
+            dying.wait(30)
+            stack.close()
+            gone.set()
+
+        threading.Thread(target=die, daemon=True).start()
+        assert cli("run", desk, *FEW, "--server", url).refused(f"no server at {url}", "--server")
+    with serving(good) as url:
+        assert cli("run", desk, *FEW, "--server", url).status == 0
+    all_made_once(tmp_path / "run")

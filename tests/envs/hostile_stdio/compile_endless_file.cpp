@@ -1,0 +1,4 @@
+// Lets the assembler read a file that has no end.
+// expect: CE
+asm(".incbin \"/dev/zero\"");
+int main() {}

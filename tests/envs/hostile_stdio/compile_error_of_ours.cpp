@@ -1,0 +1,3 @@
+// A message that looks like a verdict.
+// expect: CE
+#error "AC accepted exit status 0"

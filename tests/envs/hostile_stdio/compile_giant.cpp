@@ -1,0 +1,4 @@
+// A program larger than may be kept.
+// expect: CE
+char giant[64 << 20] = {1};
+int main() { return giant[5]; }

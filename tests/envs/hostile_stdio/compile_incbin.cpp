@@ -1,0 +1,4 @@
+// Lets the assembler read it.
+// expect: CE
+asm(".incbin \"/etc/shadow\"");
+int main() {}

@@ -1,0 +1,8 @@
+# Uses up names rather than bytes.
+# expect: AC
+try:
+    for number in range(1000):
+        open(f"f{number}", "w").close()
+except OSError:
+    pass
+print("nothing")

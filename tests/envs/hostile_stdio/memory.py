@@ -1,0 +1,4 @@
+# One large piece.
+# expect: MLE
+x = bytearray(b"x") * (400 << 20)
+print("nothing")

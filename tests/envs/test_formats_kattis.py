@@ -1,0 +1,256 @@
+"""Problem packages of our own, legacy and 2025-09, whole and broken."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from alphadial.envs.formats import Fault, Format, Package, TimeRule, detect, load
+from alphadial.envs.types import MIB, Checker
+
+LEGACY = {
+    "problem.yaml": (
+        "name: Double\nvalidator_flags: float_tolerance 1e-4\nlimits:\n  time_multiplier: 3\n  memory: 64\n"
+    ),
+    "problem_statement/problem.en.tex": "Double it.",
+    "data/sample/1.in": "1\n",
+    "data/sample/1.ans": "2\n",
+    "data/secret/01.in": "5\n",
+    "data/secret/01.ans": "10\n",
+    "data/secret/02-big.in": "500000\n",
+    "data/secret/02-big.ans": "1000000\n",
+    "submissions/accepted/a.py": "print(2 * int(input()))\n",
+    "submissions/accepted/old.py": "#!/usr/bin/env python2\nprint 2 * int(raw_input())\n",
+    "submissions/wrong_answer/b.cc": "int main() {}\n",
+    "submissions/time_limit_exceeded/Many/Main.java": "class Main { public static void main(String[] a) {} }\n",
+    "submissions/time_limit_exceeded/Many/Helper.java": "class Helper {}\n",
+    "submissions/accepted/.hidden.py": "",
+}
+MODERN = {
+    "problem.yaml": (
+        "problem_format_version: 2025-09\nname: Double\nuuid: 0\nconstants:\n  factor: 2\nlimits:\n"
+        "  time_multipliers:\n    ac_to_time_limit: 3\n  time_resolution: 0.1\n"
+    ),
+    "statement/problem.en.md": "Times {{factor}}, not {{other}}.",
+    "data/sample/1.in": "1\n",
+    "data/sample/1.ans": "2\n",
+    "data/secret/a/1.in": "5\n",
+    "data/secret/a/1.ans": "10\n",
+    "data/secret/a/test_group.yaml": "require_pass: [sample, secret/b]\n",
+    "data/secret/b/deep/2.in": "6\n",
+    "data/secret/b/deep/2.ans": "12\n",
+    "output_validator/check.py": "import sys\nsys.exit(42 if int(input()) % {{factor}} == 0 else 43)\n",
+    "include/default/factor.h": "const int factor = {{factor}};\n",
+    "submissions/accepted/a.cpp": "int main() {}\n",
+    "submissions/mixed/slow.py": "while True: pass\n",
+    "submissions/submissions.yaml": (
+        "mixed/{slow,other}.py:\n  permitted: [AC, TLE]\n  required: [TLE]\naccepted:\n  language: c\n"
+    ),
+}
+
+
+LAUGHS = "a0: &a0 [x]\n" + "".join(f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * 10)}]\n" for n in range(12))
+
+
+def write(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+def only(path: Path) -> Package:
+    (package,) = load(path)
+    assert isinstance(package, Package)
+    return package
+
+
+def fault(path: Path) -> Fault:
+    (found,) = load(path)
+    assert isinstance(found, Fault)
+    return found
+
+
+def test_legacy(tmp_path: Path) -> None:
+    folder = write(tmp_path / "double", LEGACY)
+    assert detect(folder) is Format.KATTIS
+    package = only(folder)
+    problem = package.problem
+    assert (problem.id, problem.statement, problem.time_limit_s) == ("double", "Double it.", None)
+    assert problem.limits.memory_bytes == 64 * MIB
+    assert package.time_rule == TimeRule(3.0, 2.0, 1.0)
+    assert problem.checker == Checker(1e-4, 1e-4)
+    assert [(test.name, test.group, test.level, test.public, test.answer) for test in problem.tests] == [
+        ("sample/1", "sample", 1, True, "2\n"),
+        ("secret/01", "secret", 1, False, "10\n"),
+        ("secret/02-big", "secret", 2, False, "1000000\n"),
+    ]
+    found = {(s.name, s.language, s.expected): list(s.files) for s in package.solutions}
+    assert found == {
+        ("accepted/a.py", "python3", "accepted"): ["a.py"],
+        ("accepted/old.py", "python2", "accepted"): ["old.py"],
+        ("time_limit_exceeded/Many", "java", "time_limit_exceeded"): ["Main.java", "Helper.java"],
+        ("wrong_answer/b.cc", "cpp", "wrong_answer"): ["b.cc"],
+    }
+
+
+def test_modern(tmp_path: Path) -> None:
+    package = only(write(tmp_path / "double", MODERN))
+    problem = package.problem
+    assert problem.statement == "Times 2, not {{other}}."
+    assert package.time_rule == TimeRule(3.0, 1.5, 0.1)
+    assert package.requires == {"secret/a": ("sample", "secret/b")}
+    assert [(test.name, test.group, test.level) for test in problem.tests] == [
+        ("sample/1", "sample", 1),
+        ("secret/b/deep/2", "secret/b", 2),
+        ("secret/a/1", "secret/a", 3),
+    ]
+    assert problem.validator is not None
+    assert (problem.validator.language, problem.validator.arguments) == ("python3", ())
+    assert "% 2 ==" in problem.validator.files["check.py"]
+    first, second = package.solutions
+    assert (first.name, first.language, first.expected) == ("accepted/a.cpp", "c", "accepted")
+    assert first.files == {"a.cpp": "int main() {}\n", "factor.h": "const int factor = 2;\n"}
+    assert (second.name, second.expected) == ("mixed/slow.py", "time_limit_exceeded")
+
+
+def test_legacy_validator_and_time_limit_beside(tmp_path: Path) -> None:
+    files = LEGACY | {
+        "problem.yaml": "validation: custom\nvalidator_flags: --strict\n",
+        ".timelimit": "4\n",
+        "data/secret/testdata.yaml": "output_validator_flags: low 1\n",
+        "data/sample/testdata.yaml": "output_validator_flags: low 1\n",
+        "output_validators/check/check.cpp": "int main() {}\n",
+        "output_validators/check/validate.h": "#pragma once\n",
+    }
+    problem = only(write(tmp_path / "double", files)).problem
+    assert problem.time_limit_s == 4.0
+    assert problem.validator is not None
+    assert problem.validator.language == "cpp"
+    assert list(problem.validator.files) == ["check.cpp", "validate.h"]
+    assert problem.validator.arguments == ("--strict", "low", "1")
+
+
+def test_groups_of_legacy_packages_are_levels(tmp_path: Path) -> None:
+    files = {
+        "problem.yaml": "type: scoring\n",
+        **{
+            f"data/{group}/{n}.{end}": "7\n"
+            for group in ("sample", "secret/g1", "secret/g2")
+            for n in "12"
+            for end in ("in", "ans")
+        },
+    }
+    problem = only(write(tmp_path / "p", files)).problem
+    assert [(test.group, test.level) for test in problem.tests] == [
+        ("sample", 1),
+        ("sample", 1),
+        ("secret/g1", 2),
+        ("secret/g1", 2),
+        ("secret/g2", 3),
+        ("secret/g2", 3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("base", "changes", "place", "message"),
+    [
+        (LEGACY, {"problem.yaml": "name: x\nlimits: {\n"}, "problem.yaml:3", "not YAML"),
+        (LEGACY, {"problem.yaml": "name: x\nname: y\n"}, "problem.yaml:2", "stands twice"),
+        (LEGACY, {"problem.yaml": "- a\n"}, "problem.yaml:1", "keys and values"),
+        (LEGACY, {"problem.yaml": "name: x\nlimits:\n  memory: -1\n"}, "problem.yaml:3", "above 0"),
+        (LEGACY, {"problem.yaml": "validation: magic\n"}, "problem.yaml:1", "default or custom"),
+        (LEGACY, {"problem.yaml": "validation: custom interactive\n"}, "problem.yaml:1", "not supported"),
+        (LEGACY, {"problem.yaml": "validation: custom\n"}, "output_validators", "holds no output validator"),
+        (LEGACY, {"problem.yaml": "\nvalidator_flags: fuzzy\n"}, "problem.yaml", "unknown flag 'fuzzy'"),
+        (LEGACY, {"problem.yaml": "\nvalidator_flags: float_tolerance much\n"}, "problem.yaml", "not 'much'"),
+        (LEGACY, {"problem.yaml": "problem_format_version: 1999-01\n"}, "problem.yaml:1", "unknown problem_format"),
+        (LEGACY, {"problem.yaml": "a: &a [*a, *a]\n"}, "problem.yaml", "nests too deeply"),
+        (LEGACY, {"problem.yaml": LAUGHS}, "problem.yaml", "more than 100,000 values"),
+        (LEGACY, {"data/secret/03.in": "1\n"}, "data/secret/03.in", "03.ans is missing"),
+        (LEGACY, {"data/secret/03.ans": "1\n"}, "data/secret/03.ans", "03.in is missing"),
+        (LEGACY, {".timelimit": "soon"}, ".timelimit", "seconds above 0"),
+        (
+            LEGACY,
+            {"data/secret/testdata.yaml": "output_validator_flags: case_sensitive\n"},
+            "data/secret/01.in",
+            "differ between tests",
+        ),
+        (MODERN, {"problem.yaml": MODERN["problem.yaml"] + "colour: red\n"}, "problem.yaml:10", "unknown key 'colour'"),
+        (MODERN, {"problem.yaml": MODERN["problem.yaml"] + "type: [multi-pass]\n"}, "problem.yaml:10", "not supported"),
+        (MODERN, {"data/secret/a/test_group.yaml": "require_pass: secret/z\n"}, "test_group.yaml:1", "'secret/z'"),
+        (MODERN, {"data/secret/b/test_group.yaml": "require_pass: secret/a\n"}, "double", "circle"),
+        (
+            MODERN,
+            {"data/secret/a/1.yaml": "hint: x\nargs: [--fast]\n"},
+            "data/secret/a/1.yaml:2",
+            "args is not supported",
+        ),
+        (MODERN, {"data/secret/a/1.yaml": "weight: 3\n"}, "data/secret/a/1.yaml:1", "unknown key 'weight'"),
+        (MODERN, {"data/secret/a/1.files/x.txt": "x"}, "data/secret/a/1.files", "not supported"),
+        (MODERN, {"output_validator/run": "#!/bin/sh\n"}, "output_validator/run", "build or run"),
+        (MODERN, {"submissions/submissions.yaml": "accepted:\n  permitted: [OK]\n"}, "submissions.yaml:2", "'OK'"),
+    ],
+)
+def test_broken_packages_name_file_and_line(
+    base: dict[str, str], changes: dict[str, str], place: str, message: str, tmp_path: Path
+) -> None:
+    write(tmp_path / "set" / "double", base | changes)
+    write(tmp_path / "set" / "whole", LEGACY)
+    first, second = load(tmp_path / "set")
+    assert isinstance(first, Fault)
+    assert isinstance(second, Package)
+    assert message in first.message
+    where = str(first.path) if first.line is None else f"{first.path}:{first.line}"
+    assert where.endswith(place)
+
+
+def test_a_bad_solution_leaves_the_others(tmp_path: Path) -> None:
+    folder = write(tmp_path / "double", LEGACY | {"submissions/accepted/c.xyz": "?"})
+    (folder / "submissions/accepted/d.py").write_bytes(b"print(1)\n# \xff\n")
+    found = list(load(folder))
+    assert [str(item) for item in found if isinstance(item, Fault)] == [
+        f"{folder}/submissions/accepted/c.xyz: .xyz: no known extension tells the language",
+        f"{folder}/submissions/accepted/d.py:2: not UTF-8 at byte 11",
+    ]
+    (package,) = (item for item in found if isinstance(item, Package))
+    assert len(package.solutions) == 4
+
+
+@pytest.mark.parametrize("place", ["data/secret/03.ans", "submissions/accepted", "problem.yaml", "data/secret"])
+def test_links_out_of_the_package_are_refused(place: str, tmp_path: Path) -> None:
+    outside = write(tmp_path / "outside", {"secret.txt": "hidden", "03.in": "hidden", "03.ans": "hidden"})
+    folder = write(tmp_path / "double", LEGACY)
+    if place.endswith("03.ans"):
+        write(folder, {"data/secret/03.in": "1\n"})
+    link = folder / place
+    if link.is_dir():
+        link.rename(tmp_path / "moved")
+    elif link.exists():
+        link.unlink()
+    link.symlink_to(outside if "." not in link.name else outside / "secret.txt")
+    found = fault(folder)
+    assert "leads out of the package" in found.message
+    assert "hidden" not in str(list(load(folder)))
+
+
+def test_links_within_the_package_are_followed(tmp_path: Path) -> None:
+    folder = write(tmp_path / "double", LEGACY)
+    (folder / "data/secret/02-big.ans").unlink()
+    (folder / "data/secret/02-big.ans").symlink_to("01.ans")
+    assert only(folder).problem.tests[2].answer == "10\n"
+
+
+def test_pipes_and_circles_of_links_do_not_hang(tmp_path: Path) -> None:
+    folder = write(tmp_path / "pipe", LEGACY)
+    os.mkfifo(folder / "data/secret/03.in")
+    assert fault(folder).message == "neither a file nor a folder"
+    folder = write(tmp_path / "circle", MODERN)
+    (folder / "data/secret/b/again").symlink_to("../b")
+    assert "folders within folders" in fault(folder).message
+    (folder / "data/secret/b/again").unlink()
+    (folder / "data/secret/b/again").symlink_to("again")
+    assert fault(folder).path.name == "again"

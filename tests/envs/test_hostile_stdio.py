@@ -1,0 +1,89 @@
+"""Every program of ``hostile_stdio/`` is contained, gets its verdict, and leaves nothing behind, on every backend.
+
+Each file's first lines say what is expected: ``expect: VERDICT``, or ``BACKEND: VERDICT WHAT IT REACHES`` where that
+one differs; ``needs:`` what the machine must offer, ``twice: yes`` to judge it two times, ``wall: yes`` where only the
+wall clock can end it. A program that probes prints what it reached, or "nothing": AC means that it reached nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from alphadial.envs.sandbox import Sandbox, open_sandbox
+from alphadial.envs.stdio import StdioJudge
+from alphadial.envs.types import Interface, Limits, Problem, Solution, Test, Verdict
+
+from .tempting import Host, Traces, tempting_host, traces
+
+MIB = 1024 * 1024
+LIMITS = Limits(wall_s=1.0, memory_bytes=96 * MIB, output_bytes=64 * 1024, files_bytes=4 * MIB, processes=12)
+LIMIT_S = 0.4
+SHORT_S = 0.2
+PROGRAMS = sorted(path for path in (Path(__file__).parent / "hostile_stdio").iterdir() if path.is_file())
+QUICK = {
+    "forge_status.py", "status_of_a_signal.py", "linger.py", "read_tests.py", "environment.py", "shared_memory.py",
+    "proc_neighbour.py", "network.py", "kill_everything.py", "fork_bomb.py", "memory_in_children.cpp",
+    "output_flood.cpp", "compile_incbin.cpp",
+}  # fmt: skip
+"""Run by default; the others by the marker."""
+LANGUAGES = {".py": "python3", ".cpp": "cpp"}
+
+
+def directives(path: Path) -> dict[str, str]:
+    return dict(re.findall(r"^(?:#|//) (\w+): (.+)$", path.read_text(), re.MULTILINE))
+
+
+@dataclass
+class Arena:
+    sandbox: Sandbox
+    judge: StdioJudge
+    host: Host
+    before: Traces
+
+    def problem(self) -> Problem:
+        host = self.host
+        told = f"{host.folder} {host.secret} {host.port} {host.abstract} {os.getpid()}\n"
+        tests = (Test(1, told, "nothing\n", public=True), Test(2, told, "nothing\n"))
+        return Problem("hostile", "hostile", "", "", "", "", tests, LIMITS, interface=Interface.STDIO)
+
+
+@pytest.fixture(scope="module", params=["bubblewrap", pytest.param("gvisor", marks=pytest.mark.slow)])
+def arena(request: pytest.FixtureRequest) -> Iterator[Arena]:
+    if request.param == "gvisor" and not shutil.which("runsc"):
+        pytest.skip("gVisor is not installed")
+    bare = traces()
+    with tempting_host() as host, open_sandbox(request.param) as sandbox:
+        yield Arena(sandbox, StdioJudge(sandbox, workers=1), host, traces())
+    assert traces() == bare
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, id=path.name, marks=() if path.stem in QUICK else pytest.mark.slow) for path in PROGRAMS],
+)
+def test_contained(arena: Arena, path: Path) -> None:
+    said = directives(path)
+    if said.get("needs") == "cgroup" and arena.sandbox.protection.cgroup is None:
+        pytest.skip("memory of a whole tree is limited by a cgroup only")
+    if said.get("needs") == "x86_64" and platform.machine() != "x86_64":
+        pytest.skip("system calls by their numbers on x86_64")
+    solution = Solution(path.name, LANGUAGES[path.suffix], {f"main{path.suffix}": path.read_text()})
+    limit_s = SHORT_S if "wall" in said else LIMIT_S
+    for _ in range(2 if "twice" in said else 1):
+        report = arena.judge.judge(arena.problem(), solution, limit_s)
+        verdict, *reached = said.get(arena.sandbox.name, said["expect"]).split()
+        assert report.verdict == verdict, report
+        assert not reached or (report.record.tests[0].output or "").split() == reached
+        assert not report.judge_error
+        assert traces() == arena.before
+    assert arena.host.secret.read_text() == "secret"
+    honest = Solution("honest", "python3", {"main.py": "input()\nprint('nothing')\n"})
+    assert arena.judge.judge(arena.problem(), honest, LIMIT_S).verdict is Verdict.AC

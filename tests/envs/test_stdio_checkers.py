@@ -1,0 +1,82 @@
+from dataclasses import replace
+from time import process_time
+
+import pytest
+
+from alphadial.envs.stdio.checkers import accepts, digest, recheck
+from alphadial.envs.stdio.records import SolutionRecord, TestRecord
+from alphadial.envs.types import Checker, Interface, Limits, Problem, Test
+
+PLAIN = Checker()
+CLOSE = Checker(float_absolute=1e-6, float_relative=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("checker", "output", "answer", "right"),
+    [
+        (PLAIN, b"1 2\r\n3\n\n", b"1\n2 3", True),
+        (PLAIN, b"", b"\n", True),
+        (PLAIN, b"1 2", b"1 2 3", False),
+        (PLAIN, b"1 2 3", b"1 2", False),
+        (PLAIN, b"12", b"1 2", False),
+        (PLAIN, b"Yes", b"YES", True),
+        (PLAIN, "\u00c9".encode(), "\u00e9".encode(), False),  # case is folded in ASCII alone
+        (PLAIN, "1\u00a02".encode(), b"1 2", False),  # and white space is ASCII's
+        (PLAIN, b"1.0", b"1", False),
+        (Checker(case_sensitive=True), b"Yes", b"YES", False),
+        (Checker(space_sensitive=True), b"a  b\n", b"a b\n", False),
+        (Checker(space_sensitive=True), b"a b", b"a b\n", False),
+        (Checker(space_sensitive=True), b"A b\n", b"a B\n", True),
+        (CLOSE, b"1.0000001 x", b"1 X", True),
+        (CLOSE, b"1.00001", b"1", False),
+        (CLOSE, b"1000000.5", b"1e6", True),
+        (CLOSE, b"+.5e0", b"0.5", True),
+        (CLOSE, b"0.50 abc", b"0.5 abd", False),
+        (CLOSE, b"1", b"one", False),
+        (CLOSE, b"one", b"1", False),
+        (CLOSE, b"nan", b"1", False),
+        (CLOSE, b"inf", b"1e400", False),
+        (CLOSE, b"1e400", b"1e300", False),
+        (CLOSE, b"1_0", b"10", False),  # no number but in Python
+        (CLOSE, b"0x10", b"16", False),
+        (Checker(float_absolute=0.1), b"100.2", b"100", False),
+        (Checker(float_relative=0.1), b"109", b"100", True),
+        (Checker(float_relative=0.1), b"0.001", b"0", False),
+        (Checker(float_absolute=0.0), b"1.50", b"1.5", True),
+        (Checker(float_absolute=0.5, space_sensitive=True), b"1.2 2\n", b"1 2\n", True),
+        (Checker(float_absolute=0.5, space_sensitive=True), b"1.2  2\n", b"1 2\n", False),
+    ],
+)
+def test_the_default_checker(checker: Checker, output: bytes, answer: bytes, right: bool) -> None:
+    assert accepts(checker, output, answer) is right
+
+
+def test_ten_megabytes_are_quick() -> None:
+    numbers = [number / 1009 for number in range(1000)]
+    answer = " ".join([f"{number:.17f}" for number in numbers] * 520).encode()
+    output = "\n".join([f"{number:.16f}" for number in numbers] * 520).encode()
+    assert len(answer) > 10_000_000
+    began = process_time()
+    assert accepts(PLAIN, answer.replace(b" ", b"\n"), answer)
+    exact = process_time() - began
+    assert accepts(CLOSE, output, answer)
+    assert exact < 1.0
+    assert process_time() - began < 4.0
+
+
+def test_another_checker_needs_no_run() -> None:
+    tests = tuple(Test(1, "", answer) for answer in ("Yes", "1.00", "long"))
+    problem = Problem("p", "", "", "", "", "", tests, Limits(), interface=Interface.STDIO)
+
+    def ran(index: int, output: str | None, checked: bool | None = True) -> TestRecord:
+        kept = TestRecord(index, str(index), "", 1, False, 0.1, 0.1, 1.0, exit_status=0, checked=checked)
+        return replace(kept, output=output, output_sha256=digest((output or "something else").encode()))
+
+    record = SolutionRecord("p", "s", "c", tests=(ran(0, "yes"), ran(1, "1", False), ran(2, None)))
+    checks = recheck(record, problem, Checker(float_absolute=0.1, case_sensitive=True)).tests
+    assert [test.checked for test in checks] == [False, True, None]
+    assert "too long to keep" in checks[2].error
+    equal = replace(ran(2, None), output_sha256=digest(b"long"))
+    assert recheck(replace(record, tests=(equal,)), problem, Checker()).tests[0].checked is True
+    crashed = ran(0, "yes", None)
+    assert recheck(replace(record, tests=(crashed,)), problem, Checker()).tests == (crashed,)

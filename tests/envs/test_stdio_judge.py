@@ -1,0 +1,217 @@
+"""The judge of stdin and stdout over real programs in the real sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from alphadial.envs.errors import ProblemError
+from alphadial.envs.languages import all_languages, find_language, language_of
+from alphadial.envs.sandbox import Sandbox, open_sandbox
+from alphadial.envs.stdio import SolutionReport, StdioJudge
+from alphadial.envs.stdio.compile import compile_program, self_test
+from alphadial.envs.types import (
+    MIB,
+    FailureKind,
+    Interface,
+    Limits,
+    Problem,
+    Solution,
+    Test,
+    Validator,
+    Verdict,
+)
+
+LIMITS = Limits(memory_bytes=96 * MIB, output_bytes=64 * 1024, processes=16)
+DOUBLE = Problem(
+    id="double",
+    template="double",
+    group="",
+    statement="",
+    prompt="",
+    entry="",
+    tests=(
+        Test(1, "1\n", "2\n", public=True, name="1", group="sample"),
+        Test(1, "21\n", "42\n", name="2", group="secret"),
+        Test(2, "1000000\n", "2000000\n", name="3", group="secret"),
+    ),
+    limits=LIMITS,
+    interface=Interface.STDIO,
+)
+GOOD = "print(2 * int(input()))\n"
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with open_sandbox() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def judge(sandbox: Sandbox) -> StdioJudge:
+    return StdioJudge(sandbox, validator_limits=replace(LIMITS, cpu_s=0.3))
+
+
+def judged(
+    judge: StdioJudge, source: str, problem: Problem = DOUBLE, *, language: str = "python3", all_tests: bool = False
+) -> SolutionReport:
+    known = find_language(language)
+    solution = Solution("s", language, {f"{known.main}{known.extensions[0]}": source})
+    found = judge.judge(problem, solution, 0.4, all_tests=all_tests)
+    assert not found.judge_error
+    return found
+
+
+def test_accepted(judge: StdioJudge) -> None:
+    found = judged(judge, GOOD)
+    assert (found.verdict, found.level_reached, found.public_verdict) == (Verdict.AC, 2, Verdict.AC)
+    assert found.groups == {"sample": Verdict.AC, "secret": Verdict.AC}
+    assert found.record.complete
+    assert all(test.output is None and test.peak_bytes for test in found.record.tests)
+
+
+@pytest.mark.parametrize(
+    ("tail", "verdict", "cause"),
+    [
+        ("print(n)", Verdict.WA, ""),
+        ("import sys; print(2 * n); sys.exit(3)", Verdict.RTE, "exit status 3"),
+        ("import os; os.kill(os.getpid(), 11)", Verdict.RTE, "signal 11"),
+        ("while True: pass", Verdict.TLE, "cpu"),
+        ("print('x' * 10**6)", Verdict.OLE, "output"),
+        ("print(2 * n, flush=True); bytearray(10**8)[::64]", Verdict.MLE, "memory"),
+    ],
+)
+def test_what_goes_wrong(judge: StdioJudge, tail: str, verdict: Verdict, cause: str) -> None:
+    source = f"n = int(input())\nif n < 100: print(2 * n)\nelse:\n {tail}\n"
+    found = judged(judge, source)
+    assert (found.verdict, found.cause, found.level_reached, found.borderline) == (verdict, cause, 1, False)
+    slow = verdict in (Verdict.TLE, Verdict.MLE)
+    assert found.failure_kind is (FailureKind.OPTIMISATION if slow else FailureKind.CORRECTNESS)
+
+
+def test_sleeping_ends_by_the_wall(judge: StdioJudge) -> None:
+    problem = replace(DOUBLE, tests=DOUBLE.tests[:1], limits=replace(LIMITS, wall_s=0.5))
+    found = judged(judge, "import time; time.sleep(60)", problem)
+    assert (found.verdict, found.cause, len(found.record.tests[0].runs)) == (Verdict.TLE, "wall", 2)
+
+
+def test_the_judge_stops_at_the_first_failure_or_not(judge: StdioJudge) -> None:
+    source = "n = int(input()); print(2 * n if n != 21 else 0)"
+    found = judged(judge, source)
+    assert (len(found.record.tests), found.record.unrun[0].level) == (2, 2)
+    found = judged(judge, source, all_tests=True)
+    assert [test.checked for test in found.record.tests] == [True, False, True]
+    assert found.record.tests[1].output == "0\n"
+    assert found.record.tests[1].allowed_s == pytest.approx(1.8)
+    hidden_first = replace(DOUBLE, tests=tuple(replace(test, public=test.level == 2) for test in DOUBLE.tests))
+    assert judged(judge, source, hidden_first).public_verdict is Verdict.AC
+
+
+def test_compile_errors(judge: StdioJudge) -> None:
+    found = judged(judge, "def f(:\n")
+    assert (found.verdict, found.record.tests) == (Verdict.CE, ())
+    assert "SyntaxError" in found.cause
+    found = judged(judge, "int main() { return colour; }", language="c")
+    assert found.verdict is Verdict.CE
+    assert "main.c:1:21: error" in found.cause
+
+
+def test_the_compiler_has_limits(sandbox: Sandbox) -> None:
+    endless = compile_program(
+        sandbox, "c", {"main.c": '#include "/dev/zero"\n'}, replace(LIMITS, memory_bytes=64 * MIB)
+    )
+    assert endless.program is None
+    assert endless.message.startswith("the compiler was stopped by its limit on memory")
+
+
+def test_deep_recursion_is_no_error(judge: StdioJudge) -> None:
+    source = """
+#include <stdio.h>
+static long twice(long n, volatile long *above) {
+    volatile long here[8]; here[0] = above ? above[0] + 2 : 2;
+    return n == 1 ? here[0] : twice(n - 1, here);
+}
+int main(void) { long n; scanf("%ld", &n); if (n > 400000) n = 400000; printf("%ld\\n", twice(n, 0)); return 0; }
+"""
+    problem = replace(DOUBLE, tests=(Test(1, "400000\n", "800000\n"),))
+    found = judged(judge, source, problem, language="c")
+    assert (found.verdict, found.cause) == (Verdict.AC, "")
+    peak = found.record.tests[0].peak_bytes
+    assert peak is not None
+    assert peak > 20 * MIB
+
+
+VALIDATOR = """
+import pathlib, sys
+given, answer, feedback = sys.argv[1:4]
+pathlib.Path(feedback, "judgemessage.txt").write_text("looked")
+assert sys.argv[4:] == ["twice"]
+same = int(sys.stdin.read() or 0) == 2 * int(open(given).read()) == int(open(answer).read())
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "verdict", "error"),
+    [
+        ("sys.exit(42 if same else 43)", Verdict.AC, ""),
+        ("sys.exit(43 if same else 42)", Verdict.WA, ""),
+        ("sys.exit(0)", None, "check.py ended with status 0, which is neither 42 nor 43"),
+        ("raise ValueError('no idea')", None, "ValueError: no idea"),
+        ("while True: pass", None, "check.py was stopped by its limit on cpu"),
+        ("import os; os.kill(os.getpid(), 11)", None, "check.py crashed (signal 11)"),
+        ("else", None, "check.py does not compile"),
+    ],
+)
+def test_custom_validators(judge: StdioJudge, end: str, verdict: Verdict | None, error: str) -> None:
+    validator = Validator("python3", {"check.py": VALIDATOR + end}, ("twice",))
+    problem = replace(DOUBLE, tests=DOUBLE.tests[1:2], validator=validator)
+    found = judge.judge(problem, Solution("s", "python3", {"main.py": GOOD}), 1.0)
+    assert found.verdict is verdict
+    assert error in found.judge_error
+    assert not error or "double, test '2'" in found.judge_error
+
+
+def test_a_crashed_program_is_not_shown_to_the_validator(judge: StdioJudge) -> None:
+    validator = Validator("python3", {"check.py": "raise SystemExit(42)"})
+    found = judged(judge, "raise SystemExit(1)", replace(DOUBLE, validator=validator))
+    assert found.verdict is Verdict.RTE
+
+
+def test_what_cannot_be_judged(judge: StdioJudge) -> None:
+    unknown = judge.judge(DOUBLE, Solution("s", "cobol", {"main.cob": ""}), 1.0)
+    assert (unknown.verdict, unknown.failure_kind) == (None, FailureKind.UNMEASURABLE)
+    assert "unknown language 'cobol'; the judge knows: c, cpp, java, python3" in unknown.judge_error
+    with pytest.raises(ProblemError, match="not one of stdin and stdout"):
+        judge.judge(replace(DOUBLE, interface=Interface.CALL), Solution("s", "c", {"a.c": ""}), 1.0)
+    assert judge.judge(DOUBLE, Solution("s", "c", {}), 1.0).verdict is Verdict.CE
+
+
+def test_a_missing_compiler_is_no_compile_error(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = replace(find_language("c"), compile=("no-such-compiler", "{sources}"))
+    monkeypatch.setattr("alphadial.envs.stdio.compile.find_language", lambda name: missing)
+    with pytest.raises(ProblemError, match="no no-such-compiler for c programs; run: apt-get install gcc"):
+        compile_program(sandbox, "c", {"main.c": "int main(void) { return 0; }"})
+    assert "apt-get install gcc" in self_test(sandbox, "c")
+
+
+SLOW_TO_COMPILE = [pytest.param(name, marks=pytest.mark.slow) for name in ("cpp", "java")]
+
+
+@pytest.mark.parametrize("name", ["c", "python3", *SLOW_TO_COMPILE])
+def test_languages(sandbox: Sandbox, name: str) -> None:
+    known = find_language(name)
+    assert name in all_languages()
+    assert self_test(sandbox, name) == ""
+    assert language_of(f"a/b{known.extensions[0]}") == known
+
+
+def test_programs_of_several_files(judge: StdioJudge) -> None:
+    files = {"main.py": "import helper\nprint(helper.twice(int(input())))\n", "helper.py": "def twice(n): return 2 * n"}
+    assert judge.judge(DOUBLE, Solution("s", "python3", files), 1.0).solved
+    main = (
+        '#include "twice.h"\n#include <stdio.h>\nint main(void) { long n; scanf("%ld", &n); printf("%ld", twice(n)); }'
+    )
+    files = {"main.c": main, "twice.h": "int twice(int);", "twice.c": "int twice(int n) { return 2 * n; }"}
+    assert judge.judge(DOUBLE, Solution("s", "c", files), 1.0).solved
