@@ -64,7 +64,9 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
     def run(*arguments: str | Path, without: Sequence[str] = ()) -> subprocess.Popen[str]:
         missing = "".join(f"sys.modules[{name!r}] = None; " for name in without)
-        code = f"import sys; {missing}from alphadial.cli import main; main()"
+        # Where the tests themselves run in the background, Ctrl-C is ignored by all that they start.
+        heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        code = f"import sys; {heard}{missing}from alphadial.cli import main; main()"
         command = [sys.executable, "-c", code, *map(str, arguments)]
         process = subprocess.Popen(
             command,

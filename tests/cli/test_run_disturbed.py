@@ -24,6 +24,7 @@ from .fakes import PROGRAM
 from .killing import await_end, cgroups_of, count, descendants, sleeping
 from .workshop import AGENTIC, make_family, play, serve_as
 
+pytestmark = pytest.mark.slow
 TIMEOUT_S = 0.5
 Cli = Callable[..., Any]
 Start = Callable[..., subprocess.Popen[str]]
@@ -83,7 +84,6 @@ def test_ctrl_c_in_the_middle_of_a_command(start: Start, cli: Cli, tmp_path: Pat
     all_made_once(tmp_path / "run")
 
 
-@pytest.mark.slow
 def test_ctrl_c_between_tests_of_programs(start: Start, pico: Path, tmp_path: Path) -> None:
     with serving(lambda body: completion(PROGRAM, None)) as url:
         process = start("run", pico, *TOOLS, "--server", url, "--unverified-weights")
@@ -127,9 +127,6 @@ FAULTS = {
 }
 
 
-FAST = {"garbage", "other weights", "stall"}
-
-
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server is given up in two seconds, not in eight minutes."""
@@ -139,9 +136,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize(
-    "fault", [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in FAULTS]
-)
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_server_that_fails_in_the_middle(cli: Cli, tmp_path: Path, desk: Path, good: Behaviour, fault: str) -> None:
     bad, words = FAULTS[fault]
     with serving(after(3, good, bad)) as url:
