@@ -138,7 +138,7 @@ def test_the_policy_gradient_example_learns() -> None:
     )
     rewards = [float(line.rpartition(" ")[2]) for line in done.stdout.splitlines()]
     assert len(rewards) == 12
-    assert sum(rewards[:4]) + 0.5 < sum(rewards[-4:])
+    assert rewards[0] + 0.2 < sum(rewards[4:]) / 8
 
 
 def test_the_bandit_example_plays_against_all_others() -> None:

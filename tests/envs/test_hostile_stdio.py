@@ -67,7 +67,7 @@ def arena(request: pytest.FixtureRequest) -> Iterator[Arena]:
 
 @pytest.mark.parametrize(
     "path",
-    [pytest.param(path, id=path.name, marks=() if path.stem in QUICK else pytest.mark.slow) for path in PROGRAMS],
+    [pytest.param(path, id=path.name, marks=() if path.name in QUICK else pytest.mark.slow) for path in PROGRAMS],
 )
 def test_contained(arena: Arena, path: Path) -> None:
     said = directives(path)

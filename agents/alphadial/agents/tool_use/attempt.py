@@ -26,7 +26,7 @@ from alphadial.agents.tool_use.transcript import (
     transcript,
     unpack,
 )
-from alphadial.agents.types import Completion, Judge, Request, Rollout, ToolCall
+from alphadial.agents.types import Completion, Judge, Message, Request, Rollout, ToolCall
 from alphadial.envs.tools import ToolResult, ToolSession
 from alphadial.envs.types import FailureKind, JudgeReport, Verdict
 
@@ -129,8 +129,7 @@ class ToolAttempt:
         answers = [unpack(message, native=self._native) for message in _answers(messages)]
         given = [one.completion for one in answers if one.completion.finish_reason != "context"]
         setting = episode.rules.setting
-        last = _last_said(messages)
-        handed_in = (said(last), *told(last, self._results)) if not is_answer(last) else ()
+        handed_in = self._handed_in(_last_said(messages))
         return Rollout(
             request=self._request(()),
             answers=tuple(given or [answers[-1].completion]),
@@ -143,6 +142,15 @@ class ToolAttempt:
             transcript=transcript(self._means.strategy, episode.problem, setting, turns, handed_in),
             workspace=session.workspace.digest if session.workspace.files else "",
         )
+
+    def _handed_in(self, last: AIMessage) -> Sequence[Message]:
+        """The agent's own call, and its result."""
+        if is_answer(last):
+            return ()
+        for call in last.tool_calls if self._session.submitted else ():
+            if call["id"] not in self._results:  # made by a process that was killed since
+                self._run(call)
+        return (said(last), *told(last, self._results))
 
     def _request(self, turns: Sequence[Turn]) -> Request:
         episode = self._episode
