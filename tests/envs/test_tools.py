@@ -377,7 +377,7 @@ HOSTILE = {
     "forges what comes back": "for f in /proc/1/fd/*; do echo FORGED > $f; done 2>/dev/null; echo done",
     "replaces its folder": "cd /; rm -rf /w/box; mkdir /w/box; echo x > /w/box/x; echo done",
     "closes its folder": "chmod 000 .; echo done",
-    "writes outside": "echo x > /etc/x; echo x > /usr/x; echo x > /opt/alphadial/guest/x; touch /root/x; echo done",
+    "writes outside": "echo x > /etc/x; echo x > /usr/x; echo x > /opt/alphadial/guest/x; touch /srv/x; echo done",
     "stops": "kill -STOP $$",
     "network": "exec 3<>/dev/tcp/127.0.0.1/22 || echo done",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from alphadial.agents.config import ModelChoice, Planner, RunConfig
@@ -68,9 +68,12 @@ def run_controlled(
     planner = Planner(config)
     models = {model.alpha: model for model in config.models}
     cases = [_Case(problem, []) for problem in problems]
+    known = {(attempt.problem, attempt.sample): attempt for attempt in store.attempts()}
     spent = resumed = 0
 
     def report(progress: Progress) -> None:
+        if progress.latest is not None:
+            known[progress.latest.problem, progress.latest.sample] = progress.latest
         if on_progress is not None:
             on_progress(Progress(spent + progress.done, config.most, resumed + progress.resumed, progress.latest))
 
@@ -79,11 +82,10 @@ def run_controlled(
             planner.attempt(case.problem, _model(controller, decision, models), len(case.history), decision)
             for case, decision in chosen
         ]
-        stored = _refuse_other_choices(store, specs)
+        stored = _refuse_other_choices(known, specs)
         make(specs, report)
-        made = {attempt.id: attempt for attempt in store.attempts()}
         for (case, decision), spec in zip(chosen, specs, strict=True):
-            result = outcome(made[spec.id])
+            result = outcome(known[spec.problem.id, spec.sample])
             with guarded(controller):
                 controller.update(decision, result)
             case.history.append(Tried(decision.alpha, result))
@@ -129,12 +131,10 @@ def _refuse_nonsense(controller: Controller, decision: Decision) -> None:
         raise ControllerError(f"controller {controller.name} gave {decision.id} reason {decision.reason!r}, not text")
 
 
-def _refuse_other_choices(store: Store, specs: Sequence[AttemptSpec]) -> int:
+def _refuse_other_choices(known: Mapping[tuple[str, int], Attempt], specs: Sequence[AttemptSpec]) -> int:
     """How many of these attempts are stored."""
-    wanted = {(spec.problem.id, spec.sample): spec for spec in specs}
-    stored = [attempt for attempt in store.attempts() if (attempt.problem, attempt.sample) in wanted]
-    for attempt in stored:
-        spec = wanted[attempt.problem, attempt.sample]
+    stored = [(known[key], spec) for spec in specs if (key := (spec.problem.id, spec.sample)) in known]
+    for attempt, spec in stored:
         if spec.id != attempt.id:
             raise StoreError(
                 f"attempt {attempt.sample} on {attempt.problem} was made with {attempt.model}, and the controller now "
