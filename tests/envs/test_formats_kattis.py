@@ -102,7 +102,7 @@ def test_modern(tmp_path: Path) -> None:
     problem = package.problem
     assert problem.statement == "Times 2, not {{other}}."
     assert package.time_rule == TimeRule(3.0, 1.5, 0.1)
-    assert package.requires == {"secret/a": ("sample", "secret/b")}
+    assert problem.requires == {"secret/a": ("sample", "secret/b")}
     assert [(test.name, test.group, test.level) for test in problem.tests] == [
         ("sample/1", "sample", 1),
         ("secret/b/deep/2", "secret/b", 2),
@@ -132,6 +132,21 @@ def test_legacy_validator_and_time_limit_beside(tmp_path: Path) -> None:
     assert problem.validator.language == "cpp"
     assert list(problem.validator.files) == ["check.cpp", "validate.h"]
     assert problem.validator.arguments == ("--strict", "low", "1")
+
+
+def test_flags_of_groups_and_of_single_tests(tmp_path: Path) -> None:
+    files = LEGACY | {"data/secret/testdata.yaml": "output_validator_flags: case_sensitive\n"}
+    problem = only(write(tmp_path / "legacy", files)).problem
+    assert [test.checker for test in problem.tests] == [
+        Checker(1e-4, 1e-4),
+        Checker(1e-4, 1e-4, case_sensitive=True),
+        Checker(1e-4, 1e-4, case_sensitive=True),
+    ]
+    own = MODERN | {"data/secret/b/deep/2.yaml": "output_validator_args: [--exact, '1']\n"}
+    problem = only(write(tmp_path / "modern", own)).problem
+    assert [test.arguments for test in problem.tests] == [None, ("--exact", "1"), None]
+    assert problem.validator is not None
+    assert problem.validator.arguments == ()
 
 
 def test_groups_of_legacy_packages_are_levels(tmp_path: Path) -> None:
@@ -175,9 +190,9 @@ def test_groups_of_legacy_packages_are_levels(tmp_path: Path) -> None:
         (LEGACY, {".timelimit": "soon"}, ".timelimit", "seconds above 0"),
         (
             LEGACY,
-            {"data/secret/testdata.yaml": "output_validator_flags: case_sensitive\n"},
-            "data/secret/01.in",
-            "differ between tests",
+            {"problem.yaml": "name: x\n", "data/secret/testdata.yaml": "output_validator_flags: fuzzy\n"},
+            "data/secret/testdata.yaml",
+            "unknown flag 'fuzzy'",
         ),
         (MODERN, {"problem.yaml": MODERN["problem.yaml"] + "colour: red\n"}, "problem.yaml:10", "unknown key 'colour'"),
         (MODERN, {"problem.yaml": MODERN["problem.yaml"] + "type: [multi-pass]\n"}, "problem.yaml:10", "not supported"),

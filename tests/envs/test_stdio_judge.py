@@ -14,6 +14,7 @@ from alphadial.envs.stdio import SolutionReport, StdioJudge
 from alphadial.envs.stdio.compile import compile_program, self_test
 from alphadial.envs.types import (
     MIB,
+    Checker,
     FailureKind,
     Interface,
     Limits,
@@ -171,6 +172,15 @@ def test_custom_validators(judge: StdioJudge, end: str, verdict: Verdict | None,
     assert found.verdict is verdict
     assert error in found.judge_error
     assert not error or "double, test '2'" in found.judge_error
+
+
+def test_tests_with_a_checker_or_arguments_of_their_own(judge: StdioJudge) -> None:
+    sample, small, _ = DOUBLE.tests
+    near = replace(DOUBLE, tests=(replace(sample, checker=Checker(float_absolute=1.0)), small))
+    assert judged(judge, "print(2 * int(input()) + 0.5)", near).groups == {"sample": Verdict.AC, "secret": Verdict.WA}
+    validator = Validator("python3", {"check.py": "import sys\nsys.exit(int(sys.argv[4]))"}, ("42",))
+    told = replace(DOUBLE, tests=(sample, replace(small, arguments=("43",))), validator=validator)
+    assert judged(judge, GOOD, told).groups == {"sample": Verdict.AC, "secret": Verdict.WA}
 
 
 def test_a_crashed_program_is_not_shown_to_the_validator(judge: StdioJudge) -> None:

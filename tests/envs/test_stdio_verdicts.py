@@ -85,6 +85,28 @@ def test_levels_groups_and_failure_kinds() -> None:
     assert report(record(ran(0, 1.9)), 1.0).failure_kind is FailureKind.CORRECTNESS  # too slow in level 1 already
 
 
+def test_a_group_passes_only_with_those_that_it_requires() -> None:
+    tests = (
+        ran(0, group="sample"),
+        ran(1, group="secret/1", level=2, checked=False),
+        ran(2, group="secret/2", level=3),
+        ran(3, group="secret/3", level=4),
+        ran(4, group="secret/4", level=5),
+    )
+    requires = {"secret/2": ("secret/1",), "secret/3": ("sample", "secret/2"), "secret/4": ("sample",)}
+    stopped = record(*tests[:2], unrun=tuple(Place(test.group, test.level, False) for test in tests[2:]))
+    for judged, last in ((record(*tests), Verdict.AC), (stopped, None)):
+        again = SolutionRecord.from_json(json.loads(json.dumps(replace(judged, requires=requires).to_json())))
+        assert report(again, 1.0).groups == {
+            "sample": Verdict.AC,
+            "secret": Verdict.WA,
+            "secret/1": Verdict.WA,
+            "secret/2": Verdict.WA,
+            "secret/3": Verdict.WA,
+            "secret/4": last,
+        }
+
+
 def test_what_was_not_run_is_not_guessed() -> None:
     stopped = record(ran(0), ran(1, 1.5, killed_by=KilledBy.CPU, checked=None), unrun=(Place("secret", 1, False),))
     assert report(stopped, 1.0).verdict is Verdict.TLE

@@ -120,6 +120,10 @@ class Test:
     """As in the package it comes from."""
     group: str = ""
     """Of tests that get a verdict together, such as "sample" or "secret/small"; "" where a format has no groups."""
+    checker: Checker | None = None
+    """In place of the problem's."""
+    arguments: tuple[str, ...] | None = None
+    """Of the problem's validator, in place of its own ones."""
 
 
 class Interface(StrEnum):
@@ -193,6 +197,8 @@ class Problem:
     """In place of the checker."""
     time_limit_s: float | None = None
     """CPU seconds per test, as the package says; None: to be calibrated. ``limits`` bounds all else."""
+    requires: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Group of tests to the groups without which it does not pass."""
     files: dict[str, str] = field(default_factory=dict)
     """What an agentic workspace holds at first, beside the statement: relative path to text."""
 

@@ -2,16 +2,16 @@
 
 Source: the Kattis problem package format (github.com/Kattis/problem-package-format). Not supported, and said so by a
 fault: interactive, multi-pass and submit-answer problems, several output validators, build and run scripts, static
-validators, arguments and files for the program, output validator arguments that differ between tests. Scores are not
-counted: every group has a verdict.
+validators, arguments and files for the program. Scores are not counted: every group has a verdict.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from alphadial.envs.types import Checker, Interface, Problem, Solution
+from alphadial.envs.types import Checker, Interface, Problem, Solution, Test
 
 from .flags import checker
 from .kattis_data import Data, read_data
@@ -47,13 +47,15 @@ def load(folder: Path, name: str) -> Iterator[Package | Fault]:
                 solutions.append(solution)
             else:
                 yield solution
-        yield Package(problem, tuple(solutions), settings.time_rule, data.requires, source=folder)
+        yield Package(problem, tuple(solutions), settings.time_rule, source=folder)
     except FormatError as error:
         yield error.fault(folder)
 
 
 def _problem(tree: Tree, name: str, settings: Settings, data: Data) -> Problem:
-    tests = leveled(data.tests, data.requires)
+    stated = {test.arguments or () for test in data.tests}
+    common = stated.pop() if len(stated) == 1 else ()
+    tests = leveled([_judged(tree, settings, test, common) for test in data.tests], data.requires)
     return Problem(
         id=name,
         template=name,
@@ -65,25 +67,35 @@ def _problem(tree: Tree, name: str, settings: Settings, data: Data) -> Problem:
         limits=settings.limits,
         coverages=coverages(tests),
         interface=Interface.STDIO,
-        checker=Checker() if settings.custom else _checker(tree, settings, data),
-        validator=read_validator(tree, settings, data.arguments) if settings.custom else None,
+        checker=Checker() if settings.custom else _checker(tree, settings, replace(data.tests[0], arguments=common)),
+        validator=read_validator(tree, settings, common) if settings.custom else None,
         time_limit_s=settings.time_limit_s,
+        requires=data.requires,
     )
 
 
-def _checker(tree: Tree, settings: Settings, data: Data) -> Checker:
+def _judged(tree: Tree, settings: Settings, test: Test, common: tuple[str, ...]) -> Test:
+    """With what is not the same for all tests."""
+    if test.arguments == common or settings.custom:
+        return replace(test, arguments=None if test.arguments == common else test.arguments)
+    return replace(test, arguments=None, checker=_checker(tree, settings, test))
+
+
+def _checker(tree: Tree, settings: Settings, test: Test) -> Checker:
     try:
-        return checker(data.arguments)
+        return checker(test.arguments or ())
     except FormatError as error:
-        raise FormatError(str(error), path=_where_flags_are(tree, settings)) from None
+        raise FormatError(str(error), path=_where_flags_are(tree, settings, test)) from None
 
 
-def _where_flags_are(tree: Tree, settings: Settings) -> Path:
+def _where_flags_are(tree: Tree, settings: Settings, test: Test) -> Path:
     if settings.flags:
         return tree.root / PROBLEM
+    data = tree.root / "data"
+    own = (data / test.name).with_suffix(".yaml")
     name = "testdata.yaml" if settings.legacy else "test_group.yaml"
-    places = [tree.root / "data" / place / name for place in ("secret", "sample", "")]
-    return next((place for place in places if tree.is_file(place)), tree.root / "data")
+    places = [own, *(folder / name for folder in own.parents if folder.is_relative_to(data))]
+    return next((place for place in places if tree.is_file(place)), data)
 
 
 def _statement(tree: Tree, settings: Settings) -> str:

@@ -29,11 +29,9 @@ _GROUP_KEYS = {"max_score", "score_aggregation", "static_validation_score", "req
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """The tests, in order of their names, not yet leveled."""
+    """The tests, in order of their names, not yet leveled; each has the ``arguments`` of its output validator."""
 
     tests: tuple[Test, ...]
-    arguments: tuple[str, ...]
-    """Of the output validator: one for all tests."""
     requires: dict[str, tuple[str, ...]]
     """Group to the groups that must pass before it."""
 
@@ -50,25 +48,17 @@ def read_data(tree: Tree, settings: Settings) -> Data:
 
     Raises:
         FormatError: an input without answer or the other way round, unknown keys, or what is not supported: arguments
-            and files for the program, and output validator arguments that differ between tests.
+            and files for the program.
     """
     requires: dict[str, tuple[str, ...]] = {}
     tests: list[Test] = []
-    arguments: dict[tuple[str, ...], Path] = {}
     for folder in _folders(tree, settings, requires):
         for path in _inputs(tree, folder.path):
-            tests.append(_test(tree, folder, path))
-            arguments.setdefault(_own_arguments(tree, settings, path, folder.arguments), path)
+            tests.append(_test(tree, folder, path, _own_arguments(tree, settings, path, folder.arguments)))
     if not any(not test.public for test in tests):
         raise FormatError("there are no tests in data/secret", path=tree.root / "data")
-    if len(arguments) > 1:
-        first, other = list(arguments.values())[:2]
-        named = f"{first.relative_to(tree.root)} and {other.relative_to(tree.root)}"
-        raise FormatError(
-            f"output validator arguments that differ between tests are not supported: {named}", path=other
-        )
     _check_requires(tree, requires, {test.group for test in tests})
-    return Data(tuple(tests), next(iter(arguments)), requires)
+    return Data(tuple(tests), requires)
 
 
 def _folders(tree: Tree, settings: Settings, requires: dict[str, tuple[str, ...]]) -> Iterator[_Folder]:
@@ -147,7 +137,7 @@ def _inputs(tree: Tree, folder: Path) -> list[Path]:
     return [folder / name for name in sorted(names) if name.endswith(".in")]
 
 
-def _test(tree: Tree, folder: _Folder, path: Path) -> Test:
+def _test(tree: Tree, folder: _Folder, path: Path, arguments: tuple[str, ...]) -> Test:
     return Test(
         level=1,
         input=tree.text(path),
@@ -155,6 +145,7 @@ def _test(tree: Tree, folder: _Folder, path: Path) -> Test:
         public=folder.group.partition("/")[0] == SAMPLE,
         name=path.relative_to(tree.root / "data").with_suffix("").as_posix(),
         group=folder.group,
+        arguments=arguments,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from alphadial.envs.types import Problem, Solution
@@ -45,8 +45,6 @@ class Package:
     """Names may come twice, with another ``expected`` each."""
     time_rule: TimeRule = TimeRule()
     """For problems whose ``time_limit_s`` is None."""
-    requires: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Group to the groups that must pass before it counts (``require_pass``)."""
     generator: Generator | None = None
     """Where the problem has no tests yet."""
     source: Path = Path()

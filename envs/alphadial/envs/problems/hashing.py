@@ -16,8 +16,9 @@ _PROBLEM = {
     "validator": None,
     "time_limit_s": None,
     "files": {},
+    "requires": {},
 }
-_TEST = {"name": "", "group": ""}
+_TEST = {"name": "", "group": "", "checker": None, "arguments": None}
 """Fields that do not count at these values: results were bound to hashes before problems had them."""
 
 

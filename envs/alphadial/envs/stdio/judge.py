@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from time import monotonic
 
 from ..errors import EnvsError, ProblemError
@@ -83,6 +84,7 @@ class StdioJudge:
             compile_s=compile_s,
             tests=tuple(tests),
             unrun=tuple(Place(test.group, test.level, test.public) for index, test in order if index not in ran),
+            requires=problem.requires,
             error=error,
             wall_s=monotonic() - began,
         )
@@ -137,8 +139,10 @@ class StdioJudge:
         if result.exit_status != 0 or result.oom or result.killed_by is not None:
             return None, ""
         if problem.validator is None:
-            return accepts(problem.checker, output, answer), ""
+            return accepts(test.checker or problem.checker, output, answer), ""
+        arguments = problem.validator.arguments if test.arguments is None else test.arguments
+        validator = replace(problem.validator, arguments=arguments)
         try:
-            return self._validators.accepts(problem.validator, encoded(test.input), answer, output), ""
+            return self._validators.accepts(validator, encoded(test.input), answer, output), ""
         except EnvsError as failure:
             return None, f"{problem.id}, test {test.name!r}: {failure}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..types import FailureKind, KilledBy, Verdict
@@ -74,6 +74,8 @@ class SolutionRecord:
     """In the order in which they ran; fewer than the problem has where the judge stopped at the first failing one."""
     unrun: tuple[Place, ...] = ()
     """The tests that did not run, in order."""
+    requires: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """See ``Problem``."""
     error: str = ""
     """Why nothing could be judged (no compiler, the sandbox fails), in one line."""
     wall_s: float = 0.0
@@ -116,8 +118,9 @@ class SolutionRecord:
         try:
             tests = tuple(_test(test) for test in fields.pop("tests"))
             unrun = tuple(Place(**place) for place in fields.pop("unrun"))
-            return cls(**fields, tests=tests, unrun=unrun)
-        except (KeyError, TypeError) as error:
+            requires = {group: tuple(needed) for group, needed in fields.pop("requires", {}).items()}
+            return cls(**fields, tests=tests, unrun=unrun, requires=requires)
+        except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"not a judging record: {error}") from None
 
 
@@ -128,7 +131,8 @@ class SolutionReport:
     verdict: Verdict | None
     """None: our side cannot say; ``judge_error`` tells why."""
     groups: dict[str, Verdict | None]
-    """Every group, and every folder of groups, to its own verdict; None where too few of its tests ran."""
+    """Every group, and every folder of groups, to its verdict, by its own tests and those of the groups that it
+    requires; None where too few of them ran."""
     level_reached: int
     """The highest level whose tests, and all before it, passed; 0 if none."""
     failure_kind: FailureKind | None

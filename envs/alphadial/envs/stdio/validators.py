@@ -7,7 +7,7 @@ file, answer file and feedback directory, the output on stdin; status 42 accepts
 from __future__ import annotations
 
 import threading
-from dataclasses import asdict, replace
+from dataclasses import replace
 from json import dumps
 
 from ..errors import EnvsError
@@ -69,7 +69,7 @@ class Validators:
         raise ValidatorError(f"validator {_name(validator)} {_ending(result)}")
 
     def _program(self, validator: Validator) -> Program:
-        key = dumps(asdict(validator), sort_keys=True)
+        key = dumps([validator.language, validator.files])
         with self._lock:
             if key in self._programs:
                 return self._programs[key]

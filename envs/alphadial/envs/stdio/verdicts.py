@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..types import FailureKind, KilledBy, Verdict
@@ -146,12 +146,23 @@ def _cause(test: TestRecord | Place, verdict: Verdict | None) -> str:
 
 
 def _groups(record: SolutionRecord, limit_s: float) -> dict[str, Verdict | None]:
-    tests = record.places
-    folders = {folder: None for test in tests for folder in _folders(test.group)}
-    return {
-        folder: _decide(record, limit_s, lambda test, folder=folder: folder in _folders(test.group)).verdict  # type: ignore[misc]
-        for folder in folders
-    }
+    folders = dict.fromkeys(folder for test in record.places for folder in _folders(test.group))
+    return {folder: _decide(record, limit_s, _within(_needed(folder, record.requires))).verdict for folder in folders}
+
+
+def _within(groups: set[str]) -> Callable[[TestRecord | Place], bool]:
+    return lambda test: not groups.isdisjoint(_folders(test.group))
+
+
+def _needed(group: str, requires: Mapping[str, Sequence[str]]) -> set[str]:
+    """The group and all that it requires, itself or as part of a folder, and so on."""
+    needed: set[str] = set()
+    waiting = [group]
+    while waiting:
+        if (next_one := waiting.pop()) not in needed:
+            needed.add(next_one)
+            waiting += (other for folder in _folders(next_one) for other in requires.get(folder, ()))
+    return needed
 
 
 def _folders(group: str) -> list[str]:
