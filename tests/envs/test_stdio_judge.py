@@ -183,6 +183,14 @@ def test_tests_with_a_checker_or_arguments_of_their_own(judge: StdioJudge) -> No
     assert judged(judge, GOOD, told).groups == {"sample": Verdict.AC, "secret": Verdict.WA}
 
 
+def test_programs_with_large_tables(judge: StdioJudge) -> None:
+    source = '#include <stdio.h>\nint table[40000000] = {2};\nint main(void) { int n; scanf("%d", &n);'
+    roomy = replace(DOUBLE, limits=replace(LIMITS, memory_bytes=256 * MIB))
+    assert judged(judge, source + ' printf("%d\\n", table[0] * n); }', roomy, language="c").verdict is Verdict.CE
+    found = judged(judge, source.replace("4000", "400") + ' printf("%d\\n", table[0] * n); }', roomy, language="c")
+    assert found.verdict is Verdict.AC
+
+
 def test_a_crashed_program_is_not_shown_to_the_validator(judge: StdioJudge) -> None:
     validator = Validator("python3", {"check.py": "raise SystemExit(42)"})
     found = judged(judge, "raise SystemExit(1)", replace(DOUBLE, validator=validator))

@@ -335,7 +335,8 @@ def test_every_workspace_fits_into_the_next_command(bench: Bench) -> None:
     with pytest.raises(WorkspaceError, match="must be at least 12,484,608"):
         bench.session(replace(AGENTIC, tool_limits=replace(LIMITS, files_bytes=MIN_FILES_BYTES - 1)))
     session = bench.session(replace(AGENTIC, tool_limits=replace(LIMITS, files_bytes=MIN_FILES_BYTES)))
-    fill = "for i in $(seq 996); do head -c 4100 /dev/zero > f$i; done; rm solution.py; mkdir -p d/e d/f; ls | wc -l"
+    python = "[open(f'f{n}', 'wb').write(bytes(4100)) for n in range(996)]"
+    fill = f'python3 -S -c "{python}"; rm solution.py; mkdir -p d/e d/f; ls | wc -l'
     assert shell(session, fill, "1") == "997"
     assert shell(session, "ls | wc -l", "2") == "997"
     with pytest.raises(SandboxFailedError, match="could not be laid out"):

@@ -89,7 +89,7 @@ def test_streams_round_trip() -> None:
         entry(b"?", b"a") + entry(END, b""),
         entry(FOLDER, b"d", size=5) + entry(END, b""),
         entry(END, b"") + entry(FILE, b"after"),
-        entry(FILE, b"a", bytes(folder.MAX_STREAM)) + entry(END, b""),
+        entry(FILE, b"a", bytes(BEFORE.longest_stream)) + entry(END, b""),
         b"".join(entry(FILE, b"%d" % number) for number in range(1001)) + entry(END, b""),
     ],
 )  # fmt: skip

@@ -18,7 +18,6 @@ from ..errors import SandboxFailedError, SandboxUnavailableError
 from ..types import KilledBy, Limits, RunResult
 from . import cgroups, interpreter, layout, namespaces, orphans, seccomp
 from .cpu import CpuMeter
-from .guest.folder import MAX_STREAM
 from .guest.workspace import UNFIT
 from .launch import Contained
 from .protocol import Protection, Server
@@ -87,11 +86,12 @@ class Bubblewrap:
         rlimits = json.dumps([(which, *value) for which, value in self._rlimits(limits).items()])
         outgoing = os.memfd_create("alphadial")
         with os.fdopen(outgoing, "rb") as back:
-            arguments = [invocation.data(workspace.stream()), str(outgoing), rlimits, *command]
+            incoming = invocation.data(workspace.stream())
+            arguments = [incoming, str(outgoing), str(workspace.max_bytes), rlimits, *command]
             invocation.add("--", *layout.guest_command(self._python.executable, "workspace", arguments))
             result = self._run(invocation, b"", limits, pass_fds=[outgoing])
             back.seek(0)
-            stream = back.read(MAX_STREAM + 1)
+            stream = back.read(workspace.longest_stream + 1)
         if result.exit_status == UNFIT and not stream:
             raise SandboxFailedError(f"the workspace could not be laid out: {result.stderr.strip()}")
         return returned(stream, workspace, result)

@@ -18,9 +18,8 @@ from ..errors import SandboxFailedError, SandboxUnavailableError
 from ..types import MIB, Limits, RunResult
 from .bubblewrap import Bubblewrap
 from .cpu import CpuMeter
-from .guest.folder import MAX_STREAM
 from .guest.gvisor import BEGUN
-from .gvisor_layout import bundle, stream
+from .gvisor_layout import Outgoing, bundle, stream
 from .launch import Contained
 from .layout import Invocation
 from .protocol import Program, Server
@@ -79,10 +78,12 @@ class Gvisor(Bubblewrap):
         outgoing = os.memfd_create("alphadial")
         with os.fdopen(outgoing, "rb") as back:
             incoming = workspace.stream()
-            invocation = self._bundle("workspace", [rlimits, *command], limits, incoming, outgoing)
+            arguments = [str(workspace.max_bytes), rlimits, *command]
+            back_to = Outgoing(outgoing, workspace.longest_stream + 1)
+            invocation = self._bundle("workspace", arguments, limits, incoming, back_to)
             result = self._run(invocation, b"", _beside(limits, incoming), pass_fds=[outgoing])
             back.seek(0)
-            return returned(back.read(MAX_STREAM + 1), workspace, result)
+            return returned(back.read(back_to.bytes), workspace, result)
 
     def _begin(self, slot: Slot, contained: Contained) -> CpuMeter:
         """Waits until the command begins; gVisor's own start is not the command's time."""
@@ -126,7 +127,12 @@ class Gvisor(Bubblewrap):
             raise
 
     def _bundle(
-        self, kind: str, arguments: Sequence[str], limits: Limits, incoming: bytes = b"", outgoing: int | None = None
+        self,
+        kind: str,
+        arguments: Sequence[str],
+        limits: Limits,
+        incoming: bytes = b"",
+        outgoing: Outgoing | None = None,
     ) -> Invocation:
         return bundle(self._bwrap, self._runsc, self._python, kind, arguments, limits.files_bytes, incoming, outgoing)
 

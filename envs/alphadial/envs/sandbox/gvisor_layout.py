@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from . import layout
-from .guest.folder import ENTRY, EXECUTABLE, MAX_STREAM
+from .guest.folder import ENTRY, EXECUTABLE
 from .guest.gvisor import INCOMING, OUTGOING
 from .interpreter import Interpreter
 
@@ -35,6 +36,14 @@ def stream(files: Mapping[str, str | bytes]) -> bytes:
     return b"".join(parts)
 
 
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """Where a stream goes, and how long it may be."""
+
+    descriptor: int
+    bytes: int
+
+
 def bundle(
     bwrap: str,
     runsc: str,
@@ -43,7 +52,7 @@ def bundle(
     arguments: Sequence[str],
     files_bytes: int,
     incoming: bytes = b"",
-    outgoing: int | None = None,
+    outgoing: Outgoing | None = None,
 ) -> layout.Invocation:
     """A sandbox for ``guest.gvisor``.
 
@@ -55,9 +64,8 @@ def bundle(
         arguments: for a program its settings as JSON, else rlimits and command.
         files_bytes: the size of the guest's tmpfs.
         incoming: the working directory as a stream.
-        outgoing: a descriptor that takes what the guest leaves in ``OUTGOING``.
+        outgoing: takes what the guest leaves in its file of that name.
     """
-    returns = outgoing is not None
     invocation = layout.Invocation([bwrap, "--unshare-all", "--unshare-user", "--uid", "0", "--gid", "0"])
     invocation.add("--hostname", "sandbox", "--die-with-parent", "--new-session", "--cap-add", "ALL", "--clearenv")
     invocation.add("--setenv", "HOME", layout.BOX)  # by which ``orphans`` knows ours
@@ -68,18 +76,18 @@ def bundle(
     invocation.add("--symlink", "/w/tmp", f"{_ROOT}/tmp")
     invocation.add("--perms", "0444", "--file", invocation.data(incoming), f"{_ROOT}{INCOMING}")
     process = layout.guest_command(interpreter.executable, "gvisor", [kind, *arguments])
-    config = json.dumps(_config(process, layout.environment(interpreter), files_bytes, returns))
+    config = json.dumps(_config(process, layout.environment(interpreter), files_bytes, outgoing is not None))
     invocation.add("--ro-bind-data", invocation.data(config.encode()), "/bundle/config.json")
     invocation.add("--ro-bind", runsc, _RUNSC[0], "--proc", "/proc", "--dev", "/dev")
     for folder in ("/run", "/tmp"):
         invocation.add("--tmpfs", folder)
     command: tuple[str, ...] = _RUNSC
-    if returns:
+    if outgoing is not None:
         layout.show_host(invocation, interpreter)
         invocation.add("--perms", "0666", "--file", invocation.data(b""), f"{_ROOT}{OUTGOING}")
-        invocation.add("--size", str(MAX_STREAM + 1), "--tmpfs", "/out")
+        invocation.add("--size", str(outgoing.bytes), "--tmpfs", "/out")
         invocation.add("--perms", "0666", "--file", invocation.data(b""), _RETURNED)
-        code = f'"$@"; s=$?; cat {_RETURNED} >/proc/self/fd/{outgoing}; exit $s'
+        code = f'"$@"; s=$?; cat {_RETURNED} >/proc/self/fd/{outgoing.descriptor}; exit $s'
         command = ("/bin/sh", "-c", code, "sh", *_RUNSC)
     invocation.add("--remount-ro", "/", "--chdir", "/", "--", *command)
     return invocation

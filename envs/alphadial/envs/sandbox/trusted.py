@@ -120,7 +120,7 @@ class Trusted:
             folder = os.open(host.folder, os.O_RDONLY | os.O_DIRECTORY)
             try:
                 result = _run(host, command, b"", limits)
-                return returned(pack(folder), workspace, result)
+                return returned(pack(folder, workspace.max_bytes), workspace, result)
             finally:
                 os.close(folder)
         except OSError as error:

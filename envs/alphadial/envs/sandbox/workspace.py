@@ -11,6 +11,7 @@ from types import MappingProxyType
 from ..errors import WorkspaceError
 from ..types import RunResult
 from .guest.folder import (
+    BESIDE_CONTENTS,
     END,
     ENTRY,
     EXECUTABLE,
@@ -20,7 +21,6 @@ from .guest.folder import (
     MAX_DEPTH,
     MAX_FILES,
     MAX_PATH,
-    MAX_STREAM,
     REFUSED,
     TOO_DEEP,
     TOO_LARGE,
@@ -30,7 +30,6 @@ from .guest.folder import (
 _MAX_NAME = 255
 _REASONS = {
     TOO_MANY: f"more than {MAX_FILES:,} files and folders",
-    TOO_LARGE: f"more than {MAX_BYTES // 2**20} MiB",
     TOO_DEEP: f"paths of more than {MAX_DEPTH} folders or {MAX_PATH:,} bytes",
 }
 
@@ -48,13 +47,15 @@ class Workspace:
     """An immutable tree of regular files. Equal trees have equal digests.
 
     Raises:
-        WorkspaceError: a bad path, a path below a file, or more than 1,000 files or 4 MiB.
+        WorkspaceError: a bad path, a path below a file, or more than 1,000 files or ``max_bytes``.
     """
 
     files: Mapping[str, File] = field(default_factory=dict)
     """Relative path ("src/main.py") to content."""
     folders: frozenset[str] = frozenset()
     """Folders; only those without files below are kept."""
+    max_bytes: int = field(default=MAX_BYTES, compare=False)
+    """Of all files together, here and in what a command makes of it."""
     digest: str = field(init=False, compare=False)
     """sha256 of ``stream``, in hexadecimal."""
 
@@ -68,20 +69,25 @@ class Workspace:
         object.__setattr__(self, "files", MappingProxyType(dict(sorted(self.files.items()))))
         if len(self.files) + len(self.folders) > MAX_FILES:
             raise WorkspaceError(f"a workspace holds at most {MAX_FILES:,} files and folders")
-        if sum(len(file.data) for file in self.files.values()) > MAX_BYTES:
-            raise WorkspaceError(f"a workspace holds at most {MAX_BYTES // 2**20} MiB")
+        if sum(len(file.data) for file in self.files.values()) > self.max_bytes:
+            raise WorkspaceError(f"a workspace holds at most {self.max_bytes // 2**20} MiB")
         object.__setattr__(self, "digest", hashlib.sha256(self.stream()).hexdigest())
 
     @classmethod
-    def of(cls, files: Mapping[str, str]) -> Workspace:
+    def of(cls, files: Mapping[str, str], max_bytes: int = MAX_BYTES) -> Workspace:
         """From texts."""
-        return cls({path: File(text.encode()) for path, text in files.items()})
+        return cls({path: File(text.encode()) for path, text in files.items()}, max_bytes=max_bytes)
 
     def with_file(self, path: str, data: bytes) -> Workspace:
         """A copy with one file written; an executable one stays executable."""
         before = self.files.get(path)
         written = File(data, before is not None and before.executable)
-        return Workspace({**self.files, path: written}, self.folders - {path})
+        return Workspace({**self.files, path: written}, self.folders - {path}, self.max_bytes)
+
+    @property
+    def longest_stream(self) -> int:
+        """Of a tree that holds ``max_bytes``, end included."""
+        return self.max_bytes + BESIDE_CONTENTS
 
     def stream(self) -> bytes:
         """The one stream (see ``guest.folder``) of this tree, without an end."""
@@ -146,17 +152,18 @@ def returned(stream: bytes, before: Workspace, result: RunResult) -> WorkspaceRu
     if result.killed_by is not None:
         return WorkspaceRun(result, before, "the workspace is as it was before the command")
     unread = "the working directory could not be read back: the workspace is as it was before the command"
-    if len(stream) > MAX_STREAM:
+    if len(stream) > before.longest_stream:
         return WorkspaceRun(result, before, unread)
     try:
         files, folders, end = _entries(stream)
         if end is None:
             return WorkspaceRun(result, before, unread)
         if isinstance(end, str):
-            reason = _REASONS.get(end, "more than can be kept")
+            reasons = {TOO_LARGE: f"more than {before.max_bytes // 2**20} MiB", **_REASONS}
+            reason = reasons.get(end, "more than can be kept")
             note = f"the working directory holds {reason}: the workspace is as it was before the command"
             return WorkspaceRun(result, before, note)
-        after = Workspace(files, frozenset(folders))
+        after = Workspace(files, frozenset(folders), before.max_bytes)
     except WorkspaceError:
         return WorkspaceRun(result, before, unread)
     kept = before if after == before else after

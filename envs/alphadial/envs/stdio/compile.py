@@ -20,6 +20,8 @@ LIMITS = Limits(
     files_bytes=256 * MIB,
     processes=128,
 )
+MAX_PROGRAM_BYTES = 128 * MIB
+"""Of sources and all that the compiler makes of them: programs with large tables are large."""
 _LONGEST_MESSAGE = 4_000
 _NO_COMMAND = 127
 
@@ -38,13 +40,14 @@ class Program:
         return self.language.expand(self.language.run, self.sources, memory_bytes)
 
     def limits(self, limits: Limits) -> Limits:
-        """With room for the runtime itself."""
+        """With room for the runtime and for the program itself."""
+        held = sum(len(content) for content in self.files.values())
         return Limits(
             cpu_s=limits.cpu_s,
             wall_s=limits.wall_s,
-            memory_bytes=limits.memory_bytes + self.language.own_memory_bytes,
+            memory_bytes=limits.memory_bytes + self.language.own_memory_bytes + held,
             output_bytes=limits.output_bytes,
-            files_bytes=limits.files_bytes,
+            files_bytes=limits.files_bytes + held,
             processes=limits.processes + self.language.own_processes,
         )
 
@@ -77,7 +80,7 @@ def compile_program(sandbox: Sandbox, language: str, files: Mapping[str, str], l
     if not sources:
         return Compiled(None, "there is no source file")
     try:
-        before = Workspace.of(files)
+        before = Workspace.of(files, MAX_PROGRAM_BYTES)
     except (UnicodeEncodeError, WorkspaceError) as error:
         return Compiled(None, f"the sources: {error}")
     run = sandbox.run_in(before, known.expand(known.compile, sources, limits.memory_bytes), limits)

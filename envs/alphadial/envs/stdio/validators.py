@@ -55,12 +55,9 @@ class Validators:
         """
         program = self._program(validator)
         files = {**program.files, _INPUT: input, _ANSWER: answer}
-        held = sum(len(content) for content in files.values())
-        limits = replace(
-            program.limits(self._limits),
-            memory_bytes=self._limits.memory_bytes + program.language.own_memory_bytes + held,
-            files_bytes=self._limits.files_bytes + held,
-        )
+        held = len(input) + len(answer)
+        limits = program.limits(self._limits)
+        limits = replace(limits, memory_bytes=limits.memory_bytes + held, files_bytes=limits.files_bytes + held)
         command = [*_SHELL, *program.command(self._limits.memory_bytes), _INPUT, _ANSWER, f"{_FEEDBACK}/"]
         with self._cores.shared():
             result = self._sandbox.run([*command, *validator.arguments], files, output, limits)

@@ -19,11 +19,12 @@ TOO_MANY, TOO_LARGE, TOO_DEEP = "too many", "too large", "too deep"
 MAX_FILES = 1_000
 """Empty folders count."""
 MAX_BYTES = 4 * 1024 * 1024
-"""Of all contents together."""
+"""Of all contents together, where nothing else is said."""
 MAX_DEPTH = 24
 MAX_PATH = 1_024
 """Bytes."""
-MAX_STREAM = MAX_BYTES + MAX_FILES * (ENTRY.size + MAX_PATH) + ENTRY.size
+BESIDE_CONTENTS = MAX_FILES * (ENTRY.size + MAX_PATH) + ENTRY.size
+"""A stream is at most so much longer than the contents in it."""
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CHUNK = 1 << 20
@@ -54,12 +55,12 @@ def unpack(stream: bytes, folder: str = ".") -> None:
         at += size
 
 
-def pack(folder: int) -> bytes:
+def pack(folder: int, max_bytes: int) -> bytes:
     """Reads the folder behind a descriptor. Nothing may be running in it.
 
     Links, sockets, pipes and devices, and names that are not UTF-8, are left out and counted; no link is followed.
     """
-    packer = _Packer()
+    packer = _Packer(max_bytes)
     os.fchmod(folder, 0o700)
     try:
         packer.walk(folder, "", 1)
@@ -70,7 +71,8 @@ def pack(folder: int) -> bytes:
 
 
 class _Packer:
-    def __init__(self) -> None:
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
         self.parts: list[bytes] = []
         self.left_out = 0
         self._entries = 0
@@ -96,7 +98,7 @@ class _Packer:
             else:
                 kind = EXECUTABLE if found.st_mode & stat.S_IXUSR else FILE
                 self._bytes += found.st_size
-                if self._bytes > MAX_BYTES:
+                if self._bytes > self._max_bytes:
                     raise _RefusedError(TOO_LARGE)
                 with os.fdopen(self._open(name, folder), "rb") as file:
                     self._add(kind, path, file.read(found.st_size))

@@ -18,13 +18,15 @@ UNFIT = 125
 
 
 def main() -> None:
-    """``argv``: descriptors of the stream in and of the one out, rlimits as in ``limited``, then the command."""
+    """``argv``: descriptors of the stream in and of the one out, how many bytes of files may go out, rlimits as in
+    ``limited``, then the command.
+    """
     if os.getpid() != 1:
         # Ending "every process" would end the host's.
         print("the wrapper is not the first process of a pid namespace of its own", file=sys.stderr, flush=True)
         os._exit(UNFIT)
-    incoming, outgoing = int(sys.argv[1]), int(sys.argv[2])
-    limit(sys.argv[3])
+    incoming, outgoing, max_bytes = map(int, sys.argv[1:4])
+    limit(sys.argv[4])
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # from inside, only a signal with a handler reaches a first process
     os.set_inheritable(outgoing, False)
     try:
@@ -35,9 +37,9 @@ def main() -> None:
         os._exit(UNFIT)
     # Now: the command may close it to its owner, or put another in its place.
     folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
-    status = attend(sys.argv[4:])
+    status = attend(sys.argv[5:])
     _end_the_others()
-    _send(outgoing, pack(folder))
+    _send(outgoing, pack(folder, max_bytes))
     os._exit(status)
 
 
