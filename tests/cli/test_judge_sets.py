@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from alphadial.agents.store import open_engine
 from alphadial.cli.judging.rows import Row, agreement
 from alphadial.envs.stdio import SolutionRecord, StdioJudge
 from alphadial.envs.types import Problem, Solution
@@ -109,6 +111,29 @@ def test_ctrl_c_keeps_what_was_judged(cli: Cli, tmp_path: Path, monkeypatch: pyt
     assert before[:2] == ["good.py", "wrong.py"]
     assert not set(judged) & {"good.py"}
     assert [row["verdict"] for row in rows_in(tmp_path / "out.json")] == ["AC", "WA", "RTE", "TLE", "CE", "AC", "AC"]
+
+
+def test_a_full_disk_keeps_what_was_judged(cli: Cli, tmp_path: Path, judged: list[str]) -> None:
+    noise = "import random\nprint(''.join(random.choices('abcdefghijklmnop', k=30000)))"
+    wordy = [submission(f"{number}.py", "wrong_answer", f"{noise} # {number}") for number in range(6)]
+    write(tmp_path / "set.jsonl", problem("wordy", wordy))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("alphadial.cli.judging.store.open_engine", _of_few_pages)
+        full = cli("judge", "set.jsonl", "--out", "run", "--json", "out.json", "--workers", "1")
+    assert full.status == 2
+    assert "disk is full: free some space and run the same command again" in full.stderr
+    assert not (tmp_path / "out.json").exists()
+    before, judged[:] = list(judged), []
+    assert cli("judge", "set.jsonl", "--out", "run", "--json", "out.json").status == 0
+    assert before[0] not in judged  # it was kept
+    assert len(judged) in range(1, 6)
+    assert len(rows_in(tmp_path / "out.json")) == 6
+
+
+def _of_few_pages(url: sa.URL) -> sa.Engine:
+    engine = open_engine(url)
+    sa.event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA max_page_count = 16"))
+    return engine
 
 
 def test_other_terms_are_computed_without_running(cli: Cli, tmp_path: Path, judged: list[str]) -> None:

@@ -158,8 +158,10 @@ class Store:
 
 
 def cause_of(error: Exception) -> str:
-    """What the database said, in one line."""
-    return str(getattr(error, "orig", None) or error).splitlines()[0]
+    """What the database said, in one line, and what to do where we know."""
+    said = str(getattr(error, "orig", None) or error).splitlines()[0]
+    hint = ": free some space and run the same command again, nothing is lost" if "disk is full" in said else ""
+    return said + hint
 
 
 def open_engine(url: str | sa.URL) -> sa.Engine:

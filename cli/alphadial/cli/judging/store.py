@@ -16,7 +16,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from alphadial.agents.errors import StoreError
 from alphadial.agents.run_folder import LOCK_FILE, lock_folder, write_atomically
-from alphadial.agents.store import open_engine, sqlite_url
+from alphadial.agents.store import cause_of, open_engine, sqlite_url
 from alphadial.cli.judging.facts import Facts
 from alphadial.envs.stdio import SolutionRecord
 
@@ -133,8 +133,7 @@ class JudgingStore:
         try:
             yield
         except sa.exc.SQLAlchemyError as error:
-            cause = getattr(error, "orig", None) or error
-            raise StoreError(f"store {self.path / STORE_FILE}: {str(cause).splitlines()[0]}") from error
+            raise StoreError(f"store {self.path / STORE_FILE}: {cause_of(error)}") from error
 
 
 def _bind(path: Path, settings: Settings | None) -> Settings:
