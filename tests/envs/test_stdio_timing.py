@@ -166,6 +166,8 @@ def test_solutions_that_should_be_too_slow_and_are_not_are_named() -> None:
 class Timed:
     """A judge that knows how long solutions take."""
 
+    sandbox_name = "bubblewrap"
+
     def __init__(self, times: Mapping[str, float]) -> None:
         self.times = times
         self.judged: list[str] = []
@@ -186,9 +188,9 @@ def test_calibration_uses_what_is_right_and_is_cached(tmp_path: Path) -> None:
     judge = cast(StdioJudge, timed)
     found, records = calibrate(judge, problem, solutions, TimeRule(), cache=cache)
     assert (found.limit_s, found.times, found.left_out) == (3.0, {"a.cpp": 0.2, "b.py": 1.2}, {"wrong.py": "WA"})
-    assert set(records) == set(timed.judged) == {"a.cpp", "b.py", "wrong.py"}
+    assert [record.solution for record in records] == timed.judged == ["a.cpp", "b.py", "wrong.py"]
     again, none = calibrate(judge, problem, solutions, TimeRule(), cache=cache)
-    assert (again, none, len(timed.judged)) == (found, {}, 3)
+    assert (again, none, len(timed.judged)) == (found, (), 3)
     calibrate(judge, problem, solutions, TimeRule(3.0), cache=cache)
     assert len(timed.judged) == 6
     cache.write_text("{")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +14,18 @@ from alphadial.cli.errors import CliError
 
 if TYPE_CHECKING:
     from alphadial.merge_engine import Family
+
+
+def finite(value: float | None) -> float | None:
+    """Checks an option's number, which may be "nan" or "inf".
+
+    Raises:
+        typer.BadParameter: it is one of these.
+    """
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a number of seconds or times")
+    return value
+
 
 Choice = TypeVar("Choice", bound=StrEnum)
 FamilyArgument = Annotated[str, typer.Argument(metavar="FAMILY", help="A family's name, or a folder with family.json.")]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alphadial.cli.options import JsonOption, RunOutOption, SandboxOption, WorkersOption
+from alphadial.cli.options import JsonOption, RunOutOption, SandboxOption, WorkersOption, finite
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -41,7 +41,12 @@ def judge(
     limit: Annotated[
         float | None,
         typer.Option(
-            "--limit", min=0.001, metavar="S", help="CPU seconds per test, for PATH.", show_default="the package's"
+            "--limit",
+            min=0.001,
+            callback=finite,
+            metavar="S",
+            help="CPU seconds per test, for PATH.",
+            show_default="the package's",
         ),
     ] = None,
     doubtful: Annotated[

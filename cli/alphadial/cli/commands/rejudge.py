@@ -7,17 +7,20 @@ from typing import Annotated
 
 import typer
 
-from alphadial.cli.options import JsonOption
+from alphadial.cli.options import JsonOption, finite
 
 
 def rejudge(
     records: Annotated[Path, typer.Argument(metavar="RECORDS", help="Run folder of alphadial judge PATH.")],
     limit: Annotated[
         float | None,
-        typer.Option("--limit", min=0.001, metavar="S", help="CPU seconds per test.", show_default="as judged"),
+        typer.Option(
+            "--limit", min=0.001, callback=finite, metavar="S", help="CPU seconds per test.", show_default="as judged"
+        ),
     ] = None,
     limit_factor: Annotated[
-        float, typer.Option("--limit-factor", min=0.001, metavar="F", help="Times the limits as judged.")
+        float,
+        typer.Option("--limit-factor", min=0.001, callback=finite, metavar="F", help="Times the limits as judged."),
     ] = 1.0,
     coverage: Annotated[
         str | None,

@@ -7,7 +7,8 @@ from dataclasses import replace
 from alphadial.envs.judge import Judge
 from alphadial.envs.sandbox import Sandbox
 from alphadial.envs.stdio import SolutionRecord, StdioJudge, TestRecord
-from alphadial.envs.stdio.runner import PAST
+from alphadial.envs.stdio.runner import PAST, RERUNS
+from alphadial.envs.stdio.verdicts import around
 from alphadial.envs.types import Interface, JudgeReport, KilledBy, Problem, Solution, Test, TestResult, Verdict
 
 PYTHON = "python3"
@@ -25,12 +26,35 @@ class AnyJudge(StdioJudge):
     ) -> SolutionRecord:
         """As of ``StdioJudge``."""
         if problem.interface is Interface.CALL:
-            return _record_calls(self._calls, problem, solution, limit_s)
+            with self._cores.shared():
+                record = _record_calls(self._calls, problem, solution, limit_s)
+            for _ in range(RERUNS):
+                if not any(_near(test, limit_s) for test in record.tests):
+                    break
+                with self._cores.alone():
+                    record = _sooner(record, _record_calls(self._calls, problem, solution, limit_s))
+            return record
         return super().record(problem, solution, limit_s, all_tests=all_tests)
 
     def close(self) -> None:
         """Ends its warm servers."""
         self._calls.close()
+
+
+def _near(test: TestRecord, limit_s: float) -> bool:
+    low, high = around(limit_s)
+    return low <= test.cpu_s <= max(high, test.allowed_s)
+
+
+def _sooner(before: SolutionRecord, again: SolutionRecord) -> SolutionRecord:
+    """The shorter times of two runs of all tests."""
+    if len(again.tests) != len(before.tests):  # our side failed this time
+        return before
+    tests = (
+        replace(min(one, other, key=lambda test: test.cpu_s), runs=(*one.runs, *other.runs))
+        for one, other in zip(before.tests, again.tests, strict=True)
+    )
+    return replace(before, tests=tuple(tests), wall_s=before.wall_s + again.wall_s)
 
 
 def _record_calls(bench: Judge, problem: Problem, solution: Solution, limit_s: float) -> SolutionRecord:

@@ -79,7 +79,7 @@ class Facts:
 
 def problem_id(package: Package) -> str:
     """The same for the same problem at the same place; its solutions do not matter."""
-    return _digest(problems_hash([package.problem]), str(package.source), asdict(package.time_rule))
+    return _digest(problems_hash([package.problem]), str(package.source.resolve()), asdict(package.time_rule))
 
 
 def entry_of(solution: Solution, problem: str) -> Entry:

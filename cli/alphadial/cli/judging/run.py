@@ -51,7 +51,7 @@ def execute(wishes: Wishes, out: Path | None, json_to: str | None) -> None:
         CliError, AgentsError, EnvsError: something that the user can mend.
     """
     check_json_target(json_to)
-    doubtful = parse_doubtful(wishes.doubtful)
+    doubtful, coverage = parse_doubtful(wishes.doubtful), parse_coverage(wishes.coverage)
     items = read_set(wishes.path, _only(wishes.problems))
     settings = Settings(str(wishes.path.resolve()), wishes.sandbox, wishes.limit_s, wishes.all_tests)
     out = out or default_folder(settings)
@@ -63,11 +63,11 @@ def execute(wishes: Wishes, out: Path | None, json_to: str | None) -> None:
         stack.callback(judge.close)
         try:
             with progress:
-                faults = judge_set(items, store, judge, progress)
+                faults = judge_set(items, store, judge, progress, coverage)
         except KeyboardInterrupt:
             say(f"interrupted: what was judged is in {out}; the same command goes on from there")
             raise typer.Exit(INTERRUPTED) from None
-        rows = list(rows_of(store, Terms(coverage=parse_coverage(wishes.coverage)), doubtful))
+        rows = list(rows_of(store, Terms(coverage=coverage), doubtful))
         result = {**summary(rows, doubtful), "faults": [_fault(fault) for fault in faults]}
         result |= {
             "minutes": round(sum(row.judging_s for row in rows) / 60, 2),
@@ -155,7 +155,7 @@ def parse_doubtful(text: str | None) -> frozenset[str]:
     """
     if text is None:
         return frozenset()
-    if not Path(text).is_file():
+    if "," in text or not Path(text).is_file():
         return frozenset(split_list(text, "--doubtful"))
     try:
         lines = Path(text).read_text("utf-8").splitlines()

@@ -14,6 +14,7 @@ from alphadial.cli.output import say
 from alphadial.envs.errors import ProblemError, SandboxFailedError
 from alphadial.envs.formats import Fault, Package
 from alphadial.envs.formats.generate import with_tests
+from alphadial.envs.judge import coverage_level
 from alphadial.envs.sandbox import Sandbox
 from alphadial.envs.stdio import SolutionRecord, StdioJudge
 from alphadial.envs.stdio.calibrate import calibrate, default_cache
@@ -57,7 +58,11 @@ class KeptJudge(AnyJudge):
 
 
 def judge_set(
-    items: Iterable[Package | Fault], store: JudgingStore, judge: KeptJudge, progress: JudgingProgress
+    items: Iterable[Package | Fault],
+    store: JudgingStore,
+    judge: KeptJudge,
+    progress: JudgingProgress,
+    coverage: str | int | None = None,
 ) -> list[Fault]:
     """Makes the records of every solution of every package.
 
@@ -66,6 +71,7 @@ def judge_set(
         store: keeps the records.
         judge: makes them.
         progress: is told of them.
+        coverage: that every problem must have.
 
     Returns:
         What could not be read or judged; each is said when it is found.
@@ -76,7 +82,7 @@ def judge_set(
     faults: list[Fault] = []
     store.begin()
     for place, item in enumerate(items):
-        fault = item if isinstance(item, Fault) else _judge_package(item, place, store, judge, progress)
+        fault = item if isinstance(item, Fault) else _judge_package(item, place, store, judge, progress, coverage)
         if fault is not None:
             say(f"alphadial: {fault}")
             faults.append(fault)
@@ -84,7 +90,12 @@ def judge_set(
 
 
 def _judge_package(
-    read: Package, place: int, store: JudgingStore, judge: KeptJudge, progress: JudgingProgress
+    read: Package,
+    place: int,
+    store: JudgingStore,
+    judge: KeptJudge,
+    progress: JudgingProgress,
+    coverage: str | int | None,
 ) -> Fault | None:
     try:
         package = with_tests(read, judge.sandbox)
@@ -93,6 +104,10 @@ def _judge_package(
     if isinstance(package, Fault):
         return package
     problem, id = package.problem, problem_id(package)
+    try:
+        coverage_level(problem, coverage)
+    except ProblemError as error:
+        return Fault(package.source, None, str(error))
     judge.turn_to(id)
     progress.begin(problem.id, len(package.solutions))
     try:

@@ -90,7 +90,8 @@ class JudgingStore:
 
     def put(self, place: int, facts: Facts) -> None:
         """Adds or replaces a problem."""
-        row = {"id": facts.id, "place": place, "facts": _pack(facts.to_json())}
+        # The same problem may come again with other solutions.
+        row = {"id": f"{place}-{facts.id}", "place": place, "facts": _pack(facts.to_json())}
         self._write(_PROBLEMS, row)
 
     def append(self, entry: str, limit_s: float, record: SolutionRecord) -> None:

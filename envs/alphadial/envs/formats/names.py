@@ -27,8 +27,8 @@ _OTHERS = {
 """Extensions that the package format gives to languages which are not judged here yet."""
 _PYTHON2 = re.compile(r"#!.*python2")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.+-]")
-_PUBLIC_CLASS = re.compile(r"^\s*public\s+(?:(?:final|abstract|strictfp)\s+)*class\s+(\w+)", re.MULTILINE)
-_CLASS_WITH_MAIN = re.compile(r"\bclass\s+(\w+)\s*\{(?:(?!\bclass\b)[\s\S])*?\bstatic\s+void\s+main\b")
+_IGNORED_BY_JAVA = re.compile(r"//.*|/\*[\s\S]*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'")
+_PUBLIC_TYPE = re.compile(r"\bpublic\s+(?:[a-z]+\s+)*(?:class|interface|enum|record)\s+(\w+)|([{}])")
 _STARTS = {
     "python3": re.compile(r"__main__"),
     "cpp": re.compile(r"\bmain\s*\("),
@@ -42,14 +42,26 @@ def source_file(name: str, source: str, language: str) -> str:
 
     Java asks that it be called after its public class.
     """
-    found = (_PUBLIC_CLASS.search(source) or _CLASS_WITH_MAIN.search(source)) if language == "java" else None
-    if found:
-        return f"{found[1]}.java"
+    public = _public_type(source) if language == "java" else None
+    if public:
+        return f"{public}.java"
     base = _UNSAFE.sub("_", name.replace("\\", "/").rpartition("/")[2]).lstrip(".-")
-    if "." in base:
-        return base
     known = all_languages().get(language)
-    return f"{base or (known.main if known else 'main')}{known.extensions[0] if known else '.txt'}"
+    if known is None:
+        return base if "." in base else f"{base or 'main'}.txt"
+    if PurePosixPath(base).suffix in known.extensions:
+        return base
+    return f"{base or known.main}{known.extensions[0]}"
+
+
+def _public_type(source: str) -> str | None:
+    """The public type outside all others."""
+    depth = 0
+    for found in _PUBLIC_TYPE.finditer(_IGNORED_BY_JAVA.sub(" ", source)):
+        if found[1] and depth == 0:
+            return found[1]
+        depth += {"{": 1, "}": -1}.get(found[2] or "", 0)
+    return None
 
 
 def language_of(files: Mapping[str, str]) -> str:

@@ -1,9 +1,19 @@
 """Java by OpenJDK, with the flags of Kattis."""
 
+from collections.abc import Mapping
+
 from ..types import MIB
 from .language import Language
 
 _JVM = ("-XX:+UseSerialGC", "-XX:-UsePerfData", "-Xshare:auto")
+
+
+def main_class(classes: Mapping[str, bytes], stem: str) -> str:
+    """The class whose ``main`` to run: one called ``stem`` if it has one, else Main, else the first by name."""
+    starts = [name for name, code in classes.items() if b"main" in code and b"([Ljava/lang/String;)V" in code]
+    names = [name.removesuffix(".class").replace("/", ".") for name in starts]
+    return min(names, key=lambda name: (name.split(".")[-1] != stem, name.split(".")[-1] != "Main", name), default=stem)
+
 
 LANGUAGE = Language(
     name="java",
@@ -18,6 +28,7 @@ LANGUAGE = Language(
 """,
     package="default-jdk-headless",
     artefacts="*.class",
+    entry=main_class,
     main="Main",
     own_memory_bytes=320 * MIB,
     own_processes=64,

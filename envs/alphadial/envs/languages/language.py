@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -27,6 +27,10 @@ class Language:
     """What apt-get installs it from."""
     artefacts: str | None = None
     """Pattern of the file names that compiling makes and running needs; None: it needs the sources."""
+    entry: Callable[[Mapping[str, bytes], str], str] | None = None
+    """From the artefacts and the stem of the main file to what ``{stem}`` stands for in ``run``."""
+    also: tuple[str, ...] = ()
+    """Extensions of sources that its compiler takes beside its own ones."""
     main: str = "main"
     """Stem of the main file of a source that comes without a name."""
     own_memory_bytes: int = 0
@@ -39,7 +43,7 @@ class Language:
     def expand(self, words: Sequence[str], sources: Sequence[str], memory_bytes: int) -> list[str]:
         """A command line. The first of ``sources`` is the main one."""
         main = PurePosixPath(sources[0])
-        matching = [f"./{name}" for name in sources if PurePosixPath(name).suffix in self.extensions]
+        matching = [f"./{name}" for name in sources if PurePosixPath(name).suffix in self.extensions + self.also]
         line: list[str] = []
         for word in words:
             if word == "{sources}":

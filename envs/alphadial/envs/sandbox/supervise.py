@@ -53,6 +53,7 @@ def supervise(
     assert process.stderr is not None
     got = Supervised()
     began = monotonic()
+    rest = memoryview(stdin)
     sinks = {process.stdout.fileno(): got.stdout, process.stderr.fileno(): got.stderr}
     pidfd = os.pidfd_open(process.pid)
     with selectors.DefaultSelector() as selector, process.stdin, process.stdout, process.stderr:
@@ -68,7 +69,7 @@ def supervise(
                 elif key.fd == pidfd:
                     ended = True
                 else:
-                    stdin = _feed(selector, process.stdin, stdin)
+                    rest = _feed(selector, process.stdin, rest)
             limit = None if ended or got.killed_by else _overrun(got, limits, cpu_s(), monotonic() - began)
             if limit is not None:
                 got.killed_by = limit
@@ -93,13 +94,13 @@ def _overrun(got: Supervised, limits: Limits, cpu_s: float, wall_s: float) -> Ki
     return KilledBy.WALL if wall_s > limits.wall_s else None
 
 
-def _feed(selector: selectors.BaseSelector, pipe: IO[bytes], rest: bytes) -> bytes:
+def _feed(selector: selectors.BaseSelector, pipe: IO[bytes], rest: memoryview) -> memoryview:
     try:
-        rest = rest[os.write(pipe.fileno(), rest[:_CHUNK]) :] if rest else b""
+        rest = rest[os.write(pipe.fileno(), rest[:_CHUNK]) :] if rest else rest
     except BlockingIOError:
         return rest
     except OSError:  # it does not read
-        rest = b""
+        rest = rest[:0]
     if not rest:
         selector.unregister(pipe.fileno())
         pipe.close()

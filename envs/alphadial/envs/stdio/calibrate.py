@@ -75,7 +75,7 @@ def limit_of(times: Sequence[float], rule: TimeRule) -> float:
 
 def calibrate(
     judge: StdioJudge, problem: Problem, solutions: Sequence[Solution], rule: TimeRule, *, cache: Path | None = None
-) -> tuple[Calibration, dict[str, SolutionRecord]]:
+) -> tuple[Calibration, tuple[SolutionRecord, ...]]:
     """Runs the solutions labelled accepted and derives the limit.
 
     Args:
@@ -86,31 +86,36 @@ def calibrate(
         cache: a file of calibrations, such as ``default_cache()``, read and added to; None: none.
 
     Returns:
-        The calibration, and the records of the accepted solutions, by name: none where it was in the cache.
+        The calibration, and the records of the accepted solutions: none where it was in the cache. It is not put there
+        where a time may be longer than on a quiet machine, or where our side could not judge one of them.
 
     Raises:
         ProblemError: no solution labelled accepted passes every test.
     """
     accepted = [solution for solution in solutions if solution.expected == _ACCEPTED]
-    key = _key(problem, accepted, rule)
+    key = _key(problem, accepted, rule, judge.sandbox_name)
     known = _read(cache).get(key) if cache else None
     if known is not None:
         with suppress(KeyError, TypeError):
-            return Calibration(**{**known, "rule": TimeRule(**known["rule"])}), {}
-    records = {solution.name: judge.record(problem, solution, CAP_S) for solution in accepted}
-    times, left_out = {}, {}
-    for name, record in records.items():
+            return Calibration(**{**known, "rule": TimeRule(**known["rule"])}), ()
+    records = tuple(judge.record(problem, solution, CAP_S) for solution in accepted)
+    times: dict[str, float] = {}
+    left_out: dict[str, str] = {}
+    sure = True
+    for record in records:
         found = report(record, CAP_S)
         if found.solved:
-            times[name] = record.cpu_s
+            times[record.solution] = max(record.cpu_s, times.get(record.solution, 0.0))
+            sure = sure and not max(record.tests, key=lambda test: test.cpu_s).contended
         else:
-            left_out[name] = found.judge_error or f"{found.verdict} {found.cause}".strip().partition("\n")[0]
+            left_out[record.solution] = found.judge_error or f"{found.verdict} {found.cause}".strip().partition("\n")[0]
+            sure = sure and not found.judge_error
     if not times:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items()) or "there is none"
         raise ProblemError(f"problem {problem.id} has no time limit and no accepted solution to derive one: {reasons}")
     found_limit = limit_of(list(times.values()), rule)
     calibration = Calibration(problem.id, found_limit, times, rule, host_speed(), left_out)
-    if cache:
+    if cache and sure:
         _write(cache, key, asdict(calibration))
     return calibration, records
 
@@ -131,9 +136,9 @@ def host_speed() -> float:
     return round(_REFERENCE_S / best, 3)
 
 
-def _key(problem: Problem, accepted: Sequence[Solution], rule: TimeRule) -> str:
+def _key(problem: Problem, accepted: Sequence[Solution], rule: TimeRule, sandbox: str) -> str:
     """Over all that the times depend on, the host included."""
-    host = [platform.machine(), _processor(), os.cpu_count(), platform.python_version()]
+    host = [platform.machine(), _processor(), os.cpu_count(), platform.python_version(), sandbox]
     sources = [[solution.name, solution.language, solution.files] for solution in accepted]
     parts = json.dumps([problems_hash([problem]), sources, asdict(rule), host])
     return hashlib.sha256(parts.encode()).hexdigest()

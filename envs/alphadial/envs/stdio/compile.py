@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
 
 from ..errors import ProblemError, SandboxFailedError, WorkspaceError
 from ..languages import Language, find_language
@@ -90,13 +91,16 @@ def compile_program(sandbox: Sandbox, language: str, files: Mapping[str, str], l
         return Compiled(None, _message(run.result), run.result.cpu_s)
     if known.artefacts is None:
         return Compiled(Program(known, sources, files), cpu_s=run.result.cpu_s)
-    made: dict[str, str | bytes] = {
+    made = {
         path: file.data
         for path, file in run.workspace.files.items()
         if fnmatchcase(path.rpartition("/")[2], known.artefacts)
     }
     if not made:
         return Compiled(None, run.note or "the compiler made no program", run.result.cpu_s)
+    if known.entry is not None:
+        stem = known.entry(made, PurePosixPath(sources[0]).stem)
+        sources = (f"{stem}{known.extensions[0]}",)
     return Compiled(Program(known, sources, made), cpu_s=run.result.cpu_s)
 
 

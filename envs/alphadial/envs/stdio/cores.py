@@ -6,11 +6,20 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 
 def spare_one() -> int:
     """All CPUs less one, which is left to us and to the rest of the machine; at least one."""
     return max(1, len(os.sched_getaffinity(0)) - 1)
+
+
+@dataclass(eq=False, slots=True)
+class Turn:
+    """One use of a place."""
+
+    beside: bool = False
+    """Another place was in use at some time of it."""
 
 
 class Cores:
@@ -19,22 +28,29 @@ class Cores:
     def __init__(self, size: int) -> None:
         self._size = size
         self._running = 0
+        self._turns: set[Turn] = set()
         self._waiting = 0
         self._changed = threading.Condition()
 
     @contextmanager
-    def shared(self) -> Iterator[None]:
+    def shared(self) -> Iterator[Turn]:
         """Waits for one of the places; whoever wants to be alone goes first."""
         with self._changed:
             self._changed.wait_for(lambda: self._running < self._size and not self._waiting)
             self._running += 1
+            turn = Turn()
+            self._turns.add(turn)
+            if len(self._turns) > 1:
+                for each in self._turns:
+                    each.beside = True
         try:
-            yield
+            yield turn
         finally:
+            self._turns.discard(turn)
             self._leave(1)
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self) -> Iterator[Turn]:
         """Waits until no one else is there."""
         with self._changed:
             self._waiting += 1
@@ -42,7 +58,7 @@ class Cores:
             self._waiting -= 1
             self._running = self._size
         try:
-            yield
+            yield Turn()
         finally:
             self._leave(self._size)
 

@@ -33,6 +33,7 @@ class StdioJudge:
 
     def __init__(self, sandbox: Sandbox, workers: int | None = None, *, validator_limits: Limits = LIMITS) -> None:
         self.workers = workers or spare_one()
+        self.sandbox_name = sandbox.name
         self._sandbox = sandbox
         self._cores = Cores(self.workers)
         self._runner = Runner(sandbox, self._cores)

@@ -32,7 +32,7 @@ class TestRecord:
     runs: tuple[float, ...] = ()
     """CPU seconds of every run, in order: the first, then those alone, where that one came near the limit."""
     contended: bool = False
-    """It waited for the CPU, or slept: with others at work its CPU time may be longer than it had to be."""
+    """It waited for the CPU, or slept, or only ran beside others: its CPU time may be longer than it had to be."""
     peak_bytes: int | None = None
     exit_status: int | None = None
     signal: int | None = None

@@ -9,12 +9,13 @@ from ..errors import SandboxFailedError
 from ..sandbox.protocol import Sandbox
 from ..types import KilledBy, Limits, RunResult
 from .compile import Program
-from .cores import Cores
+from .cores import Cores, Turn
 from .verdicts import COMPUTED, around
 
 PAST = 1.2
 """Programs run up to this many times the limit, so that times near it are known."""
-_RERUNS = 3
+RERUNS = 3
+"""Of a time near the limit."""
 _WALL_SHARE, _WALL_MORE_S = 3.0, 5.0
 _LEAST_WALL_SHARE = 2.0
 _PATIENCE = 4.0
@@ -34,6 +35,24 @@ class Measured:
     runs: tuple[float, ...]
     allowed_s: float
     contended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    result: RunResult
+    contended: bool
+    """Others may have lengthened its CPU time, by the caches and cores that they share with it."""
+
+    @property
+    def cpu_s(self) -> float:
+        return self.result.cpu_s
+
+    @property
+    def killed_by(self) -> KilledBy | None:
+        return self.result.killed_by
+
+    def certain_above(self, limit_s: float) -> float:
+        return around(limit_s, contended=self.contended)[1]
 
 
 class Runner:
@@ -60,34 +79,38 @@ class Runner:
         """
         allowed_s = 2 * limit_s + 1 if to_the_end else PAST * limit_s
         bounded = _bounded(limits, allowed_s)
-        result = self._run(program, stdin, bounded, self._cores.shared())
-        runs = [result.cpu_s]
-        if result.killed_by is KilledBy.WALL and result.cpu_s <= _high(limit_s, result):
-            if result.cpu_s > COMPUTED * result.wall_s:
+        run = self._run(program, stdin, bounded, self._cores.shared())
+        times = [run.cpu_s]
+        if run.killed_by is KilledBy.WALL and run.cpu_s <= run.certain_above(limit_s):
+            if run.cpu_s > COMPUTED * run.result.wall_s:
                 bounded = replace(bounded, wall_s=_PATIENCE * bounded.wall_s)
-            result = self._run(program, stdin, bounded, self._cores.alone())
-            runs.append(result.cpu_s)
-        for _ in range(_RERUNS):
-            if result.killed_by is KilledBy.WALL or not around(limit_s)[0] <= result.cpu_s <= _high(limit_s, result):
+            run = self._run(program, stdin, bounded, self._cores.alone())
+            times.append(run.cpu_s)
+        for _ in range(RERUNS):
+            if run.killed_by is KilledBy.WALL or not around(limit_s)[0] <= run.cpu_s <= run.certain_above(limit_s):
                 break
-            if _contended(result):
+            if run.contended:
                 allowed_s = max(allowed_s, _CONTENDED_PAST * limit_s)
             again = self._run(program, stdin, _bounded(limits, allowed_s), self._cores.alone())
-            runs.append(again.cpu_s)
-            result = _surer(result, again)
-        return Measured(result, tuple(runs), allowed_s, _contended(result))
+            times.append(again.cpu_s)
+            run = _surer(run, again)
+        return Measured(run.result, tuple(times), allowed_s, run.contended)
 
-    def _run(self, program: Program, stdin: bytes, limits: Limits, turn: AbstractContextManager[None]) -> RunResult:
-        with turn:
-            try:
-                return self._once(program, stdin, limits)
-            except SandboxFailedError:
-                pass
-            try:
-                return self._once(program, stdin, limits)
-            except SandboxFailedError as error:
-                self._canary()
-                return RunResult(exit_status=1, stderr=f"{_BROKE}{error}")
+    def _run(self, program: Program, stdin: bytes, limits: Limits, place: AbstractContextManager[Turn]) -> _Run:
+        with place as turn:
+            result = self._surely(program, stdin, limits)
+        return _Run(result, turn.beside or result.wall_s > _WAITED * result.cpu_s + _START_S)
+
+    def _surely(self, program: Program, stdin: bytes, limits: Limits) -> RunResult:
+        try:
+            return self._once(program, stdin, limits)
+        except SandboxFailedError:
+            pass
+        try:
+            return self._once(program, stdin, limits)
+        except SandboxFailedError as error:
+            self._canary()
+            return RunResult(exit_status=1, stderr=f"{_BROKE}{error}")
 
     def _once(self, program: Program, stdin: bytes, limits: Limits) -> RunResult:
         command = program.command(limits.memory_bytes)
@@ -109,15 +132,7 @@ def _bounded(limits: Limits, allowed_s: float) -> Limits:
     return replace(limits, cpu_s=allowed_s, wall_s=wall_s)
 
 
-def _contended(result: RunResult) -> bool:
-    return result.wall_s > _WAITED * result.cpu_s + _START_S
-
-
-def _high(limit_s: float, result: RunResult) -> float:
-    return around(limit_s, contended=_contended(result))[1]
-
-
-def _surer(before: RunResult, again: RunResult) -> RunResult:
+def _surer(before: _Run, again: _Run) -> _Run:
     """The shorter time; a program that was stopped is only known to need more than it had."""
     if before.killed_by is KilledBy.CPU:
         return before if again.killed_by is KilledBy.WALL and again.cpu_s <= before.cpu_s else again
