@@ -66,7 +66,7 @@ public class Main { public static void main(String[] a) {
 """
 
 Task = Callable[[], tuple[str, bool]]
-"""Judges once: the verdict, and whether it is the one to be expected."""
+"""Judges once: the verdict, and whether it is the one to be expected (of a tiny problem: the one it first had)."""
 
 
 def tasks(tiny: Judge, stdio: StdioJudge, kernel: StdioJudge) -> Iterator[Task]:
@@ -82,10 +82,16 @@ def tasks(tiny: Judge, stdio: StdioJudge, kernel: StdioJudge) -> Iterator[Task]:
 
         return judged
 
-    def call(submission: tuple[Problem, str]) -> Task:
-        return lambda: (f"tiny {tiny.judge(*submission).verdict}", True)
+    first: dict[int, Verdict | None] = {}
 
-    calls = cycle([call(submission) for submission in mixed()])
+    def call(number: int, problem: Problem, source: str) -> Task:
+        def judged() -> tuple[str, bool]:
+            verdict = tiny.judge(problem, source).verdict
+            return f"tiny {verdict}", verdict is first.setdefault(number, verdict)
+
+        return judged
+
+    calls = cycle([call(number, *submission) for number, submission in enumerate(mixed())])
     pythons = cycle([square(stdio, "python3", source, wanted) for source, wanted in PYTHON.items()])
     cpps = cycle([square(stdio, "cpp", source, wanted) for source, wanted in CPP.items()])
     validated = square(stdio, "python3", "print(1)", Verdict.AC, replace(PROBLEM, validator=ACCEPTING))
@@ -134,9 +140,9 @@ def footprint() -> dict[str, int]:
         "descriptors": len(list(Path("/proc/self/fd").iterdir())),
         "threads": len(list(Path("/proc/self/task").iterdir())),
         "processes": len(below),
-        "cgroups": sum(1 for _ in Path("/sys/fs/cgroup").glob("**/alphadial-*")),
+        "cgroups": sum(1 for _ in Path("/sys/fs/cgroup").glob(f"**/alphadial-*-{os.getpid()}-*")),
         "mounts": len(Path("/proc/self/mountinfo").read_text().splitlines()),
-        "temporary_files": sum(1 for _ in Path(tempfile.gettempdir()).glob("*alphadial*")),
+        "temporary_files": len(list(Path(tempfile.gettempdir()).iterdir())),
         "shared_memory": len(list(Path("/dev/shm").iterdir())),
     }
 
@@ -165,7 +171,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "soak.json")
     options = parser.parse_args()
     machine = {"cpus": os.cpu_count(), "system": platform.platform(), "load_before": round(os.getloadavg()[0], 1)}
-    result = {"machine": machine, **soak(options.judgements, options.workers)}
+    with tempfile.TemporaryDirectory() as tempfile.tempdir:
+        result = {"machine": machine, **soak(options.judgements, options.workers)}
     text = json.dumps(result, indent=1)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(text + "\n")

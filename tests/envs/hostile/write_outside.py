@@ -1,17 +1,15 @@
 # expect: AC
-# gvisor: TLE
-# Walking the host's folders takes longer there.
-# Writes wherever it can but on its own tmpfs.
+# Writes wherever it can but on a tmpfs of its own.
 import os
 
 
 def f(host):
     found = []
     for top, folders, files in os.walk("/"):
-        if top.startswith("/w"):
+        if top.startswith(("/w", "/tmp", "/dev/shm")):
             folders.clear()
             continue
-        if top.count("/") > 4:
+        if top.count("/") > 1:
             folders.clear()
         try:
             path = top + "/hostile"

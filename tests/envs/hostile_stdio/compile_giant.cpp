@@ -1,4 +1,4 @@
 // A program larger than may be kept.
 // expect: CE
-char giant[64 << 20] = {1};
+char giant[192 << 20] = {1};
 int main() { return giant[5]; }

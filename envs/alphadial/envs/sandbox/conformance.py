@@ -175,9 +175,11 @@ for pid in children:
 
 
 def file_limit(sandbox: Sandbox) -> None:
-    """Files together cannot outgrow their limit."""
-    code = "import os\nfor i in range(8):\n  with open(str(i), 'wb') as f: f.write(bytes(1 << 20))"
-    assert _python(sandbox, code).exit_status != 0
+    """Files together cannot outgrow their limit, wherever they may lie."""
+    for folder in (".", "/tmp", "/dev/shm"):
+        code = f"for i in range(8):\n  with open(f'{folder}/{{i}}', 'wb') as f: f.write(bytes(1 << 20))"
+        result = _python(sandbox, code)
+        assert result.exit_status != 0 and "No space left" in result.stderr
 
 
 BEHAVIOURS: dict[str, Callable[[Sandbox], None]] = {

@@ -62,7 +62,7 @@ def bundle(
         interpreter: what the guest runs.
         kind: of process, as in ``guest.gvisor``.
         arguments: for a program its settings as JSON, else rlimits and command.
-        files_bytes: the size of the guest's tmpfs.
+        files_bytes: the size of each tmpfs of the guest.
         incoming: the working directory as a stream.
         outgoing: takes what the guest leaves in its file of that name.
     """
@@ -73,7 +73,7 @@ def bundle(
     for folder in ("", *_FOLDERS, *map(str, reversed(interpreter.prefix.parents[:-1]))):
         invocation.add("--dir", f"{_ROOT}{folder}")
     layout.show_host(invocation, interpreter, _ROOT)
-    invocation.add("--symlink", "/w/tmp", f"{_ROOT}/tmp")
+    invocation.add("--dir", f"{_ROOT}/tmp")
     invocation.add("--perms", "0444", "--file", invocation.data(incoming), f"{_ROOT}{INCOMING}")
     process = layout.guest_command(interpreter.executable, "gvisor", [kind, *arguments])
     config = json.dumps(_config(process, layout.environment(interpreter), files_bytes, outgoing is not None))
@@ -96,11 +96,9 @@ def bundle(
 def _config(process: list[str], environment: dict[str, str], files_bytes: int, returns: bool) -> dict[str, Any]:
     """See the OCI runtime specification, config.md."""
     tmpfs = {"type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "nodev", f"size={files_bytes}", "mode=0777"]}
-    mounts = [
-        {"destination": "/proc", "type": "proc", "source": "proc"},
-        {"destination": "/w", **tmpfs},
-        {"destination": "/dev/shm", **tmpfs},
-    ]
+    mounts: list[dict[str, Any]] = [{"destination": "/proc", "type": "proc", "source": "proc"}]
+    # A /tmp that is not named here gVisor makes itself, without a size.
+    mounts += [{"destination": folder, **tmpfs} for folder in ("/w", "/tmp", "/dev/shm")]
     if returns:
         mounts.append({"destination": OUTGOING, "type": "bind", "source": _RETURNED, "options": ["rw"]})
     return {

@@ -13,9 +13,9 @@ from alphadial.envs.problems.workspaces import references, texts
 from alphadial.envs.types import Limits, Problem, Test
 
 SPLITS = ("test",)
-SHA256 = "30d1c9f5a73c66c75f87d251cad3de3ab1c8d3fc3373d2895a167a328a28ddf9"
-LIMITS = Limits(cpu_s=2.0, wall_s=20.0)
-"""The references use less than a twentieth of it, the slow programs that they must be told from more than thrice."""
+SHA256 = "c332195faa23e615f280ac7043c1b8c7dc047560f3e7f6a199a7268ed9a5df6e"
+LIMITS = Limits(cpu_s=1.0, wall_s=20.0)
+"""The references use less than a fifth of it, the slow programs that they must be told from more than ten times."""
 COVERAGES = {"low": 2, "mid": 3, "high": 4}
 _PUBLIC = 2
 _SEED = 20261121
@@ -53,7 +53,7 @@ def _ledger() -> Problem:
         (1, small),
         (2, edges),
         (3, [_lines(rng, 40, 3), _lines(rng, 400, 40)]),
-        (4, [_lines(rng, 60_000, 12_000)]),
+        (4, [_lines(rng, 90_000, 20_000)]),
     ]
     statement = "Write the function that SPEC.md describes. solution.py holds a stub."
     files = {"SPEC.md": texts.LEDGER_SPEC, "solution.py": texts.LEDGER_STUB}
