@@ -171,6 +171,7 @@ def _kill_and_resume(tmp_path: Path, kills: int, interruption: signal.Signals = 
     assert rows == run(tmp_path / "whole", make_config(samples=40), make_problems(), ScriptedPolicy(answer))
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_is_the_same_table(tmp_path: Path) -> None:
     _kill_and_resume(tmp_path, kills=1)
 

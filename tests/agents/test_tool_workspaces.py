@@ -102,6 +102,7 @@ def _interrupt(folder: Path, after: int, delay: float) -> None:
                 break
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_of_an_attempt_and_resumed_is_the_same(tmp_path: Path) -> None:
     whole = json.loads(json.dumps(make(tmp_path / "whole", traced=False)))
     assert [row["verdict"] for row in whole] == ["AC", "AC"]

@@ -94,7 +94,8 @@ def test_the_core_alone_asks_a_server_and_ends_in_text(process: Cli, pico: Path,
     assert not (tmp_path / "run" / "frontier.png").exists()
 
 
-@pytest.mark.parametrize("answers", ["a server", pytest.param("this process", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("answers", ["a server", "this process"])
 def test_ctrl_c_says_how_to_go_on(
     start: Callable[..., subprocess.Popen[str]], pico: Path, tmp_path: Path, answers: str
 ) -> None:

@@ -67,6 +67,7 @@ def test_the_same_command_gives_the_same_rows(cli: Cli) -> None:
     assert json.loads(first.stdout) == json.loads(second.stdout)
 
 
+@pytest.mark.slow
 def test_tables_are_made_once_and_only_where_needed(cli: Cli, pico: Path, tmp_path: Path) -> None:
     command = ("compare", pico, *FRESH, "--alphas=1", "--temperatures", "0.6,1", "--out", "out", "--json", "-")
     first = cli(*command)
@@ -81,6 +82,7 @@ def test_tables_are_made_once_and_only_where_needed(cli: Cli, pico: Path, tmp_pa
     assert json.loads(again.stdout) == json.loads(first.stdout)
 
 
+@pytest.mark.slow
 def test_shipped_tables_are_of_the_shipped_weights_alone(cli: Cli, other_weights: Path) -> None:
     done = cli("compare", other_weights, *FRESH, "--alphas=0", "--out", "out", "--json", "-")
     assert done.status == 0, done.stderr
@@ -154,6 +156,7 @@ def test_bad_arguments_are_one_line_before_any_work(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_report_beside_it_is_no_stranger(cli: Cli, tmp_path: Path) -> None:
     assert cli("compare", "tiny", *SMALL, "--out", "out").status == 0
     assert cli("report", "out").status == 0

@@ -251,6 +251,22 @@ def test_changed_solutions_and_problems_are_judged_again(cli: Cli, tmp_path: Pat
     assert rows == rows_in(tmp_path / "out.json")
 
 
+def test_the_same_problem_with_other_solutions_keeps_its_rows(cli: Cli, tmp_path: Path, judged: list[str]) -> None:
+    first, second = (problem("p", [submission(name, "accepted", GOOD)]) for name in ("a.py", "b.py"))
+    write(tmp_path / "set.jsonl", first, second)
+    for path in ("set.jsonl", f"../{tmp_path.name}/set.jsonl", str(tmp_path / "set.jsonl")):
+        assert cli("judge", path, "--out", "run", "--json", "out.json").status == 0
+        assert [row["submission"] for row in rows_in(tmp_path / "out.json")] == ["a.py", "b.py"]
+    assert judged == ["a.py", "b.py"]
+
+
+def test_a_coverage_that_a_problem_lacks_is_found_before_judging(cli: Cli, tmp_path: Path, judged: list[str]) -> None:
+    write(tmp_path / "set.jsonl", problem("p", [submission("a.py", "accepted", GOOD)]))
+    done = cli("judge", "set.jsonl", "--coverage", "most")
+    assert (done.status, judged) == (2, [])
+    assert "set.jsonl: problem p has no coverage 'most'; it has: low" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -281,6 +297,14 @@ def test_refusals_leave_nothing(cli: Cli, tmp_path: Path, arguments: tuple[str, 
     assert "Traceback" not in done.stderr
     assert all(word in done.stderr.splitlines()[-1] for word in words), done.stderr
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_limit_is_a_finite_number(cli: Cli, tmp_path: Path) -> None:
+    write(tmp_path / "set.jsonl", problem("p", []))
+    for arguments in (("judge", "set.jsonl", "--limit", "nan"), ("rejudge", "run", "--limit-factor", "inf")):
+        done = cli(*arguments)
+        assert (done.status, done.stdout) == (2, "")
+        assert f"Invalid value for '{arguments[-2]}': " in done.stderr
 
 
 def test_a_folder_of_other_settings_or_another_version(cli: Cli, tmp_path: Path) -> None:

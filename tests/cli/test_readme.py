@@ -105,6 +105,7 @@ def test_pictures_and_pages_exist() -> None:
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
+@pytest.mark.slow
 def test_run_and_report(shell: Callable[[str], str], tmp_path: Path) -> None:
     output = shell(replaced(block_with("--out runs/first"), "--split test", f"--split test --problems {few('test')}"))
     assert "posterior on tiny test: 2 problems" in output
@@ -125,7 +126,9 @@ def test_compare(shell: Callable[[str], str], tmp_path: Path) -> None:
     assert f"it is {stated['posterior']:.1f} [" in README
 
 
-@pytest.mark.parametrize("block", PYTHON, ids=["RL loop", "bandit"])
+@pytest.mark.parametrize(
+    "block", [pytest.param(PYTHON[0], id="RL loop"), pytest.param(PYTHON[1], id="bandit", marks=pytest.mark.slow)]
+)
 def test_python_blocks(block: str) -> None:
     done = subprocess.run([sys.executable, "-W", "error", "-c", block], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -141,6 +144,7 @@ def test_the_policy_gradient_example_learns() -> None:
     assert rewards[0] + 0.2 < sum(rewards[4:]) / 8
 
 
+@pytest.mark.slow
 def test_the_bandit_example_plays_against_all_others() -> None:
     script = ROOT / "examples" / "bandit.py"
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
@@ -170,6 +174,7 @@ def test_judge_a_set(shell: Callable[[str], str]) -> None:
     assert "twice: WA" in output
 
 
+@pytest.mark.slow
 def test_doctor(shell: Callable[[str], str]) -> None:
     assert "the sandbox works" in shell(block_with("alphadial doctor"))
 

@@ -220,6 +220,7 @@ def test_transcripts_hold_what_the_attempts_hold(tmp_path: Path) -> None:
     assert [row["verdict"] for row in rows] == ["AC", "WA", "WA"]
 
 
+@pytest.mark.slow
 def test_thousands_of_large_attempts_fit_and_the_page_says_what_is_left_out(tmp_path: Path) -> None:
     config = make_config([f"t{at % 20}.{at}" for at in range(200)], 6)
     noise = random.Random(0)

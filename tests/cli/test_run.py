@@ -60,6 +60,7 @@ def test_a_server_answers(cli: Cli, pico: Path) -> None:
     assert [row["solve"] for row in json.loads(done.stdout)["rows"]] == [0.0, 0.0, 0.0]
 
 
+@pytest.mark.slow
 def test_it_learns_from_a_table_of_ones_own(cli: Cli, pico: Path) -> None:
     assert cli("run", pico, *FEW).refused("posterior learns from a dev table", "alphadial frontier", "--fit")
     assert (

@@ -64,6 +64,13 @@ def test_ten_megabytes_are_quick() -> None:
     assert process_time() - began < 4.0
 
 
+def test_a_word_that_is_almost_a_number_is_quick() -> None:
+    digits = b"1" * 200_000
+    began = process_time()
+    assert not accepts(CLOSE, digits + b"x", digits + b"y")
+    assert process_time() - began < 1.0
+
+
 def test_another_checker_needs_no_run() -> None:
     tests = tuple(Test(1, "", answer) for answer in ("Yes", "1.00", "long"))
     problem = Problem("p", "", "", "", "", "", tests, Limits(), interface=Interface.STDIO)

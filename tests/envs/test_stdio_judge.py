@@ -233,3 +233,27 @@ def test_programs_of_several_files(judge: StdioJudge) -> None:
     )
     files = {"main.c": main, "twice.h": "int twice(int);", "twice.c": "int twice(int n) { return 2 * n; }"}
     assert judge.judge(DOUBLE, Solution("s", "c", files), 1.0).solved
+
+
+JAVA = "public static void main(String[] a) { System.out.println(2 * new java.util.Scanner(System.in).nextLong()); }"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("language", "files"),
+    [
+        ("java", {"a.java": f"class R {{}} public class a implements Runnable {{ public void run() {{}} {JAVA} }}"}),
+        ("java", {"b.java": f"class Reader {{}} class Start {{ {JAVA} }}"}),
+        ("java", {"c.java": f"package codeforces; public class c {{ static class Reader {{}} {JAVA} }}"}),
+        (
+            "cpp",
+            {
+                "main.cpp": "#include <iostream>\nint f(int);\nint main() { int n; std::cin >> n; std::cout << f(n); }",
+                "twice.c": "int f(int n) { return 2 * n; }",
+            },
+        ),
+    ],
+)  # fmt: skip
+def test_programs_of_other_shapes(judge: StdioJudge, language: str, files: dict[str, str]) -> None:
+    found = judge.judge(DOUBLE, Solution("s", language, files), 2.0)
+    assert found.solved, found

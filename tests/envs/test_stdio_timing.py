@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -140,6 +142,27 @@ def test_alone_means_alone() -> None:
     assert order == ["shared", "alone", "shared"]
 
 
+def test_a_turn_knows_whether_others_were_beside_it() -> None:
+    cores = Cores(3)
+    with cores.shared() as first:
+        assert not first.beside
+        with cores.shared() as second:
+            pass
+    with cores.shared() as third, cores.shared() as fourth:
+        pass
+    with cores.alone() as last:
+        pass
+    assert [turn.beside for turn in (first, second, third, fourth, last)] == [True, True, True, True, False]
+
+
+def test_a_time_taken_beside_others_is_uncertain() -> None:
+    cores = Cores(2)
+    runner = Runner(cast(Sandbox, Told(0.5, 0.5)), cores)
+    with cores.shared():
+        assert runner.measure(PROGRAM, b"", Limits(), 1.0).contended
+    assert not runner.measure(PROGRAM, b"", Limits(), 1.0).contended
+
+
 def test_the_kattis_rule() -> None:
     assert limit_of([0.1, 0.4], TimeRule(2.0, 1.5, 1.0)) == 1.0
     assert limit_of([0.1, 0.6], TimeRule(2.0, 1.5, 1.0)) == 2.0
@@ -166,37 +189,68 @@ def test_solutions_that_should_be_too_slow_and_are_not_are_named() -> None:
 class Timed:
     """A judge that knows how long solutions take."""
 
-    sandbox_name = "bubblewrap"
-
-    def __init__(self, times: Mapping[str, float]) -> None:
+    def __init__(self, times: Mapping[str, float], sandbox: str = "bubblewrap", **record: Any) -> None:
         self.times = times
+        self.sandbox_name = sandbox
         self.judged: list[str] = []
+        self._more = record
 
     def record(self, problem: Problem, solution: Solution, limit_s: float) -> SolutionRecord:
         self.judged.append(solution.name)
         cpu_s = self.times[solution.name]
         test = TestRecord(0, "1", "", 1, False, abs(cpu_s), 0.1, limit_s, exit_status=0, checked=cpu_s > 0)
-        return SolutionRecord(problem.id, solution.name, solution.language, tests=(test,))
+        return SolutionRecord(problem.id, solution.name, solution.language, tests=(replace(test, **self._more),))
+
+
+SQUARE = Problem("p", "", "", "", "", "", (Test(1, "", ""),), Limits(), interface=Interface.STDIO)
+
+
+@pytest.mark.parametrize("uncertain", [{"contended": True}, {"error": "the validator crashed"}])
+def test_only_sure_times_are_cached(tmp_path: Path, uncertain: dict[str, Any]) -> None:
+    cache = tmp_path / "limits.json"
+    solutions = [Solution(name, "python3", {"main.py": name}, "accepted") for name in ("a.py", "b.py")]
+    judge = Timed({"a.py": 0.2, "b.py": 0.3})
+    doubtful = Timed(judge.times, **uncertain)
+    with suppress(ProblemError):
+        calibrate(cast(StdioJudge, doubtful), SQUARE, solutions, TimeRule(), cache=cache)
+    assert not cache.exists()
+    calibrate(cast(StdioJudge, judge), SQUARE, solutions, TimeRule(), cache=cache)
+    calibrate(cast(StdioJudge, judge), SQUARE, solutions, TimeRule(), cache=cache)
+    elsewhere = Timed(judge.times, "gvisor")
+    calibrate(cast(StdioJudge, elsewhere), SQUARE, solutions, TimeRule(), cache=cache)
+    assert (len(judge.judged), len(elsewhere.judged)) == (2, 2)
+
+
+def test_of_two_solutions_of_one_name_the_slower_counts() -> None:
+    solutions = [Solution("a.py", "python3", {"main.py": text}, "accepted") for text in ("1", "2")]
+    times = iter((1.4, 0.1))
+
+    class InTurn(Timed):
+        def record(self, problem: Problem, solution: Solution, limit_s: float) -> SolutionRecord:
+            self.times = {"a.py": next(times)}
+            return super().record(problem, solution, limit_s)
+
+    found, _ = calibrate(cast(StdioJudge, InTurn({})), SQUARE, solutions, TimeRule())
+    assert (found.limit_s, found.times) == (3.0, {"a.py": 1.4})
 
 
 def test_calibration_uses_what_is_right_and_is_cached(tmp_path: Path) -> None:
     cache = tmp_path / "a" / "limits.json"
-    problem = Problem("p", "", "", "", "", "", (Test(1, "", ""),), Limits(), interface=Interface.STDIO)
     labels = {"a.cpp": "accepted", "b.py": "accepted", "wrong.py": "accepted", "slow.py": "time_limit_exceeded"}
     solutions = [Solution(name, "python3", {"main.py": name}, label) for name, label in labels.items()]
     timed = Timed({"a.cpp": 0.2, "b.py": 1.2, "wrong.py": -9.0})
     judge = cast(StdioJudge, timed)
-    found, records = calibrate(judge, problem, solutions, TimeRule(), cache=cache)
+    found, records = calibrate(judge, SQUARE, solutions, TimeRule(), cache=cache)
     assert (found.limit_s, found.times, found.left_out) == (3.0, {"a.cpp": 0.2, "b.py": 1.2}, {"wrong.py": "WA"})
     assert [record.solution for record in records] == timed.judged == ["a.cpp", "b.py", "wrong.py"]
-    again, none = calibrate(judge, problem, solutions, TimeRule(), cache=cache)
+    again, none = calibrate(judge, SQUARE, solutions, TimeRule(), cache=cache)
     assert (again, none, len(timed.judged)) == (found, (), 3)
-    calibrate(judge, problem, solutions, TimeRule(3.0), cache=cache)
+    calibrate(judge, SQUARE, solutions, TimeRule(3.0), cache=cache)
     assert len(timed.judged) == 6
     cache.write_text("{")
-    assert calibrate(judge, problem, solutions, TimeRule(), cache=cache)[0].limit_s == 3.0
+    assert calibrate(judge, SQUARE, solutions, TimeRule(), cache=cache)[0].limit_s == 3.0
     unwritable = cache / "below a file" / "limits.json"
-    assert calibrate(judge, problem, solutions, TimeRule(), cache=unwritable)[0].limit_s == 3.0
+    assert calibrate(judge, SQUARE, solutions, TimeRule(), cache=unwritable)[0].limit_s == 3.0
     assert [path.name for path in cache.parent.iterdir()] == ["limits.json"]
     with pytest.raises(ProblemError, match="no accepted solution"):
-        calibrate(judge, problem, solutions[3:], TimeRule())
+        calibrate(judge, SQUARE, solutions[3:], TimeRule())

@@ -62,6 +62,7 @@ def test_sft_resumed_equals_uninterrupted(tokenizer: Any, tmp_path: Path) -> Non
     assert weights(whole) == weights(resumed)
 
 
+@pytest.mark.slow
 def test_grpo_repeated_and_resumed_equals_uninterrupted(tokenizer: Any, tmp_path: Path, judge: Judge) -> None:
     problems = load_split("tiny-problems", "train").problems
 
@@ -82,6 +83,7 @@ def test_other_settings_are_refused(tokenizer: Any, tmp_path: Path) -> None:
         run_sft(replace(SFT, learning_rate=1e-4), tokenizer, tmp_path, ignore)
 
 
+@pytest.mark.slow
 def test_five_step_smoke_run_writes_a_family(tmp_path: Path, judge: Judge) -> None:
     config = TrainConfig(sft=SFT, grpo_steps={"low": 5, "mid": 5, "high": 5}, problems=2, samples=2, max_tokens=16)
     seen: list[tuple[str, int]] = []

@@ -1,0 +1,34 @@
+"""Problems whose tests call a function, judged beside those of stdin and stdout."""
+
+from __future__ import annotations
+
+import pytest
+
+from alphadial.cli.judging.calls import AnyJudge
+from alphadial.envs.sandbox import open_sandbox
+from alphadial.envs.stdio.verdicts import report
+from alphadial.envs.types import Limits, Problem, Solution, Test, Verdict
+
+SPIN = """
+from time import process_time
+def spin(seconds):
+    began = process_time()
+    while process_time() - began < seconds:
+        pass
+    return 0
+"""
+
+
+@pytest.mark.parametrize(("seconds", "runs", "borderline"), [(0.1, 1, False), (0.3, 4, True)])
+def test_near_the_limit_all_tests_are_run_again(seconds: float, runs: int, borderline: bool) -> None:
+    tests = tuple(Test(1, f"[{share * seconds}]", "0", public=True) for share in (0.1, 1.0))
+    problem = Problem("spin", "", "", "", "", "spin", tests, Limits(cpu_s=9.0, wall_s=20.0))
+    with open_sandbox() as sandbox:
+        judge = AnyJudge(sandbox, 1)
+        record = judge.record(problem, Solution("s", "python3", {"main.py": SPIN}), 0.3)
+        judge.close()
+    assert [len(test.runs) for test in record.tests] == [runs, runs]
+    assert record.tests[1].cpu_s == min(record.tests[1].runs)
+    found = report(record, 0.3)
+    assert found.borderline is borderline
+    assert borderline or found.verdict is Verdict.AC
