@@ -176,6 +176,7 @@ def test_limits_are_calibrated_from_accepted_solutions(cli: Cli, tmp_path: Path,
     write(tmp_path / "set.jsonl", row)
     done = cli("judge", "set.jsonl", "--json", "-", "--out", "run")
     rows = {row["submission"]: row for row in json.loads(done.stdout)["rows"]}
+    assert "timed: crash.py does not count for the time limit: RTE" in done.stderr
     # Five times the slowest accepted solution, in whole seconds; without it, one second.
     assert {(row["limit_s"], row["limit_source"]) for row in rows.values()} == {(2.0, "calibrated")}
     assert {name: row["limit_without_s"] for name, row in rows.items()} == {

@@ -142,6 +142,8 @@ def find_limit(package: Package, id: str, option_s: float | None, judge: StdioJu
     if package.problem.time_limit_s is not None:
         return Limit(package.problem.time_limit_s, LimitSource.PACKAGE)
     found, _ = calibrate(judge, package.problem, package.solutions, package.time_rule, cache=default_cache())
+    for name, reason in found.left_out.items():
+        say(f"{package.problem.id}: {name} does not count for the time limit: {reason}")
     accepted = [
         solution for solution in package.solutions if solution.expected == "accepted" and solution.name in found.times
     ]

@@ -12,7 +12,7 @@ import math
 import os
 import platform
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -29,7 +29,7 @@ from .verdicts import report
 
 CAP_S = 20.0
 """Accepted solutions get so many CPU seconds per test; those that need more do not count."""
-_ACCEPTED, _TOO_SLOW = "accepted", "time_limit_exceeded"
+_ACCEPTED = "accepted"
 _LOOP, _LOOPS = 200_000, 5
 _REFERENCE_S = 0.01
 """What the loop of ``host_speed`` takes on the machine that has speed 1."""
@@ -53,18 +53,6 @@ class Calibration:
         """The limit that the other accepted solutions give; ``limit_s`` where there is none."""
         others = [time for name, time in self.times.items() if name != solution]
         return limit_of(others, self.rule) if others else self.limit_s
-
-    def too_fast(self, records: Iterable[SolutionRecord]) -> dict[str, float]:
-        """Solutions labelled time_limit_exceeded that need less than the rule asks of them, with their seconds.
-
-        Where there are any, the package and this host do not fit: no limit keeps all that the rule promises.
-        """
-        least = self.limit_s * self.rule.time_limit_to_tle
-        return {
-            record.solution: record.cpu_s
-            for record in records
-            if record.expected == _TOO_SLOW and record.complete and record.cpu_s < least
-        }
 
 
 def limit_of(times: Sequence[float], rule: TimeRule) -> float:
