@@ -133,15 +133,20 @@ def test_apps_folder(tmp_path: Path) -> None:
 
 
 def test_humaneval() -> None:
-    package, fault = load(ROWS / "humaneval.jsonl")
+    package, close, fault = load(ROWS / "humaneval.jsonl")
     assert isinstance(package, Package)
+    assert isinstance(close, Package)
     assert [(test.input, test.answer) for test in package.problem.tests] == [
         ("[[], 3]", "[]"),
         ("[[1, 2], -1]", "[0, 1]"),
     ]
+    assert [(test.answer, test.checker) for test in close.problem.tests] == [
+        ("0.3333333333333333", Checker(float_absolute=1e-6)),
+        ("-1.0", None),
+    ]
     assert isinstance(fault, Fault)
     assert str(fault) == (
-        f"{ROWS / 'humaneval.jsonl'}:2: line 2 of its test is not 'assert candidate(literals) == literal'"
+        f"{ROWS / 'humaneval.jsonl'}:3: line 2 of its test is not 'assert candidate(literals) == literal'"
     )
 
 
@@ -184,7 +189,7 @@ def test_published_judging_sets() -> None:
 def test_enamel_makes_its_tests_in_a_sandbox() -> None:
     found = list(load(SHARED / "efficiency" / "enamel.csv"))
     ready = [item for item in found if isinstance(item, Package)]
-    assert (len(ready), len(found)) == (138, 164)
+    assert (len(ready), len(found)) == (141, 164)
     assert detect(SHARED / "efficiency" / "enamel.csv") is Format.ENAMEL
     assert ready[0].problem.tests == ()
     with open_sandbox() as sandbox, Judge(sandbox) as judge:
@@ -193,6 +198,12 @@ def test_enamel_makes_its_tests_in_a_sandbox() -> None:
         assert Counter(test.level for test in made.problem.tests) == {1: 8, 2: 4, 3: 4, 4: 4}
         (reference,) = made.solutions[0].files.values()
         assert judge.judge(made.problem, reference).verdict is Verdict.AC
+        deviation = with_tests(next(item for item in ready if item.problem.id == "HumanEval/4"), sandbox)
+        assert isinstance(deviation, Package)
+        assert deviation.problem.checker == Checker(float_absolute=1e-4)
+        source = "def mean_absolute_deviation(a):\n m = sum(a) / len(a)\n return sum(abs(x - m) for x in a) / len(a) +"
+        verdicts = [judge.judge(deviation.problem, f"{source} {more}").verdict for more in (9e-5, 2e-4)]
+        assert verdicts == [Verdict.AC, Verdict.WA]
         broken = with_tests(next(item for item in ready if item.problem.id == "HumanEval/22"), sandbox)
         assert isinstance(broken, Fault)
         assert "HumanEval/22 failed: its inputs hold values that JSON does not" in broken.message

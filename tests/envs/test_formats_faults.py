@@ -67,7 +67,7 @@ def test_a_bad_row_leaves_the_others(changes: dict[str, Any], message: str, tmp_
         ("[" * 100_000, "nests too deeply"),
         (b'{"id": "\xff"}', "not UTF-8 at byte 8"),
         ("[]", "must be an object"),
-        ('{"id": ' + "9" * 5000 + "}", "not JSON"),
+        ('{"id": ' + "9" * 5000 + "}", "holds an integer of more than 4,300 digits"),
     ],
 )
 def test_a_line_that_is_no_row(line: str | bytes, message: str, tmp_path: Path) -> None:

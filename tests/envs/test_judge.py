@@ -21,6 +21,7 @@ from alphadial.envs import (
 from alphadial.envs.judge import Judge, reward
 from alphadial.envs.judge.compare import same
 from alphadial.envs.sandbox import Sandbox, open_sandbox
+from alphadial.envs.types import Checker
 
 
 def problem(*, steps: int | None = 3000) -> Problem:
@@ -161,6 +162,19 @@ def test_the_cache_is_off_by_default(sandbox: Sandbox) -> None:
 )  # fmt: skip
 def test_comparison(answer: str, expected: str, equal: bool) -> None:
     assert same(answer, expected) is equal
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "equal"),
+    [
+        ("[1.05, 2]", "[1, 2]", True), ("1.2", "1", False), ("105", "100", True), ("111", "100", False),
+        ("true", "1", False), ('"1"', "1", False), ("[]", "1", False), ("1", "NaN", False), ("NaN", "1", False),
+        ("1e999", "1", False), ("9" * 3000, "1.5", False), ("9" * 3000, "9" * 2999 + "8", False),
+        ("9" * 200, "9" * 199 + "8", True),
+    ],
+)  # fmt: skip
+def test_comparison_within_tolerances(answer: str, expected: str, equal: bool) -> None:
+    assert same(answer, expected, Checker(float_absolute=0.1, float_relative=0.1)) is equal
 
 
 class Scripted:

@@ -138,7 +138,7 @@ class Interface(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Checker:
     """The default checker: tokens, compared one by one (Kattis problem package format 2025-09, "Default output
-    validator").
+    validator"). The values that calls return are equal, or numbers within the tolerances.
     """
 
     float_absolute: float | None = None

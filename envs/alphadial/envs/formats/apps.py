@@ -2,10 +2,17 @@
 
 Not checked on published files. ``input_output`` holds ``inputs``, ``outputs`` and, for call-based problems,
 ``fn_name``; ``solutions`` a JSON array of accepted Python programs.
+
+What a call is given and must return follows the authors' runners, ``eval/testing_util.py`` of hendrycks/apps and
+``metrics/testing_util.py`` of FlagOpen/TACO. An input is an array of arguments, and its output a value that is taken as
+it is: a text stays a text, whatever it looks like. They accept an array of one by its element too; here it is one of
+the two, for all tests of a problem alike, since answering the other would be wrong. Rows made for the runner of
+LiveCodeBench have texts instead: JSON, one argument a line.
 """
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +20,7 @@ from typing import Any
 from alphadial.envs.types import MIB, Problem, Solution, Test
 
 from .fields import Row, mapping, parse, sequence, text, text_of
-from .rows import call_test, grouped, json_or_text, problem, solution, stdio_test
+from .rows import argument_lines, call_test, checked, grouped, json_or_text, problem, solution, stdio_test
 from .tree import Tree
 from .types import Fault, FormatError, Package
 
@@ -23,13 +30,15 @@ CALL_LIMIT_S = 4.0
 """CPU seconds of a call, as in the test harness of the paper; programs on stdin are calibrated by their solutions."""
 
 
+@checked
 def package(row: Row, path: Path, line: int | None) -> Package:
     """The package in a row of ``path``.
 
     Raises:
         FormatError: a field is missing or not what it should be.
     """
-    name = str(row["problem_id"]) if "problem_id" in row else f"{path.name.partition('.')[0]}-{line or 1}"
+    stated = row.get("problem_id")
+    name = f"{path.name.partition('.')[0]}-{line or 1}" if stated is None else text(str(stated), "problem_id")
     found = in_out_problem(row, name, None)
     return Package(found, tuple(_solutions(row, found)), source=path)
 
@@ -60,15 +69,15 @@ def in_out_problem(row: Row, name: str, time_limit_s: float | None, memory_bytes
     outputs = sequence(in_out.get("outputs"), "input_output.outputs")
     if len(inputs) != len(outputs):
         raise FormatError(f"input_output has {len(inputs)} inputs but {len(outputs)} outputs")
-    entry = in_out.get("fn_name")
+    entry, starter = in_out.get("fn_name"), text_of(row, "starter_code", "")
     if entry is None:
         tests = [stdio_test(str(at), *pair, public=False) for at, pair in enumerate(zip(inputs, outputs, strict=True))]
     else:
         entry = text(entry, "input_output.fn_name")
-        tests = _calls(inputs, outputs)
+        tests = _calls(inputs, outputs, _returned_depth(starter, entry))
         time_limit_s = time_limit_s or CALL_LIMIT_S
     statement = text_of(row, "question")
-    if starter := text_of(row, "starter_code", ""):
+    if starter:
         statement = f"{statement}\n\n{starter}"
     memory_bytes = memory_bytes or 1024 * MIB
     return problem(name, statement, grouped(tests), entry=entry, time_limit_s=time_limit_s, memory_bytes=memory_bytes)
@@ -85,13 +94,49 @@ def _solutions(row: Row, found: Problem) -> Iterator[Solution]:
         yield solution(f"solution-{number}", "python3", source, "accepted", found.entry or None)
 
 
-def _calls(inputs: list[Any], outputs: list[Any]) -> list[Test]:
-    values = [parse(value, "an output") if isinstance(value, str) and value[:1] in "[{" else value for value in outputs]
-    # The answer comes in an array of one where it does in every test of the problem; else arrays are answers.
-    wrapped = all(isinstance(value, list) and len(value) == 1 for value in values)
+def _calls(inputs: list[Any], outputs: list[Any], depth: int | None) -> list[Test]:
+    wrapped = all(isinstance(value, list) and len(value) == 1 for value in outputs)
+    if wrapped and depth is not None:
+        wrapped = max(map(_depth, outputs), default=0) > depth
     tests = []
-    for at, (given, value) in enumerate(zip(inputs, values, strict=True)):
-        lines = given.splitlines() if isinstance(given, str) else None
-        arguments = sequence(given, "each of inputs") if lines is None else [parse(line, "an input") for line in lines]
-        tests.append(call_test(str(at), arguments, value[0] if wrapped else value, public=False))
+    for at, (given, value) in enumerate(zip(inputs, outputs, strict=True)):
+        answer = value[0] if wrapped else value
+        if isinstance(given, str) and isinstance(answer, str):
+            answer = parse(answer, f"answer of test '{at}'")
+        tests.append(call_test(str(at), _arguments(given, f"input of test '{at}'"), answer, public=False))
     return tests
+
+
+def _arguments(given: Any, what: str) -> list[Any]:
+    if isinstance(given, str):
+        return argument_lines(given, what)
+    arguments = sequence(given, what)
+    first = arguments[0] if arguments else None
+    if isinstance(first, dict) and first and all(_is_integer(key) for key in first):
+        raise FormatError(f"{what} has integers as keys, as the authors' runner reads them: JSON cannot pass these on")
+    return arguments
+
+
+def _returned_depth(starter: str, entry: str) -> int | None:
+    """How many lists lie within each other in what the starter code says that ``entry`` returns; None: it does not."""
+    try:
+        tree = ast.parse(f"{starter.rstrip()} pass")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == entry]
+    returned, depth = functions[0].returns if functions else None, 0
+    while isinstance(returned, ast.Subscript) and ast.unparse(returned.value) in ("List", "list"):
+        returned, depth = returned.slice, depth + 1
+    return depth if isinstance(returned, ast.Name) and returned.id in ("bool", "float", "int", "str") else None
+
+
+def _depth(value: Any) -> int:
+    return 1 + max(map(_depth, value), default=0) if isinstance(value, list) else 0
+
+
+def _is_integer(key: str) -> bool:
+    try:
+        int(key)
+    except ValueError:
+        return False
+    return True

@@ -13,16 +13,16 @@ from typing import Any
 from alphadial.envs.types import MIB, Solution, Test
 
 from .fields import Row, mapping, number, sequence, text, text_of
-from .rows import grouped, problem, solution, stdio_test
+from .rows import checked, grouped, language_named, problem, solution, stdio_test
 from .types import FormatError, Package
 
 KEYS = frozenset({"description", "public_tests", "private_tests"})
 _LANGUAGES = {
-    0: "unknown",
-    1: "python2",
-    2: "cpp",
-    3: "python3",
-    4: "java",
+    "0": "unknown",
+    "1": "python2",
+    "2": "cpp",
+    "3": "python3",
+    "4": "java",
     "UNKNOWN_LANGUAGE": "unknown",
     "PYTHON": "python2",
     "CPP": "cpp",
@@ -31,6 +31,7 @@ _LANGUAGES = {
 }
 
 
+@checked
 def package(row: Row, path: Path, line: int | None) -> Package:
     """The package in a row of ``path``.
 
@@ -67,12 +68,9 @@ def _tests(row: Row) -> Iterator[Test]:
 def _solutions(row: Row) -> Iterator[Solution]:
     for field, expected in (("solutions", "accepted"), ("incorrect_solutions", "rejected")):
         for at, message in enumerate(_messages(row.get(field), field)):
-            code = message.get("language", 0)
-            language = _LANGUAGES.get(code) if isinstance(code, int | str) else None
-            if language is None:
-                raise FormatError(f"{field}[{at}] has unknown language {str(code)[:40]!r}")
+            language = language_named(message.get("language"))
             source = text(message.get("solution"), f"{field}[{at}].solution")
-            yield solution(f"{field}-{at}", language, source, expected)
+            yield solution(f"{field}-{at}", _LANGUAGES.get(language, language), source, expected)
 
 
 def _messages(value: Any, what: str) -> list[Row]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Callable, Iterator
+import stat
+from collections.abc import Callable
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
@@ -12,11 +11,11 @@ from typing import Any
 
 from . import apps, codecontests, enamel, humaneval, judging_jsonl, kattis, livecodebench, taco
 from .fields import Row
-from .lines import read_lines, read_text
+from .lines import read_header
+from .records import is_array, is_table, read_records, whole_file
+from .tree import kind_of
 from .types import Fault, FormatError, Package
 
-LARGEST_ARRAY = 256 * 1024 * 1024
-"""Bytes of a file that is one JSON array: it cannot be streamed."""
 _ROWS_LOOKED_AT = 20
 
 
@@ -54,15 +53,22 @@ ROWS: dict[Format, tuple[frozenset[str], Loader]] = {
 
 def detect(path: Path) -> Format | None:
     """The format of a file or folder; None where it is none of those known, or not there."""
-    if path.is_dir():
-        if kattis.is_package(path):
-            return Format.KATTIS
-        if (path / apps.QUESTION).is_file() and (path / apps.INPUT_OUTPUT).exists():
-            return Format.APPS_FOLDER
-        return Format.FOLDER
-    if not path.is_file():
+    found = examine(path)
+    return found if isinstance(found, Format) else None
+
+
+def examine(path: Path) -> Format | Fault | None:
+    """As ``detect``, or why the beginning of a file cannot be read as what it seems to hold."""
+    kind = kind_of(path)
+    if kind == stat.S_IFREG:
+        return _of_table(path) if is_table(path) else _of_rows(path)
+    if kind != stat.S_IFDIR:
         return None
-    return next((found for row in _first_rows(path) if (found := row_format(row)) is not None), None)
+    if kattis.is_package(path):
+        return Format.KATTIS
+    if kind_of(path / apps.QUESTION) == stat.S_IFREG and kind_of(path / apps.INPUT_OUTPUT) is not None:
+        return Format.APPS_FOLDER
+    return Format.FOLDER
 
 
 def row_format(row: Any) -> Format | None:
@@ -72,31 +78,23 @@ def row_format(row: Any) -> Format | None:
     return next((name for name, (keys, _) in ROWS.items() if keys <= row.keys()), None)
 
 
-def is_array(path: Path) -> bool:
-    """Whether a file is one JSON array instead of one object a line."""
-    first = next(iter(read_lines(path)), None)
-    return not isinstance(first, Fault | None) and first[1].lstrip().startswith("[")
+def _of_table(path: Path) -> Format | Fault | None:
+    if names := read_header(path):
+        return row_format(dict.fromkeys(names))
+    return next((record for record in read_records(path) if isinstance(record, Fault)), None)
 
 
-def is_table(path: Path) -> bool:
-    """Whether it is a CSV file, by its name: nothing else tells one from text."""
-    return ".csv" in path.suffixes
-
-
-def _first_rows(path: Path) -> Iterator[Any]:
-    if is_table(path):
-        header = next((line[1] for line in read_lines(path) if not isinstance(line, Fault)), "")
-        yield dict.fromkeys(next(csv.reader([header]), []))
-        return
-    if is_array(path):
-        try:
-            rows = json.loads(read_text(path, LARGEST_ARRAY).removeprefix("\ufeff"))
-        except (FormatError, ValueError, RecursionError):
-            return
-        yield from rows[:_ROWS_LOOKED_AT]
-        return
-    for line in islice(read_lines(path), _ROWS_LOOKED_AT):
-        try:
-            yield None if isinstance(line, Fault) else json.loads(line[1])
-        except (ValueError, RecursionError):
-            continue
+def _of_rows(path: Path) -> Format | Fault | None:
+    fault = None
+    for record in islice(read_records(path), _ROWS_LOOKED_AT):
+        if isinstance(record, Fault):
+            fault = fault or record
+        elif found := row_format(record.value):
+            return found
+    if fault is None or is_array(path) or ".jsonl" in path.suffixes:
+        return fault
+    try:  # one value over many lines, which may be anything
+        whole_file(path)
+    except FormatError as error:
+        return error.fault(path)
+    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,14 +16,16 @@ def parse(text: str, what: str = "the line") -> Any:
     """JSON.
 
     Raises:
-        FormatError: it is none, or nests too deeply.
+        FormatError: it is none, nests too deeply, or holds an integer longer than Python reads.
     """
     try:
         return json.loads(text)
     except RecursionError:
         raise FormatError(f"{what} nests too deeply") from None
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         raise FormatError(f"{what} is not JSON: {error}") from None
+    except ValueError:
+        raise FormatError(f"{what} holds an integer of more than {sys.get_int_max_str_digits():,} digits") from None
 
 
 def mapping(value: Any, what: str) -> Row:

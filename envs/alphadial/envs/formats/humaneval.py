@@ -1,20 +1,21 @@
 """HumanEval (Chen et al. 2021): rows of JSON with a prompt, a function's name and a ``check`` of assertions.
 
-Not checked on published files. The check is read and never run: assertions of the form
-``assert candidate(arguments) == value`` with literals become tests. A problem with other assertions is a fault, since
-leaving them out would accept wrong programs.
+Not checked on published files. The check is read and never run: assertions of the forms ``assert candidate(arguments)
+== value`` and ``assert abs(candidate(arguments) - value) < tolerance`` with literals become tests. A problem with other
+assertions is a fault, since leaving them out would accept wrong programs.
 """
 
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from alphadial.envs.types import Test
+from alphadial.envs.types import Checker, Test
 
 from .fields import Row, text_of
-from .rows import call_test, problem, solution
+from .rows import call_test, checked, problem, solution
 from .types import FormatError, Package
 
 KEYS = frozenset({"task_id", "prompt", "entry_point", "test"})
@@ -22,6 +23,7 @@ TIME_LIMIT_S = 3.0
 """Of a call, as in the paper's own harness for a whole check."""
 
 
+@checked
 def package(row: Row, path: Path, line: int | None) -> Package:
     """The package in a row of ``path``.
 
@@ -74,18 +76,36 @@ def _idle(node: ast.stmt) -> bool:
 
 def _test(name: str, node: ast.stmt) -> Test:
     match node:
+        case ast.Assert(test=ast.Compare(left=call, ops=[ast.Eq()], comparators=[expected])):
+            tolerance = None
         case ast.Assert(
             test=ast.Compare(
-                left=ast.Call(func=ast.Name(id="candidate"), args=arguments, keywords=[]),
-                ops=[ast.Eq()],
-                comparators=[expected],
+                left=ast.Call(func=ast.Name(id="abs"), args=[ast.BinOp(call, ast.Sub(), expected)], keywords=[]),
+                ops=[ast.Lt() | ast.LtE()],
+                comparators=[ast.Constant(value=float(tolerance))],
             )
         ):
+            pass
+        case _:
+            raise _other(node)
+    match call:
+        case ast.Call(func=ast.Name(id="candidate"), args=arguments, keywords=[]):
             try:
-                values = [ast.literal_eval(argument) for argument in arguments]
-                answer = ast.literal_eval(expected)
-            except (ValueError, TypeError, SyntaxError, RecursionError):
-                pass
-            else:
-                return call_test(name, plain(values), plain(answer), public=False)
-    raise FormatError(f"line {node.lineno} of its test is not 'assert candidate(literals) == literal'")
+                values, answer = [_literal(argument) for argument in arguments], _literal(expected)
+            except (ArithmeticError, ValueError, TypeError, SyntaxError, RecursionError):
+                raise _other(node) from None
+            made = call_test(name, plain(values), plain(answer), public=False)
+            return made if tolerance is None else replace(made, checker=Checker(float_absolute=tolerance))
+    raise _other(node)
+
+
+def _literal(node: ast.expr) -> Any:
+    """Of what ``ast.literal_eval`` takes, or a quotient of two such."""
+    match node:
+        case ast.BinOp(dividend, ast.Div(), divisor):
+            return ast.literal_eval(dividend) / ast.literal_eval(divisor)
+    return ast.literal_eval(node)
+
+
+def _other(node: ast.stmt) -> FormatError:
+    return FormatError(f"line {node.lineno} of its test is not 'assert candidate(literals) == literal'")

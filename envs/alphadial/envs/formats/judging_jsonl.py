@@ -16,12 +16,14 @@ from .fields import Row, mapping, number, required, sequence, text, text_of
 from .flags import checker, legacy_time_rule, limits
 from .levels import SAMPLE, coverages, leveled
 from .names import source_file
+from .rows import checked, language_named
 from .types import FormatError, Package
 
 KEYS = frozenset({"id", "tests", "submissions"})
 """By which a row of this format is known."""
 
 
+@checked
 def package(row: Row, path: Path, line: int | None) -> Package:
     """The package in a row of ``path``.
 
@@ -79,7 +81,7 @@ def _test(value: Any, place: int) -> Test:
 def _solution(value: Any, place: int) -> Solution:
     row = mapping(value, f"submissions[{place}]")
     name = text_of(row, "name")
-    language = text_of(row, "language")
+    language = language_named(row.get("language"))
     source = text_of(row, "source")
     expected = row.get("expected")
     return Solution(

@@ -7,6 +7,7 @@ validators, arguments and files for the program. Scores are not counted: every g
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,20 +18,23 @@ from .flags import checker
 from .kattis_data import Data, read_data
 from .kattis_programs import read_solutions, read_validator
 from .kattis_settings import PROBLEM, Settings, read_settings
+from .kattis_versions import STATEMENTS
 from .levels import coverages, leveled
-from .tree import Tree
+from .names import is_source
+from .tree import Tree, kind_of
 from .types import Fault, FormatError, Package
 
 _LARGEST_STATEMENT = 4 * 1024 * 1024
+_TESTS = (".in", ".ans")
 
 
 def is_package(folder: Path) -> bool:
     """Whether a folder is a problem package, perhaps a broken one."""
-    return (folder / PROBLEM).exists()
+    return kind_of(folder / PROBLEM) is not None
 
 
 def load(folder: Path, name: str) -> Iterator[Package | Fault]:
-    """The package in a folder, after a fault for each solution that cannot be read; or the fault of the package.
+    """The package in a folder, after a fault for each part that is left out; or the fault of the package.
 
     Args:
         folder: which holds problem.yaml.
@@ -47,9 +51,21 @@ def load(folder: Path, name: str) -> Iterator[Package | Fault]:
                 solutions.append(solution)
             else:
                 yield solution
+        yield from _left_out(tree)
         yield Package(problem, tuple(solutions), settings.time_rule, source=folder)
     except FormatError as error:
         yield error.fault(folder)
+
+
+def _left_out(tree: Tree) -> Iterator[Fault]:
+    """A fault for each test and each source that the package format ignores, which can hardly be meant."""
+    for path in sorted((tree.root / "data").glob("*")):
+        if path.suffix in _TESTS:
+            yield Fault(path, None, "is left out: tests belong in data/sample or data/secret")
+    for path in sorted(tree.left_out):
+        inside = any(path.is_relative_to(tree.root / folder) for folder in ("data", "submissions"))
+        if path.suffix in _TESTS or is_source(path.name) or (inside and kind_of(path) == stat.S_IFDIR):
+            yield Fault(path, None, "is left out: a name may hold letters of ASCII, digits, _, ., + and - only")
 
 
 def _problem(tree: Tree, name: str, settings: Settings, data: Data) -> Problem:
@@ -93,15 +109,17 @@ def _where_flags_are(tree: Tree, settings: Settings, test: Test) -> Path:
         return tree.root / PROBLEM
     data = tree.root / "data"
     own = (data / test.name).with_suffix(".yaml")
-    name = "testdata.yaml" if settings.legacy else "test_group.yaml"
-    places = [own, *(folder / name for folder in own.parents if folder.is_relative_to(data))]
+    folders = [folder for folder in own.parents if folder.is_relative_to(data)]
+    places = [own, *(folder / name for folder in folders for name in ("test_group.yaml", "testdata.yaml"))]
     return next((place for place in places if tree.is_file(place)), data)
 
 
 def _statement(tree: Tree, settings: Settings) -> str:
-    folder = tree.root / ("problem_statement" if settings.legacy else "statement")
     found = [
-        path for path in tree.children(folder) if path.suffix in (".tex", ".md") and path.stem.startswith("problem")
+        path
+        for folder in (STATEMENTS[::-1] if settings.rules.legacy else STATEMENTS)
+        for path in tree.children(tree.root / folder)
+        if path.suffix in (".tex", ".md") and path.stem.startswith("problem")
     ]
     found.sort(key=lambda path: (path.stem not in ("problem.en", "problem"), path.name))
     return settings.filled(tree.text(found[0], _LARGEST_STATEMENT)) if found else ""

@@ -10,11 +10,11 @@ from typing import Any
 from alphadial.envs.types import Test
 
 from .fields import text
-from .kattis_settings import Settings, at, words
+from .kattis_settings import Settings, words
 from .levels import SAMPLE, SECRET
 from .tree import Tree
 from .types import FormatError
-from .yaml_file import LARGEST, Yaml, parse_yaml
+from .yaml_file import LARGEST, Yaml, at, parse_yaml
 
 _GROUP_KEYS = {"max_score", "score_aggregation", "static_validation_score", "require_pass", "args", "full_feedback"} | {
     "input_validator_args",
@@ -25,6 +25,8 @@ _GROUP_KEYS = {"max_score", "score_aggregation", "static_validation_score", "req
     "hint",
     "description",
 }
+_DRAFT_KEYS = {"scoring", "static_validation"}
+"""Some drafts have require_pass within scoring."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +64,9 @@ def read_data(tree: Tree, settings: Settings) -> Data:
 
 
 def _folders(tree: Tree, settings: Settings, requires: dict[str, tuple[str, ...]]) -> Iterator[_Folder]:
-    root = tree.root / "data"
-    base = _legacy_arguments(tree, root, ()) if settings.legacy else ()
+    root = _configured(tree, settings, _Folder(tree.root / "data", "", ()), requires)
     for top in (SAMPLE, SECRET):
-        pending = [_Folder(root / top, "", base)]
+        pending = [_Folder(root.path / top, "", root.arguments)]
         while pending:
             outer = pending.pop()
             folder = _configured(tree, settings, outer, requires)
@@ -76,36 +77,43 @@ def _folders(tree: Tree, settings: Settings, requires: dict[str, tuple[str, ...]
             pending += [_Folder(entry, folder.group, folder.arguments) for entry in reversed(inner)]
 
 
-def _configured(tree: Tree, settings: Settings, folder: _Folder, requires: dict[str, tuple[str, ...]]) -> _Folder:
-    name = folder.path.relative_to(tree.root / "data").as_posix()
-    if settings.legacy:
-        return _Folder(folder.path, name, _legacy_arguments(tree, folder.path, folder.arguments))
-    if name.count("/") > 1:
-        return folder
-    path = folder.path / "test_group.yaml"
+def _configured(tree: Tree, settings: Settings, outer: _Folder, requires: dict[str, tuple[str, ...]]) -> _Folder:
+    """A folder, given as within the one around it, with what its own files say."""
+    place = outer.path.relative_to(tree.root / "data")
+    depth = len(place.parts)
+    group = place.as_posix() if depth in (1, 2) or (depth and settings.rules.legacy) else outer.group
+    # Each group of 2025-09 states its own arguments; before, they held for the groups within too.
+    inherited = () if settings.rules.final and depth < 3 else outer.arguments
+    arguments = _older_arguments(tree, settings, outer.path, inherited)
+    path = outer.path / "test_group.yaml"
     if not tree.is_file(path):
-        return _Folder(folder.path, name, ())
+        return _Folder(outer.path, group, arguments)
+    if settings.rules.final and depth not in (1, 2):
+        raise FormatError("can stand in data/sample, data/secret and the folders in data/secret only", path=path)
     yaml = parse_yaml(settings.filled(tree.text(path, LARGEST)), path)
     with at(yaml, "require_pass"):
-        stated = yaml.values.get("require_pass") or []
-        requires[name] = words([stated] if isinstance(stated, str) else stated, "require_pass")
-    return _Folder(folder.path, name, _arguments(yaml, ()))
+        scoring = yaml.values.get("scoring")
+        within = scoring.get("require_pass") if isinstance(scoring, dict) else None
+        stated = yaml.values.get("require_pass") or within or []
+        needed = words([stated] if isinstance(stated, str) else stated, "require_pass")
+    if needed and group == place.as_posix():
+        requires[group] = needed
+    return _Folder(outer.path, group, _arguments(yaml, arguments, settings))
 
 
 def _own_arguments(tree: Tree, settings: Settings, path: Path, inherited: tuple[str, ...]) -> tuple[str, ...]:
     own = path.with_suffix(".yaml")
-    if settings.legacy:
+    if settings.rules.old or not tree.is_file(own):
         return settings.flags + inherited
-    if not tree.is_file(own):
-        return inherited
-    return _arguments(parse_yaml(tree.text(own, LARGEST), own), inherited)
+    return settings.flags + _arguments(parse_yaml(tree.text(own, LARGEST), own), inherited, settings)
 
 
-def _arguments(yaml: Yaml, inherited: tuple[str, ...]) -> tuple[str, ...]:
-    unknown = next((str(key) for key in yaml.values if key not in _GROUP_KEYS), None)
+def _arguments(yaml: Yaml, inherited: tuple[str, ...], settings: Settings) -> tuple[str, ...]:
+    known = _GROUP_KEYS if settings.rules.final else _GROUP_KEYS | _DRAFT_KEYS
+    unknown = next((str(key) for key in yaml.values if key not in known), None)
     if unknown is not None:
-        raise yaml.error(unknown, f"unknown key {unknown!r}")
-    for key in ("args", "static_validation_score"):
+        raise yaml.error(unknown, f"unknown key {unknown[:40]!r}")
+    for key in ("args", "static_validation_score", "static_validation"):
         if yaml.values.get(key):
             raise yaml.error(key, f"{key} is not supported")
     if "output_validator_args" not in yaml.values:
@@ -114,16 +122,25 @@ def _arguments(yaml: Yaml, inherited: tuple[str, ...]) -> tuple[str, ...]:
         return words(yaml.values["output_validator_args"], "output_validator_args")
 
 
-def _legacy_arguments(tree: Tree, folder: Path, inherited: tuple[str, ...]) -> tuple[str, ...]:
+def _older_arguments(tree: Tree, settings: Settings, folder: Path, inherited: tuple[str, ...]) -> tuple[str, ...]:
+    """From testdata.yaml, as it was before test_group.yaml: one text, which stands for the groups within too."""
     path = folder / "testdata.yaml"
     if not tree.is_file(path):
         return inherited
+    if settings.rules.final:
+        raise FormatError("of an older format: 2025-09 has test_group.yaml, with output_validator_args", path=path)
     yaml = parse_yaml(tree.text(path, LARGEST), path)
-    with at(yaml, "output_validator_flags"):
-        stated: Any = yaml.values.get("output_validator_flags") or ""
-        if isinstance(stated, dict):
-            stated = stated.get("flags") or ""
-        return tuple(text(stated, "output_validator_flags").split())
+    for key in ("output_validator_flags", "output_validator_args"):
+        if key in yaml.values:
+            with at(yaml, key):
+                return _flags(yaml.values[key], key)
+    return inherited
+
+
+def _flags(stated: Any, what: str) -> tuple[str, ...]:
+    if isinstance(stated, dict):
+        stated = stated.get("flags")
+    return words(stated, what) if isinstance(stated, list) else tuple(text(stated or "", what).split())
 
 
 def _inputs(tree: Tree, folder: Path) -> list[Path]:
@@ -155,4 +172,4 @@ def _check_requires(tree: Tree, requires: dict[str, tuple[str, ...]], groups: se
             if other not in groups:
                 path = tree.root / "data" / group / "test_group.yaml"
                 line = parse_yaml(tree.text(path, LARGEST), path).lines.get("require_pass")
-                raise FormatError(f"require_pass names {other!r}, which has no tests", path=path, line=line)
+                raise FormatError(f"require_pass names {other[:40]!r}, which has no tests", path=path, line=line)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import configparser
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +12,12 @@ from alphadial.envs.types import Limits
 
 from .fields import flag, mapping, number, sequence, text
 from .flags import legacy_time_rule, limits
+from .kattis_versions import Rules, rules_of
 from .tree import Tree
 from .types import FormatError, TimeRule
-from .yaml_file import LARGEST, Yaml, parse_yaml
+from .yaml_file import LARGEST, Yaml, at, parse_yaml
 
 PROBLEM = "problem.yaml"
-LEGACY = ("legacy", "legacy-icpc")
-MODERN = ("2025-09", "2025-09-draft", "2023-07", "2023-07-draft", "draft")
 _UNSUPPORTED = ("interactive", "multi-pass", "submit-answer")
 _KEYS = {
     "problem_format_version",
@@ -47,14 +45,14 @@ _CONSTANT = re.compile(r"\{\{([a-zA-Z_][a-zA-Z0-9_]*)\}\}")
 class Settings:
     """What problem.yaml and the files beside it say."""
 
-    legacy: bool
+    rules: Rules
     limits: Limits
     time_limit_s: float | None
     time_rule: TimeRule
     custom: bool
     """A validator of its own judges the output."""
     flags: tuple[str, ...]
-    """Of the output validator, for all tests (legacy)."""
+    """Of the output validator, for all tests (legacy and drafts)."""
     constants: Mapping[str, str]
 
     def filled(self, text: str) -> str:
@@ -62,17 +60,6 @@ class Settings:
         if not self.constants:
             return text
         return _CONSTANT.sub(lambda tag: self.constants.get(tag[1], tag[0]), text)
-
-
-@contextmanager
-def at(yaml: Yaml, key: str) -> Iterator[None]:
-    """Gives errors within the place of a key."""
-    try:
-        yield
-    except FormatError as error:
-        if error.path is not None:
-            raise
-        raise yaml.error(key, str(error)) from None
 
 
 def read_settings(tree: Tree) -> Settings:
@@ -83,28 +70,24 @@ def read_settings(tree: Tree) -> Settings:
     """
     path = tree.root / PROBLEM
     yaml = parse_yaml(tree.text(path, LARGEST), path)
-    version = str(yaml.values.get("problem_format_version", "legacy"))
-    if version not in LEGACY + MODERN:
-        known = ", ".join(LEGACY + MODERN)
-        raise yaml.error("problem_format_version", f"unknown problem_format_version {version!r}: known are {known}")
-    legacy = version in LEGACY
+    rules = rules_of(tree, yaml)
     _check_type(yaml)
     with at(yaml, "limits"):
         stated = mapping(yaml.values.get("limits") or {}, "limits")
-    if not legacy:
+    if not rules.legacy:
         _check_keys(yaml, stated)
     for key in stated.keys() & {"memory", "output", "time_limit", "time_multiplier", "time_safety_margin"}:
         with at(yaml, f"limits.{key}"):
             number(stated[key], f"limits.{key}")
     time_limit_s = float(stated["time_limit"]) if "time_limit" in stated else _limit_beside(tree)
     return Settings(
-        legacy=legacy,
+        rules=rules,
         limits=limits(stated, time_limit_s),
         time_limit_s=time_limit_s,
-        time_rule=legacy_time_rule(stated) if legacy else _time_rule(yaml, stated),
-        custom=_custom(yaml) if legacy else tree.is_folder(tree.root / "output_validator"),
-        flags=_flags(yaml) if legacy else (),
-        constants={} if legacy else _constants(yaml),
+        time_rule=_time_rule(yaml, stated, rules),
+        custom=_custom(tree, yaml, rules),
+        flags=_flags(yaml),
+        constants={} if rules.old else _constants(yaml),
     )
 
 
@@ -116,22 +99,25 @@ def words(value: Any, what: str) -> tuple[str, ...]:
 def _check_type(yaml: Yaml) -> None:
     stated = yaml.values.get("type", "pass-fail")
     for kind in stated if isinstance(stated, list) else [stated]:
-        if kind in _UNSUPPORTED:
-            raise yaml.error("type", f"{kind} problems are not supported")
-        if kind not in ("pass-fail", "scoring"):
-            raise yaml.error("type", f"unknown type {kind!r}: choose pass-fail or scoring")
+        with at(yaml, "type"):
+            if text(kind, "type") in _UNSUPPORTED:
+                raise FormatError(f"{kind} problems are not supported")
+            if kind not in ("pass-fail", "scoring"):
+                raise FormatError(f"unknown type {kind[:40]!r}: choose pass-fail or scoring")
 
 
 def _check_keys(yaml: Yaml, stated: Mapping[str, Any]) -> None:
     unknown = [str(key) for key in yaml.values if key not in _KEYS]
     unknown += [f"limits.{key}" for key in stated if key not in _LIMITS]
     if unknown:
-        raise yaml.error(unknown[0], f"unknown key {unknown[0]!r}")
+        raise yaml.error(unknown[0], f"unknown key {unknown[0][:40]!r}")
     with at(yaml, "allow_file_writing"):
         flag(yaml.values.get("allow_file_writing", False), "allow_file_writing")
 
 
-def _time_rule(yaml: Yaml, stated: Mapping[str, Any]) -> TimeRule:
+def _time_rule(yaml: Yaml, stated: Mapping[str, Any], rules: Rules) -> TimeRule:
+    if rules.legacy and not stated.keys() & {"time_multipliers", "time_resolution"}:
+        return legacy_time_rule(stated)
     default = TimeRule()
     with at(yaml, "limits.time_multipliers"):
         factors = mapping(stated.get("time_multipliers") or {}, "limits.time_multipliers")
@@ -142,8 +128,15 @@ def _time_rule(yaml: Yaml, stated: Mapping[str, Any]) -> TimeRule:
     return TimeRule(ac, tle, resolution)
 
 
-def _custom(yaml: Yaml) -> bool:
-    kind, *extras = str(yaml.values.get("validation") or "default").split()
+def _custom(tree: Tree, yaml: Yaml, rules: Rules) -> bool:
+    stated = yaml.values.get("validation")
+    folder = tree.root / rules.validators
+    if stated is None and not rules.old:
+        return tree.is_folder(folder)
+    if stated is None and folder.name == "output_validator":
+        raise FormatError("of a later format: set problem_format_version, or validation to custom", path=folder)
+    with at(yaml, "validation"):
+        kind, *extras = text(stated or "default", "validation").split() or ("",)
     if kind not in ("default", "custom") or not set(extras) <= {"score", "interactive"}:
         raise yaml.error("validation", "validation must be default or custom, with score or interactive after custom")
     if "interactive" in extras:
@@ -161,7 +154,7 @@ def _constants(yaml: Yaml) -> dict[str, str]:
         stated = mapping(yaml.values.get("constants") or {}, "constants")
     for name, value in stated.items():
         if isinstance(value, bool) or not isinstance(value, int | float | str):
-            raise yaml.error(f"constants.{name}", f"constant {name!r} must be a number or a text")
+            raise yaml.error(f"constants.{name}", f"constant {name[:40]!r} must be a number or a text")
     return {name: str(value) for name, value in stated.items()}
 
 

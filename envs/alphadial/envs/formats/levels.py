@@ -18,6 +18,8 @@ SAMPLE, SECRET = "sample", "secret"
 def leveled(tests: Sequence[Test], requires: Mapping[str, Sequence[str]] | None = None) -> tuple[Test, ...]:
     """The tests in order of level: a level for each group where the secret tests are divided into some, else by size.
 
+    Public tests come before all groups of the others, whatever groups they are of.
+
     Args:
         tests: in the order of the format, which stays within a level.
         requires: group to the groups that must pass before it.
@@ -27,11 +29,11 @@ def leveled(tests: Sequence[Test], requires: Mapping[str, Sequence[str]] | None 
     """
     if not tests:
         raise FormatError("there are no tests")
-    groups = list(dict.fromkeys(test.group for test in tests))
-    if set(groups) <= {"", SAMPLE, SECRET}:
+    order = _ordered(list(dict.fromkeys(test.group for test in tests if not test.public)), requires or {})
+    if len(order) < 2 or set(order) <= {"", SECRET}:
         return by_size(tests)
-    ranks = {group: rank for rank, group in enumerate(_ordered(groups, requires or {}))}
-    return _in_order(tests, [ranks[test.group] for test in tests])
+    ranks = {group: rank for rank, group in enumerate(order, 1)}
+    return _in_order(tests, [0 if test.public else ranks[test.group] for test in tests])
 
 
 def by_size(tests: Sequence[Test]) -> tuple[Test, ...]:
@@ -57,12 +59,12 @@ def _in_order(tests: Sequence[Test], ranks: Sequence[int]) -> tuple[Test, ...]:
 
 
 def _ordered(groups: list[str], requires: Mapping[str, Sequence[str]]) -> list[str]:
-    waiting = sorted(groups, key=lambda group: group != SAMPLE)
+    waiting = dict.fromkeys(groups)
     done: list[str] = []
     while waiting:
-        ready = next((group for group in waiting if not set(requires.get(group, ())) & set(waiting)), None)
+        ready = next((group for group in waiting if not waiting.keys() & set(requires.get(group, ()))), None)
         if ready is None:
             raise FormatError(f"groups require each other in a circle: {', '.join(waiting)}")
-        waiting.remove(ready)
+        del waiting[ready]
         done.append(ready)
     return done

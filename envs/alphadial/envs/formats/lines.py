@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import bz2
+import csv
 import gzip
+import io
 import lzma
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from .types import Fault, FormatError
 
@@ -61,6 +63,45 @@ def read_text(path: Path, largest: int = LONGEST_LINE) -> str:
         raise FormatError(f"not UTF-8 at byte {error.start}", path=path, line=line) from None
 
 
+def read_table(path: Path, largest: int = LONGEST_LINE) -> Iterator[tuple[int, dict[str, Any]] | Fault]:
+    """Each row of a CSV file under its header, with the line that it begins on; a fault for one that is broken.
+
+    Raises:
+        FormatError: as ``read_text``.
+    """
+    text = io.StringIO(read_text(path, largest).removeprefix("\ufeff"), newline="")
+    reader = csv.reader(text, strict=True)  # else a quote that nothing closes makes one row of all that follow
+    try:
+        header = _cells(reader) or []
+    except FormatError as error:
+        yield error.fault(path, 1)
+        return
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = _cells(reader)
+        except FormatError as error:
+            yield error.fault(path, line)
+            continue
+        if cells is None:
+            return
+        if cells and len(cells) != len(header):
+            yield Fault(path, line, f"has {len(cells)} fields, but the header has {len(header)}")
+        elif cells:
+            yield line, dict(zip(header, cells, strict=True))
+
+
+def read_header(path: Path) -> list[str]:
+    """The names in the first line of a CSV file; none where it cannot be read."""
+    first = next(read_lines(path), None)
+    if first is None or isinstance(first, Fault):
+        return []
+    try:
+        return _cells(csv.reader(io.StringIO(first[1], newline=""), strict=True)) or []
+    except FormatError:
+        return []
+
+
 def open_bytes(path: Path) -> BinaryIO:
     """The bytes of a file, decompressed as its name ends (.xz, .gz, .bz2)."""
     if path.suffix == ".xz":
@@ -77,6 +118,19 @@ def describe(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def _cells(reader: Iterator[list[str]]) -> list[str] | None:
+    """The next row; None at the end. The module's limit to a field, 128 KiB, is too low for tests and programs."""
+    before = csv.field_size_limit(LONGEST_LINE)
+    try:
+        return next(reader)
+    except StopIteration:
+        return None
+    except csv.Error as error:
+        raise FormatError(f"not CSV: {error}") from None
+    finally:
+        csv.field_size_limit(before)
 
 
 def _skip_line(file: BinaryIO, line: bytes) -> None:

@@ -7,7 +7,6 @@ is never loaded, since that could run code: its opcodes are read, and any but th
 from __future__ import annotations
 
 import base64
-import binascii
 import pickletools
 import zlib
 from pathlib import Path
@@ -15,18 +14,22 @@ from typing import Any
 
 from alphadial.envs.types import Test
 
-from .fields import Row, mapping, parse, sequence, text, text_of
-from .lines import LONGEST_LINE
-from .rows import call_test, grouped, problem, stdio_test
+from .fields import Row, mapping, parse, required, sequence, text, text_of
+from .rows import argument_lines, call_test, checked, grouped, problem, stdio_test
 from .types import FormatError, Package
 
 KEYS = frozenset({"question_content", "public_test_cases", "private_test_cases"})
 TIME_LIMIT_S = 6.0
 """Of every problem, as in the benchmark's own runner."""
+LARGEST_TESTS = 256 * 1024 * 1024
+"""Bytes of one field of tests, unpacked: zlib makes up to a thousand bytes of one."""
+_MOST_OPCODES = 10
+"""A pickle of one text has six. Reading millions would take minutes."""
 _TEXTS = {"UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"}
 _HARMLESS = {"PROTO", "FRAME", "MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT", "STOP"}
 
 
+@checked
 def package(row: Row, path: Path, line: int | None) -> Package:
     """The package in a row of ``path``.
 
@@ -35,8 +38,8 @@ def package(row: Row, path: Path, line: int | None) -> Package:
     """
     metadata = row.get("metadata")
     metadata = mapping(parse(metadata, "metadata") if isinstance(metadata, str) else metadata or {}, "metadata")
-    public = _cases(row["public_test_cases"], "public_test_cases")
-    private = _cases(row["private_test_cases"], "private_test_cases")
+    public = _cases(required(row, "public_test_cases"), "public_test_cases")
+    private = _cases(required(row, "private_test_cases"), "private_test_cases")
     kinds = {text_of(case, "testtype", "stdin") for case in public + private}
     if not kinds <= {"stdin", "functional"} or len(kinds) > 1:
         raise FormatError(f"tests must all be of testtype stdin or functional, not {', '.join(sorted(kinds))}")
@@ -65,7 +68,7 @@ def _test(name: str, case: Row, *, public: bool, functional: bool) -> Test:
     given, answer = text_of(case, "input"), text_of(case, "output")
     if not functional:
         return stdio_test(name, given, answer, public=public)
-    arguments = [parse(line, f"input of test {name!r}") for line in given.split("\n") if line.strip()]
+    arguments = argument_lines(given, f"input of test {name!r}")
     return call_test(name, arguments, parse(answer, f"answer of test {name!r}"), public=public)
 
 
@@ -73,17 +76,21 @@ def _unpacked(value: str, what: str) -> str:
     try:
         packed = base64.b64decode(value, validate=True)
         unzip = zlib.decompressobj()
-        pickled = unzip.decompress(packed, LONGEST_LINE)
-    except (binascii.Error, ValueError, zlib.error) as error:
+        pickled = unzip.decompress(packed, LARGEST_TESTS)
+    except (ValueError, zlib.error) as error:
         raise FormatError(f"{what} is neither JSON nor compressed tests: {error}") from None
     if not unzip.eof:
-        raise FormatError(f"{what} is cut off, or holds more than {LONGEST_LINE:,} bytes")
+        raise FormatError(f"{what} is cut off, or holds more than {LARGEST_TESTS:,} bytes")
+    return _pickled_text(pickled, what)
+
+
+def _pickled_text(pickled: bytes, what: str) -> str:
     texts = []
     try:
-        for opcode, argument, _ in pickletools.genops(pickled):
+        for count, (opcode, argument, _) in enumerate(pickletools.genops(pickled)):
             if opcode.name in _TEXTS:
                 texts.append(text(argument, what))
-            elif opcode.name not in _HARMLESS:
+            if opcode.name not in _TEXTS | _HARMLESS or count == _MOST_OPCODES:
                 raise FormatError(f"{what} holds more than a text (pickle opcode {opcode.name}): refused")
     except ValueError as error:
         raise FormatError(f"{what} is not a pickled text: {error}") from None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import csv
+import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from . import apps, kattis
-from .detect import LARGEST_ARRAY, ROWS, Format, detect, is_array, is_table
-from .fields import mapping, parse, sequence
-from .lines import COMPRESSED, read_lines, read_text
+from .detect import ROWS, Format, detect, examine
+from .fields import mapping
+from .lines import COMPRESSED, describe
+from .records import read_records
+from .tree import kind_of
 from .types import Fault, FormatError, Package
 
 _FILES = (".jsonl", ".json", ".csv")
@@ -28,48 +29,62 @@ def load(path: Path) -> Iterator[Package | Fault]:
     Files of a folder that hold no problems are passed over, and links to other folders are not followed. Nothing that
     is read is executed.
     """
-    form = detect(path)
-    if not path.exists():
-        yield Fault(path, None, "no such file or folder")
-    elif form is Format.FOLDER:
+    if fault := _unseen(path):
+        yield fault
+        return
+    form = examine(path)
+    if form is Format.FOLDER:
         yield from _folder(path)
-    elif form is None:
-        yield _unknown(path)
-    else:
+    elif isinstance(form, Format):
         yield from _load(path, form, path.resolve().name)
+    else:
+        yield _unknown(path, form)
 
 
 def _load(path: Path, form: Format, name: str) -> Iterator[Package | Fault]:
-    if form is Format.KATTIS:
-        yield from kattis.load(path, name)
-    elif form is Format.APPS_FOLDER:
-        yield from apps.load_folder(path, name)
-    else:
-        yield from _rows(path, form)
+    """What one package or file holds. Whatever nobody foresaw in it is a fault, and the others are still read."""
+    try:
+        if form is Format.KATTIS:
+            yield from kattis.load(path, name)
+        elif form is Format.APPS_FOLDER:
+            yield from apps.load_folder(path, name)
+        else:
+            yield from _rows(path, form)
+    except Exception as error:
+        yield Fault(path, None, f"cannot be read: {type(error).__name__}: {describe(error)}")
 
 
 def _folder(root: Path) -> Iterator[Package | Fault]:
-    found = False
+    known = False
     for path in _walk(root, 0):
+        form = None if isinstance(path, Fault) else examine(path)
         if isinstance(path, Fault):
             yield path
-            continue
-        form = detect(path)
-        if form is not None:
-            found = True
+        elif isinstance(form, Format):
+            known = True
             yield from _load(path, form, path.relative_to(root).as_posix())
-        elif ".jsonl" in path.suffixes:
-            yield _unknown(path)
-    if not found:
+        elif form is not None or ".jsonl" in path.suffixes:
+            yield _unknown(path, form)
+    if not known:
         yield Fault(root, None, f"no problems in this folder; known formats: {', '.join(Format)}")
 
 
-def _unknown(path: Path) -> Fault:
+def _unseen(path: Path) -> Fault | None:
+    """Why nothing is to be seen there; None where something is."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return Fault(path, None, "no such file or folder")
+    except (OSError, ValueError) as error:
+        return Fault(path, None, f"cannot be read: {describe(error)}")
+    return None
+
+
+def _unknown(path: Path, found: Fault | None) -> Fault:
     if path.suffix in _TO_CONVERT:
         return Fault(path, None, _TO_CONVERT[path.suffix])
-    first = next(iter(read_lines(path)), None) if path.is_file() else None
-    if isinstance(first, Fault):
-        return first
+    if found is not None and _bare(path).suffix in _FILES:
+        return found
     return Fault(path, None, f"holds no problems in a known format: {', '.join(Format)}")
 
 
@@ -78,57 +93,37 @@ def _walk(folder: Path, depth: int) -> Iterator[Path | Fault]:
     try:
         entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     except OSError as error:
-        yield Fault(folder, None, f"cannot be listed: {error.strerror}")
+        yield Fault(folder, None, f"cannot be listed: {describe(error)}")
         return
     for entry in entries:
-        if entry.is_dir():
-            if entry.is_symlink():
-                yield Fault(entry, None, "a link to a folder, which is not followed: name that folder itself")
-            elif detect(entry) is not Format.FOLDER:
-                yield entry
-            elif depth < _DEEPEST:
-                yield from _walk(entry, depth + 1)
-        elif entry.is_file() and _bare(entry).suffix in _FILES:
-            yield entry
+        kind = kind_of(entry)
+        if kind == stat.S_IFDIR:
+            yield from _enter(entry, depth)
+        elif kind is None or _bare(entry).suffix in _FILES:
+            yield _unseen(entry) or entry
+
+
+def _enter(folder: Path, depth: int) -> Iterator[Path | Fault]:
+    if folder.is_symlink():
+        yield Fault(folder, None, "a link to a folder, which is not followed: name that folder itself")
+    elif detect(folder) is not Format.FOLDER:
+        yield folder
+    elif depth < _DEEPEST:
+        yield from _walk(folder, depth + 1)
+    else:
+        yield Fault(folder, None, f"more than {_DEEPEST} folders within folders: name it itself")
 
 
 def _rows(path: Path, form: Format) -> Iterator[Package | Fault]:
     package = ROWS[form][1]
-    for row in _table(path) if is_table(path) else _array(path) if is_array(path) else _objects(path):
-        if isinstance(row, Fault):
-            yield row
+    for record in read_records(path):
+        if isinstance(record, Fault):
+            yield record
             continue
-        line, value = row
         try:
-            yield package(mapping(parse(value) if isinstance(value, str) else value, "the line"), path, line)
+            yield package(mapping(record.value, "the row"), path, record.number)
         except FormatError as error:
-            yield error.fault(path, line)
-
-
-def _objects(path: Path) -> Iterator[tuple[int, str] | Fault]:
-    yield from read_lines(path)
-
-
-def _array(path: Path) -> Iterator[tuple[int, Any] | Fault]:
-    try:
-        rows = sequence(parse(read_text(path, LARGEST_ARRAY).removeprefix("\ufeff"), "the file"), "the file")
-    except FormatError as error:
-        yield error.fault(path)
-        return
-    yield from enumerate(rows, 1)
-
-
-def _table(path: Path) -> Iterator[tuple[int, Any] | Fault]:
-    try:
-        reader = csv.DictReader(read_text(path, LARGEST_ARRAY).removeprefix("\ufeff").splitlines(keepends=True))
-        line = 2
-        for row in reader:
-            yield line, row
-            line = reader.line_num + 1
-    except FormatError as error:
-        yield error.fault(path)
-    except csv.Error as error:
-        yield Fault(path, line, f"not CSV: {error}")
+            yield error.fault(path, record.line)
 
 
 def _bare(path: Path) -> Path:

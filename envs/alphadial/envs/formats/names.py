@@ -20,6 +20,7 @@ _OTHERS = {
     ".pas": "pascal",
     ".php": "php",
     ".pl": "prolog",
+    ".py2": "python2",
     ".rb": "ruby",
     ".rs": "rust",
     ".scala": "scala",
@@ -62,6 +63,22 @@ def _public_type(source: str) -> str | None:
             return found[1]
         depth += {"{": 1, "}": -1}.get(found[2] or "", 0)
     return None
+
+
+def known_language(name: str) -> str:
+    """The name, where an extension can stand for a language of that name.
+
+    Raises:
+        FormatError: none does.
+    """
+    if name not in all_languages() and name not in _OTHERS.values():
+        raise FormatError(f"unknown language {name[:40]!r}; the judge knows: {', '.join(all_languages())}")
+    return name
+
+
+def is_source(name: str) -> bool:
+    """Whether the extension of a file tells a language."""
+    return _by_extension(name) is not None
 
 
 def language_of(files: Mapping[str, str]) -> str:

@@ -3,26 +3,54 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import keyword
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from pathlib import Path
 from typing import Any
 
 from alphadial.envs.types import MIB, Checker, Interface, Limits, Problem, Solution, Test
 
-from .fields import parse, text
+from .fields import Row, parse, text
 from .flags import LONGEST_S
 from .levels import SAMPLE, SECRET, coverages, leveled
+from .lines import describe
 from .names import source_file
-from .types import FormatError
+from .types import FormatError, Package
 
+Loader = Callable[[Row, Path, int | None], Package]
 _TOLERANCE = 1e-6
-_PRELUDE = (
-    "import bisect, collections, copy, datetime, functools, heapq, io, itertools, json, math, operator, random, re, "
-    "statistics, string, sys; from bisect import *; from collections import *; from copy import *; from functools "
-    "import *; from heapq import *; from itertools import *; from math import *; from typing import *\n"
+_MODULES = (
+    *("string", "re", "datetime", "collections", "heapq", "bisect", "copy", "math", "random", "statistics"),
+    *("itertools", "functools", "operator", "io", "sys", "json"),
 )
-"""What solutions to call-based problems may use without importing it, as on the sites that they come from."""
+_PRELUDE = "; ".join(
+    [
+        *(f"from {module} import *" for module in (*_MODULES, "typing", "builtins")),
+        f"import {', '.join(_MODULES)}, fractions, time\n",
+    ]
+)
+"""What solutions to call-based problems may use without importing it: what the runners of LiveCodeBench and APPS put
+before them, but numpy. The order matters: ``math.pow``, ``io.open`` and such must not stand for the built-in ones, nor
+``copy.copy`` for the module."""
+
+
+def checked(load: Loader) -> Loader:
+    """The loader of a row, made to raise nothing but ``FormatError``: one row never ends the reading of the others."""
+
+    @wraps(load)
+    def package(row: Row, path: Path, line: int | None) -> Package:
+        try:
+            return load(row, path, line)
+        except FormatError:
+            raise
+        except Exception as error:
+            # Rows come from anywhere: numbers too long or large for Python, nesting too deep, and what nobody foresaw.
+            raise FormatError(f"cannot be read: {type(error).__name__}: {describe(error)}") from error
+
+    return package
 
 
 def problem(
@@ -65,7 +93,7 @@ def problem(
         limits=Limits(cpu_s, 2 * cpu_s + 10, int(memory_bytes), 16 * MIB, 64 * MIB, 64),
         coverages=coverages(ordered),
         interface=Interface.STDIO if entry is None else Interface.CALL,
-        checker=_checker(ordered, case_sensitive),
+        checker=_checker(ordered, case_sensitive) if entry is None else Checker(),
         time_limit_s=time_limit_s,
     )
 
@@ -73,6 +101,11 @@ def problem(
 def stdio_test(name: str, given: Any, answer: Any, *, public: bool) -> Test:
     """A test of stdin and stdout; both are texts or arrays of lines."""
     return Test(1, _lines(given, f"input of test {name!r}"), _lines(answer, f"answer of test {name!r}"), public, name)
+
+
+def argument_lines(given: str, what: str) -> list[Any]:
+    """The arguments of a call that are written as JSON, one a line."""
+    return [parse(line, what) for line in given.split("\n") if line.strip()]
 
 
 def call_test(name: str, arguments: Sequence[Any], answer: Any, *, public: bool) -> Test:
@@ -94,6 +127,14 @@ def solution(name: str, language: str, source: str, expected: str | None, entry:
     return Solution(name, language, {source_file(name, source, language): source}, expected)
 
 
+def language_named(value: Any) -> str:
+    """The language in a field, as a name that can be shown.
+
+    None, or one that the judge does not know, is no reason to refuse the problem: the judge says so of this program.
+    """
+    return ascii(value).strip("'")[:40] if isinstance(value, int | str) and value != "" else "unknown"
+
+
 def callable_source(source: str, entry: str) -> str:
     """The program with the usual imports before it, and ``entry`` as a function where it is a method of ``Solution``.
 
@@ -105,9 +146,9 @@ def callable_source(source: str, entry: str) -> str:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return source
     names = {getattr(node, "name", None) for node in body}
-    starts = [node.lineno for node in body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
-    lines = source.splitlines(keepends=True)
-    cut = max(starts, default=0)
+    ends = [node.end_lineno or 0 for node in body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
+    lines = list(io.StringIO(source, newline=""))  # splitlines() knows line ends that Python does not, such as \f
+    cut = max(ends, default=0)
     program = "".join([*lines[:cut], _PRELUDE, *lines[cut:]])
     if entry in names or "Solution" not in names:
         return program

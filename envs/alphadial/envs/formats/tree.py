@@ -15,11 +15,24 @@ _NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.+-]{0,254}")
 """Files with other names, such as .git or a~, are left out, as the package format asks; "+" is for .c++ files."""
 
 
+def kind_of(path: Path) -> int | None:
+    """``stat.S_IFREG``, ``stat.S_IFDIR`` or another kind of what a path leads to; None where nothing is to be seen.
+
+    Unlike the questions of ``Path`` it never raises: of names too long and of folders that cannot be entered neither.
+    """
+    try:
+        return stat.S_IFMT(path.stat().st_mode)
+    except (OSError, ValueError):
+        return None
+
+
 class Tree:
     """A package folder, read and never written."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.left_out: set[Path] = set()
+        """What was met under a name that the package format does not allow, but for hidden files."""
         self._real = root.resolve()
 
     def children(self, folder: Path) -> list[Path]:
@@ -33,20 +46,22 @@ class Tree:
         if len(folder.relative_to(self.root).parts) > DEEPEST:
             raise FormatError(f"more than {DEEPEST} folders within folders", path=folder)
         try:
-            found = sorted(entry for entry in folder.iterdir() if _NAME.fullmatch(entry.name))
+            entries = sorted(folder.iterdir())
         except OSError as error:
             raise FormatError(f"cannot be listed: {describe(error)}", path=folder) from None
+        found = [entry for entry in entries if _NAME.fullmatch(entry.name)]
+        self.left_out.update(entry for entry in set(entries) - set(found) if not entry.name.startswith("."))
         for entry in found:
             self._mode(entry)
         return found
 
     def is_folder(self, path: Path) -> bool:
         """Whether it is a folder of the package."""
-        return path.exists() and stat.S_ISDIR(self._mode(path))
+        return kind_of(path) is not None and stat.S_ISDIR(self._mode(path))
 
     def is_file(self, path: Path) -> bool:
         """Whether it is a regular file of the package."""
-        return path.exists() and stat.S_ISREG(self._mode(path))
+        return kind_of(path) is not None and stat.S_ISREG(self._mode(path))
 
     def text(self, path: Path, largest: int = LONGEST_LINE) -> str:
         """What a file says.

@@ -7,6 +7,7 @@ from time import monotonic
 
 from ..sandbox.protocol import Program, Server
 from ..types import (
+    Checker,
     FailureKind,
     JudgeReport,
     KilledBy,
@@ -94,7 +95,7 @@ class Submission:
         return test.level <= self._level and (self._all_tests or self._verdict is Verdict.AC)
 
     def _note(self, test: Test, result: RunResult) -> None:
-        verdict, cause = _judged(test, result)
+        verdict, cause = _judged(test, result, test.checker or self.problem.checker)
         self._cpu_s += result.cpu_s
         if result.killed_by is KilledBy.WALL and result.cpu_s < _WAITED_SHARE * result.wall_s:
             self._waited = True
@@ -123,9 +124,9 @@ class Submission:
         return FailureKind.OPTIMISATION if slow else FailureKind.CORRECTNESS
 
 
-def _judged(test: Test, result: RunResult) -> tuple[Verdict, str]:
+def _judged(test: Test, result: RunResult, checker: Checker) -> tuple[Verdict, str]:
     if result.answered:
-        return (Verdict.AC if same(result.stdout, test.answer) else Verdict.WA), ""
+        return (Verdict.AC if same(result.stdout, test.answer, checker) else Verdict.WA), ""
     if result.compile_error is not None:
         return Verdict.CE, result.compile_error
     if result.oom:
