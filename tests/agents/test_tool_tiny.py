@@ -25,6 +25,7 @@ from .tool_fakes import play_all
 PROBLEMS = load_split("tiny-problems", "dev").problems[::18]
 
 
+@pytest.mark.slow
 def test_repair_mends_what_the_first_answer_got_wrong(tmp_path: Path) -> None:
     strategy = find_strategy("tiny")
     episodes = [

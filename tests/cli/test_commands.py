@@ -83,6 +83,7 @@ def test_unverified_weights_enter_no_outcome_table(cli: Cli, pico: Path, tmp_pat
     assert not (tmp_path / "run" / "outcomes.json").exists()
 
 
+@pytest.mark.slow
 def test_the_core_alone_asks_a_server_and_ends_in_text(process: Cli, pico: Path, tmp_path: Path) -> None:
     extras = ["torch", "transformers", "safetensors", "tokenizers", "matplotlib"]
     with chat_server(lambda _: None) as address:

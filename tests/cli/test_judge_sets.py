@@ -89,6 +89,7 @@ def test_every_solution_gets_a_row_and_labels_are_compared(cli: Cli, tmp_path: P
     assert rows_in(tmp_path / "again.json") == rows
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_judged(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "set.jsonl", TWICE)
     record, left = StdioJudge.record, iter([False, False, True])
@@ -113,6 +114,7 @@ def test_ctrl_c_keeps_what_was_judged(cli: Cli, tmp_path: Path, monkeypatch: pyt
     assert [row["verdict"] for row in rows_in(tmp_path / "out.json")] == ["AC", "WA", "RTE", "TLE", "CE", "AC", "AC"]
 
 
+@pytest.mark.slow
 def test_a_full_disk_keeps_what_was_judged(cli: Cli, tmp_path: Path, judged: list[str]) -> None:
     noise = "import random\nprint(''.join(random.choices('abcdefghijklmnop', k=30000)))"
     wordy = [submission(f"{number}.py", "wrong_answer", f"{noise} # {number}") for number in range(6)]

@@ -133,6 +133,7 @@ def test_reward(judge: Judge) -> None:
     assert reward(replace(report, verdict=None), 1) is None
 
 
+@pytest.mark.slow
 def test_many_threads_and_limits_share_few_servers(judge: Judge) -> None:
     asked = [(steps, source) for steps in (3000, 2999, None) for source in (EFFICIENT, BRUTE)] * 6
     with ThreadPoolExecutor(6) as threads:

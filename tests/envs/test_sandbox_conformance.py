@@ -8,14 +8,13 @@ import pytest
 from alphadial.envs.sandbox import SANDBOXES, Sandbox, open_sandbox
 from alphadial.envs.sandbox.conformance import BEHAVIOURS, KNOWN_GAPS
 
-STARTS_SLOWLY = "gvisor"
 QUICK = ("exit_status", "cpu_limit", "no_host_files", "answers", "files_come_back")
 
 
 def cases() -> Iterator[object]:
     for backend in SANDBOXES:
         for name in BEHAVIOURS:
-            slow = backend == STARTS_SLOWLY and name not in QUICK
+            slow = backend != "bubblewrap" and name not in QUICK
             yield pytest.param(backend, name, id=f"{backend}-{name}", marks=pytest.mark.slow if slow else ())
 
 

@@ -92,6 +92,7 @@ def test_what_goes_wrong(judge: StdioJudge, tail: str, verdict: Verdict, cause: 
     assert found.failure_kind is (FailureKind.OPTIMISATION if slow else FailureKind.CORRECTNESS)
 
 
+@pytest.mark.slow
 def test_sleeping_ends_by_the_wall(judge: StdioJudge) -> None:
     problem = replace(DOUBLE, tests=DOUBLE.tests[:1], limits=replace(LIMITS, wall_s=0.5))
     found = judged(judge, "import time; time.sleep(60)", problem)
@@ -183,6 +184,7 @@ def test_tests_with_a_checker_or_arguments_of_their_own(judge: StdioJudge) -> No
     assert judged(judge, GOOD, told).groups == {"sample": Verdict.AC, "secret": Verdict.WA}
 
 
+@pytest.mark.slow
 def test_programs_with_large_tables(judge: StdioJudge) -> None:
     source = '#include <stdio.h>\nint table[40000000] = {2};\nint main(void) { int n; scanf("%d", &n);'
     roomy = replace(DOUBLE, limits=replace(LIMITS, memory_bytes=256 * MIB))

@@ -444,6 +444,7 @@ def child(journal: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_a_killed_call_changes_nothing_and_is_run_again(tmp_path: Path) -> None:
     whole, _ = child(tmp_path / "whole.sqlite").communicate()
     path = tmp_path / "killed.sqlite"

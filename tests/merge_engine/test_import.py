@@ -10,6 +10,8 @@ _WITHOUT_TORCH = """
 import sys
 sys.modules["{missing}"] = None
 import alphadial.merge_engine as engine
+
+import pytest
 try:
     engine.load_family("nosuch")
 except engine.FamilyError:
@@ -29,6 +31,7 @@ def said_without(missing: str) -> str:
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
 
 
+@pytest.mark.slow
 def test_families_and_alphas_need_no_torch_and_the_rest_says_what_to_install() -> None:
     assert said_without("torch") == "merge needs torch: pip install 'alphadial[merge]'\n"
     assert said_without("safetensors") == "merge needs safetensors: pip install 'alphadial[merge]'\n"

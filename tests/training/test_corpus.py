@@ -39,6 +39,7 @@ def test_repair_examples_show_a_failed_program_and_answer_with_a_right_one() -> 
         assert corpus.public_verdict(example.answer, *variant, rng) == "AC"
 
 
+@pytest.mark.slow
 def test_systematic_bugs_are_one_lexeme_away_run_and_are_wrong() -> None:
     for name, tiers in corpus.idioms().items():
         for tier, idiom in tiers.items():

@@ -98,6 +98,7 @@ def test_five_step_smoke_run_writes_a_family(tmp_path: Path, judge: Judge) -> No
     assert (out / "high" / "model.safetensors").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_finished_family_of_another_seed_is_refused(tmp_path: Path, judge: Judge) -> None:
     config = TrainConfig(
         sft=replace(SFT, steps=1), grpo_steps={"low": 1, "high": 1}, problems=1, samples=2, max_tokens=8
