@@ -4,14 +4,14 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 import alphadial.merge_engine as merge_engine
 
 _WITHOUT_TORCH = """
 import sys
 sys.modules["{missing}"] = None
 import alphadial.merge_engine as engine
-
-import pytest
 try:
     engine.load_family("nosuch")
 except engine.FamilyError:
