@@ -6,6 +6,7 @@ Prints how many attempts it finds, then a line for each that it makes.
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 from dataclasses import asdict
@@ -28,6 +29,7 @@ def slow_answer(request: Request) -> str:
 
 
 def main(path: Path) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a test in the background would have ignored
     store.FLUSH_ROWS = 8  # small transactions, so that a kill finds rows written and rows lost
     config, problems = make_config(samples=40), make_problems()
     with RunFolder(path, config) as folder:
