@@ -108,9 +108,30 @@ def test_ratio_of_two_templates_by_hand() -> None:
 
 
 def test_ratio_leaves_out_what_was_not_measured() -> None:
-    estimate = ClusterBootstrap(["a", "b", "c"]).ratio([3.0, np.nan, 7.0], [1.0, 1.0, np.nan])
+    estimate = ClusterBootstrap(["a", "b", "c", "d"]).ratio([3.0, np.nan, 7.0, 6.0], [1.0, 1.0, np.nan, 2.0])
     assert (estimate.value, estimate.low, estimate.high) == (3.0, 3.0, 3.0)
     assert np.isnan(ClusterBootstrap(["a"]).ratio([np.nan], [1.0]).value)
+
+
+def test_one_template_gives_no_interval() -> None:
+    bootstrap = ClusterBootstrap(["a", "a", "b"])
+    for estimate in (bootstrap.mean([0.0, 1.0, np.nan]), bootstrap.ratio([1.0, 0.0, np.nan], [1.0, 1.0, 1.0])):
+        assert (estimate.value, estimate.interval) == (0.5, [None, None])
+    assert None not in bootstrap.mean([0.0, 1.0, 1.0]).interval
+
+
+@pytest.mark.parametrize(("solved", "attempts"), [(7, 5), (-1, 5)])
+def test_pass_at_k_refuses_what_cannot_be(solved: int, attempts: int) -> None:
+    with pytest.raises(ValueError, match="0 <= solved <= attempts"):
+        pass_at_k(solved, attempts, 2)
+    assert np.isnan(pass_at_k(np.nan, 5, 2))
+
+
+def test_level_score_of_what_was_not_measured() -> None:
+    assert np.isnan(level_score(np.nan, 1.0, 2.0))
+    assert level_score(np.inf, 1.0, 2.0) == 0.0
+    with pytest.raises(ValueError, match="above the reference"):
+        level_score(0.5, 3.0, 2.0)
 
 
 def test_pass_n_at_k_by_hand() -> None:

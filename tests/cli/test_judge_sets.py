@@ -315,6 +315,7 @@ def test_a_folder_of_other_settings_or_another_version(cli: Cli, tmp_path: Path)
     assert cli("judge", "set.jsonl", "--out", "run").status == 0
     assert cli("judge", "set.jsonl", "--out", "run", "--limit", "2").refused("run", "limit_s: None / 2.0", "--out")
     assert cli("rejudge", "run", "--coverage", "most").refused("p", "'most'")
+    assert cli("rejudge", "run", "--coverage", "2").status == 0
     file = tmp_path / "run" / "judging.json"
     file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), "format": 99}), "utf-8")
     assert cli("rejudge", "run").refused("run", "version 99")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 
 from alphadial.envs.judge import collapsed_reward, dense_reward, fast_enough, reward
+from alphadial.envs.judge.reward import Judged
 from alphadial.envs.stdio.records import TestRecord as Record
 from alphadial.envs.types import FailureKind, JudgeReport, Verdict
 from alphadial.envs.types import TestResult as Result
@@ -54,3 +58,13 @@ def test_fast_enough_is_a_stricter_limit_of_every_test_covered() -> None:
     assert not fast_enough(measured, 2, 0.3)
     assert fast_enough([record(1, 0.1), record(2, 0.4)], 1, 0.3)
     assert not fast_enough([record(1, 0.1), record(2, 0.4)], 2, 0.3)
+
+
+@pytest.mark.parametrize("rewarded", [reward, dense_reward, partial(collapsed_reward, fast=True)])
+def test_a_report_of_a_lower_coverage_has_no_reward(rewarded: Callable[[Judged, int], float | None]) -> None:
+    low = JudgeReport(Verdict.AC, None, 2)
+    assert rewarded(low, 2) == 1.0
+    with pytest.raises(ValueError, match="up to level 2 only: judge at coverage 4"):
+        rewarded(low, 4)
+    with pytest.raises(ValueError, match="from 1, not 0"):
+        rewarded(low, 0)

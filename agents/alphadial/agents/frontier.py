@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from alphadial.agents.metrics import ClusterBootstrap, Estimate, rates
+from alphadial.agents.metrics import ClusterBootstrap, rates
 from alphadial.agents.outcomes import OutcomeTable, TableModel, failure_kind
 from alphadial.envs.types import FailureKind
 
@@ -69,7 +69,7 @@ def _rows(table: OutcomeTable, models: Sequence[TableModel], problems: Sequence[
         row: dict[str, Any] = {"alpha": model.alpha, "model": model.name}
         for name, kind in _RATES.items():
             estimate = bootstrap.mean(_rates(counts, kind))
-            row |= {name: _number(estimate.value), f"{name}_ci": _interval(estimate)}
+            row |= {name: _number(estimate.value), f"{name}_ci": estimate.interval}
         row["unmeasurable"] = sum(_count(cell, FailureKind.UNMEASURABLE) for cell in counts)
         row["attempts"] = sum(cell.total() for cell in counts)
         row["weights_id"] = model.weights_id
@@ -89,7 +89,3 @@ def _count(cell: Counter[str], kind: FailureKind | None) -> int:
 def _number(value: float) -> float | None:
     # JSON has no NaN: null where nothing could be measured.
     return None if np.isnan(value) else value
-
-
-def _interval(estimate: Estimate) -> list[float | None]:
-    return [_number(estimate.low), _number(estimate.high)]

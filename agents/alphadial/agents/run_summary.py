@@ -72,7 +72,7 @@ def _rows(config: RunConfig, problems: Sequence[Problem], stories: dict[str, lis
             {
                 "k": k,
                 "solve": estimate.value,
-                "solve_ci": [estimate.low, estimate.high],
+                "solve_ci": estimate.interval,
                 "attempts_mean": sum(attempts) / len(attempts),
             }
         )

@@ -141,7 +141,7 @@ def _estimate(row: dict[str, Any], name: str, style: str, *, signed: bool) -> Te
         return Text("-", "dim")
     sign = "+" if signed else ""
     low, high = row[f"{name}_ci"]
-    interval = f" [{100 * low:{sign}.1f},{100 * high:{sign}.1f}]"
+    interval = "" if low is None else f" [{100 * low:{sign}.1f},{100 * high:{sign}.1f}]"
     return Text.assemble((f"{100 * row[name]:{sign}5.1f}", style), (interval, "dim"))
 
 

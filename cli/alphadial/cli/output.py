@@ -106,4 +106,4 @@ def read_source(file: str) -> str:
     except OSError as error:
         raise CliError(f"cannot read {file}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise CliError(f"{file} is not UTF-8 text: judge takes the source of one Python program") from None
+        raise CliError(f"{file} is not UTF-8 text: judge takes the source of one program") from None

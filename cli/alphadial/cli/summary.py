@@ -66,9 +66,10 @@ def _counts(row: dict[str, Any]) -> Text:
     return Text.assemble((f"{row['alpha']:>5g}", "bold"), f"  {row['attempts']} attempts: ", said)
 
 
-def _rate(value: float, interval: Sequence[float], style: str) -> Text:
+def _rate(value: float, interval: Sequence[float | None], style: str) -> Text:
     low, high = interval
-    return Text.assemble((f"{value:5.1%}"[:-1], style), (f"  [{100 * low:4.1f}, {100 * high:4.1f}]", "dim"))
+    bounds = "" if low is None or high is None else f"  [{100 * low:4.1f}, {100 * high:4.1f}]"
+    return Text.assemble((f"{value:5.1%}"[:-1], style), (bounds, "dim"))
 
 
 def _cells(row: dict[str, Any]) -> Iterator[Text]:

@@ -133,4 +133,4 @@ def _estimate(
     if solve is None:
         return {name: None, f"{name}_ci": [None, None]}
     estimate = bootstrap.mean(solve if against is None else solve - against)
-    return {name: estimate.value, f"{name}_ci": [estimate.low, estimate.high]}
+    return {name: estimate.value, f"{name}_ci": estimate.interval}

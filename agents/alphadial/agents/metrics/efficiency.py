@@ -32,9 +32,17 @@ def level_score(time_s: float, reference_s: float, limit_s: float) -> float:
     Args:
         time_s: the slowest test of the level; infinite where the program did not get through.
         reference_s: the reference's slowest test of the level.
-        limit_s: the problem's limit, above ``reference_s``.
+        limit_s: the problem's limit.
+
+    Returns:
+        NaN where the time is NaN: not measured.
+
+    Raises:
+        ValueError: the limit is not above the reference's time.
     """
-    return max(0.0, limit_s - time_s) / (limit_s - reference_s)
+    if not limit_s > reference_s:
+        raise ValueError(f"the limit must be above the reference's {reference_s:g} s, not {limit_s:g} s")
+    return float(np.maximum(0.0, limit_s - time_s) / (limit_s - reference_s))
 
 
 def efficiency(scores: Sequence[float], hardness: Sequence[float]) -> float:

@@ -14,11 +14,16 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean and its 95 % interval."""
+    """A mean and its 95 % interval; NaN where there is none."""
 
     value: float
     low: float
     high: float
+
+    @property
+    def interval(self) -> list[float | None]:
+        """[low, high] for JSON, which has no NaN: None."""
+        return [None if np.isnan(bound) else bound for bound in (self.low, self.high)]
 
 
 class ClusterBootstrap:
@@ -50,7 +55,8 @@ class ClusterBootstrap:
             values: one per problem (P,); NaN where it could not be measured.
 
         Returns:
-            NaN throughout when no problem was measured.
+            NaN throughout when no problem was measured; no interval (NaN) where all that were are of one cluster, which
+            says nothing about others.
         """
         array = np.asarray(values, dtype=np.float64)
         measured = ~np.isnan(array)
@@ -58,6 +64,8 @@ class ClusterBootstrap:
             return Estimate(np.nan, np.nan, np.nan)
         sums = np.bincount(self._cluster, np.where(measured, array, 0.0), self._count)
         counts = np.bincount(self._cluster, measured.astype(np.float64), self._count)
+        if np.count_nonzero(counts) < 2:
+            return Estimate(float(array[measured].mean()), np.nan, np.nan)
         drawn = self._weights @ counts
         # A resample may hold unmeasured templates alone; it says nothing.
         means = (self._weights @ sums)[drawn > 0] / drawn[drawn > 0]
@@ -76,7 +84,7 @@ class ClusterBootstrap:
             denominators: alike; a problem counts where both were measured.
 
         Returns:
-            Infinite where the denominators are all 0; NaN throughout when no problem was measured.
+            Infinite where the denominators are all 0; NaN as of ``mean``.
         """
         over, under = np.asarray(numerators, dtype=np.float64), np.asarray(denominators, dtype=np.float64)
         measured = ~(np.isnan(over) | np.isnan(under))
@@ -84,12 +92,15 @@ class ClusterBootstrap:
             return Estimate(np.nan, np.nan, np.nan)
         tops = self._weights @ np.bincount(self._cluster, np.where(measured, over, 0.0), self._count)
         bottoms = self._weights @ np.bincount(self._cluster, np.where(measured, under, 0.0), self._count)
-        holding = self._weights @ np.bincount(self._cluster, measured.astype(np.float64), self._count) > 0
+        counts = np.bincount(self._cluster, measured.astype(np.float64), self._count)
+        value = float(_quotients(over[measured].sum(keepdims=True), under[measured].sum(keepdims=True))[0])
+        if np.count_nonzero(counts) < 2:
+            return Estimate(value, np.nan, np.nan)
+        holding = self._weights @ counts > 0
         drawn = np.sort(_quotients(tops[holding], bottoms[holding]))
         # Order statistics, since interpolation between infinities is not a number.
         low, high = (drawn[min(len(drawn) - 1, int(share * len(drawn)))] for share in (0.025, 0.975))
-        value = _quotients(over[measured].sum(keepdims=True), under[measured].sum(keepdims=True))[0]
-        return Estimate(float(value), float(low), float(high))
+        return Estimate(value, float(low), float(high))
 
 
 def rates(hits: npt.ArrayLike, attempts: npt.ArrayLike) -> Floats:

@@ -19,11 +19,16 @@ def pass_at_k(solved: npt.ArrayLike, attempts: npt.ArrayLike, k: int) -> Floats:
         k: at least 1.
 
     Returns:
-        The same shape; NaN where n < k.
+        The same shape; NaN where n < k, or c or n is NaN.
+
+    Raises:
+        ValueError: k is below 1, or not 0 <= solved <= attempts.
     """
     c, n = np.broadcast_arrays(np.asarray(solved, dtype=np.float64), np.asarray(attempts, dtype=np.float64))
     if k < 1:
         raise ValueError(f"k must be at least 1, not {k}")
+    if ((c < 0) | (c > n)).any():
+        raise ValueError("counts must fulfil 0 <= solved <= attempts")
     steps = np.arange(k)
     rest = np.maximum(n[..., None], k) - steps  # kept above 0 where the result is NaN anyway
     missed = np.prod(np.clip(n[..., None] - c[..., None] - steps, 0, None) / rest, axis=-1)

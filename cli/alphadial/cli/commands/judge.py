@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alphadial.cli.options import JsonOption, RunOutOption, SandboxOption, WorkersOption, finite
+from alphadial.cli.options import JsonOption, SandboxOption, WorkersOption, finite
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from alphadial.envs import JudgeReport
+
+_FILES = (".json", ".jsonl", ".csv", ".xz", ".gz", ".bz2")
+"""No problem's id ends so."""
 
 
 def judge(
@@ -55,15 +59,26 @@ def judge(
             "--doubtful", metavar="FILE|P/S,...", help="Solutions of PATH (PROBLEM/NAME) whose labels do not count."
         ),
     ] = None,
-    out: RunOutOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Run folder of PATH: what was judged, which the same command goes on from.",
+            show_default="the one of these settings in runs/",
+        ),
+    ] = None,
     sandbox: SandboxOption = "bubblewrap",
     workers: WorkersOption = None,
     json_to: JsonOption = None,
 ) -> None:
     """Judge a program, or the solutions that come with PATH against their labels. A failing program has status 0."""
     there = Path(target).exists()
-    if file is None and not there:
+    if not there and (file is None or "/" in target or Path(target).suffix in _FILES):
         raise typer.BadParameter(f"no file or folder {target!r}; to judge a program: PROBLEM FILE")
+    of_sets = {"--out": out, "--doubtful": doubtful}
+    of_paths = {**of_sets, "--problems": problems, "--limit": limit}
+    _refuse({} if file is None else of_sets if there else of_paths, f"{target} {file}")
     if there:
         from alphadial.cli.judging.run import Wishes, execute, judge_one
 
@@ -75,6 +90,12 @@ def judge(
     else:
         assert file is not None
         _judge_program(target, file, coverage, all_tests, problem_set, sandbox, json_to)
+
+
+def _refuse(options: Mapping[str, object], what: str) -> None:
+    given = [name for name, value in options.items() if value is not None]
+    if given:
+        raise typer.BadParameter(f"{', '.join(given)} says nothing about {what!r}: it is for the solutions of a PATH")
 
 
 def _judge_program(

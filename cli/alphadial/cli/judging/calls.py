@@ -98,7 +98,7 @@ def _record(
         wall_s=result.cpu_s,
         allowed_s=allowed_s,
         runs=(result.cpu_s,),
-        exit_status=0 if well else 1,
+        exit_status=0 if well else None,
         killed_by=ended.get(result.verdict),
         oom=result.verdict is Verdict.MLE,
         stderr=report.cause if result.verdict is Verdict.RTE else "",

@@ -10,8 +10,11 @@ from alphadial.cli.errors import CliError
 from alphadial.cli.output import say
 from alphadial.envs.formats import Fault, Package, load
 
+Item = tuple[int, Package | Fault]
+"""With its place among all that is below the path."""
 
-def read_set(path: Path, only: Sequence[str] | None = None) -> Iterator[Package | Fault]:
+
+def read_set(path: Path, only: Sequence[str] | None = None) -> Iterator[Item]:
     """Packages and faults below a path, one at a time, as far as they are read.
 
     Args:
@@ -19,26 +22,39 @@ def read_set(path: Path, only: Sequence[str] | None = None) -> Iterator[Package 
         only: ids of the problems that are wanted; None: all.
 
     Raises:
-        CliError: there is no package at all (at once), or a wanted one is missing (when all others are read).
+        CliError: there is no package that is wanted; the faults that may be why have been said.
     """
-    items = _wanted(path, only)
-    first: list[Package | Fault] = []
+    items = enumerate(load(path)) if only is None else _wanted(path, only)
+    first: list[Item] = []
     for item in items:
         first.append(item)
-        if isinstance(item, Package):
+        if isinstance(item[1], Package):
             return chain(first, items)
-    for item in first:
-        say(f"alphadial: {item}")
-    raise CliError(f"{path} holds no problem that can be read")
+    for _, fault in first:
+        say(f"alphadial: {fault}")
+    raise CliError(f"{path} holds no problem {'that can be read' if only is None else ' or '.join(only)}")
 
 
-def _wanted(path: Path, only: Sequence[str] | None) -> Iterator[Package | Fault]:
-    missing = set(only or ())
-    for item in load(path):
+def within(fault: Fault, package: Package) -> bool:
+    """Whether it is of a part of that package's folder."""
+    return fault.path != package.source and fault.path.is_relative_to(package.source)
+
+
+def _wanted(path: Path, only: Sequence[str]) -> Iterator[Item]:
+    """Faults of others are passed over, but where a problem is missing: they may be why."""
+    missing = dict.fromkeys(only)
+    others: list[Item] = []
+    place = 0
+    for place, item in enumerate(load(path)):
         if isinstance(item, Fault):
-            yield item
-        elif only is None or item.problem.id in only:
-            missing.discard(item.problem.id)
-            yield item
+            others.append((place, item))
+        elif item.problem.id in only:
+            missing.pop(item.problem.id, None)
+            own = [other for other in others if isinstance(other[1], Fault) and within(other[1], item)]
+            others = [other for other in others if other not in own]
+            yield from own
+            yield place, item
     if missing:
-        raise CliError(f"{path} has no problem {', '.join(sorted(missing))}")
+        yield from others
+    if missing and len(missing) < len(set(only)):
+        yield place + 1, Fault(path, None, f"holds no problem {' or '.join(missing)}")

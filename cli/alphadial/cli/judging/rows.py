@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from alphadial.cli.judging.facts import Entry, Facts, Limit
 from alphadial.cli.judging.store import JudgingStore
 from alphadial.envs.errors import ProblemError
+from alphadial.envs.formats import Fault
 from alphadial.envs.stdio import SolutionRecord
 from alphadial.envs.stdio.checkers import recheck
 from alphadial.envs.stdio.verdicts import agrees, report
@@ -59,6 +61,8 @@ class Row:
     verdict_without: Verdict | None
     """At that limit."""
     agrees_without: bool | None
+    source: str
+    """Where the problem was read from."""
 
     @property
     def names(self) -> frozenset[str]:
@@ -66,19 +70,36 @@ class Row:
         return names(self.problem, self.submission, self.expected)
 
 
-def rows_of(store: JudgingStore, terms: Terms = Terms(), doubtful: frozenset[str] = frozenset()) -> Iterator[Row]:
-    """One row per solution that has a record, in the order of the set.
+def rows_of(
+    store: JudgingStore,
+    terms: Terms = Terms(),
+    doubtful: frozenset[str] = frozenset(),
+    only: Collection[str] | None = None,
+) -> Iterator[Row | Fault]:
+    """One row per solution, in the order of the set; a fault for what the terms leave without.
+
+    Args:
+        store: holds the records.
+        terms: of the verdicts.
+        doubtful: names of solutions whose labels do not count.
+        only: of these problems, by what the store calls them.
 
     Raises:
-        ProblemError: a problem has no such coverage.
         StoreError: the store cannot be read.
     """
-    for facts in store.problems():
-        level = level_of(facts, terms.coverage)
+    for facts in store.problems(only):
+        try:
+            level = level_of(facts, terms.coverage)
+        except ProblemError as error:
+            yield Fault(Path(facts.source), None, str(error))
+            continue
         problem = _with_answers(facts)
         for entry in facts.entries:
             record = store.find(entry.id)
-            if record is not None:
+            if record is None:
+                where = f"{facts.problem}/{entry.name}"
+                yield Fault(Path(facts.source), None, f"{where} has no record yet: the same judge command goes on")
+            else:
                 if terms.checker is not None and not facts.validated:
                     record = recheck(record, problem, terms.checker)
                 shunned = names(facts.problem, entry.name, entry.expected) & doubtful
@@ -146,6 +167,7 @@ def row_of(
         limit_without_s=without_s,
         verdict_without=without.verdict,
         agrees_without=agrees(entry.expected, without.verdict),
+        source=facts.source,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
@@ -63,17 +63,22 @@ def execute(wishes: Wishes, out: Path | None, json_to: str | None) -> None:
         stack.callback(judge.close)
         try:
             with progress:
-                faults = judge_set(items, store, judge, progress, coverage)
+                judged, faults = judge_set(items, store, judge, progress, coverage)
         except KeyboardInterrupt:
             say(f"interrupted: what was judged is in {out}; the same command goes on from there")
             raise typer.Exit(INTERRUPTED) from None
-        rows = list(rows_of(store, Terms(coverage=coverage), doubtful))
+        if wishes.problems is None:
+            store.end()
+        rows, more = parted(rows_of(store, Terms(coverage=coverage), doubtful, judged))
+        faults += more
         result = {**summary(rows, doubtful), "faults": [_fault(fault) for fault in faults]}
         result |= {
             "minutes": round(sum(row.judging_s for row in rows) / 60, 2),
             "host_speed": host_speed(),
             "run": str(out),
         }
+    if not rows and not faults:
+        say(f"no solutions come with these problems; to judge a program of yours: alphadial judge {wishes.path} FILE")
     show(rows, result, json_to)
     if faults or any(row.judge_error for row in rows):
         raise typer.Exit(USAGE)
@@ -87,7 +92,9 @@ def judge_one(wishes: Wishes, file: str, json_to: str | None) -> None:
     """
     check_json_target(json_to)
     solution = solution_in(file)
-    package = one_package(wishes.path, _only(wishes.problems))
+    package, faults = one_package(wishes.path, _only(wishes.problems))
+    for fault in faults:
+        say(f"alphadial: {fault}")
     coverage = parse_coverage(wishes.coverage)
     with open_sandbox(wishes.sandbox) as sandbox:
         row, tests = judge_file(sandbox, package, solution, coverage, wishes.limit_s, wishes.all_tests)
@@ -99,7 +106,7 @@ def judge_one(wishes: Wishes, file: str, json_to: str | None) -> None:
         results().print(outcome, soft_wrap=True)
         results().print(tests_table(tests))
         results().print(f"limit {row.limit_s:g} s ({row.limit_source}){', borderline' if row.borderline else ''}")
-    if row.judge_error:
+    if row.judge_error or faults:
         raise typer.Exit(USAGE)
 
 
@@ -112,7 +119,7 @@ def rejudge_records(
     doubtful: str | None,
     json_to: str | None,
 ) -> None:
-    """Shows rows and agreement under other terms; runs nothing.
+    """Shows rows and agreement under other terms; runs nothing. Status 2 where the terms leave some without a row.
 
     Raises:
         CliError, StoreError, ProblemError: something that the user can mend.
@@ -126,9 +133,29 @@ def rejudge_records(
         raise CliError(f"--checker: {error}") from None
     left_out = parse_doubtful(doubtful)
     with JudgingStore(folder) as store:
-        rows = list(rows_of(store, Terms(limit_s, limit_factor, parse_coverage(coverage), flags), left_out))
+        rows, faults = parted(rows_of(store, Terms(limit_s, limit_factor, parse_coverage(coverage), flags), left_out))
+        validated = 0 if flags is None else sum(facts.validated for facts in store.problems())
+    if validated:
+        say(f"--checker: {validated} problems are not of the default checker, and keep their own")
+    if faults and not rows:
+        raise typer.Exit(USAGE)
     terms = {"limit": limit_s, "limit_factor": limit_factor, "coverage": coverage, "checker": checker}
     show(rows, {**summary(rows, left_out), "terms": terms, "run": str(folder)}, json_to)
+    if faults:
+        raise typer.Exit(USAGE)
+
+
+def parted(found: Iterable[Row | Fault]) -> tuple[list[Row], list[Fault]]:
+    """Rows, and faults, which are said."""
+    rows: list[Row] = []
+    faults: list[Fault] = []
+    for item in found:
+        if isinstance(item, Row):
+            rows.append(item)
+        else:
+            say(f"alphadial: {item}")
+            faults.append(item)
+    return rows, faults
 
 
 def summary(rows: Sequence[Row], doubtful: frozenset[str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from alphadial.cli.judging.calls import AnyJudge
 from alphadial.cli.judging.facts import Limit, LimitSource, entry_of, facts_of, problem_id
 from alphadial.cli.judging.progress import JudgingProgress
+from alphadial.cli.judging.reading import Item
 from alphadial.cli.judging.stopping import Stopping
 from alphadial.cli.judging.store import JudgingStore
 from alphadial.cli.output import say
@@ -18,6 +19,7 @@ from alphadial.envs.judge import coverage_level
 from alphadial.envs.sandbox import Sandbox
 from alphadial.envs.stdio import SolutionRecord, StdioJudge
 from alphadial.envs.stdio.calibrate import calibrate, default_cache
+from alphadial.envs.stdio.verdicts import LABELS
 from alphadial.envs.types import Problem, Solution
 
 
@@ -58,12 +60,12 @@ class KeptJudge(AnyJudge):
 
 
 def judge_set(
-    items: Iterable[Package | Fault],
+    items: Iterable[Item],
     store: JudgingStore,
     judge: KeptJudge,
     progress: JudgingProgress,
     coverage: str | int | None = None,
-) -> list[Fault]:
+) -> tuple[set[str], list[Fault]]:
     """Makes the records of every solution of every package.
 
     Args:
@@ -74,19 +76,26 @@ def judge_set(
         coverage: that every problem must have.
 
     Returns:
-        What could not be read or judged; each is said when it is found.
+        What the store calls the problems that were judged, and what could not be read or judged; each fault is said
+        when it is found.
 
     Raises:
         StoreError: a record cannot be kept.
     """
+    judged: set[str] = set()
     faults: list[Fault] = []
-    store.begin()
-    for place, item in enumerate(items):
-        fault = item if isinstance(item, Fault) else _judge_package(item, place, store, judge, progress, coverage)
-        if fault is not None:
+    for place, item in items:
+        new = [item] if isinstance(item, Fault) else _strange_labels(item)
+        if isinstance(item, Package):
+            found = _judge_package(item, place, store, judge, progress, coverage)
+            if isinstance(found, Fault):
+                new.append(found)
+            else:
+                judged.add(found)
+        for fault in new:
             say(f"alphadial: {fault}")
-            faults.append(fault)
-    return faults
+        faults += new
+    return judged, faults
 
 
 def _judge_package(
@@ -96,7 +105,7 @@ def _judge_package(
     judge: KeptJudge,
     progress: JudgingProgress,
     coverage: str | int | None,
-) -> Fault | None:
+) -> str | Fault:
     try:
         package = with_tests(read, judge.sandbox)
     except SandboxFailedError as error:
@@ -107,13 +116,15 @@ def _judge_package(
     try:
         coverage_level(problem, coverage)
     except ProblemError as error:
+        store.keep(id)
         return Fault(package.source, None, str(error))
     judge.turn_to(id)
     progress.begin(problem.id, len(package.solutions))
     try:
         limit = find_limit(package, id, store.settings.limit_s, judge)
     except ProblemError as error:
-        return Fault(package.source, None, f"{error}; give one with --limit")
+        return Fault(package.source, None, str(error))
+    name = store.put(place, facts_of(package, id, limit))
     with ThreadPoolExecutor(judge.workers) as pool:
         made = [
             pool.submit(judge.record, problem, solution, limit.seconds, all_tests=store.settings.all_tests)
@@ -126,9 +137,8 @@ def _judge_package(
             judge.stop()
             pool.shutdown(cancel_futures=True)
             raise
-    store.put(place, facts_of(package, id, limit))
     progress.end(problem.id, limit)
-    return None
+    return name
 
 
 def find_limit(package: Package, id: str, option_s: float | None, judge: StdioJudge) -> Limit:
@@ -141,7 +151,10 @@ def find_limit(package: Package, id: str, option_s: float | None, judge: StdioJu
         return Limit(option_s, LimitSource.OPTION)
     if package.problem.time_limit_s is not None:
         return Limit(package.problem.time_limit_s, LimitSource.PACKAGE)
-    found, _ = calibrate(judge, package.problem, package.solutions, package.time_rule, cache=default_cache())
+    try:
+        found, _ = calibrate(judge, package.problem, package.solutions, package.time_rule, cache=default_cache())
+    except ProblemError as error:
+        raise ProblemError(f"{error}; give one with --limit") from None
     for name, reason in found.left_out.items():
         say(f"{package.problem.id}: {name} does not count for the time limit: {reason}")
     accepted = [
@@ -149,6 +162,16 @@ def find_limit(package: Package, id: str, option_s: float | None, judge: StdioJu
     ]
     without = {entry_of(solution, id).id: found.limit_without(solution.name) for solution in accepted}
     return Limit(found.limit_s, LimitSource.CALIBRATED, without)
+
+
+def _strange_labels(package: Package) -> list[Fault]:
+    """A misspelt label would leave its solution out of the agreement without a word."""
+    why = f"which counts for nothing; known: {', '.join(sorted(LABELS))}"
+    return [
+        Fault(package.source, None, f"{each.name} has the unknown label {each.expected[:40]!r}, {why}")
+        for each in package.solutions
+        if each.expected is not None and each.expected not in LABELS
+    ]
 
 
 def _whole(record: SolutionRecord, all_tests: bool) -> bool:

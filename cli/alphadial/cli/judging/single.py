@@ -13,13 +13,14 @@ from rich.text import Text
 from alphadial.cli.errors import CliError
 from alphadial.cli.judging.calls import AnyJudge
 from alphadial.cli.judging.facts import entry_of, facts_of, problem_id
-from alphadial.cli.judging.reading import read_set
+from alphadial.cli.judging.reading import read_set, within
 from alphadial.cli.judging.rows import Row, Terms, level_of, row_of
 from alphadial.cli.judging.session import find_limit
 from alphadial.cli.output import STDOUT, VERDICT_STYLES, read_source
 from alphadial.envs.errors import ProblemError
 from alphadial.envs.formats import Fault, Package
 from alphadial.envs.formats.generate import with_tests
+from alphadial.envs.formats.rows import solution as formatted
 from alphadial.envs.languages import all_languages, find_language, language_of
 from alphadial.envs.sandbox import Sandbox
 from alphadial.envs.stdio.verdicts import verdict_of
@@ -45,17 +46,20 @@ def solution_in(file: str) -> Solution:
     return Solution(name, language.name, {name: read_source(file)})
 
 
-def one_package(path: Path, only: Sequence[str] | None) -> Package:
-    """The only package that is wanted below a path.
+def one_package(path: Path, only: Sequence[str] | None) -> tuple[Package, list[Fault]]:
+    """The only package that is wanted below a path, and what is wrong with parts of it.
 
     Raises:
         CliError: there is none, or several.
     """
-    packages = (item for item in read_set(path, only) if isinstance(item, Package))
-    first = next(packages)
-    if next(packages, None) is not None:
+    items = [item for _, item in read_set(path, only)]
+    first, *others = [item for item in items if isinstance(item, Package)]
+    if any(other.problem.id == first.problem.id for other in others):
+        places = ", ".join(sorted({str(item.source) for item in (first, *others)}))
+        raise CliError(f"several problems are called {first.problem.id}: give the path of one of them ({places})")
+    if others:
         raise CliError(f"{path} holds several problems: choose one with --problems ID, such as {first.problem.id}")
-    return first
+    return first, [item for item in items if isinstance(item, Fault) and within(item, first)]
 
 
 def judge_file(
@@ -75,6 +79,8 @@ def judge_file(
     if isinstance(made, Fault):
         raise ProblemError(str(made))
     id = problem_id(made)
+    (source,) = solution.files.values()
+    solution = formatted(solution.name, solution.language, source, None, made.problem.entry or None)
     judge = AnyJudge(sandbox, None)
     try:
         limit = find_limit(made, id, limit_s, judge)

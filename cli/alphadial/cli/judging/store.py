@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from alphadial.agents.store import cause_of, open_engine, sqlite_url
 from alphadial.cli.judging.facts import Facts
 from alphadial.envs.stdio import SolutionRecord
 
-FORMAT = 1
+FORMAT = 2
 SETTINGS_FILE = "judging.json"
 STORE_FILE = "records.sqlite"
 
@@ -29,8 +30,8 @@ _PROBLEMS = sa.Table(
     "problems",
     _metadata,
     sa.Column("id", sa.Text, primary_key=True),
-    # Order of the latest reading; null: that reading did not come across it.
-    sa.Column("place", sa.Integer),
+    # Among all that is at the path.
+    sa.Column("place", sa.Integer, nullable=False),
     sa.Column("facts", sa.LargeBinary, nullable=False),
 )
 _RECORDS = sa.Table(
@@ -82,17 +83,28 @@ class JudgingStore:
             with self._errors():
                 _metadata.create_all(self._engine)
             self._stack = stack.pop_all()
+        self._met: Counter[str] = Counter()
+        self._kept: set[str] = set()
 
-    def begin(self) -> None:
-        """Starts a reading: problems count from now on only once they are ``put`` again."""
+    def put(self, place: int, facts: Facts) -> str:
+        """Adds or replaces a problem; what it is called here."""
+        name = self.keep(facts.id)
+        self._write(_PROBLEMS, {"id": name, "place": place, "facts": _pack(facts.to_json())})
+        return name
+
+    def keep(self, problem: str) -> str:
+        """Notes that the reading came across a problem, by the id of its facts; what it is called here."""
+        self._met[problem] += 1
+        name = f"{problem}-{self._met[problem]}"  # it may come again with other solutions
+        self._kept.add(name)
+        return name
+
+    def end(self) -> None:
+        """Ends a reading of all that is at the path: problems that it did not come across are gone."""
         with self._errors(), self._engine.begin() as connection:
-            connection.execute(sa.update(_PROBLEMS).values(place=None))
-
-    def put(self, place: int, facts: Facts) -> None:
-        """Adds or replaces a problem."""
-        # The same problem may come again with other solutions.
-        row = {"id": f"{place}-{facts.id}", "place": place, "facts": _pack(facts.to_json())}
-        self._write(_PROBLEMS, row)
+            for name in list(connection.scalars(sa.select(_PROBLEMS.c.id))):
+                if name not in self._kept:
+                    connection.execute(sa.delete(_PROBLEMS).where(_PROBLEMS.c.id == name))
 
     def append(self, entry: str, limit_s: float, record: SolutionRecord) -> None:
         """Adds or replaces the record of a solution, made at a limit; it is on disk when this returns."""
@@ -105,12 +117,13 @@ class JudgingStore:
             packed = connection.scalar(query)
         return None if packed is None else _record(packed, self.path)
 
-    def problems(self) -> Iterator[Facts]:
-        """Those of the latest reading, in order, one at a time."""
-        query = sa.select(_PROBLEMS.c.facts).where(_PROBLEMS.c.place.is_not(None)).order_by(_PROBLEMS.c.place)
+    def problems(self, only: Collection[str] | None = None) -> Iterator[Facts]:
+        """In order, one at a time; ``only``: of these, by what they are called here."""
+        query = sa.select(_PROBLEMS.c.id, _PROBLEMS.c.facts).order_by(_PROBLEMS.c.place)
         with self._errors(), self._engine.connect() as connection:
-            for packed in connection.scalars(query):
-                yield Facts.from_json(_unpack(packed))
+            for name, packed in connection.execute(query):
+                if only is None or name in only:
+                    yield Facts.from_json(_unpack(packed))
 
     def close(self) -> None:
         """Lets others in."""

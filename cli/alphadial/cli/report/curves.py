@@ -108,11 +108,8 @@ def within_k(run: Run) -> dict[str, Any]:
 
 
 def _curve(estimates: Sequence[Estimate]) -> dict[str, Any]:
-    # JSON has no NaN: None where nothing could be measured.
-    def known(value: float) -> float | None:
-        return None if np.isnan(value) else value
-
     return {
-        "values": [known(estimate.value) for estimate in estimates],
-        "intervals": [[known(estimate.low), known(estimate.high)] for estimate in estimates],
+        # JSON has no NaN: None where nothing could be measured.
+        "values": [None if np.isnan(estimate.value) else estimate.value for estimate in estimates],
+        "intervals": [estimate.interval for estimate in estimates],
     }

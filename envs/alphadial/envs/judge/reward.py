@@ -26,8 +26,10 @@ class Judged(Protocol):
 def reward(report: Judged, coverage: int) -> float | None:
     """1.0 if every test up to level ``coverage`` passed, else 0.0; None when unmeasurable: leave the sample out.
 
-    The report must come from a judgement at ``coverage`` or above.
+    Raises:
+        ValueError: the report does not come from a judgement at ``coverage`` or above, or ``coverage`` is below 1.
     """
+    _check(report, coverage)
     if report.verdict is None:
         return None
     return 1.0 if report.level_reached >= coverage else 0.0
@@ -39,6 +41,7 @@ def dense_reward(report: Judged, coverage: int) -> float | None:
     A small level counts as much as a large one, so a slow program earns part of it; see ``reward`` for what the report
     must be.
     """
+    _check(report, coverage)
     if report.verdict is None:
         return None
     return min(report.level_reached, coverage) / coverage
@@ -71,6 +74,13 @@ def fast_enough(tests: Iterable[TestResult | TestRecord], coverage: int, limit: 
         limit: for each test alone, in steps where they are counted and else in CPU seconds.
     """
     return all(_used(test) <= limit for test in tests if test.level <= coverage)
+
+
+def _check(report: Judged, coverage: int) -> None:
+    if coverage < 1:
+        raise ValueError(f"coverage must be a level, from 1, not {coverage}")
+    if report.verdict is Verdict.AC and report.level_reached < coverage:
+        raise ValueError(f"judged up to level {report.level_reached} only: judge at coverage {coverage} to reward it")
 
 
 def _used(test: TestResult | TestRecord) -> float:

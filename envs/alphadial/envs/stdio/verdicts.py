@@ -14,7 +14,7 @@ who take from the caches what is not in CPU time."""
 COMPUTED = 0.1
 """A program that used the CPU for less than this share of the time slept of its own will."""
 
-_EXPECTED = {
+_EXPECTED: dict[str, set[Verdict]] = {
     "accepted": {Verdict.AC},
     "wrong_answer": {Verdict.WA, Verdict.OLE},
     "time_limit_exceeded": {Verdict.TLE},
@@ -24,17 +24,20 @@ _EXPECTED = {
     "compile_error": {Verdict.CE},
     "rejected": set(Verdict) - {Verdict.AC},
     "brute_force": {Verdict.TLE, Verdict.RTE, Verdict.MLE},
-}
+    "partially_accepted": set(),
+} | {verdict.value: {verdict} for verdict in Verdict}
+LABELS = frozenset(_EXPECTED)
+"""What solutions may be expected to be: directories of ``submissions/`` in Kattis packages, and verdicts."""
 
 
 def agrees(expected: str | None, verdict: Verdict | None) -> bool | None:
-    """Whether a verdict is what a label (a directory of ``submissions/`` in Kattis packages) asks for.
+    """Whether a verdict is what a label, one of ``LABELS``, asks for.
 
     Returns:
         None where there is no label, or one that asks for no verdict.
     """
     wanted = _EXPECTED.get(expected or "")
-    return None if wanted is None else verdict in wanted
+    return verdict in wanted if wanted else None
 
 
 def report(record: SolutionRecord, limit_s: float, *, level: int | None = None) -> SolutionReport:
@@ -140,8 +143,10 @@ def _cause(test: TestRecord | Place, verdict: Verdict | None) -> str:
         return ""
     if verdict is Verdict.TLE:
         return KilledBy.WALL if test.killed_by is KilledBy.WALL else KilledBy.CPU
+    if verdict is Verdict.RTE and test.signal is None:
+        return test.stderr if test.exit_status is None else f"exit status {test.exit_status}"
     if verdict is Verdict.RTE:
-        return f"exit status {test.exit_status}" if test.signal is None else f"signal {test.signal}"
+        return f"signal {test.signal}"
     return {Verdict.MLE: KilledBy.MEMORY, Verdict.OLE: KilledBy.OUTPUT}.get(verdict, "")
 
 
