@@ -18,6 +18,8 @@ from alphadial.envs.formats.types import LEGACY_TIME_RULE, FormatError
 from alphadial.envs.formats.yaml_file import parse_yaml
 from alphadial.envs.types import Checker, Test
 
+from .test_formats_kattis import write
+
 TESTS = {
     "data/sample/1.in": "1\n",
     "data/sample/1.ans": "2\n",
@@ -28,14 +30,6 @@ LEGACY = TESTS | {"problem.yaml": "name: x\n", "submissions/accepted/a.py": "pri
 FINAL = LEGACY | {"problem.yaml": "problem_format_version: 2025-09\nname: x\nuuid: 0\n"}
 DRAFT = FINAL | {"problem.yaml": "problem_format_version: 2023-07-draft\nname: x\n"}
 CHECK = "import sys\nsys.exit(42)\n"
-
-
-def write(folder: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return folder
 
 
 def read(folder: Path, files: dict[str, str]) -> tuple[list[str], list[Package]]:
