@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from alphadial.cli.judging.calls import AnyJudge
+from alphadial.envs.errors import SandboxFailedError
 from alphadial.envs.sandbox import open_sandbox
+from alphadial.envs.sandbox.warm import WarmProgram
 from alphadial.envs.stdio.verdicts import report
-from alphadial.envs.types import Limits, Problem, Solution, Test, Verdict
+from alphadial.envs.types import Limits, Problem, RunResult, Solution, Test, Verdict
 
 SPIN = """
 from time import process_time
@@ -17,6 +19,31 @@ def spin(seconds):
         pass
     return 0
 """
+
+DOUBLE = Problem(
+    *("double", "", "", "", "", "double"),
+    tuple(Test(level, f"[{number}]", f"{2 * number}") for level, number in ((1, 1), (1, 2), (2, 3))),
+    Limits(),
+)
+
+
+def test_a_program_that_breaks_the_sandbox_ends_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    call = WarmProgram.call
+
+    def break_at_two(self: WarmProgram, input: str) -> RunResult:
+        if input == "[2]":
+            raise SandboxFailedError("broken")
+        return call(self, input)
+
+    monkeypatch.setattr(WarmProgram, "call", break_at_two)
+    with open_sandbox() as sandbox:
+        judge = AnyJudge(sandbox, 1)
+        record = judge.record(DOUBLE, Solution("s", "python3", {"main.py": "def double(n): return 2 * n"}), 0.5)
+        judge.close()
+    assert (len(record.tests), len(record.unrun)) == (2, 1)
+    found = report(record, 0.5)
+    assert (found.verdict, found.level_reached) == (Verdict.RTE, 0)
+    assert "breaks the sandbox" in found.cause
 
 
 @pytest.mark.parametrize(("seconds", "runs", "borderline"), [(0.1, 1, False), (0.3, 4, True)])

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from alphadial.envs.stdio import SolutionRecord, StdioJudge
+from alphadial.envs.types import Problem, Solution
+
 from .judging_sets import GOOD, WRONG, problem, submission, write
 
 Cli = Callable[..., Any]
@@ -166,3 +169,33 @@ def test_no_limit_says_how_to_give_one(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "good.py").write_text(GOOD)
     assert cli("judge", "set.jsonl", "good.py").refused("no time limit", "give one with --limit")
     assert cli("judge", "set.jsonl", "good.py", "--limit", "1").status == 0
+
+
+def test_a_changed_problem_takes_the_place_of_what_it_was(cli: Cli, tmp_path: Path) -> None:
+    def put(answer: str) -> None:
+        tests = [{"name": "1", "group": "secret", "input": "1\n", "answer": f"{answer}\n"}]
+        good = [submission("good.py", "accepted", GOOD)]
+        write(tmp_path / "set.jsonl", problem("a", good, tests=tests), problem("b", good))
+
+    put("2")
+    assert cli("judge", "set.jsonl", "--out", "run").status == 0
+    put("3")
+    assert cli("judge", "set.jsonl", "--out", "run", "--problems", "a").status == 0
+    rows = json.loads(cli("rejudge", "run", "--json", "-").stdout)["rows"]
+    assert [(row["problem"], row["verdict"]) for row in rows] == [("a", "WA"), ("b", "AC")]
+
+
+def test_a_mistake_of_ours_costs_one_solution(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = StdioJudge.record
+
+    def mistaken(self: StdioJudge, problem: Problem, solution: Solution, *more: Any, **options: Any) -> SolutionRecord:
+        if solution.name == "a.py":
+            raise ZeroDivisionError("division by zero")
+        return record(self, problem, solution, *more, **options)
+
+    monkeypatch.setattr(StdioJudge, "record", mistaken)
+    write(tmp_path / "set.jsonl", problem("p", [submission(name, "accepted", GOOD) for name in ("a.py", "b.py")]))
+    done = cli("judge", "set.jsonl", "--json", "-")
+    rows = json.loads(done.stdout)["rows"]
+    assert (done.status, [row["verdict"] for row in rows]) == (2, [None, "AC"])
+    assert rows[0]["judge_error"] == "ZeroDivisionError: division by zero"

@@ -334,3 +334,10 @@ def test_samples_of_groups_come_first() -> None:
     assert [(test.name, test.level) for test in found] == [("2", 1), ("4", 1), ("3", 2), ("1", 3)]
     with pytest.raises(FormatError, match="circle"):
         leveled(tests, {"secret/a": ("secret/b",), "secret/b": ("secret/a",)})
+
+
+@pytest.mark.parametrize("stated", ['["a\\0b"]', f"[{'x' * 70_000}]"])
+def test_arguments_that_no_command_line_holds(tmp_path: Path, stated: str) -> None:
+    group = {"data/secret/test_group.yaml": f"output_validator_args: {stated}\n"}
+    said = fault(tmp_path, FINAL | group)
+    assert "test_group.yaml:1: output_validator_args holds a null byte, or more than 65,536 characters" in said

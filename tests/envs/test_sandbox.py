@@ -16,10 +16,14 @@ import pytest
 
 import alphadial
 from alphadial.envs import Limits, RunResult, SandboxFailedError, SandboxUnavailableError
+from alphadial.envs.errors import MachineFullError
+from alphadial.envs.judge import Judge
 from alphadial.envs.sandbox import Sandbox, cgroups, interpreter, launch, namespaces, open_sandbox, orphans, seccomp
 from alphadial.envs.sandbox.conformance import LIMITS
 from alphadial.envs.sandbox.layout import BOX
 from alphadial.envs.sandbox.probe import checks
+from alphadial.envs.stdio import StdioJudge
+from alphadial.envs.types import Interface, Problem, Solution, Test, Verdict
 
 from .tempting import groups
 
@@ -134,6 +138,63 @@ def test_steps_counts_do_not_depend_on_the_order_of_sets(sandbox: Sandbox) -> No
         answers.append(server.start(source, entry="f").call("[20]").stdout)
         server.close()
     assert answers[0] == answers[1]
+
+
+@pytest.fixture
+def small_parent(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Sandboxes' groups lie within one that holds 128 MiB."""
+    found = cgroups.find()
+    if found is None:
+        pytest.skip("no cgroup to make others in")
+    around = found.create(128 << 20, 64)
+    small = cgroups.Parent(found.version, around._memory, around._pids, around._folders[-1])
+    if found.version == "v2":
+        (around._memory / "cgroup.subtree_control").write_text("+memory +pids")
+    monkeypatch.setattr(cgroups, "find", lambda: small)
+    yield
+    around.close()
+
+
+@pytest.mark.usefixtures("small_parent")
+def test_a_machine_out_of_memory_is_our_failure() -> None:
+    code = "print(len(bytearray(b'x') * ({} << 20)))"
+    with open_sandbox() as sandbox:
+        for limit, held in ((64, 256), (1024, 32)):
+            limits = Limits(cpu_s=5, wall_s=20, memory_bytes=limit << 20)
+            result = sandbox.run(["python3", "-c", code.format(held)], {}, "", limits)
+            assert result.oom is (held > limit)
+        limits = replace(limits, memory_bytes=1024 << 20)
+        with pytest.raises(MachineFullError, match="the machine ran out of memory, not the program"):
+            sandbox.run(["python3", "-c", code.format(256)], {}, "", limits)
+        with Judge(sandbox, workers=1) as judge:
+            problem = Problem("p", "", "", "", "", "f", (Test(1, "[]", "1"),), replace(limits, files_bytes=1 << 20))
+            assert judge.judge(problem, "def f(): return 1").verdict is Verdict.AC
+            assert judge.judge(problem, "def f(): return len(bytearray(b'x') * (256 << 20))").verdict is None
+        problem = replace(problem, interface=Interface.STDIO)
+        solution = Solution("s", "python3", {"main.py": code.format(256)})
+        assert "the machine ran out of memory" in StdioJudge(sandbox).judge(problem, solution, 2.0).judge_error
+
+
+def test_a_run_that_cannot_begin_leaves_no_descriptor(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise SandboxFailedError("no group")
+
+    def count() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    monkeypatch.setattr(cgroups.Parent, "create", refuse)
+    before = count()
+    for _ in range(3):
+        with pytest.raises(SandboxFailedError):
+            sandbox.run(["true"], {"a": "b"}, "", Limits())
+        with pytest.raises(SandboxFailedError):
+            sandbox.open(STEPS)
+    assert count() == before
+
+
+def test_null_bytes_in_a_command_are_our_failure(sandbox: Sandbox) -> None:
+    with pytest.raises(SandboxFailedError, match="null byte"):
+        sandbox.run(["echo", "a\0b"], {}, "", Limits())
 
 
 def test_a_run_reports_cpu_time_and_peak_of_its_children(sandbox: Sandbox) -> None:

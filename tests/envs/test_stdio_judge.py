@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
-from alphadial.envs.errors import ProblemError
+from alphadial.envs.errors import ProblemError, SandboxFailedError
 from alphadial.envs.languages import all_languages, find_language, language_of
-from alphadial.envs.sandbox import Sandbox, open_sandbox
+from alphadial.envs.sandbox import Sandbox, WorkspaceRun, cgroups, open_sandbox
 from alphadial.envs.stdio import SolutionReport, StdioJudge
-from alphadial.envs.stdio.compile import compile_program, self_test
+from alphadial.envs.stdio.compile import Compiled, compile_program, self_test
 from alphadial.envs.types import (
     MIB,
     Checker,
@@ -19,6 +20,7 @@ from alphadial.envs.types import (
     Interface,
     Limits,
     Problem,
+    RunResult,
     Solution,
     Test,
     Validator,
@@ -258,4 +260,87 @@ JAVA = "public static void main(String[] a) { System.out.println(2 * new java.ut
 )  # fmt: skip
 def test_programs_of_other_shapes(judge: StdioJudge, language: str, files: dict[str, str]) -> None:
     found = judge.judge(DOUBLE, Solution("s", language, files), 2.0)
+    assert found.solved, found
+
+
+class Stumbling:
+    """A sandbox whose machinery fails once for each kind of run."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._stumbled: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sandbox, name)
+
+    def run(self, command: Sequence[str], *arguments: Any) -> RunResult:
+        self._stumble(command[0])
+        return self._sandbox.run(command, *arguments)
+
+    def run_in(self, *arguments: Any) -> WorkspaceRun:
+        self._stumble("compiler")
+        return self._sandbox.run_in(*arguments)
+
+    def _stumble(self, what: str) -> None:
+        if what not in self._stumbled:
+            self._stumbled.add(what)
+            raise SandboxFailedError("once")
+
+
+def test_compilers_programs_and_validators_are_tried_twice(sandbox: Sandbox) -> None:
+    validator = Validator("python3", {"check.py": "import sys\nsys.exit(42)"})
+    stumbling = StdioJudge(cast(Sandbox, Stumbling(sandbox)))
+    found = judged(stumbling, GOOD, replace(DOUBLE, validator=validator))
+    assert found.verdict is Verdict.AC
+
+
+def test_a_validator_that_does_not_compile_is_compiled_once(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[str] = []
+
+    def count(sandbox: Sandbox, language: str, files: dict[str, str]) -> Compiled:
+        compiled.append(language)
+        return compile_program(sandbox, language, files)
+
+    monkeypatch.setattr("alphadial.envs.stdio.validators.compile_program", count)
+    problem = replace(DOUBLE, validator=Validator("python3", {"check.py": "("}))
+    judge = StdioJudge(sandbox)
+    for _ in range(2):
+        found = judge.judge(problem, Solution("s", "python3", {"main.py": GOOD}), 0.4)
+        assert "validator check.py does not compile" in found.judge_error
+    assert compiled == ["python3"]
+
+
+def test_what_online_judges_define_is_defined(judge: StdioJudge) -> None:
+    source = """
+#include <stdio.h>
+int main(void) {
+#ifndef ONLINE_JUDGE
+    freopen("input.txt", "r", stdin);
+#endif
+    FILE *words = fopen("/dev/stderr", "w");
+    long n;
+    return words == NULL || scanf("%ld", &n) != 1 || printf("%ld", 2 * n) < 0;
+}
+"""
+    assert judged(judge, source, language="c").solved
+
+
+@pytest.fixture
+def without_cgroup(monkeypatch: pytest.MonkeyPatch) -> Iterator[StdioJudge]:
+    monkeypatch.setattr(cgroups, "find", lambda: None)
+    with open_sandbox() as opened:
+        assert opened.protection.cgroup is None
+        yield StdioJudge(opened)
+
+
+def test_without_a_cgroup_threads_run_and_refused_memory_is_the_memory_limit(without_cgroup: StdioJudge) -> None:
+    thread = "import threading\nt = threading.Thread(target=lambda: print(2 * int(input())))\nt.start()\nt.join()\n"
+    assert judged(without_cgroup, thread).solved
+    assert judged(without_cgroup, "bytearray(9 << 30)").verdict is Verdict.MLE
+
+
+@pytest.mark.slow
+def test_without_a_cgroup_java_runs(without_cgroup: StdioJudge) -> None:
+    source = f"public class Main {{ {JAVA} }}"
+    found = without_cgroup.judge(DOUBLE, Solution("s", "java", {"Main.java": source}), 2.0)
     assert found.solved, found

@@ -99,6 +99,16 @@ def test_others_at_work_make_longer_times_uncertain() -> None:
     assert measure(Told(busy(1.2, KilledBy.CPU), stuck, stuck, stuck))[0].cpu_s == 1.2
 
 
+def test_a_rerun_that_fails_is_no_shorter_time() -> None:
+    broken = (SandboxFailedError("broken"), SandboxFailedError("broken"))
+    crashed = RunResult(1, cpu_s=0.5, wall_s=0.5)
+    for again in (broken, (crashed,)):
+        result, _ = measure(Told(0.95, *again, 0.8))
+        assert (result.exit_status, result.cpu_s) == (0, 0.8)
+    result, _ = measure(Told(busy(1.1, KilledBy.CPU), *broken, 1.1, 1.1))
+    assert (result.exit_status, result.cpu_s) == (0, 1.1)
+
+
 def test_a_program_that_computed_gets_more_time_the_second_time() -> None:
     told = Told(RunResult(None, signal=9, cpu_s=0.9, wall_s=3.0, killed_by=KilledBy.WALL), 0.1)
     result, runs = measure(told)

@@ -114,6 +114,8 @@ def test_what_was_not_run_is_not_guessed() -> None:
     assert (unknown.verdict, unknown.failure_kind) == (None, FailureKind.UNMEASURABLE)
     assert "stopped after 2 s" in unknown.judge_error
     assert not stopped.complete
+    slept = record(ran(0), replace(ran(1, killed_by=KilledBy.WALL, checked=None), wall_s=8.0))
+    assert [report(slept, limit_s).verdict for limit_s in (1.0, 2.0, 4.0, 4.1)] == [*[Verdict.TLE] * 3, None]
     finished = record(ran(0), ran(1, 1.5), unrun=(Place("secret", 1, False),))
     assert report(finished, 1.0).verdict is Verdict.TLE
     assert "stopped before some tests" in report(finished, 2.0).judge_error

@@ -17,6 +17,10 @@ class SandboxFailedError(EnvsError):
     """The sandbox itself broke while a program ran. The judge retries it in a fresh one."""
 
 
+class MachineFullError(SandboxFailedError):
+    """The machine, or a group around the sandbox, ran out of memory while a program ran within its own limit."""
+
+
 class WorkspaceError(EnvsError):
     """A workspace that cannot be: a bad path, or more files or bytes than are kept."""
 

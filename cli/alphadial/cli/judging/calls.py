@@ -7,6 +7,7 @@ from dataclasses import replace
 from alphadial.envs.judge import Judge
 from alphadial.envs.sandbox import Sandbox
 from alphadial.envs.stdio import SolutionRecord, StdioJudge, TestRecord
+from alphadial.envs.stdio.records import Place
 from alphadial.envs.stdio.runner import PAST, RERUNS
 from alphadial.envs.stdio.verdicts import around
 from alphadial.envs.types import Interface, JudgeReport, KilledBy, Problem, Solution, Test, TestResult, Verdict
@@ -51,10 +52,16 @@ def _sooner(before: SolutionRecord, again: SolutionRecord) -> SolutionRecord:
     if len(again.tests) != len(before.tests):  # our side failed this time
         return before
     tests = (
-        replace(min(one, other, key=lambda test: test.cpu_s), runs=(*one.runs, *other.runs))
+        replace(other if _is_sooner(one, other) else one, runs=(*one.runs, *other.runs))
         for one, other in zip(before.tests, again.tests, strict=True)
     )
     return replace(before, tests=tuple(tests), wall_s=before.wall_s + again.wall_s)
+
+
+def _is_sooner(before: TestRecord, again: TestRecord) -> bool:
+    """A failure in place of an answer is no better time."""
+    same = (before.checked, before.killed_by, before.oom) == (again.checked, again.killed_by, again.oom)
+    return again.cpu_s < before.cpu_s and (same or before.killed_by is KilledBy.CPU)
 
 
 def _record_calls(bench: Judge, problem: Problem, solution: Solution, limit_s: float) -> SolutionRecord:
@@ -73,9 +80,11 @@ def _record_calls(bench: Judge, problem: Problem, solution: Solution, limit_s: f
     ordered = sorted(enumerate(problem.tests), key=lambda test: (test[1].level, not test[1].public))
     tests = tuple(
         _record(index, test, result, limit_s, allowed_s, report)
-        for (index, test), result in zip(ordered, report.tests, strict=True)
+        for (index, test), result in zip(ordered, report.tests, strict=False)
     )
-    return replace(base, tests=tests, wall_s=report.wall_s)
+    # A program that breaks the sandbox each time ends there.
+    unrun = tuple(Place(test.group, test.level, test.public) for _, test in ordered[len(tests) :])
+    return replace(base, tests=tests, unrun=unrun, wall_s=report.wall_s)
 
 
 def _record(

@@ -12,7 +12,7 @@ from alphadial.cli.judging.reading import Item
 from alphadial.cli.judging.stopping import Stopping
 from alphadial.cli.judging.store import JudgingStore
 from alphadial.cli.output import say
-from alphadial.envs.errors import ProblemError, SandboxFailedError
+from alphadial.envs.errors import EnvsError, ProblemError, SandboxFailedError
 from alphadial.envs.formats import Fault, Package
 from alphadial.envs.formats.generate import with_tests
 from alphadial.envs.judge import coverage_level
@@ -51,12 +51,22 @@ class KeptJudge(AnyJudge):
         record = self._store.find(entry, limit_s)
         known = record is not None and _whole(record, all_tests)
         if record is None or not known:
-            record = super().record(problem, solution, limit_s, all_tests=all_tests)
+            record = self._judged(problem, solution, limit_s, all_tests)
             self._store.append(entry, limit_s, record)
         if entry not in self._counted:
             self._counted.add(entry)
             self._progress.count(known)
         return record
+
+    def _judged(self, problem: Problem, solution: Solution, limit_s: float, all_tests: bool) -> SolutionRecord:
+        try:
+            return super().record(problem, solution, limit_s, all_tests=all_tests)
+        except EnvsError:
+            raise
+        except Exception as error:
+            # A mistake of ours costs one solution, not all that are still to be judged.
+            said = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            return SolutionRecord(problem.id, solution.name, solution.language, solution.expected, error=said)
 
 
 def judge_set(

@@ -32,6 +32,8 @@ _PROBLEMS = sa.Table(
     sa.Column("id", sa.Text, primary_key=True),
     # Among all that is at the path.
     sa.Column("place", sa.Integer, nullable=False),
+    # Source and id as read.
+    sa.Column("origin", sa.Text, nullable=False),
     sa.Column("facts", sa.LargeBinary, nullable=False),
 )
 _RECORDS = sa.Table(
@@ -89,7 +91,9 @@ class JudgingStore:
     def put(self, place: int, facts: Facts) -> str:
         """Adds or replaces a problem; what it is called here."""
         name = self.keep(facts.id)
-        self._write(_PROBLEMS, {"id": name, "place": place, "facts": _pack(facts.to_json())})
+        origin = f"{facts.source}:{facts.problem}"
+        self._write(_PROBLEMS, {"id": name, "place": place, "origin": origin, "facts": _pack(facts.to_json())})
+        self._forget(_PROBLEMS.c.origin == origin)  # what it was before it was changed
         return name
 
     def keep(self, problem: str) -> str:
@@ -101,10 +105,7 @@ class JudgingStore:
 
     def end(self) -> None:
         """Ends a reading of all that is at the path: problems that it did not come across are gone."""
-        with self._errors(), self._engine.begin() as connection:
-            for name in list(connection.scalars(sa.select(_PROBLEMS.c.id))):
-                if name not in self._kept:
-                    connection.execute(sa.delete(_PROBLEMS).where(_PROBLEMS.c.id == name))
+        self._forget(sa.true())
 
     def append(self, entry: str, limit_s: float, record: SolutionRecord) -> None:
         """Adds or replaces the record of a solution, made at a limit; it is on disk when this returns."""
@@ -136,6 +137,13 @@ class JudgingStore:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _forget(self, which: sa.ColumnElement[bool]) -> None:
+        """All of these that the reading has not come across."""
+        with self._errors(), self._engine.begin() as connection:
+            for name in list(connection.scalars(sa.select(_PROBLEMS.c.id).where(which))):
+                if name not in self._kept:
+                    connection.execute(sa.delete(_PROBLEMS).where(_PROBLEMS.c.id == name))
 
     def _write(self, table: sa.Table, row: Mapping[str, Any]) -> None:
         with self._errors(), self._engine.begin() as connection:

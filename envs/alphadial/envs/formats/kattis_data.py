@@ -140,7 +140,7 @@ def _older_arguments(tree: Tree, settings: Settings, folder: Path, inherited: tu
 def _flags(stated: Any, what: str) -> tuple[str, ...]:
     if isinstance(stated, dict):
         stated = stated.get("flags")
-    return words(stated, what) if isinstance(stated, list) else tuple(text(stated or "", what).split())
+    return words(stated if isinstance(stated, list) else text(stated or "", what).split(), what)
 
 
 def _inputs(tree: Tree, folder: Path) -> list[Path]:

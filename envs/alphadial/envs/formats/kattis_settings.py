@@ -38,6 +38,7 @@ _LIMITS = {"time_multipliers", "time_limit", "time_resolution", "memory", "outpu
     "validation_output",
     "validation_passes",
 }
+_LONGEST_LINE = 64 * 1024
 _CONSTANT = re.compile(r"\{\{([a-zA-Z_][a-zA-Z0-9_]*)\}\}")
 
 
@@ -92,8 +93,15 @@ def read_settings(tree: Tree) -> Settings:
 
 
 def words(value: Any, what: str) -> tuple[str, ...]:
-    """A sequence of texts."""
-    return tuple(text(word, f"each of {what}") for word in sequence(value or [], what))
+    """A sequence of texts that a command line can hold.
+
+    Raises:
+        FormatError: it is none.
+    """
+    found = tuple(text(word, f"each of {what}") for word in sequence(value or [], what))
+    if any("\0" in word for word in found) or sum(map(len, found)) + len(found) > _LONGEST_LINE:
+        raise FormatError(f"{what} holds a null byte, or more than {_LONGEST_LINE:,} characters")
+    return found
 
 
 def _check_type(yaml: Yaml) -> None:
@@ -146,7 +154,7 @@ def _custom(tree: Tree, yaml: Yaml, rules: Rules) -> bool:
 
 def _flags(yaml: Yaml) -> tuple[str, ...]:
     with at(yaml, "validator_flags"):
-        return tuple(text(yaml.values.get("validator_flags") or "", "validator_flags").split())
+        return words(text(yaml.values.get("validator_flags") or "", "validator_flags").split(), "validator_flags")
 
 
 def _constants(yaml: Yaml) -> dict[str, str]:

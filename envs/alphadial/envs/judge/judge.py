@@ -9,7 +9,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from ..errors import ProblemError, SandboxFailedError
+from ..errors import MachineFullError, ProblemError, SandboxFailedError
 from ..sandbox.protocol import Sandbox
 from ..types import FailureKind, JudgeReport, Limits, Problem, PublicResult, Verdict
 from .pool import ServerPool
@@ -105,7 +105,7 @@ class Judge:
                 waits = 1
             else:
                 return True
-        if self._canary_passes(submission.problem.limits):
+        if not isinstance(failures[-1], MachineFullError) and self._canary_passes(submission.problem.limits):
             submission.broke(str(failures[-1]))
             return True
         return False

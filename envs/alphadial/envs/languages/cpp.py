@@ -5,10 +5,14 @@ from .language import Language
 LANGUAGE = Language(
     name="cpp",
     extensions=(".cpp", ".cc", ".cxx", ".c++", ".C"),
-    compile=("g++", "-std=gnu++20", "-O2", "-pipe", "-s", "-w", "-fmax-errors=5", "-o", "program.out", "{sources}"),
+    compile=(
+        *("g++", "-std=gnu++20", "-O2", "-DONLINE_JUDGE", "-pipe", "-s", "-w", "-fmax-errors=5"),
+        *("-o", "program.out", "{sources}"),
+    ),
     run=("./program.out",),
     self_test="#include <iostream>\nint main() { long n; std::cin >> n; std::cout << 2 * n << std::endl; }\n",
     package="g++",
     artefacts="program.out",
+    memory_errors="std::bad_alloc",
     also=(".c",),
 )

@@ -35,10 +35,13 @@ class Language:
     """Stem of the main file of a source that comes without a name."""
     own_memory_bytes: int = 0
     """Of the runtime itself, beside what the program may use."""
+    own_address_bytes: int = 0
+    """That runtime and compiler reserve without use: counted where, for want of a cgroup, address space is limited."""
     own_processes: int = 0
     """Threads of the runtime itself."""
     memory_errors: str = ""
-    """What a program that its runtime ended for want of memory says on stderr."""
+    """What a program that was refused memory says on stderr. It counts where the runtime has a limit of its own, and
+    where no cgroup ends programs that use too much."""
 
     def expand(self, words: Sequence[str], sources: Sequence[str], memory_bytes: int) -> list[str]:
         """A command line. The first of ``sources`` is the main one."""

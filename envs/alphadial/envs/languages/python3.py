@@ -11,4 +11,5 @@ LANGUAGE = Language(
     run=("python3", "-X", "int_max_str_digits=0", "{main}"),
     self_test="print(2 * int(input()))\n",
     package="python3",
+    memory_errors="MemoryError",
 )

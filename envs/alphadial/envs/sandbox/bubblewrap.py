@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from ..errors import SandboxFailedError, SandboxUnavailableError
-from ..types import KilledBy, Limits, RunResult
+from ..types import MIB, KilledBy, Limits, RunResult
 from . import cgroups, interpreter, layout, namespaces, orphans, seccomp
 from .cpu import CpuMeter
 from .guest.workspace import UNFIT
@@ -33,6 +33,8 @@ _SUPPORTED = "0.7"
 _KERNEL_COUNTS_PER_NAMESPACE = (5, 14)
 """Since then RLIMIT_NPROC counts a user namespace's processes; before, all of the host uid's."""
 _OPEN_FILES = 256
+_STACK_BYTES = 64 * MIB
+"""Where the address space is limited, in which it lies."""
 
 
 class Bubblewrap:
@@ -99,17 +101,21 @@ class Bubblewrap:
     def _run(
         self, invocation: layout.Invocation, stdin: bytes, limits: Limits, pass_fds: Sequence[int] = ()
     ) -> RunResult:
-        slot = self._slot(limits, warm=False)
+        try:
+            slot = self._slot(limits, warm=False)
+        except SandboxFailedError:
+            invocation.close()
+            raise
         try:
             pipes = (subprocess.PIPE, subprocess.PIPE, subprocess.PIPE)
             contained = slot.launch(invocation, self._spawner, pipes, pass_fds)
             meter = self._begin(slot, contained)
             got = supervise(contained.process, stdin, limits, meter, contained.kill)
             status = slot.finish()
-            cpu_s, peak = meter(), slot.peak_bytes()
+            cpu_s, peak, oom = meter(), slot.peak_bytes(), slot.oom_kills() > 0
         finally:
             slot.kill()
-        return _result(got, status, cpu_s, peak, oom=slot.oom_kills() > 0)
+        return _result(got, status, cpu_s, peak, oom)
 
     def _begin(self, slot: Slot, contained: Contained) -> CpuMeter:
         """What is read from now on counts as the command's."""
@@ -128,15 +134,20 @@ class Bubblewrap:
         invocation = layout.for_server(self._bwrap, self._python)
         arguments = [str(theirs.fileno()), json.dumps(settings)]
         invocation.add("--", *layout.guest_command(self._python.executable, "server", arguments))
-        slot = self._slot(limits, warm=True)
-        stdio = (subprocess.DEVNULL, subprocess.DEVNULL, slot.words.descriptor)
-        try:
-            with theirs:
+        with theirs:
+            try:
+                slot = self._slot(limits, warm=True)
+            except SandboxFailedError:
+                invocation.close()
+                ours.close()
+                raise
+            stdio = (subprocess.DEVNULL, subprocess.DEVNULL, slot.words.descriptor)
+            try:
                 slot.launch(invocation, self._spawner, stdio, pass_fds=[theirs.fileno()])
-        except SandboxFailedError:
-            ours.close()
-            slot.kill()
-            raise
+            except SandboxFailedError:
+                ours.close()
+                slot.kill()
+                raise
         return self._kept(WarmServer(ours, limits, slot))
 
     def close(self) -> None:
@@ -173,6 +184,8 @@ class Bubblewrap:
             resource.RLIMIT_STACK: layout.stack_limit(limits.memory_bytes),
         }
         if self._cgroups is None:
+            # Every thread asks for a stack of this size at once.
+            rlimits[resource.RLIMIT_STACK] = layout.stack_limit(min(limits.memory_bytes // 4, _STACK_BYTES))
             rlimits[resource.RLIMIT_AS] = (limits.memory_bytes, limits.memory_bytes)
         if self.protection.process_limit == "rlimit":
             rlimits[resource.RLIMIT_NPROC] = (limits.processes + INIT, limits.processes + INIT)

@@ -11,11 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import SandboxFailedError
+from ..errors import MachineFullError, SandboxFailedError
 
 PREFIX = "alphadial-"
 _REMOVAL_TRIES = 400
 _REMOVAL_PAUSE_S = 0.005
+_FULL = 0.9
 _numbers = itertools.count()
 _CONTROLLERS = ("memory", "pids", "cpuacct")
 
@@ -64,10 +65,12 @@ class Group:
         self._usage = os.open(cpu / ("cpu.stat" if self._v2 else "cpuacct.usage"), os.O_RDONLY | os.O_CLOEXEC)
         oom_file = memory / ("memory.events" if self._v2 else "memory.oom_control")
         self._oom = os.open(oom_file, os.O_RDONLY | os.O_CLOEXEC)
+        self._limit = 0
         self._closed = False
 
     def limit(self, memory_bytes: int, processes: int) -> None:
         """Sets the limits; swap, where it is counted, is closed."""
+        self._limit = memory_bytes
         (self._memory / ("memory.max" if self._v2 else "memory.limit_in_bytes")).write_text(str(memory_bytes))
         swap = self._memory / ("memory.swap.max" if self._v2 else "memory.memsw.limit_in_bytes")
         if swap.exists():
@@ -85,8 +88,22 @@ class Group:
         return _field(text, b"usage_usec") * 1e-6 if self._v2 else int(text) * 1e-9
 
     def oom_kills(self) -> int:
-        """Processes that the kernel killed for memory."""
-        return _field(os.pread(self._oom, 4096, 0), b"oom_kill")
+        """Processes that the kernel killed because the group was full.
+
+        Raises:
+            MachineFullError: it was not.
+        """
+        text = os.pread(self._oom, 4096, 0)
+        kills = _field(text, b"oom_kill")
+        if kills and not self._was_full(text):
+            raise MachineFullError("the machine ran out of memory, not the program: run fewer at a time")
+        return kills
+
+    def _was_full(self, events: bytes) -> bool:
+        if self._v2:
+            return _field(events, b"oom") > 0
+        peak = self.peak_bytes()
+        return peak is None or peak >= _FULL * self._limit
 
     def peak_bytes(self) -> int | None:
         """The most memory held at once, page cache and tmpfs included; None where the kernel does not say."""

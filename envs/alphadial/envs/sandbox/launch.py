@@ -97,7 +97,10 @@ def launch(
     try:
         passed = (*invocation.descriptors, *pass_fds, status_end, gate_end)
         process = spawner.submit(_start, invocation.arguments, stdio, passed, uid).result()
-    except OSError as error:
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                os.fchmod(stream.fileno(), 0o666)  # the command may open them again, as /dev/stderr
+    except (OSError, ValueError) as error:  # a ValueError of null bytes
         os.close(status)
         os.close(gate)
         raise SandboxFailedError(f"cannot start bubblewrap: {error}") from None

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..errors import SandboxFailedError
 from .interpreter import Interpreter
 
 BOX = "/w/box"
@@ -49,12 +50,20 @@ class Invocation:
         self.arguments += arguments
 
     def data(self, content: bytes) -> str:
-        """A descriptor to read ``content`` from, as text."""
-        descriptor = os.memfd_create("alphadial")
-        self.descriptors.append(descriptor)
-        with open(descriptor, "wb", closefd=False) as file:
-            file.write(content)
-        os.lseek(descriptor, 0, os.SEEK_SET)
+        """A descriptor to read ``content`` from, as text.
+
+        Raises:
+            SandboxFailedError: the machine has no more of them, or no memory; all are closed.
+        """
+        try:
+            descriptor = os.memfd_create("alphadial")
+            self.descriptors.append(descriptor)
+            with open(descriptor, "wb", closefd=False) as file:
+                file.write(content)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+        except OSError as error:
+            self.close()
+            raise SandboxFailedError(f"cannot hold a file for the sandbox: {error}") from None
         return str(descriptor)
 
     def close(self) -> None:
@@ -140,7 +149,8 @@ def _base(bwrap: str, interpreter: Interpreter) -> Invocation:
     invocation.add("--proc", "/proc", "--dir", "/dev", "--symlink", "/w/shm", "/dev/shm", "--symlink", "/w/tmp", "/tmp")
     for device in _DEVICES:
         invocation.add("--dev-bind", f"/dev/{device}", f"/dev/{device}")
-    _links(invocation, {"/dev/fd": "/proc/self/fd", "/dev/stdin": "/proc/self/fd/0", "/dev/stdout": "/proc/self/fd/1"})
+    streams = {f"/dev/{name}": f"/proc/self/fd/{number}" for number, name in enumerate(("stdin", "stdout", "stderr"))}
+    _links(invocation, {"/dev/fd": "/proc/self/fd", **streams})
     return invocation
 
 

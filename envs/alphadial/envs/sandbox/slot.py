@@ -32,6 +32,7 @@ class Slot:
     def __init__(self, parent: Parent | None, limits: Limits, *, own_uid: bool, warm: bool) -> None:
         self._lock = threading.Lock()
         self._oom_kills = 0
+        self._starved: SandboxFailedError | None = None
         self._contained: Contained | None = None
         self._group: Group | None = None
         self.words = LastWords()
@@ -77,7 +78,10 @@ class Slot:
             if contained is not None:
                 contained.kill()
                 contained.finish()
-            self._oom_kills = self.oom_kills()
+            try:
+                self._oom_kills = self.oom_kills()
+            except SandboxFailedError as error:
+                self._starved = error
             group, self._group = self._group, None
             if group is not None:
                 group.close()
@@ -87,6 +91,8 @@ class Slot:
 
     def oom_kills(self) -> int:
         """See ``Host``."""
+        if self._starved is not None:
+            raise self._starved
         return self._group.oom_kills() if self._group is not None else self._oom_kills
 
     def last_words(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
@@ -12,6 +12,7 @@ from ..languages import Language, find_language
 from ..sandbox.protocol import Sandbox
 from ..sandbox.workspace import Workspace
 from ..types import MIB, Limits, RunResult
+from .retry import twice, waited
 
 LIMITS = Limits(
     cpu_s=60.0,
@@ -35,6 +36,8 @@ class Program:
     sources: tuple[str, ...]
     files: Mapping[str, str | bytes]
     """To be laid in its working directory."""
+    own_memory_bytes: int = 0
+    """Of the runtime."""
 
     def command(self, memory_bytes: int) -> list[str]:
         """The command line under a memory limit."""
@@ -46,7 +49,7 @@ class Program:
         return Limits(
             cpu_s=limits.cpu_s,
             wall_s=limits.wall_s,
-            memory_bytes=limits.memory_bytes + self.language.own_memory_bytes + held,
+            memory_bytes=limits.memory_bytes + self.own_memory_bytes + held,
             output_bytes=limits.output_bytes,
             files_bytes=limits.files_bytes + held,
             processes=limits.processes + self.language.own_processes,
@@ -74,7 +77,7 @@ def compile_program(sandbox: Sandbox, language: str, files: Mapping[str, str], l
 
     Raises:
         ProblemError: an unknown language, or one whose compiler is not installed.
-        SandboxFailedError: our machinery broke.
+        SandboxFailedError: our machinery broke twice.
     """
     known = find_language(language)
     sources = tuple(files)
@@ -84,13 +87,19 @@ def compile_program(sandbox: Sandbox, language: str, files: Mapping[str, str], l
         before = Workspace.of(files, MAX_PROGRAM_BYTES)
     except (UnicodeEncodeError, WorkspaceError) as error:
         return Compiled(None, f"the sources: {error}")
-    run = sandbox.run_in(before, known.expand(known.compile, sources, limits.memory_bytes), limits)
+    address = 0 if sandbox.protection.cgroup else known.own_address_bytes
+    own = known.own_memory_bytes + address
+    command = known.expand(known.compile, sources, limits.memory_bytes)
+    bounded = replace(limits, memory_bytes=limits.memory_bytes + address)
+    run = twice(lambda: sandbox.run_in(before, command, bounded), lambda run: run.result)
+    if waited(run.result):
+        raise SandboxFailedError(f"the compiler of {language} waited for the machine twice")
     if run.result.exit_status == _NO_COMMAND:
         raise ProblemError(f"no {known.compile[0]} for {language} programs; run: apt-get install {known.package}")
     if run.result.exit_status != 0:
         return Compiled(None, _message(run.result), run.result.cpu_s)
     if known.artefacts is None:
-        return Compiled(Program(known, sources, files), cpu_s=run.result.cpu_s)
+        return Compiled(Program(known, sources, files, own), cpu_s=run.result.cpu_s)
     made = {
         path: file.data
         for path, file in run.workspace.files.items()
@@ -101,7 +110,7 @@ def compile_program(sandbox: Sandbox, language: str, files: Mapping[str, str], l
     if known.entry is not None:
         stem = known.entry(made, PurePosixPath(sources[0]).stem)
         sources = (f"{stem}{known.extensions[0]}",)
-    return Compiled(Program(known, sources, made), cpu_s=run.result.cpu_s)
+    return Compiled(Program(known, sources, made, own), cpu_s=run.result.cpu_s)
 
 
 def self_test(sandbox: Sandbox, language: str) -> str:

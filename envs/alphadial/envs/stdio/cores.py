@@ -46,8 +46,7 @@ class Cores:
         try:
             yield turn
         finally:
-            self._turns.discard(turn)
-            self._leave(1)
+            self._leave(1, turn)
 
     @contextmanager
     def alone(self) -> Iterator[Turn]:
@@ -62,7 +61,9 @@ class Cores:
         finally:
             self._leave(self._size)
 
-    def _leave(self, places: int) -> None:
+    def _leave(self, places: int, turn: Turn | None = None) -> None:
         with self._changed:
             self._running -= places
+            if turn is not None:
+                self._turns.discard(turn)
             self._changed.notify_all()

@@ -5,19 +5,18 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
-from ..errors import SandboxFailedError
+from ..errors import MachineFullError, SandboxFailedError
 from ..sandbox.protocol import Sandbox
 from ..types import KilledBy, Limits, RunResult
 from .compile import Program
 from .cores import Cores, Turn
-from .verdicts import COMPUTED, around
+from .verdicts import COMPUTED, LEAST_WALL, around
 
 PAST = 1.2
 """Programs run up to this many times the limit, so that times near it are known."""
 RERUNS = 3
 """Of a time near the limit."""
 _WALL_SHARE, _WALL_MORE_S = 3.0, 5.0
-_LEAST_WALL_SHARE = 2.0
 _PATIENCE = 4.0
 """A program that the wall clock stopped although it was computing gets so many times as much."""
 _CONTENDED_PAST = 2.0
@@ -42,6 +41,16 @@ class _Run:
     result: RunResult
     contended: bool
     """Others may have lengthened its CPU time, by the caches and cores that they share with it."""
+
+    @property
+    def end(self) -> tuple[object, ...]:
+        """How it ended."""
+        return self.result.exit_status, self.result.signal, self.result.killed_by, self.result.oom
+
+    @property
+    def broke(self) -> bool:
+        """The sandbox broke, whenever it ran."""
+        return self.result.stderr.startswith(_BROKE)
 
     @property
     def cpu_s(self) -> float:
@@ -75,7 +84,7 @@ class Runner:
             to_the_end: up to twice the limit and a second, rather than 1.2 times.
 
         Raises:
-            SandboxFailedError: our machinery failed twice, and on a canary too.
+            SandboxFailedError: our machinery failed twice, and on a canary too; or the machine has too little memory.
         """
         allowed_s = 2 * limit_s + 1 if to_the_end else PAST * limit_s
         bounded = _bounded(limits, allowed_s)
@@ -108,6 +117,8 @@ class Runner:
             pass
         try:
             return self._once(program, stdin, limits)
+        except MachineFullError:
+            raise
         except SandboxFailedError as error:
             self._canary()
             return RunResult(exit_status=1, stderr=f"{_BROKE}{error}")
@@ -115,9 +126,12 @@ class Runner:
     def _once(self, program: Program, stdin: bytes, limits: Limits) -> RunResult:
         command = program.command(limits.memory_bytes)
         result = self._sandbox.run(command, program.files, stdin, program.limits(limits))
-        said = program.language.memory_errors
-        if said and said in result.stderr and result.killed_by is None and result.exit_status != 0:
-            return replace(result, oom=True)
+        language = program.language
+        failed = result.killed_by is None and result.exit_status != 0
+        if failed and language.memory_errors and language.memory_errors in result.stderr:
+            # Where no cgroup ends it, memory that a program asks for is refused.
+            bounded = language.own_memory_bytes > 0 or self._sandbox.protection.cgroup is None
+            return replace(result, oom=bounded)
         return result
 
     def _canary(self) -> None:
@@ -128,12 +142,13 @@ class Runner:
 
 
 def _bounded(limits: Limits, allowed_s: float) -> Limits:
-    wall_s = max(_LEAST_WALL_SHARE * allowed_s, min(limits.wall_s, _WALL_SHARE * allowed_s + _WALL_MORE_S))
+    wall_s = max(LEAST_WALL * allowed_s, min(limits.wall_s, _WALL_SHARE * allowed_s + _WALL_MORE_S))
     return replace(limits, cpu_s=allowed_s, wall_s=wall_s)
 
 
 def _surer(before: _Run, again: _Run) -> _Run:
-    """The shorter time; a program that was stopped is only known to need more than it had."""
+    """The shorter time of the same end; a program that was stopped is only known to need more than it had."""
     if before.killed_by is KilledBy.CPU:
-        return before if again.killed_by is KilledBy.WALL and again.cpu_s <= before.cpu_s else again
-    return before if again.killed_by is KilledBy.WALL else min(before, again, key=lambda run: run.cpu_s)
+        stopped = again.killed_by is KilledBy.WALL and again.cpu_s <= before.cpu_s
+        return before if stopped or again.broke else again
+    return again if again.end == before.end and again.cpu_s < before.cpu_s else before

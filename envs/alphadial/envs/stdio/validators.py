@@ -15,6 +15,7 @@ from ..sandbox.protocol import Sandbox
 from ..types import MIB, Limits, RunResult, Validator
 from .compile import Program, compile_program
 from .cores import Cores
+from .retry import twice
 
 LIMITS = Limits(
     cpu_s=60.0,
@@ -43,14 +44,15 @@ class Validators:
         self._cores = cores
         self._limits = limits
         self._lock = threading.Lock()
-        self._programs: dict[str, Program] = {}
+        self._programs: dict[str, Program | str] = {}
+        """Or why it does not compile."""
 
     def accepts(self, validator: Validator, input: bytes, answer: bytes, output: bytes) -> bool:
         """Whether the output is right. The candidate must have ended.
 
         Raises:
             ValidatorError: the validator cannot say.
-            SandboxFailedError: our machinery broke.
+            SandboxFailedError: our machinery broke twice.
             ProblemError: its language is unknown, or has no compiler here.
         """
         program = self._program(validator)
@@ -59,8 +61,9 @@ class Validators:
         limits = program.limits(self._limits)
         limits = replace(limits, memory_bytes=limits.memory_bytes + held, files_bytes=limits.files_bytes + held)
         command = [*_SHELL, *program.command(self._limits.memory_bytes), _INPUT, _ANSWER, f"{_FEEDBACK}/"]
+        command += validator.arguments
         with self._cores.shared():
-            result = self._sandbox.run([*command, *validator.arguments], files, output, limits)
+            result = twice(lambda: self._sandbox.run(command, files, output, limits), lambda result: result)
         if result.killed_by is None and not result.oom and result.exit_status in (_ACCEPT, _REJECT):
             return result.exit_status == _ACCEPT
         raise ValidatorError(f"validator {_name(validator)} {_ending(result)}")
@@ -68,15 +71,14 @@ class Validators:
     def _program(self, validator: Validator) -> Program:
         key = dumps([validator.language, validator.files])
         with self._lock:
-            if key in self._programs:
-                return self._programs[key]
-            with self._cores.shared():
-                compiled = compile_program(self._sandbox, validator.language, validator.files)
-            if compiled.program is None:
-                said = (compiled.message.strip().splitlines() or [""])[0]
-                raise ValidatorError(f"validator {_name(validator)} does not compile: {said}")
-            self._programs[key] = compiled.program
-            return compiled.program
+            if key not in self._programs:
+                with self._cores.shared():
+                    compiled = compile_program(self._sandbox, validator.language, validator.files)
+                self._programs[key] = compiled.program or (compiled.message.strip().splitlines() or [""])[0]
+            program = self._programs[key]
+        if isinstance(program, str):
+            raise ValidatorError(f"validator {_name(validator)} does not compile: {program}")
+        return program
 
 
 def _name(validator: Validator) -> str:

@@ -11,6 +11,8 @@ from .records import Place, SolutionRecord, SolutionReport, TestRecord
 BAND, CONTENDED_BAND = 0.15, 0.6
 """Times nearer to the limit than this share of it are uncertain; the other holds above it where others were at work,
 who take from the caches what is not in CPU time."""
+LEAST_WALL = 2.0
+"""Wall seconds that every program may take, at least, for each second of its limit."""
 COMPUTED = 0.1
 """A program that used the CPU for less than this share of the time slept of its own will."""
 
@@ -92,6 +94,13 @@ def verdict_of(test: TestRecord, limit_s: float) -> Verdict | None:
     return Verdict.AC if test.checked else Verdict.WA
 
 
+def _known(test: TestRecord, limit_s: float) -> Verdict | None:
+    """A larger limit than it was judged at gives more wall time too: whether enough, nobody knows."""
+    if test.killed_by is KilledBy.WALL and limit_s > test.allowed_s and LEAST_WALL * limit_s > test.wall_s:
+        return None
+    return verdict_of(test, limit_s)
+
+
 def _at_worst(test: TestRecord, limit_s: float) -> Verdict | None:
     return verdict_of(test, around(limit_s)[0])
 
@@ -115,7 +124,7 @@ def _decide(
     record: SolutionRecord,
     limit_s: float,
     counts: Callable[[TestRecord | Place], bool],
-    judged: Callable[[TestRecord, float], Verdict | None] = verdict_of,
+    judged: Callable[[TestRecord, float], Verdict | None] = _known,
 ) -> _Found:
     """By the first of the tests that count which did not pass."""
     if record.error:
