@@ -102,16 +102,16 @@ def test_fresh_ends_in_the_rows_of_the_shipped_tables(cli: Cli) -> None:
 
 @pytest.mark.slow
 def test_ctrl_c_while_tables_are_made_says_how_to_go_on(
-    start: Callable[..., subprocess.Popen[str]], process: Cli, pico: Path, tmp_path: Path
+    start: Callable[..., subprocess.Popen[str]], cli: Cli, process: Cli, pico: Path, tmp_path: Path
 ) -> None:
-    command = ("compare", pico, *FRESH, "--alphas=0,1", "--samples", "3", "--out", "out", "--json", "-")
+    command = ("compare", pico, *FRESH, "--alphas=0,1", "--samples", "6", "--out", "out", "--json", "-")
     running = start(*command)
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("out/tables/*/attempts.sqlite-wal")):
         assert running.poll() is None, running.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    refused = process(*command)
+    refused = cli(*command)  # sooner than a process of its own, which may find all made
     assert refused.status == 2
     assert f"in use by process {running.pid}" in refused.stderr
     running.send_signal(signal.SIGINT)
