@@ -15,7 +15,7 @@ from ..sandbox.protocol import Sandbox
 from ..types import MIB, Limits, RunResult, Validator
 from .compile import Program, compile_program
 from .cores import Cores
-from .retry import twice
+from .retry import twice, waited
 
 LIMITS = Limits(
     cpu_s=60.0,
@@ -63,7 +63,9 @@ class Validators:
         command = [*_SHELL, *program.command(self._limits.memory_bytes), _INPUT, _ANSWER, f"{_FEEDBACK}/"]
         command += validator.arguments
         with self._cores.shared():
-            result = twice(lambda: self._sandbox.run(command, files, output, limits), lambda result: result)
+            result = twice(lambda: self._sandbox.run(command, files, output, limits))
+            if waited(result):
+                result = twice(lambda: self._sandbox.run(command, files, output, limits))
         if result.killed_by is None and not result.oom and result.exit_status in (_ACCEPT, _REJECT):
             return result.exit_status == _ACCEPT
         raise ValidatorError(f"validator {_name(validator)} {_ending(result)}")
