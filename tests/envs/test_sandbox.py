@@ -363,6 +363,9 @@ def test_v2_counters(tmp_path: Path) -> None:
     group = cgroups.Group("v2", tmp_path, tmp_path, tmp_path)
     group.limit(1 << 20, 5)
     assert (group.cpu_s(), group.oom_kills(), group.peak_bytes()) == (1.5, 2, 4096)
+    (tmp_path / "memory.events").write_text("low 0\noom 0\noom_kill 1\n")
+    with pytest.raises(MachineFullError):  # killed, but not for a limit of its own
+        group.oom_kills()
     limits = [(tmp_path / name).read_text() for name in ("memory.max", "memory.swap.max", "pids.max")]
     assert limits == [str(1 << 20), "0", "5"]
     for path in tmp_path.iterdir():

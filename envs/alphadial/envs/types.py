@@ -102,6 +102,11 @@ class RunResult:
             and self.error is None
         )
 
+    @property
+    def waited(self) -> bool:
+        """The wall clock stopped it after little CPU time: it may have waited for the machine."""
+        return self.killed_by is KilledBy.WALL and self.cpu_s < 0.5 * self.wall_s
+
 
 @dataclass(frozen=True, slots=True)
 class Test:

@@ -20,9 +20,6 @@ from ..types import (
 )
 from .compare import same
 
-_WAITED_SHARE = 0.5
-"""A program that the wall clock ended after less CPU time than this share of it may have waited for the machine."""
-
 
 class Submission:
     """Runs the tests up to ``level`` and makes the report; ``run`` again starts over."""
@@ -97,8 +94,7 @@ class Submission:
     def _note(self, test: Test, result: RunResult) -> None:
         verdict, cause = _judged(test, result, test.checker or self.problem.checker)
         self._cpu_s += result.cpu_s
-        if result.killed_by is KilledBy.WALL and result.cpu_s < _WAITED_SHARE * result.wall_s:
-            self._waited = True
+        self._waited = self._waited or result.waited
         self._record(test, verdict, cause, result)
 
     def _record(self, test: Test, verdict: Verdict, cause: str, result: RunResult) -> None:

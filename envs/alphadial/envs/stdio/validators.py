@@ -15,7 +15,7 @@ from ..sandbox.protocol import Sandbox
 from ..types import MIB, Limits, RunResult, Validator
 from .compile import Program, compile_program
 from .cores import Cores
-from .retry import twice, waited
+from .retry import twice
 
 LIMITS = Limits(
     cpu_s=60.0,
@@ -64,7 +64,7 @@ class Validators:
         command += validator.arguments
         with self._cores.shared():
             result = twice(lambda: self._sandbox.run(command, files, output, limits))
-            if waited(result):
+            if result.waited:
                 result = twice(lambda: self._sandbox.run(command, files, output, limits))
         if result.killed_by is None and not result.oom and result.exit_status in (_ACCEPT, _REJECT):
             return result.exit_status == _ACCEPT
