@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
@@ -126,8 +127,17 @@ def test_lasting_faults_are_told(family: Family) -> None:
     assert seen == ["toy@0"] * 4 + ["toy@1"]
 
 
+def counted(tokens: object) -> bytes:
+    return json.dumps({"choices": [{"message": {"content": "x"}}], "usage": {"completion_tokens": tokens}}).encode()
+
+
 @pytest.mark.parametrize(
-    "content", [b"<html>hi</html>", b"{}", b'{"choices": []}', b'{"choices": [{"message": 3}]}', b"", b"\xff\xfe"]
+    "content",
+    [
+        *(b"<html>hi</html>", b"{}", b'{"choices": []}', b'{"choices": [{"message": 3}]}', b"", b"\xff\xfe"),
+        *map(counted, (2**63, -5, 2**31, "many", 1.5)),
+        b'{"choices": [{"message": {"content": "x"}, "token_ids": [-1]}]}',
+    ],
 )
 def test_garbage_is_refused_in_one_line(family: Family, content: bytes) -> None:
     with (

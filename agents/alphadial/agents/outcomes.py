@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from alphadial.agents.checks import first_fault
 from alphadial.agents.config import RunConfig
 from alphadial.agents.errors import OutcomeTableError
 from alphadial.agents.run_folder import write_atomically
@@ -176,9 +177,7 @@ def load_outcomes(path: Path, expected: Expected | None = None) -> OutcomeTable:
     except OSError as error:
         raise OutcomeTableError(f"cannot read {path}: {error.strerror}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        fault = ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
-        raise OutcomeTableError(f"{path} is no outcome table: {fault}") from error
+        raise OutcomeTableError(f"{path} is no outcome table: {first_fault(error)}") from error
     except (ValueError, RecursionError) as error:
         raise OutcomeTableError(f"{path} is no outcome table: {error}") from error
     if faults := _faults(table, expected):

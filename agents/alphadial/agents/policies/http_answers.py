@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
+from alphadial.agents.checks import Count, first_fault
 from alphadial.agents.errors import PolicyError
 from alphadial.agents.types import Completion, ToolCall
 
+_Tokens = Annotated[Count, Field(le=2**24)]
+"""No context is as long; the sum over all turns of an attempt still fits a column."""
 _TOO_LONG = (b"context_length_exceeded", b"maximum context length", b"max_model_len", b"context window")
 
 
@@ -30,12 +33,12 @@ class _Choice(BaseModel):
     message: _Message
     finish_reason: str | None = None
     logprobs: _Logprobs | None = None
-    token_ids: list[int] | None = None
+    token_ids: list[Count] | None = None
 
 
 class _Usage(BaseModel):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    prompt_tokens: _Tokens = 0
+    completion_tokens: _Tokens = 0
 
 
 class HttpAnswer(BaseModel):
@@ -70,11 +73,8 @@ def read_answer(content: bytes, server: str) -> HttpAnswer:
     try:
         return HttpAnswer.model_validate_json(content)
     except ValidationError as error:
-        fault = error.errors()[0]
-        where = ".".join(str(part) for part in fault["loc"])
         raise PolicyError(
-            f"{server} answered what is no chat completion ({f'{where}: ' if where else ''}{fault['msg']}): "
-            "is it an OpenAI-compatible server?"
+            f"{server} answered what is no chat completion ({first_fault(error)}): is it an OpenAI-compatible server?"
         ) from error
 
 

@@ -14,7 +14,7 @@ from alphadial.envs.journal import Journal, MemoryJournal, SqliteJournal
 from alphadial.envs.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+    from alphadial.agents.tool_use.checkpoints import CheckpointSaver
 
 JOURNAL_FILE = "journal.sqlite"
 CHECKPOINT_FILE = "checkpoints.sqlite"
@@ -39,7 +39,7 @@ class Toolbox:
         self.journal: Journal = SqliteJournal(folder / JOURNAL_FILE) if folder is not None else MemoryJournal()
 
     @asynccontextmanager
-    async def checkpointer(self) -> AsyncIterator[AsyncSqliteSaver | None]:
+    async def checkpointer(self) -> AsyncIterator[CheckpointSaver | None]:
         """LangGraph's checkpointer, for the running event loop; None where nothing is kept.
 
         Raises:
@@ -49,11 +49,12 @@ class Toolbox:
             yield None
             return
         import aiosqlite
-        from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+        from alphadial.agents.tool_use.checkpoints import CheckpointSaver
 
         try:
             async with aiosqlite.connect(self._checkpoints, timeout=_BUSY_S) as connection:
-                saver = AsyncSqliteSaver(connection)
+                saver = CheckpointSaver(connection, self._checkpoints)
                 await saver.setup()
                 # A killed process loses nothing under NORMAL in WAL mode, which setup chose.
                 await connection.execute("PRAGMA synchronous=NORMAL")
