@@ -11,6 +11,7 @@ import subprocess
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
@@ -22,7 +23,7 @@ from .guest.workspace import UNFIT
 from .launch import Contained
 from .protocol import Protection, Server
 from .slot import INIT, Slot
-from .supervise import Supervised, supervise
+from .supervise import Supervised, standard_input, supervise
 from .warm import WarmServer
 from .workspace import Workspace, WorkspaceRun, returned
 
@@ -101,20 +102,19 @@ class Bubblewrap:
     def _run(
         self, invocation: layout.Invocation, stdin: bytes, limits: Limits, pass_fds: Sequence[int] = ()
     ) -> RunResult:
-        try:
-            slot = self._slot(limits, warm=False)
-        except SandboxFailedError:
-            invocation.close()
-            raise
-        try:
-            pipes = (subprocess.PIPE, subprocess.PIPE, subprocess.PIPE)
-            contained = slot.launch(invocation, self._spawner, pipes, pass_fds)
+        with ExitStack() as stack:
+            try:
+                given = stack.enter_context(standard_input(stdin))
+                slot = self._slot(limits, warm=False)
+            except SandboxFailedError:
+                invocation.close()
+                raise
+            stack.callback(slot.kill)
+            contained = slot.launch(invocation, self._spawner, (given, subprocess.PIPE, subprocess.PIPE), pass_fds)
             meter = self._begin(slot, contained)
-            got = supervise(contained.process, stdin, limits, meter, contained.kill)
+            got = supervise(contained.process, limits, meter, contained.kill)
             status = slot.finish()
             cpu_s, peak, oom = meter(), slot.peak_bytes(), slot.oom_kills() > 0
-        finally:
-            slot.kill()
         return _result(got, status, cpu_s, peak, oom)
 
     def _begin(self, slot: Slot, contained: Contained) -> CpuMeter:

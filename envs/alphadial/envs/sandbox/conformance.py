@@ -52,6 +52,41 @@ print(open('a/b').read(), file=sys.stderr)
     assert (result.stdout, result.stderr) == ("\ufffd300000", "data\n")
 
 
+def stdin_is_a_file(sandbox: Sandbox) -> None:
+    """Input can be sought in, mapped and opened again, whether or not it is read."""
+    code = """
+import mmap, os, stat
+assert stat.S_ISREG(os.fstat(0).st_mode)
+size = os.lseek(0, 0, os.SEEK_END)
+os.lseek(0, 2, os.SEEK_SET)
+with mmap.mmap(0, size, mmap.MAP_PRIVATE, mmap.PROT_READ) as mapped:
+    print(os.read(0, 3), os.pread(0, 2, 0), mapped[-4:], open('/dev/stdin', 'rb').read(4))
+"""
+    given = b"".join(b"%06d\n" % number for number in range(100_000))
+    assert _python(sandbox, code, stdin=given).stdout == "b'000' b'00' b'999\\n' b'0000'\n"
+    assert _python(sandbox, "print(open(0).read() == '')").stdout == "True\n"
+    assert _python(sandbox, "print('done')", stdin=given).stdout == "done\n"
+
+
+def stdin_is_constant(sandbox: Sandbox) -> None:
+    """Nothing can be kept in the input's file, and no run finds what another did with its own."""
+    code = """
+import mmap, os
+def again(): return os.open('/proc/self/fd/0', os.O_RDWR)
+for change in (
+    lambda: os.write(0, b'y'), lambda: os.ftruncate(0, 0), lambda: os.posix_fallocate(0, 0, 1 << 20),
+    lambda: mmap.mmap(0, 5, mmap.MAP_SHARED, mmap.PROT_WRITE), lambda: os.fchmod(0, 0o777),
+    lambda: os.pwrite(again(), b'y', 0), lambda: os.ftruncate(again(), 0), lambda: os.ftruncate(again(), 1 << 20),
+    lambda: mmap.mmap(again(), 5), lambda: os.truncate('/proc/self/fd/0', 0),
+):
+    try: change()
+    except (OSError, ValueError): pass
+print(os.lseek(0, 0, os.SEEK_CUR), os.read(0, 9))
+"""
+    for _ in range(2):
+        assert _python(sandbox, code, stdin="given").stdout == "0 b'given'\n"
+
+
 def paths_stay_inside(sandbox: Sandbox) -> None:
     """A file cannot be laid outside the working directory."""
     for name in ("/etc/x", "../x", "a/../../x", ""):
@@ -184,9 +219,9 @@ def file_limit(sandbox: Sandbox) -> None:
 BEHAVIOURS: dict[str, Callable[[Sandbox], None]] = {
     check.__name__: check
     for check in (
-        exit_status, ended_by_signal, files_and_pipes, paths_stay_inside, cpu_limit, cpu_of_the_tree, wall_limit,
-        output_limit, no_network, no_host_files, no_foreign_processes, memory_limit, memory_of_the_tree,
-        no_namespaces, process_limit, file_limit,
+        exit_status, ended_by_signal, files_and_pipes, stdin_is_a_file, stdin_is_constant, paths_stay_inside,
+        cpu_limit, cpu_of_the_tree, wall_limit, output_limit, no_network, no_host_files, no_foreign_processes,
+        memory_limit, memory_of_the_tree, no_namespaces, process_limit, file_limit,
     )
 } | WARM_BEHAVIOURS | WORKSPACE_BEHAVIOURS  # fmt: skip
 

@@ -98,9 +98,9 @@ def launch(
         passed = (*invocation.descriptors, *pass_fds, status_end, gate_end)
         process = spawner.submit(_start, invocation.arguments, stdio, passed, uid).result()
         # The command may open them again, as /dev/stderr: the right way round, so that nothing waits for its own words.
-        for stream, mode in ((process.stdin, 0o444), (process.stdout, 0o222), (process.stderr, 0o222)):
+        for stream in (process.stdout, process.stderr):
             if stream is not None:
-                os.fchmod(stream.fileno(), mode)
+                os.fchmod(stream.fileno(), 0o222)
     except (OSError, ValueError) as error:  # a ValueError of null bytes
         os.close(status)
         os.close(gate)

@@ -104,7 +104,8 @@ class Sandbox(Protocol):
         Args:
             command: the program and its arguments; ``python3`` is the interpreter of ``protection``.
             files: relative path to content, laid out in the working directory, executable.
-            stdin: given whole, then closed.
+            stdin: given whole, as a regular file of this run alone that can be sought in, mapped and opened again as
+                /dev/stdin, but not changed.
             limits: CPU time of the whole tree decides, wall time only bounds. ``steps`` is not used.
 
         Returns:

@@ -1,20 +1,23 @@
-"""Feeds, drains and bounds one running command."""
+"""Gives one running command its input, takes its output and bounds it."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import selectors
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import IO
 
+from ..errors import SandboxFailedError
 from ..types import KilledBy, Limits
 from .cpu import CpuMeter
 
 TICK_S = 0.005
 _CHUNK = 65_536
+_UNCHANGEABLE = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
 
 
 @dataclass(slots=True)
@@ -32,9 +35,36 @@ class Supervised:
         return len(self.stdout) + len(self.stderr)
 
 
+@contextmanager
+def standard_input(content: bytes) -> Iterator[int]:
+    """A descriptor of a regular file with this content, as contest systems give one: it can be mapped and sought in.
+
+    The file is in memory, belongs to one run and is sealed: no process can use it to hold anything else.
+
+    Raises:
+        SandboxFailedError: the machine has no more descriptors, or no memory.
+    """
+    written = -1
+    try:
+        written = os.memfd_create("stdin", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        with open(written, "wb", closefd=False) as file:
+            file.write(content)
+        os.fchmod(written, 0o444)  # the command may open it again, as /dev/stdin, under another uid than ours
+        fcntl.fcntl(written, fcntl.F_ADD_SEALS, _UNCHANGEABLE)
+        given = os.open(f"/proc/self/fd/{written}", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise SandboxFailedError(f"cannot hold the input for the sandbox: {error}") from None
+    finally:
+        with suppress(OSError):
+            os.close(written)
+    try:
+        yield given
+    finally:
+        os.close(given)
+
+
 def supervise(
     process: subprocess.Popen[bytes],
-    stdin: bytes,
     limits: Limits,
     cpu_s: CpuMeter,
     kill: Callable[[], None],
@@ -42,34 +72,29 @@ def supervise(
     """Until the process has ended; it is not reaped. Pipes are always drained, so no program waits for its reader.
 
     Args:
-        process: with pipes for stdin, stdout and stderr, which are closed here.
-        stdin: all that it is given.
+        process: with pipes for stdout and stderr, which are closed here.
         limits: CPU time, wall time and output are enforced here.
         cpu_s: of the whole tree.
         kill: ends the whole tree; called at most once.
     """
-    assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
     got = Supervised()
     began = monotonic()
-    rest = memoryview(stdin)
     sinks = {process.stdout.fileno(): got.stdout, process.stderr.fileno(): got.stderr}
     pidfd = os.pidfd_open(process.pid)
-    with selectors.DefaultSelector() as selector, process.stdin, process.stdout, process.stderr:
+    with selectors.DefaultSelector() as selector, process.stdout, process.stderr:
         selector.register(pidfd, selectors.EVENT_READ)
-        for pipe in (process.stdin, process.stdout, process.stderr):
+        for pipe in (process.stdout, process.stderr):
             os.set_blocking(pipe.fileno(), False)
-            selector.register(pipe.fileno(), selectors.EVENT_WRITE if pipe is process.stdin else selectors.EVENT_READ)
+            selector.register(pipe.fileno(), selectors.EVENT_READ)
         ended = False
         while not ended:
             for key, _ in selector.select(TICK_S):
                 if key.fd in sinks:
                     _drain(selector, key.fd, sinks[key.fd])
-                elif key.fd == pidfd:
-                    ended = True
                 else:
-                    rest = _feed(selector, process.stdin, rest)
+                    ended = True
             limit = None if ended or got.killed_by else _overrun(got, limits, cpu_s(), monotonic() - began)
             if limit is not None:
                 got.killed_by = limit
@@ -92,19 +117,6 @@ def _overrun(got: Supervised, limits: Limits, cpu_s: float, wall_s: float) -> Ki
     if cpu_s > limits.cpu_s:
         return KilledBy.CPU
     return KilledBy.WALL if wall_s > limits.wall_s else None
-
-
-def _feed(selector: selectors.BaseSelector, pipe: IO[bytes], rest: memoryview) -> memoryview:
-    try:
-        rest = rest[os.write(pipe.fileno(), rest[:_CHUNK]) :] if rest else rest
-    except BlockingIOError:
-        return rest
-    except OSError:  # it does not read
-        rest = rest[:0]
-    if not rest:
-        selector.unregister(pipe.fileno())
-        pipe.close()
-    return rest
 
 
 def _drain(selector: selectors.BaseSelector, pipe: int, sink: bytearray) -> bool:

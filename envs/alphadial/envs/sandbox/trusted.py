@@ -23,7 +23,7 @@ from . import layout
 from .cpu import CpuMeter, tree_meter
 from .guest.folder import pack, unpack
 from .protocol import Protection, Server
-from .supervise import supervise
+from .supervise import standard_input, supervise
 from .warm import LastWords, WarmServer
 from .workspace import Workspace, WorkspaceRun, returned
 
@@ -166,12 +166,13 @@ class Trusted:
 
 def _run(host: _Process, command: Sequence[str], stdin: bytes, limits: Limits) -> RunResult:
     try:
-        host.start(command, (subprocess.PIPE, subprocess.PIPE, subprocess.PIPE))
+        with standard_input(stdin) as given:
+            host.start(command, (given, subprocess.PIPE, subprocess.PIPE))
     except OSError as error:
         return RunResult(exit_status=127, stderr=f"{command[0]}: {error}\n")
     assert host.process is not None
     meter = tree_meter(host.process.pid)
-    got = supervise(host.process, stdin, limits, meter, host.stop)
+    got = supervise(host.process, limits, meter, host.stop)
     host.stop()  # before the leader is reaped: its number names the group until then
     _, status, usage = os.wait4(host.process.pid, 0)
     code = host.process.returncode = os.waitstatus_to_exitcode(status)
