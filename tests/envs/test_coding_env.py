@@ -8,6 +8,7 @@ import random
 import time
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from alphadial.envs.coding_env import ENV_ID, CodingEnv, tool_call
 from alphadial.envs.problems import load_split
 from alphadial.envs.problems.tiny import reference
 from alphadial.envs.spaces import Utf8
+from alphadial.envs.types import Interface
 from alphadial.envs.vector import AsyncCodingEnv, make_vec
 
 from .workspace_programs import PROGRAMS
@@ -220,6 +222,14 @@ def test_bad_arguments() -> None:
     env.close()
     with pytest.raises(EnvsError, match="cannot share a backend"):
         make_vec(2, asynchronous=True, backend=object())
+
+
+def test_problems_of_stdin_and_stdout_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    split = load_split("tiny-problems", "dev")
+    other = replace(split, problems=(replace(split.problems[0], interface=Interface.STDIO),))
+    monkeypatch.setattr("alphadial.envs.coding_env.load_split", lambda *_: other)
+    with pytest.raises(ProblemError, match="call no function: judge it with StdioJudge"):
+        CodingEnv()
 
 
 def test_compact_prompt_and_chosen_problem(backend: Backend) -> None:

@@ -21,7 +21,7 @@ from alphadial.envs import (
 from alphadial.envs.judge import Judge, reward
 from alphadial.envs.judge.compare import same
 from alphadial.envs.sandbox import Sandbox, open_sandbox
-from alphadial.envs.types import Checker
+from alphadial.envs.types import Checker, Interface
 
 
 def problem(*, steps: int | None = 3000) -> Problem:
@@ -92,6 +92,16 @@ def test_report(
     assert report.public_verdict == public
     assert cause is None or report.cause == cause
     assert report.solved is (verdict == "AC")
+
+
+def test_problems_of_stdin_and_stdout_are_refused(judge: Judge) -> None:
+    other = replace(problem(), interface=Interface.STDIO)
+    for ask in (judge.judge, judge.run_public):
+        for source in ("print(2 * int(input()))", EFFICIENT):
+            with pytest.raises(ProblemError, match="call no function: judge it with StdioJudge"):
+                ask(other, source)
+    with pytest.raises(ProblemError, match="call no function"):
+        judge.judge(other, None)
 
 
 def test_stops_at_the_first_failing_test_unless_asked_for_all(judge: Judge) -> None:

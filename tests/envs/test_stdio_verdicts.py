@@ -49,6 +49,7 @@ def record(*tests: TestRecord, unrun: tuple[Place, ...] = ()) -> SolutionRecord:
     [
         (ran(0), Verdict.AC, ""),
         (ran(0, checked=False), Verdict.WA, ""),
+        (ran(0, 1.0), Verdict.AC, ""),  # the limit itself is within it
         (ran(0, 1.01), Verdict.TLE, "cpu"),
         (ran(0, 1.01, exit_status=1, checked=None), Verdict.TLE, "cpu"),
         (ran(0, 0.2, killed_by=KilledBy.WALL, exit_status=None, signal=9, checked=None), Verdict.TLE, "wall"),

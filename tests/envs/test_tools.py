@@ -21,6 +21,7 @@ from alphadial.envs import (
     JudgeReport,
     Limits,
     Problem,
+    ProblemError,
     Rules,
     SandboxFailedError,
     Setting,
@@ -33,6 +34,7 @@ from alphadial.envs.judge import Judge
 from alphadial.envs.sandbox import Sandbox, Workspace, WorkspaceRun, cgroups, open_sandbox
 from alphadial.envs.tool_text import MAX_CHARS
 from alphadial.envs.tools import MIN_FILES_BYTES, TOOLS, ToolResult, ToolSession
+from alphadial.envs.types import Interface
 
 TESTS = (
     Test(1, "[2, 3]", "6", public=True),
@@ -79,6 +81,11 @@ def calls(session: ToolSession, *made: tuple[str, Any]) -> list[ToolResult]:
 
 def shell(session: ToolSession, command: str, call_id: str = "1") -> str:
     return session.call(call_id, "shell", {"command": command}).content
+
+
+def test_problems_of_stdin_and_stdout_are_refused(bench: Bench) -> None:
+    with pytest.raises(ProblemError, match="call no function"):
+        ToolSession(replace(PROBLEM, interface=Interface.STDIO), TRY, bench.sandbox, bench.judge)
 
 
 def test_the_tools_of_each_setting() -> None:

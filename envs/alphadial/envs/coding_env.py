@@ -16,7 +16,7 @@ from gymnasium.error import ResetNeeded
 
 from alphadial.envs.backend import Backend
 from alphadial.envs.errors import EnvsError, ProblemError, SandboxFailedError
-from alphadial.envs.judge import coverage_level, reward
+from alphadial.envs.judge import check_interface, coverage_level, reward
 from alphadial.envs.messages import MAX_ACTION_BYTES, PROMPTS, pose, read_action, tool_call
 from alphadial.envs.problems import load_split
 from alphadial.envs.spaces import Utf8
@@ -66,7 +66,7 @@ class CodingEnv(gymnasium.Env[str, str]):
     "compact"), ``sandbox``, ``limits`` (fields of ``Limits`` for one tool call), ``backend`` (None: one of its own).
 
     Raises:
-        ProblemError: an unknown problem set, split, problem or coverage.
+        ProblemError: an unknown problem set, split, problem or coverage, or tests that do not call a function.
         EnvsError: an argument that is none of its choices.
     """
 
@@ -233,6 +233,7 @@ def _check(problems: Sequence[Problem], rules: Rules, prompt: str) -> None:
     if not problems:
         raise ProblemError("no problems were chosen")
     for problem in problems:
+        check_interface(problem)
         if prompt == "compact" and not problem.prompt:
             raise ProblemError(f"problem {problem.id} has no compact prompt; use prompt='statement'")
         coverage_level(problem, rules.coverage)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,10 @@ from alphadial.envs.types import Setting
 SOLUTION = "solution.py"
 """The file of an agentic workspace that is tested and judged."""
 MAX_ARGUMENT_BYTES = 100_000
+MAX_STORED_BYTES = 10 * MAX_ARGUMENT_BYTES
+"""Of the arguments of one call, JSON escapes and all."""
+TOO_LONG = "sha256:"
+"""How arguments that are longer begin where they are stored."""
 _KINDS: dict[str, type] = {"string": str, "integer": int}
 
 
@@ -95,6 +100,20 @@ def _object(given: str | Mapping[str, object]) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise BadCallError("the arguments must be a JSON object")
     return {key: value for key, value in values.items() if value is not None}
+
+
+def storable(given: str | Mapping[str, object]) -> str:
+    """Text as a journal keeps it: lone surrogates escaped, and what no tool takes replaced by its hash."""
+    text = given if isinstance(given, str) else _json(given)
+    data = text.encode(errors="backslashreplace")
+    return data.decode() if len(data) <= MAX_STORED_BYTES else f"{TOO_LONG}{hashlib.sha256(data).hexdigest()}"
+
+
+def _json(arguments: Mapping[str, object]) -> str:
+    try:
+        return json.dumps(dict(arguments), default=str)
+    except (ValueError, RecursionError):  # no tool takes such a thing, and no JSON makes it
+        return "{"
 
 
 def _check_text(name: str, value: str) -> None:

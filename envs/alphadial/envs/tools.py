@@ -7,7 +7,6 @@ one after another, in their order.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import threading
 from collections.abc import Callable, Mapping
@@ -18,19 +17,26 @@ from typing import Any, Protocol
 from alphadial.envs import tool_text
 from alphadial.envs.errors import SandboxFailedError, WorkspaceError
 from alphadial.envs.journal import Entry, Journal, MemoryJournal
+from alphadial.envs.judge import check_interface
 from alphadial.envs.sandbox import Sandbox, Workspace, WorkspaceRun
 from alphadial.envs.sandbox.guest.folder import MAX_BYTES, MAX_FILES
 from alphadial.envs.sandbox.workspace import check_path
-from alphadial.envs.tool_specs import MAX_ARGUMENT_BYTES, SOLUTION, TOOLS, Argument, BadCallError, ToolSpec
+from alphadial.envs.tool_specs import (
+    MAX_STORED_BYTES,
+    SOLUTION,
+    TOO_LONG,
+    TOOLS,
+    Argument,
+    BadCallError,
+    ToolSpec,
+    storable,
+)
 from alphadial.envs.types import Feedback, JudgeReport, Problem, PublicResult, Rules, Setting, Verdict
 
 __all__ = ["MIN_FILES_BYTES", "SOLUTION", "TOOLS", "Argument", "Grader", "ToolResult", "ToolSession", "ToolSpec"]
 
 MIN_FILES_BYTES = 2 * MAX_BYTES + 4096 * MAX_FILES
 """For commands in a workspace: else a policy could leave one that the next command's sandbox has no room for."""
-_MAX_STORED = 10 * MAX_ARGUMENT_BYTES
-"""Bytes of the arguments of one call, JSON escapes and all."""
-_TOO_LONG = "sha256:"
 _SHELL = ("sh", "-c", 'exec "$@" 2>&1', "sh", "bash", "-c")
 """stdout and stderr in the order in which they were written."""
 
@@ -73,6 +79,7 @@ class ToolSession:
         episode: names the attempt within the journal.
 
     Raises:
+        ProblemError: the problem's tests do not call a function.
         JournalError: the journal cannot be read.
         WorkspaceError: the problem's files cannot be a workspace, or ``files_bytes`` has no room for every workspace.
     """
@@ -87,6 +94,7 @@ class ToolSession:
         journal: Journal | None = None,
         episode: str = "",
     ) -> None:
+        check_interface(problem)
         if rules.setting is Setting.AGENTIC and rules.tool_limits.files_bytes < MIN_FILES_BYTES:
             raise WorkspaceError(f"tool_limits.files_bytes must be at least {MIN_FILES_BYTES:,}")
         self.problem, self.rules, self.episode = problem, rules, episode
@@ -127,8 +135,8 @@ class ToolSession:
             SandboxFailedError: our machinery failed twice; nothing is journaled and the call can be made again.
             JournalError: the result could not be journaled.
         """
-        given = _storable(arguments if isinstance(arguments, str) else _json(arguments))
-        call_id, name = _storable(call_id), _storable(name)
+        given = storable(arguments)
+        call_id, name = storable(call_id), storable(name)
         with self._lock:
             known = self._entries.get(call_id)
             if known is not None:
@@ -154,8 +162,8 @@ class ToolSession:
             if spec is None:
                 names = ", ".join(spec.name for spec in self.specs)
                 raise BadCallError(f"there is no tool {entry.name[:100]!r}; the tools are: {names}")
-            if entry.arguments.startswith(_TOO_LONG):
-                raise BadCallError(f"the arguments are longer than {_MAX_STORED:,} bytes")
+            if entry.arguments.startswith(TOO_LONG):
+                raise BadCallError(f"the arguments are longer than {MAX_STORED_BYTES:,} bytes")
             tool: Callable[[Entry, dict[str, Any]], Entry] = getattr(self, f"_{spec.name}")
             return tool(entry, spec.read(arguments))
         except (BadCallError, WorkspaceError) as error:
@@ -235,16 +243,3 @@ class ToolSession:
 
 def _result(entry: Entry) -> ToolResult:
     return ToolResult(entry.call_id, entry.name, entry.content, entry.ok, entry.ended, entry.verdict)
-
-
-def _json(arguments: Mapping[str, object]) -> str:
-    try:
-        return json.dumps(dict(arguments), default=str)
-    except (ValueError, RecursionError):  # no tool takes such a thing, and no JSON makes it
-        return "{"
-
-
-def _storable(text: str) -> str:
-    """Lone surrogates escaped, and what no tool takes replaced by its hash."""
-    data = text.encode(errors="backslashreplace")
-    return data.decode() if len(data) <= _MAX_STORED else f"{_TOO_LONG}{hashlib.sha256(data).hexdigest()}"

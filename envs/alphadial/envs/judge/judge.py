@@ -11,7 +11,7 @@ from typing import Self
 
 from ..errors import MachineFullError, ProblemError, SandboxFailedError
 from ..sandbox.protocol import Sandbox
-from ..types import FailureKind, JudgeReport, Limits, Problem, PublicResult, Verdict
+from ..types import FailureKind, Interface, JudgeReport, Limits, Problem, PublicResult, Verdict
 from .pool import ServerPool
 from .submission import Submission
 
@@ -46,8 +46,9 @@ class Judge:
             all_tests: go on after the first failing test, to time them all; the verdict is the same.
 
         Raises:
-            ProblemError: the problem has no such coverage.
+            ProblemError: the problem has no such coverage, or its tests do not call a function.
         """
+        check_interface(problem)
         level = coverage_level(problem, coverage)
         if source is None:
             return JudgeReport(Verdict.CE, FailureKind.CORRECTNESS, 0, "no program", public_verdict=Verdict.CE)
@@ -71,8 +72,10 @@ class Judge:
         """Runs a program on every public test, in order.
 
         Raises:
+            ProblemError: the problem's tests do not call a function.
             SandboxFailedError: unmeasurable: our machinery failed twice, on a canary too.
         """
+        check_interface(problem)
         shown = tuple(test for test in problem.tests if test.public)
         if not shown:
             return ()
@@ -127,6 +130,18 @@ class Judge:
         except SandboxFailedError:
             return False
         return answer == "1"
+
+
+def check_interface(problem: Problem) -> None:
+    """Refuses a problem that ``Judge`` cannot judge: every program would fail it, whatever it is worth.
+
+    Raises:
+        ProblemError: the problem's tests do not call a function.
+    """
+    if problem.interface is not Interface.CALL:
+        raise ProblemError(
+            f"the tests of problem {problem.id} are of stdin and stdout and call no function: judge it with StdioJudge"
+        )
 
 
 def coverage_level(problem: Problem, coverage: int | str | None) -> int:

@@ -60,7 +60,7 @@ class StdioJudge:
     ) -> SolutionRecord:
         """As ``judge``, without the verdict."""
         if problem.interface is not Interface.STDIO:
-            raise ProblemError(f"problem {problem.id} is not one of stdin and stdout")
+            raise ProblemError(f"the tests of problem {problem.id} call a function: judge it with Judge")
         began = monotonic()
         compile_error, error, compile_s = None, "", 0.0
         tests: list[TestRecord] = []
