@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -72,6 +73,35 @@ def test_spent_attempts_terminate_and_unmeasurable_ones_truncate() -> None:
     _, reward, terminated, truncated, info = env.step(0)
     assert (reward, terminated, truncated, info["mask"]) == (0.0, False, True, True)
     assert info["end_reason"] == "unmeasurable"
+
+
+def test_a_copy_in_mid_episode_goes_on_by_itself() -> None:
+    kinds = np.random.default_rng(0).integers(1, 3, (1, 2, 8)).astype(np.uint8)
+    source = Replay(OutcomeLog((0.0, 1.0), kinds), ("a",))
+
+    def episode(copying: bool) -> tuple[list[str], list[str]]:
+        env = gymnasium.make(ENV_ID, source=source, max_attempts=8).unwrapped
+        env.reset(seed=1)
+        first = [env.step(0)[4]["kind"]]
+        twin = copy.deepcopy(env) if copying else None
+        beside = []
+        for _ in range(7):
+            if twin is not None:
+                beside.append(twin.step(0)[4]["kind"])
+            first.append(env.step(0)[4]["kind"])
+        return first, beside
+
+    alone, _ = episode(copying=False)
+    first, beside = episode(copying=True)
+    assert (first, beside) == (alone, alone[1:])
+
+
+def test_a_table_that_has_no_more_samples_says_so() -> None:
+    attempt = Replay(OutcomeLog((0.0, 1.0), KINDS), ("a", "b", "c")).begin(1, np.random.default_rng(0))
+    for _ in range(3):
+        attempt(0)
+    with pytest.raises(AgentsError, match="all 3 samples"):
+        attempt(0)
 
 
 def test_no_sample_is_seen_twice_in_an_episode() -> None:

@@ -7,6 +7,7 @@ from itertools import count
 from typing import Protocol, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from alphadial.agents.compare.tables import SHIPPED_ALPHAS, SHIPPED_SAMPLES, bench, shipped_table, table_config
 from alphadial.agents.errors import AgentsError
@@ -75,16 +76,30 @@ class Replay:
     def begin(self, problem: int, generator: np.random.Generator) -> Episode:
         """See ``Source``."""
         alphas, samples = self.log.kinds.shape[1:]
-        orders = np.argsort(generator.random((alphas, samples)), axis=1)
-        left = [iter(order) for order in orders]
-
-        def attempt(alpha: int) -> tuple[Kind, str]:
-            return Kind(int(self.log.kinds[problem, alpha, next(left[alpha])])), ""
-
-        return attempt
+        return _ReplayEpisode(self.log.kinds[problem], np.argsort(generator.random((alphas, samples)), axis=1))
 
     def close(self) -> None:
         """See ``Source``."""
+
+
+class _ReplayEpisode:
+    """Implements ``Episode`` with state of its own, so that a copy goes on by itself.
+
+    Args:
+        kinds: (alphas, samples), the outcomes on one problem.
+        orders: (alphas, samples), the order in which the samples of each alpha are seen.
+    """
+
+    def __init__(self, kinds: npt.NDArray[np.uint8], orders: npt.NDArray[np.int64]) -> None:
+        self._kinds, self._orders = kinds, orders
+        self._seen = [0] * len(orders)
+
+    def __call__(self, alpha: int) -> tuple[Kind, str]:
+        seen = self._seen[alpha]
+        if seen == self._orders.shape[1]:
+            raise AgentsError(f"this episode has seen all {seen} samples of the alpha at position {alpha}")
+        self._seen[alpha] += 1
+        return Kind(int(self._kinds[alpha, self._orders[alpha, seen]])), ""
 
 
 class Live:
@@ -121,23 +136,22 @@ class Live:
     def begin(self, problem: int, generator: np.random.Generator) -> Episode:
         """See ``Source``; attempts raise AgentsError and EnvsError, of policy or judge."""
         seed, numbers = int(generator.integers(_SEEDS)), count()
-
-        def attempt(alpha: int) -> tuple[Kind, str]:
-            (made,) = rollout(
-                [self._problems[problem]],
-                model=model_name(self._family, self.alphas[alpha]),
-                policy=self._policy,
-                judge=self._judge,
-                seed=f"{seed}/{next(numbers)}",
-                temperature=self._temperature,
-                max_tokens=self._family.max_tokens,
-                coverage=self._coverage,
-                prompt=self._family.prompt,
-                parser=self._family.parser,
-            )
-            return kind_of(made.report.failure_kind), str(made.report.verdict or "")
-
-        return attempt
+        return lambda alpha: self._attempt(self._problems[problem], alpha, f"{seed}/{next(numbers)}")
 
     def close(self) -> None:
         """See ``Source``; policy and judge stay open."""
+
+    def _attempt(self, problem: Problem, alpha: int, seed: str) -> tuple[Kind, str]:
+        (made,) = rollout(
+            [problem],
+            model=model_name(self._family, self.alphas[alpha]),
+            policy=self._policy,
+            judge=self._judge,
+            seed=seed,
+            temperature=self._temperature,
+            max_tokens=self._family.max_tokens,
+            coverage=self._coverage,
+            prompt=self._family.prompt,
+            parser=self._family.parser,
+        )
+        return kind_of(made.report.failure_kind), str(made.report.verdict or "")
