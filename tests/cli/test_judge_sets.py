@@ -357,7 +357,7 @@ def test_killed_again_and_again_nothing_is_lost_or_judged_twice(
 def test_a_program_of_ones_own_on_a_package(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "set.jsonl", TWICE, problem("other", []))
     (tmp_path / "mine.py").write_text(WRONG)
-    done = cli("judge", "set.jsonl", "mine.py", "--problems", "twice", "--json", "-")
+    done = cli("judge", "set.jsonl", "mine.py", "--problems", "twice", "--python", "python3", "--json", "-")
     assert done.status == 0, done.stderr
     row = json.loads(done.stdout)
     assert (row["verdict"], row["language"], row["groups"]["sample"]) == ("WA", "python3", "AC")

@@ -26,6 +26,8 @@ QUICK = {
     "shared_memory.py", "unusual_imports.py", "big_static_array.cpp",
 }  # fmt: skip
 """Run by default; the others by the marker."""
+OF_CPYTHON = "output_at_finalisation.py"
+"""PyPy runs no finalisers at the end of a program."""
 
 
 def problem() -> Problem:
@@ -48,15 +50,25 @@ def judge(request: pytest.FixtureRequest) -> Iterator[StdioJudge]:
 
 
 @pytest.mark.parametrize(
-    "path",
-    [pytest.param(path, id=path.name, marks=() if path.name in QUICK else pytest.mark.slow) for path in PROGRAMS],
+    ("path", "name"),
+    [
+        *(
+            pytest.param(path, "", id=path.name, marks=() if path.name in QUICK else pytest.mark.slow)
+            for path in PROGRAMS
+        ),
+        *(
+            pytest.param(path, "pypy3", id=f"{path.name} by PyPy", marks=pytest.mark.slow)
+            for path in PROGRAMS
+            if path.suffix == ".py" and path.name != OF_CPYTHON
+        ),
+    ],
 )
-def test_accepted(judge: StdioJudge, path: Path) -> None:
-    language = language_of(path.name)
+def test_accepted(judge: StdioJudge, path: Path, name: str) -> None:
+    language = find_language(name) if name else language_of(path.name)
     assert language is not None
     if shutil.which(find_language(language.name).compile[0]) is None:
         pytest.skip(f"no {language.compile[0]}")
-    name = f"{language.main}{path.suffix}"
-    report = judge.judge(problem(), Solution(path.name, language.name, {name: path.read_text()}), LIMIT_S)
+    file = f"{language.main}{path.suffix}"
+    report = judge.judge(problem(), Solution(path.name, language.name, {file: path.read_text()}), LIMIT_S)
     assert report.verdict is Verdict.AC, report
     assert not report.borderline

@@ -204,7 +204,7 @@ def test_a_crashed_program_is_not_shown_to_the_validator(judge: StdioJudge) -> N
 def test_what_cannot_be_judged(judge: StdioJudge) -> None:
     unknown = judge.judge(DOUBLE, Solution("s", "cobol", {"main.cob": ""}), 1.0)
     assert (unknown.verdict, unknown.failure_kind) == (None, FailureKind.UNMEASURABLE)
-    assert "unknown language 'cobol'; the judge knows: c, cpp, java, python3" in unknown.judge_error
+    assert "unknown language 'cobol'; the judge knows: c, cpp, java, pypy3, python3" in unknown.judge_error
     with pytest.raises(ProblemError, match="call a function: judge it with Judge"):
         judge.judge(replace(DOUBLE, interface=Interface.CALL), Solution("s", "c", {"a.c": ""}), 1.0)
     assert judge.judge(DOUBLE, Solution("s", "c", {}), 1.0).verdict is Verdict.CE

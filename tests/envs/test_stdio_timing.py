@@ -232,6 +232,14 @@ def test_of_two_solutions_of_one_name_the_slower_counts() -> None:
     assert (found.limit_s, found.times) == (3.0, {"a.py": 1.4})
 
 
+def test_a_calibration_by_one_interpreter_never_serves_the_other(tmp_path: Path) -> None:
+    judge = Timed({"a.py": 0.2})
+    for language, judged in (("python3", 1), ("pypy3", 2), ("python3", 2), ("pypy3", 2)):
+        solution = Solution("a.py", language, {"a.py": ""}, "accepted")
+        calibrate(cast(StdioJudge, judge), SQUARE, [solution], TimeRule(), cache=tmp_path / "limits.json")
+        assert len(judge.judged) == judged
+
+
 def test_calibration_uses_what_is_right_and_is_cached(tmp_path: Path) -> None:
     cache = tmp_path / "a" / "limits.json"
     labels = {"a.cpp": "accepted", "b.py": "accepted", "wrong.py": "accepted", "slow.py": "time_limit_exceeded"}

@@ -18,6 +18,26 @@ if TYPE_CHECKING:
 
 _FILES = (".json", ".jsonl", ".csv", ".xz", ".gz", ".bz2")
 """No problem's id ends so."""
+LimitOption = Annotated[
+    float | None,
+    typer.Option(
+        "--limit",
+        min=0.001,
+        callback=finite,
+        metavar="S",
+        help="CPU seconds per test, for PATH.",
+        show_default="the package's",
+    ),
+]
+PythonOption = Annotated[
+    str | None,
+    typer.Option(
+        "--python",
+        metavar="python3|pypy3",
+        help="Interpreter of the Python programs for PATH that read stdin.",
+        show_default="pypy3 for Kattis packages and the judging sets made of them, where it works; else python3",
+    ),
+]
 
 
 def judge(
@@ -42,17 +62,8 @@ def judge(
         str | None,
         typer.Option("--problems", metavar="ID,ID,...", help="Of PATH, only these.", show_default="all"),
     ] = None,
-    limit: Annotated[
-        float | None,
-        typer.Option(
-            "--limit",
-            min=0.001,
-            callback=finite,
-            metavar="S",
-            help="CPU seconds per test, for PATH.",
-            show_default="the package's",
-        ),
-    ] = None,
+    limit: LimitOption = None,
+    python: PythonOption = None,
     doubtful: Annotated[
         str | None,
         typer.Option(
@@ -77,12 +88,12 @@ def judge(
     if not there and (file is None or "/" in target or Path(target).suffix in _FILES):
         raise typer.BadParameter(f"no file or folder {target!r}; to judge a program: PROBLEM FILE")
     of_sets = {"--out": out, "--doubtful": doubtful}
-    of_paths = {**of_sets, "--problems": problems, "--limit": limit}
+    of_paths = {**of_sets, "--problems": problems, "--limit": limit, "--python": python}
     _refuse({} if file is None else of_sets if there else of_paths, f"{target} {file}")
     if there:
         from alphadial.cli.judging.run import Wishes, execute, judge_one
 
-        wishes = Wishes(Path(target), coverage, all_tests, problems, limit, doubtful, sandbox, workers)
+        wishes = Wishes(Path(target), coverage, all_tests, problems, limit, python, doubtful, sandbox, workers)
         if file is None:
             execute(wishes, out, json_to)
         else:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from alphadial.envs.judge import Judge
+from alphadial.envs.languages import PYTHON
 from alphadial.envs.sandbox import Sandbox
 from alphadial.envs.stdio import SolutionRecord, StdioJudge, TestRecord
 from alphadial.envs.stdio.records import Place
 from alphadial.envs.stdio.runner import PAST, RERUNS
 from alphadial.envs.stdio.verdicts import around
 from alphadial.envs.types import Interface, JudgeReport, KilledBy, Problem, Solution, Test, TestResult, Verdict
-
-PYTHON = "python3"
 
 
 class AnyJudge(StdioJudge):

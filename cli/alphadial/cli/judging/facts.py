@@ -31,6 +31,8 @@ class Limit:
     source: LimitSource
     without: Mapping[str, float] = field(default_factory=dict)
     """Id of a solution to the limit that the times of the others give, where its own one counts."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Id of an accepted solution whose time does not count, to why."""
 
 
 @dataclass(frozen=True, slots=True)

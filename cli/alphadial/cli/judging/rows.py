@@ -61,6 +61,8 @@ class Row:
     verdict_without: Verdict | None
     """At that limit."""
     agrees_without: bool | None
+    not_calibrating: str | None
+    """Why its time does not count for the limit, of a solution whose label would have it count."""
     source: str
     """Where the problem was read from."""
 
@@ -167,6 +169,7 @@ def row_of(
         limit_without_s=without_s,
         verdict_without=without.verdict,
         agrees_without=agrees(entry.expected, without.verdict),
+        not_calibrating=facts.limit.left_out.get(entry.id),
         source=facts.source,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -28,6 +29,7 @@ from alphadial.envs.formats.flags import checker as parse_flags
 from alphadial.envs.formats.types import FormatError
 from alphadial.envs.sandbox import open_sandbox
 from alphadial.envs.stdio.calibrate import host_speed
+from alphadial.envs.stdio.pythons import Pythons
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Wishes:
     all_tests: bool
     problems: str | None
     limit_s: float | None
+    python: str | None
     doubtful: str | None
     sandbox: str
     workers: int | None
@@ -53,17 +56,18 @@ def execute(wishes: Wishes, out: Path | None, json_to: str | None) -> None:
     check_json_target(json_to)
     doubtful, coverage = parse_doubtful(wishes.doubtful), parse_coverage(wishes.coverage)
     items = read_set(wishes.path, _only(wishes.problems))
-    settings = Settings(str(wishes.path.resolve()), wishes.sandbox, wishes.limit_s, wishes.all_tests)
+    settings = Settings(str(wishes.path.resolve()), wishes.sandbox, wishes.limit_s, wishes.all_tests, wishes.python)
     out = out or default_folder(settings)
     with ExitStack() as stack:
         sandbox = stack.enter_context(open_sandbox(wishes.sandbox))
+        pythons = Pythons(sandbox, wishes.python, tell)
         store = stack.enter_context(JudgingStore(out, settings))
         progress = JudgingProgress()
         judge = KeptJudge(sandbox, wishes.workers, store, progress)
         stack.callback(judge.close)
         try:
             with progress:
-                judged, faults = judge_set(items, store, judge, progress, coverage)
+                judged, faults = judge_set(items, store, judge, pythons, progress, coverage)
         except KeyboardInterrupt:
             say(f"interrupted: what was judged is in {out}; the same command goes on from there")
             raise typer.Exit(INTERRUPTED) from None
@@ -97,7 +101,8 @@ def judge_one(wishes: Wishes, file: str, json_to: str | None) -> None:
         say(f"alphadial: {fault}")
     coverage = parse_coverage(wishes.coverage)
     with open_sandbox(wishes.sandbox) as sandbox:
-        row, tests = judge_file(sandbox, package, solution, coverage, wishes.limit_s, wishes.all_tests)
+        pythons = Pythons(sandbox, wishes.python, tell)
+        row, tests = judge_file(sandbox, pythons, package, solution, coverage, wishes.limit_s, wishes.all_tests)
     if json_to is not None:
         write_json(json_to, {**as_json(row), "tests": tests})
     if json_to != STDOUT:
@@ -105,7 +110,8 @@ def judge_one(wishes: Wishes, file: str, json_to: str | None) -> None:
         outcome = headline(row.problem, row.verdict, row.failure_kind, row.level_reached, cause)
         results().print(outcome, soft_wrap=True)
         results().print(tests_table(tests))
-        results().print(f"limit {row.limit_s:g} s ({row.limit_source}){', borderline' if row.borderline else ''}")
+        limit = f"limit {row.limit_s:g} s ({row.limit_source})"
+        results().print(f"{row.language}, {limit}{', borderline' if row.borderline else ''}")
     if row.judge_error or faults:
         raise typer.Exit(USAGE)
 
@@ -162,7 +168,8 @@ def summary(rows: Sequence[Row], doubtful: frozenset[str]) -> dict[str, Any]:
     """What ``--json`` holds of the rows."""
     if strangers := doubtful - {name for row in rows for name in row.names}:
         say(f"--doubtful: no solution is named {', '.join(sorted(strangers))}")
-    return {"rows": [as_json(row) for row in rows], **agreement(rows)}
+    languages = sorted(Counter(row.language for row in rows).items())
+    return {"rows": [as_json(row) for row in rows], "languages": dict(languages), **agreement(rows)}
 
 
 def show(rows: Sequence[Row], result: dict[str, Any], json_to: str | None) -> None:
@@ -195,6 +202,11 @@ def default_folder(settings: Settings) -> Path:
     """``runs/judge-NAME-ID``: the same settings find their folder again."""
     digest = blake2b(json.dumps(asdict(settings)).encode(), digest_size=4).hexdigest()
     return RUNS / f"judge-{Path(settings.path).name}-{digest}"
+
+
+def tell(line: str) -> None:
+    """A notice of what judges."""
+    say(f"alphadial: {line}")
 
 
 def _only(problems: str | None) -> list[str] | None:

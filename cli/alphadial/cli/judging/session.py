@@ -19,6 +19,7 @@ from alphadial.envs.judge import coverage_level
 from alphadial.envs.sandbox import Sandbox
 from alphadial.envs.stdio import SolutionRecord, StdioJudge
 from alphadial.envs.stdio.calibrate import calibrate, default_cache
+from alphadial.envs.stdio.pythons import Pythons
 from alphadial.envs.stdio.verdicts import LABELS
 from alphadial.envs.types import Problem, Solution
 
@@ -73,6 +74,7 @@ def judge_set(
     items: Iterable[Item],
     store: JudgingStore,
     judge: KeptJudge,
+    pythons: Pythons,
     progress: JudgingProgress,
     coverage: str | int | None = None,
 ) -> tuple[set[str], list[Fault]]:
@@ -82,6 +84,7 @@ def judge_set(
         items: what was read.
         store: keeps the records.
         judge: makes them.
+        pythons: run the Python solutions.
         progress: is told of them.
         coverage: that every problem must have.
 
@@ -97,7 +100,7 @@ def judge_set(
     for place, item in items:
         new = [item] if isinstance(item, Fault) else _strange_labels(item)
         if isinstance(item, Package):
-            found = _judge_package(item, place, store, judge, progress, coverage)
+            found = _judge_package(pythons.apply(item), place, store, judge, progress, coverage)
             if isinstance(found, Fault):
                 new.append(found)
             else:
@@ -167,11 +170,10 @@ def find_limit(package: Package, id: str, option_s: float | None, judge: StdioJu
         raise ProblemError(f"{error}; give one with --limit") from None
     for name, reason in found.left_out.items():
         say(f"{package.problem.id}: {name} does not count for the time limit: {reason}")
-    accepted = [
-        solution for solution in package.solutions if solution.expected == "accepted" and solution.name in found.times
-    ]
-    without = {entry_of(solution, id).id: found.limit_without(solution.name) for solution in accepted}
-    return Limit(found.limit_s, LimitSource.CALIBRATED, without)
+    accepted = {entry_of(each, id).id: each.name for each in package.solutions if each.expected == "accepted"}
+    without = {entry: found.limit_without(name) for entry, name in accepted.items() if name in found.times}
+    left_out = {entry: found.left_out[name] for entry, name in accepted.items() if name in found.left_out}
+    return Limit(found.limit_s, LimitSource.CALIBRATED, without, left_out)
 
 
 def _strange_labels(package: Package) -> list[Fault]:

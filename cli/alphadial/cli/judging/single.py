@@ -21,12 +21,11 @@ from alphadial.envs.errors import ProblemError
 from alphadial.envs.formats import Fault, Package
 from alphadial.envs.formats.generate import with_tests
 from alphadial.envs.formats.rows import solution as formatted
-from alphadial.envs.languages import all_languages, find_language, language_of
+from alphadial.envs.languages import PYTHON, all_languages, find_language, language_of
 from alphadial.envs.sandbox import Sandbox
+from alphadial.envs.stdio.pythons import Pythons
 from alphadial.envs.stdio.verdicts import verdict_of
 from alphadial.envs.types import MIB, Solution
-
-_STDIN_LANGUAGE = "python3"
 
 
 def solution_in(file: str) -> Solution:
@@ -36,11 +35,11 @@ def solution_in(file: str) -> Solution:
         CliError: it cannot be read, or is in no language that the judge knows.
     """
     if file == STDOUT:
-        language, name = find_language(_STDIN_LANGUAGE), "main.py"
+        language, name = find_language(PYTHON), "main.py"
     else:
         known, name = language_of(file), PurePosixPath(file).name
         if known is None:
-            extensions = " ".join(suffix for one in all_languages().values() for suffix in one.extensions)
+            extensions = " ".join({suffix: None for one in all_languages().values() for suffix in one.extensions})
             raise CliError(f"{file} is in no language that the judge knows, by its extension: {extensions}")
         language = known
     return Solution(name, language.name, {name: read_source(file)})
@@ -64,6 +63,7 @@ def one_package(path: Path, only: Sequence[str] | None) -> tuple[Package, list[F
 
 def judge_file(
     sandbox: Sandbox,
+    pythons: Pythons,
     package: Package,
     solution: Solution,
     coverage: str | int | None,
@@ -75,12 +75,13 @@ def judge_file(
     Raises:
         ProblemError: the problem's tests cannot be made, or no limit can be found.
     """
-    made = with_tests(package, sandbox)
+    made = with_tests(pythons.apply(package), sandbox)
     if isinstance(made, Fault):
         raise ProblemError(str(made))
     id = problem_id(made)
     (source,) = solution.files.values()
     solution = formatted(solution.name, solution.language, source, None, made.problem.entry or None)
+    solution = pythons.solution(made, solution)
     judge = AnyJudge(sandbox, None)
     try:
         limit = find_limit(made, id, limit_s, judge)

@@ -56,6 +56,8 @@ class Settings:
     limit_s: float | None
     """``--limit``."""
     all_tests: bool
+    python: str | None = None
+    """``--python``."""
 
 
 class JudgingStore:

@@ -17,11 +17,14 @@ _UNKNOWN = "?"
 
 
 def tables(rows: Sequence[Row], result: dict[str, Any]) -> Iterator[Table | str]:
-    """Labels against verdicts, the rows that disagree, and the figures in a line or two."""
+    """Labels against verdicts, the rows that disagree, those left out of limits, and the figures in a line or two."""
     yield counts(rows)
     if apart := [row for row in rows if row.agrees is False or row.judge_error]:
         yield ""
         yield disagreements(apart)
+    if left_out := [row for row in rows if row.not_calibrating is not None]:
+        yield ""
+        yield not_calibrating(left_out)
     yield ""
     yield from headline(rows, result)
 
@@ -45,10 +48,10 @@ def counts(rows: Sequence[Row]) -> Table:
 
 def disagreements(rows: Sequence[Row]) -> Table:
     """One line per row that does not agree with its label, and why."""
-    table = Table("solution", "label", "verdict", "CPU s", "limit s", "", box=None, pad_edge=False)
-    for column in (3, 4):
+    table = Table("solution", "language", "label", "verdict", "CPU s", "limit s", "", box=None, pad_edge=False)
+    for column in (4, 5):
         table.columns[column].justify = "right"
-    for column in (0, 5):
+    for column in (0, 6):
         table.columns[column].overflow = "fold"
     for row in rows:
         notes = [note for note, holds in (("doubtful label", row.doubtful), ("borderline", row.borderline)) if holds]
@@ -56,6 +59,7 @@ def disagreements(rows: Sequence[Row]) -> Table:
         verdict = row.verdict or _UNKNOWN
         table.add_row(
             Text(f"{row.problem}/{row.submission}"),
+            Text(row.language),
             Text(row.expected or "(none)"),
             Text(verdict, VERDICT_STYLES.get(verdict, "red")),
             f"{row.cpu_s:.2f}",
@@ -65,11 +69,24 @@ def disagreements(rows: Sequence[Row]) -> Table:
     return table
 
 
+def not_calibrating(rows: Sequence[Row]) -> Table:
+    """One line per accepted solution whose time does not count for the limit of its problem, and why."""
+    table = Table("left out of the time limit", "language", "limit s", "why", box=None, pad_edge=False)
+    table.columns[2].justify = "right"
+    for column in (0, 3):
+        table.columns[column].overflow = "fold"
+    for row in rows:
+        why = Text(row.not_calibrating or "")
+        table.add_row(Text(f"{row.problem}/{row.submission}"), Text(row.language), f"{row.limit_s:g}", why)
+    return table
+
+
 def headline(rows: Sequence[Row], result: dict[str, Any]) -> Iterator[str]:
     """How many, how far they agree, what is left out, and how long it took."""
     problems = len({row.problem for row in rows})
     agree = f"; {_percent(result['agreement'])} of the labels that count agree" if result["labelled"] else ""
-    yield f"{len(rows)} solutions of {problems} problems{agree}"
+    languages = ", ".join(f"{count} {language}" for language, count in result["languages"].items())
+    yield f"{len(rows)} solutions of {problems} problems ({languages}){agree}"
     if result["labelled"]:
         yield (
             f"all labels: {result['agreed']}/{result['labelled']}; own time left out of limits: "

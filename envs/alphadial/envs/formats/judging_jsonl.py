@@ -2,7 +2,8 @@
 
 A row has ``id``, ``tests`` [{``name``, ``group``, ``input``, ``answer``}] and ``submissions`` [{``name``,
 ``language``, ``expected``, ``source``}], and may have ``time_limit_s``, ``limits`` (as in a legacy problem.yaml),
-``validator_flags`` (of the Kattis default output validator) and ``statement_tex``.
+``validator_flags`` (of the Kattis default output validator) and ``statement_tex``. Rows come from Kattis packages, so
+their Python solutions are for PyPy.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from .flags import checker, legacy_time_rule, limits
 from .levels import SAMPLE, coverages, leveled
 from .names import source_file
 from .rows import checked, language_named
-from .types import FormatError, Package
+from .types import KATTIS_PYTHON, FormatError, Package
 
 KEYS = frozenset({"id", "tests", "submissions"})
 """By which a row of this format is known."""
@@ -58,6 +59,7 @@ def package(row: Row, path: Path, line: int | None) -> Package:
         tuple(_solution(solution, place) for place, solution in enumerate(solutions)),
         legacy_time_rule(stated),
         source=path,
+        python=KATTIS_PYTHON,
     )
 
 

@@ -2,7 +2,8 @@
 
 Source: the Kattis problem package format (github.com/Kattis/problem-package-format). Not supported, and said so by a
 fault: interactive, multi-pass and submit-answer problems, several output validators, build and run scripts, static
-validators, arguments and files for the program. Scores are not counted: every group has a verdict.
+validators, arguments and files for the program. Scores are not counted: every group has a verdict. Python solutions are
+for PyPy, which is what Kattis runs them by.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from .kattis_versions import STATEMENTS
 from .levels import coverages, leveled
 from .names import is_source
 from .tree import Tree, kind_of
-from .types import Fault, FormatError, Package
+from .types import KATTIS_PYTHON, Fault, FormatError, Package
 
 _LARGEST_STATEMENT = 4 * 1024 * 1024
 _TESTS = (".in", ".ans")
@@ -52,7 +53,7 @@ def load(folder: Path, name: str) -> Iterator[Package | Fault]:
             else:
                 yield solution
         yield from _left_out(tree)
-        yield Package(problem, tuple(solutions), settings.time_rule, source=folder)
+        yield Package(problem, tuple(solutions), settings.time_rule, source=folder, python=KATTIS_PYTHON)
     except FormatError as error:
         yield error.fault(folder)
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
-from alphadial.envs.languages import all_languages
+from alphadial.envs.languages import PYTHON, all_languages, implementations
 from alphadial.envs.languages import language_of as judged_language
 
 from .types import FormatError
@@ -31,7 +31,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9_.+-]")
 _IGNORED_BY_JAVA = re.compile(r"//.*|/\*[\s\S]*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'")
 _PUBLIC_TYPE = re.compile(r"\bpublic\s+(?:[a-z]+\s+)*(?:class|interface|enum|record)\s+(\w+)|([{}])")
 _STARTS = {
-    "python3": re.compile(r"__main__"),
+    **dict.fromkeys(implementations(PYTHON), re.compile(r"__main__")),
     "cpp": re.compile(r"\bmain\s*\("),
     "c": re.compile(r"\bmain\s*\("),
     "java": re.compile(r"\bstatic\s+void\s+main\b"),

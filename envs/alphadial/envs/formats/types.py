@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from alphadial.envs.languages import PYTHON
 from alphadial.envs.types import Problem, Solution
 
 
@@ -24,6 +25,8 @@ class TimeRule:
     """The limit is a multiple of this."""
 
 
+KATTIS_PYTHON = "pypy3"
+"""Kattis runs Python programs by PyPy, see ``alphadial.envs.languages.pypy3``."""
 LEGACY_TIME_RULE = TimeRule(ac_to_time_limit=5.0, time_limit_to_tle=2.0)
 
 
@@ -49,6 +52,8 @@ class Package:
     """Where the problem has no tests yet."""
     source: Path = Path()
     """The file or folder that it was read from."""
+    python: str = PYTHON
+    """The language by which the judges that its labels come from run Python programs."""
 
 
 @dataclass(frozen=True, slots=True)

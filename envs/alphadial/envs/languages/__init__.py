@@ -10,7 +10,10 @@ from pathlib import PurePosixPath
 from ..errors import ProblemError
 from .language import Language
 
-__all__ = ["Language", "all_languages", "find_language", "language_of"]
+__all__ = ["PYTHON", "Language", "all_languages", "find_language", "implementations", "language_of"]
+
+PYTHON = "python3"
+"""The language of Python programs, and of functions that are called."""
 
 
 @cache
@@ -36,4 +39,10 @@ def find_language(name: str) -> Language:
 def language_of(file: str) -> Language | None:
     """By the extension of a file name."""
     suffix = PurePosixPath(file).suffix
-    return next((language for language in all_languages().values() if suffix in language.extensions), None)
+    named = (language for language in all_languages().values() if not language.implements)
+    return next((language for language in named if suffix in language.extensions), None)
+
+
+def implementations(name: str) -> list[str]:
+    """The language of this name, and those that run its programs in another way."""
+    return [language.name for language in all_languages().values() if name in (language.name, language.implements)]

@@ -39,6 +39,8 @@ class Language:
     """That runtime and compiler reserve without use: counted where, for want of a cgroup, address space is limited."""
     own_processes: int = 0
     """Threads of the runtime itself."""
+    implements: str = ""
+    """The language whose programs it runs in another way; the extensions of file names mean that one."""
     memory_errors: str = ""
     """What a program that was refused memory says on stderr. It counts where the runtime has a limit of its own, and
     where no cgroup ends programs that use too much."""

@@ -31,7 +31,8 @@ class Interpreter:
             found
             for top in {self.prefix, Path("/usr"), Path("/usr/local")}
             for library in ("lib", "lib64")
-            for pattern in ("python3*/site-packages", "python3*/dist-packages")
+            for python in ("python3*", "pypy3*")
+            for pattern in (f"{python}/site-packages", f"{python}/dist-packages")
             for found in (top / library).glob(pattern)
         ]
         own = [Path(portion).resolve() for portion in alphadial.__path__]
