@@ -126,7 +126,8 @@ class Bubblewrap:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         settings = {
             "isolated": True,
-            "seccomp": (self._seccomp or b"").hex(),
+            "devices": layout.DEVICES,
+            "seccomp": seccomp.deny_list(warm=True).hex() if seccomp.supported() else "",
             "memory_bytes": limits.memory_bytes,
             "files_bytes": limits.files_bytes,
             "processes": None if self.protection.process_limit == "none" else limits.processes,

@@ -66,6 +66,7 @@ class Group:
         oom_file = memory / ("memory.events" if self._v2 else "memory.oom_control")
         self._oom = os.open(oom_file, os.O_RDONLY | os.O_CLOEXEC)
         self._limit = 0
+        self._cpu_before = 0.0
         self._closed = False
 
     def limit(self, memory_bytes: int, processes: int) -> None:
@@ -82,10 +83,15 @@ class Group:
         for folder in self._folders:
             (folder / "cgroup.procs").write_text(str(pid))
 
+    def begin(self) -> None:
+        """What has run in it so far was ours: ``cpu_s`` counts from here."""
+        self._cpu_before += self.cpu_s()
+
     def cpu_s(self) -> float:
-        """CPU time of all that ever ran in it, in seconds."""
+        """CPU time of all that ran in it since ``begin``, in seconds."""
         text = os.pread(self._usage, 4096, 0)
-        return _field(text, b"usage_usec") * 1e-6 if self._v2 else int(text) * 1e-9
+        used_s = _field(text, b"usage_usec") * 1e-6 if self._v2 else int(text) * 1e-9
+        return used_s - self._cpu_before
 
     def oom_kills(self) -> int:
         """Processes that the kernel killed because the group was full.

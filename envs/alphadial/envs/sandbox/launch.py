@@ -23,6 +23,10 @@ FIRST_UID = 61_000
 """Slot n runs under host uid 61000 + n when we are root; no system hands these out."""
 UIDS = 1_000
 _START_S = 30.0
+_WAIT = 'read -r _ <"$0" && exec "$@"'
+"""For sh(1): becomes bwrap when a line comes, and nothing if the judge is gone. bwrap makes the sandbox's cgroup
+namespace before it could be moved: where it is by then is all that /proc/self/cgroup will show, as "/".
+"""
 
 
 class Uid:
@@ -83,7 +87,7 @@ def launch(
         invocation: closed here, whatever happens.
         spawner: one thread that outlives the sandbox: --die-with-parent means the thread that forked.
         uid: host uid and gid, or None for ours.
-        group: joined before the command begins.
+        group: joined before bwrap begins; what it has counted by the time that the command begins is ours.
         stdio: descriptors or ``subprocess`` constants for stdin, stdout and stderr.
         pass_fds: further descriptors for the command.
 
@@ -94,9 +98,11 @@ def launch(
     gate_end, gate = os.pipe()
     inner = invocation.arguments.index("--")
     invocation.arguments[inner:inner] = ["--json-status-fd", str(status_end), "--block-fd", str(gate_end)]
+    os.fchmod(gate_end, 0o444)  # opened again under another uid
+    command = ["/bin/sh", "-c", _WAIT, f"/proc/self/fd/{gate_end}", *invocation.arguments]
     try:
         passed = (*invocation.descriptors, *pass_fds, status_end, gate_end)
-        process = spawner.submit(_start, invocation.arguments, stdio, passed, uid).result()
+        process = spawner.submit(_start, command, stdio, passed, uid).result()
         # The command may open them again, as /dev/stderr: the right way round, so that nothing waits for its own words.
         for stream in (process.stdout, process.stderr):
             if stream is not None:
@@ -138,10 +144,13 @@ def _admit(
 ) -> Contained:
     init_fd = -1
     try:
+        if group is not None:
+            group.attach(process.pid)
+        os.write(gate, b"\n")
         init = _first_process(status)
         init_fd = os.pidfd_open(init)
         if group is not None:
-            group.attach(init)
+            group.begin()
     except (OSError, ValueError) as error:
         if init_fd >= 0:
             signal.pidfd_send_signal(init_fd, signal.SIGKILL)

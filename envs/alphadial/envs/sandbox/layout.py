@@ -17,7 +17,8 @@ BOX = "/w/box"
 """The working directory; /tmp and /dev/shm lie beside it on the same tmpfs."""
 _GUEST = "/opt/alphadial"
 _GUEST_SOURCES = Path(__file__).parent / "guest"
-_DEVICES = ("null", "zero", "full", "random", "urandom")
+DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+"""The host's."""
 _LIBRARIES = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 
 _SYSTEM_PATH = "/usr/bin:/bin"
@@ -153,8 +154,8 @@ def _base(bwrap: str, interpreter: Interpreter) -> Invocation:
         invocation.add("--setenv", key, value)
     show_host(invocation, interpreter)
     invocation.add("--proc", "/proc", "--dir", "/dev", "--symlink", "/w/shm", "/dev/shm", "--symlink", "/w/tmp", "/tmp")
-    for device in _DEVICES:
-        invocation.add("--dev-bind", f"/dev/{device}", f"/dev/{device}")
+    for device in DEVICES:
+        invocation.add("--dev-bind", device, device)
     streams = {f"/dev/{name}": f"/proc/self/fd/{number}" for number, name in enumerate(("stdin", "stdout", "stderr"))}
     _links(invocation, {"/dev/fd": "/proc/self/fd", **streams})
     return invocation

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 # Both columns: what no judged program needs and what has opened kernels or leaked between sandboxes before.
 _DENIED: dict[str, tuple[int | None, int | None]] = {
     # name: (x86_64, aarch64)
-    "acct": (163, 89), "add_key": (248, 217), "adjtimex": (159, 171), "bpf": (321, 280), "chroot": (161, 51),
-    "clock_adjtime": (305, 266), "clock_settime": (227, 112), "delete_module": (176, 106), "fanotify_init": (300, 262),
-    "finit_module": (313, 273), "fsconfig": (431, 431), "fsmount": (432, 432), "fsopen": (430, 430),
-    "fspick": (433, 433), "init_module": (175, 105), "io_uring_enter": (426, 426), "io_uring_register": (427, 427),
+    "acct": (163, 89), "add_key": (248, 217), "adjtimex": (159, 171), "bpf": (321, 280), "cachestat": (451, 451),
+    "chroot": (161, 51), "clock_adjtime": (305, 266), "clock_settime": (227, 112), "delete_module": (176, 106),
+    "fanotify_init": (300, 262), "finit_module": (313, 273), "fsconfig": (431, 431), "fsmount": (432, 432),
+    "fsopen": (430, 430), "fspick": (433, 433), "init_module": (175, 105), "inotify_init": (253, None),
+    "inotify_init1": (294, 26), "io_uring_enter": (426, 426), "io_uring_register": (427, 427),
     "io_uring_setup": (425, 425), "ioperm": (173, None), "iopl": (172, None), "kcmp": (312, 272),
     "kexec_file_load": (320, 294), "kexec_load": (246, 104), "keyctl": (250, 219), "listmount": (458, 458),
     "lookup_dcookie": (212, 18), "mbind": (237, 235), "memfd_secret": (447, 447), "migrate_pages": (256, 238),
@@ -25,12 +26,19 @@ _DENIED: dict[str, tuple[int | None, int | None]] = {
     "quotactl_fd": (443, 443), "reboot": (169, 142), "request_key": (249, 218), "set_mempolicy": (238, 237),
     "setdomainname": (171, 162), "sethostname": (170, 161), "setns": (308, 268), "settimeofday": (164, 170),
     "statmount": (457, 457), "swapoff": (168, 225), "swapon": (167, 224), "syslog": (103, 116), "umount2": (166, 39),
-    "unshare": (272, 97), "userfaultfd": (323, 282), "uselib": (134, None), "vhangup": (153, 58), "vmsplice": (278, 75),
+    "unshare": (272, 97), "uselib": (134, None), "userfaultfd": (323, 282), "vhangup": (153, 58), "vmsplice": (278, 75),
 }  # fmt: skip
 _NEW_NAMESPACES = 0x7E02_0000
 """CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET."""
 _SOCKET_FAMILIES = (1, 2, 10, 16)
 """AF_UNIX, AF_INET, AF_INET6 and AF_NETLINK; no AF_VSOCK, AF_ALG, AF_PACKET or rarer ones."""
+_WARM_SOCKET_FAMILIES = (1,)
+"""AF_UNIX: all else leaves ports, counters and routes behind in the network namespace, where the next program is."""
+_WATCHING_FCNTLS = (1024, 1026)
+"""F_SETLEASE and F_NOTIFY: watching what others do to files that all sandboxes see."""
+_LOCKING_FCNTLS = (5, 6, 7, 36, 37, 38)
+"""F_GETLK, F_SETLK, F_SETLKW and their F_OFD_ kin. A lock on such a file is seen by every program that runs just then.
+"""
 _TERMINAL_IOCTLS = (0x5412, 0x541C)
 """TIOCSTI and TIOCLINUX: typing into the judge's terminal."""
 
@@ -43,11 +51,13 @@ class _Machine:
     clone3: int
     socket: tuple[int, int]
     ioctl: int
+    fcntl: int
+    flock: int
 
 
 _MACHINES = {
-    "x86_64": _Machine(0, 0xC000_003E, 56, 435, (41, 53), 16),
-    "aarch64": _Machine(1, 0xC000_00B7, 220, 435, (198, 199), 29),
+    "x86_64": _Machine(0, 0xC000_003E, 56, 435, (41, 53), 16, 72, 73),
+    "aarch64": _Machine(1, 0xC000_00B7, 220, 435, (198, 199), 29, 25, 32),
 }
 
 _LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _JUMP_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -64,8 +74,12 @@ def supported(machine: str | None = None) -> bool:
     return (machine or platform.machine()) in _MACHINES
 
 
-def deny_list(machine: str | None = None) -> bytes:
+def deny_list(machine: str | None = None, *, warm: bool = False) -> bytes:
     """The filter, as an array of ``struct sock_filter``, for ``bwrap --seccomp`` or PR_SET_SECCOMP.
+
+    Args:
+        machine: the architecture; None: this machine's.
+        warm: for the programs of a warm server: no sockets but AF_UNIX, and no locks on files.
 
     Raises:
         KeyError: no table for the architecture; see ``supported``.
@@ -82,8 +96,13 @@ def deny_list(machine: str | None = None) -> bytes:
         _ALLOWED,
     ]
     for number in this.socket:
-        blocks[number] = _only(_FIRST_ARGUMENT, _SOCKET_FAMILIES, errno.EAFNOSUPPORT)
+        families = _WARM_SOCKET_FAMILIES if warm else _SOCKET_FAMILIES
+        blocks[number] = _only(_FIRST_ARGUMENT, families, errno.EAFNOSUPPORT)
     blocks[this.ioctl] = _never(_SECOND_ARGUMENT, _TERMINAL_IOCTLS, errno.EPERM)
+    blocks[this.fcntl] = _never(_SECOND_ARGUMENT, _WATCHING_FCNTLS, errno.EPERM)
+    if warm:
+        blocks[this.fcntl] = _never(_SECOND_ARGUMENT, _WATCHING_FCNTLS + _LOCKING_FCNTLS, errno.ENOLCK)
+        blocks[this.flock] = [_fail(errno.ENOLCK)]
     blocks[_X32_BIT] = [(_RETURN, 0, 0, _KILL_PROCESS)]
     code = [
         (_LOAD, 0, 0, _ARCH),

@@ -16,6 +16,8 @@ from .warm import LastWords
 
 INIT = 1
 """bwrap's init, the first process inside every sandbox."""
+_OUTER = 1
+"""bwrap itself, in the group but not in the sandbox."""
 _OWN_PROCESSES = INIT + 3
 """With the server, the process that waits for the next program, and one that is being reaped."""
 _OWN_MEMORY = 48 * MIB
@@ -40,7 +42,7 @@ class Slot:
         if parent is not None:
             # RLIMIT_AS holds a warm program to its memory; the group holds its children, and the files, in addition.
             memory = limits.memory_bytes + (limits.files_bytes + _OWN_MEMORY if warm else 0)
-            processes = limits.processes + (_OWN_PROCESSES if warm else INIT)
+            processes = limits.processes + (_OWN_PROCESSES if warm else INIT) + _OUTER
             try:
                 self._group = parent.create(memory, processes)
             except SandboxFailedError:

@@ -9,7 +9,8 @@ from typing import Any
 
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWPID = 0x00020000, 0x08000000, 0x20000000
 MNT_DETACH = 2
-MS_NOSUID_NODEV = 6
+MS_NOSUID_NODEV, MS_READ_ONLY_BIND = 6, 0x1023
+"""The latter: MS_REMOUNT, MS_BIND, MS_NOSUID and MS_RDONLY."""
 PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 22, 38, 47
 SECCOMP_MODE_FILTER = 2
 PR_CAP_AMBIENT_CLEAR_ALL = 4
@@ -30,8 +31,8 @@ class _Filter(ctypes.Structure):
 class Isolation:
     """Gives every program namespaces, files and limits of its own. Built once, in the server.
 
-    ``settings`` holds ``isolated`` (False: the limit on memory only), ``seccomp`` (BPF in hexadecimal, "" for none)
-    and the sizes ``memory_bytes``, ``files_bytes`` and ``processes``.
+    ``settings`` holds ``isolated`` (False: the limit on memory only), ``seccomp`` (BPF in hexadecimal, "" for none),
+    ``devices`` (paths) and the sizes ``memory_bytes``, ``files_bytes`` and ``processes``.
     """
 
     def __init__(self, settings: dict[str, Any]) -> None:
@@ -46,6 +47,9 @@ class Isolation:
         self._no_capabilities = (ctypes.c_uint32 * 6)()
         self._capability_header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
         _check(_libc.umount2(b"/proc", MNT_DETACH), "umount /proc")
+        for device in settings["devices"]:
+            # Who may write to one may set its times, which the next program could read; writing is not prevented.
+            _check(_libc.mount(None, device.encode(), None, MS_READ_ONLY_BIND, None), f"remount {device}")
         _check(_libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
 
     def before_fork(self) -> None:
@@ -61,11 +65,13 @@ class Isolation:
         Raises:
             OSError: the kernel refused a step; nothing of the program may run then.
         """
-        os.dup2(0, 1)
-        os.dup2(0, 2)
+        nothing = os.open("/dev/null", os.O_RDWR)  # the server's would carry flags from one program to the next
+        for descriptor in (0, 1, 2):
+            os.dup2(nothing, descriptor)
         os.closerange(3, kept)
         os.closerange(kept + 1, 65536)
         if self._isolated:
+            os.setsid()  # in the server's process group it could signal the server, and set its priority
             _check(_libc.unshare(CLONE_NEWNS | CLONE_NEWIPC), "unshare")
             _check(_libc.mount(b"tmpfs", b"/w", b"tmpfs", MS_NOSUID_NODEV, self._tmpfs), "mount tmpfs")
             for folder in ("/w/tmp", "/w/shm", "/w/box"):
