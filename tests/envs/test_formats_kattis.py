@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from alphadial.envs.formats import Fault, Format, Package, TimeRule, detect, load
+from alphadial.envs.raw import as_bytes
 from alphadial.envs.types import MIB, Checker
 
 LEGACY = {
@@ -229,10 +230,18 @@ def test_a_bad_solution_leaves_the_others(tmp_path: Path) -> None:
     found = list(load(folder))
     assert [str(item) for item in found if isinstance(item, Fault)] == [
         f"{folder}/submissions/accepted/c.xyz: .xyz: no known extension tells the language",
-        f"{folder}/submissions/accepted/d.py:2: not UTF-8 at byte 11",
     ]
     (package,) = (item for item in found if isinstance(item, Package))
-    assert len(package.solutions) == 4
+    assert len(package.solutions) == 5
+    assert package.solutions[1].files == {"d.py": "print(1)\n# \udcff\n"}
+
+
+def test_tests_need_not_be_utf_8(tmp_path: Path) -> None:
+    folder = write(tmp_path / "double", LEGACY)
+    (folder / "data/secret/raw.in").write_bytes(b"1\xff")
+    (folder / "data/secret/raw.ans").write_bytes(b"\xc3")
+    (raw,) = (test for test in only(folder).problem.tests if test.name == "secret/raw")
+    assert (as_bytes(raw.input), as_bytes(raw.answer)) == (b"1\xff", b"\xc3")
 
 
 @pytest.mark.parametrize("place", ["data/secret/03.ans", "submissions/accepted", "problem.yaml", "data/secret"])

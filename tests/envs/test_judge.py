@@ -104,6 +104,53 @@ def test_problems_of_stdin_and_stdout_are_refused(judge: Judge) -> None:
         judge.judge(other, None)
 
 
+FORGED_MEMORY = """
+import os, struct
+def f(a, k):
+    for fd in range(3, 99):
+        try:
+            os.write(fd, struct.pack('!cQI', b'M', 0, 0))
+        except OSError:
+            pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "verdict", "cause"),
+    [
+        ("def f(a, k):\n    raise MemoryError\n", "RTE", "MemoryError"),
+        (FORGED_MEMORY, "RTE", "MemoryError"),
+        ("def f(a, k):\n    return [0] * 10**9\n", "MLE", "memory"),
+    ],
+)
+def test_too_much_memory_is_what_was_used_and_not_what_was_said(
+    judge: Judge, sandbox: Sandbox, source: str, verdict: str, cause: str
+) -> None:
+    if sandbox.protection.cgroup is None and source is FORGED_MEMORY:
+        pytest.skip("without a cgroup the program alone can tell")
+    report = judge.judge(problem(steps=None), source)
+    assert (report.verdict, report.cause) == (verdict, cause)
+
+
+RAW_ANSWER = """
+import os, struct
+def f(a, k):
+    for fd in range(3, 99):
+        try:
+            os.write(fd, struct.pack('!cQI', b'A', 0, 3) + b'"\\xff"')
+        except OSError:
+            pass
+    os._exit(0)
+"""
+
+
+def test_no_byte_of_an_answer_equals_another(judge: Judge) -> None:
+    asked = replace(problem(steps=None), tests=(Test(1, "[1, 1]", json.dumps("\ufffd"), public=True),))
+    assert judge.judge(asked, RAW_ANSWER).verdict is Verdict.WA
+    (shown,) = judge.run_public(asked, RAW_ANSWER)
+    assert shown.got == '"\ufffd"'
+
+
 def test_stops_at_the_first_failing_test_unless_asked_for_all(judge: Judge) -> None:
     assert [str(t.verdict) for t in judge.judge(problem(), BRUTE).tests] == ["AC", "AC", "AC", "TLE"]
     every = judge.judge(problem(), WRONG, all_tests=True)

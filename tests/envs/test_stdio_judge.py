@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -11,7 +12,8 @@ import pytest
 from alphadial.envs.errors import ProblemError, SandboxFailedError
 from alphadial.envs.languages import all_languages, find_language, language_of
 from alphadial.envs.sandbox import Sandbox, WorkspaceRun, cgroups, open_sandbox
-from alphadial.envs.stdio import SolutionReport, StdioJudge
+from alphadial.envs.stdio import SolutionRecord, SolutionReport, StdioJudge
+from alphadial.envs.stdio.checkers import recheck
 from alphadial.envs.stdio.compile import Compiled, compile_program, self_test
 from alphadial.envs.types import (
     MIB,
@@ -175,6 +177,55 @@ def test_custom_validators(judge: StdioJudge, end: str, verdict: Verdict | None,
     assert found.verdict is verdict
     assert error in found.judge_error
     assert not error or "double, test '2'" in found.judge_error
+
+
+RAW = "import os\nos.write(1, b'\\xff\\n')\n"
+
+
+@pytest.mark.parametrize(("answer", "verdict"), [("\ufffd\n", Verdict.WA), ("\udcff\n", Verdict.AC)])
+def test_output_is_bytes(judge: StdioJudge, answer: str, verdict: Verdict) -> None:
+    problem = replace(DOUBLE, tests=(Test(1, "\udc80", answer),))
+    assert judged(judge, RAW, problem).verdict is verdict
+    record = judge.record(problem, Solution("s", "python3", {"main.py": RAW}), 1.0)
+    kept = SolutionRecord.from_json(json.loads(json.dumps(record.to_json())))
+    assert recheck(kept, problem, Checker()).tests[0].checked is (verdict is Verdict.AC)
+
+
+def test_validators_get_the_very_bytes(judge: StdioJudge) -> None:
+    check = """
+import sys
+files = [open(name, "rb").read() for name in sys.argv[1:3]] + [sys.stdin.buffer.read()]
+sys.exit(42 if files == [b"\\x80", b"\\xfe", b"\\xff\\n"] else 43)
+"""
+    problem = replace(DOUBLE, tests=(Test(1, "\udc80", "\udcfe"),), validator=Validator("python3", {"check.py": check}))
+    assert judged(judge, RAW, problem).solved
+
+
+@pytest.mark.parametrize(
+    ("source", "verdict"),
+    [
+        ("raise MemoryError", Verdict.RTE),
+        ("import sys; sys.stderr.write('MemoryError'); sys.exit(1)", Verdict.RTE),
+        ("[0] * 10**9", Verdict.MLE),
+    ],
+)
+def test_too_much_memory_is_what_was_used_and_not_what_was_said(
+    judge: StdioJudge, source: str, verdict: Verdict
+) -> None:
+    assert judged(judge, source).verdict is verdict
+
+
+@pytest.mark.slow
+def test_java_that_only_says_so_is_not_out_of_memory(judge: StdioJudge) -> None:
+    main = "public static void main(String[] arguments) {"
+    said = f"public class Main {{ {main} throw new OutOfMemoryError(); }} }}"
+    grown = (
+        f"public class Main {{ {main} java.util.List<int[]> hoard = new java.util.ArrayList<>();"
+        " while (true) hoard.add(new int[100000]); } }"
+    )
+    roomy = replace(DOUBLE, limits=replace(LIMITS, memory_bytes=192 * MIB))
+    assert judged(judge, said, roomy, language="java").verdict is Verdict.RTE
+    assert judged(judge, grown, roomy, language="java").verdict is Verdict.MLE
 
 
 def test_tests_with_a_checker_or_arguments_of_their_own(judge: StdioJudge) -> None:

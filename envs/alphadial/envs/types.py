@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from .raw import readable
+
 MIB = 1024 * 1024
 
 
@@ -74,8 +76,9 @@ class RunResult:
     """None while the program lives on (a warm call that answered), or when a signal ended it."""
     signal: int | None = None
     stdout: str = ""
-    """Undecodable bytes are replaced; cut at the output limit."""
+    """Text from ``raw.as_text``, so that ``raw.as_bytes`` gives back the bytes; cut at the output limit."""
     stderr: str = ""
+    """Undecodable bytes are replaced."""
     cpu_s: float = 0.0
     wall_s: float = 0.0
     peak_bytes: int | None = None
@@ -101,6 +104,11 @@ class RunResult:
             and self.compile_error is None
             and self.error is None
         )
+
+    @property
+    def words(self) -> str:
+        """What it said on stderr, or else on stdout, as text for a message."""
+        return self.stderr.strip() or readable(self.stdout).strip()
 
     @property
     def waited(self) -> bool:

@@ -1,4 +1,6 @@
-# expect: TLE
+# expect: MLE
+# gvisor: TLE
+# needs: cgroup
 # Catches MemoryError and goes on, for ever.
 def f(host):
     hoard = []

@@ -1,4 +1,5 @@
 # expect: AC
+# Memory is limited by RLIMIT_AS only where there is no cgroup.
 import resource
 
 
@@ -8,9 +9,9 @@ def f(host):
         soft, hard = resource.getrlimit(which)
         try:
             resource.setrlimit(which, (hard + 1, hard + 1))
-            found.append(which)
+            found += [which] if hard != resource.RLIM_INFINITY else []
         except (ValueError, OSError):
             pass
-        if hard == resource.RLIM_INFINITY:
+        if hard == resource.RLIM_INFINITY and which != resource.RLIMIT_AS:
             found.append(-which)
     return found

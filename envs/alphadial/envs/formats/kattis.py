@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from alphadial.envs.raw import readable
 from alphadial.envs.types import Checker, Interface, Problem, Solution, Test
 
 from .flags import checker
@@ -123,4 +124,4 @@ def _statement(tree: Tree, settings: Settings) -> str:
         if path.suffix in (".tex", ".md") and path.stem.startswith("problem")
     ]
     found.sort(key=lambda path: (path.stem not in ("problem.en", "problem"), path.name))
-    return settings.filled(tree.text(found[0], _LARGEST_STATEMENT)) if found else ""
+    return readable(settings.filled(tree.raw(found[0], _LARGEST_STATEMENT))) if found else ""

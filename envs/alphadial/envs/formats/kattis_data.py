@@ -157,8 +157,8 @@ def _inputs(tree: Tree, folder: Path) -> list[Path]:
 def _test(tree: Tree, folder: _Folder, path: Path, arguments: tuple[str, ...]) -> Test:
     return Test(
         level=1,
-        input=tree.text(path),
-        answer=tree.text(path.with_suffix(".ans")),
+        input=tree.raw(path),
+        answer=tree.raw(path.with_suffix(".ans")),
         public=folder.group.partition("/")[0] == SAMPLE,
         name=path.relative_to(tree.root / "data").with_suffix("").as_posix(),
         group=folder.group,

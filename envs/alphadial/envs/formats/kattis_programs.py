@@ -95,7 +95,7 @@ def read_solutions(tree: Tree, settings: Settings) -> Iterator[Solution | Fault]
 
 
 def _solution(tree: Tree, settings: Settings, path: Path, metadata: list[_Metadata]) -> Solution:
-    files = tree.files(path, _LARGEST) if tree.is_folder(path) else {path.name: tree.text(path, _LARGEST)}
+    files = tree.files(path, _LARGEST) if tree.is_folder(path) else {path.name: tree.raw(path, _LARGEST)}
     name = path.relative_to(tree.root / "submissions").as_posix()
     label: str | None = path.parent.name if path.parent.name in _LABELS else None
     language = entry = ""

@@ -43,11 +43,11 @@ def read_lines(path: Path, longest: int = LONGEST_LINE) -> Iterator[tuple[int, s
         yield Fault(path, number + 1, f"cannot be read further: {describe(error)}")
 
 
-def read_text(path: Path, largest: int = LONGEST_LINE) -> str:
-    """A whole file as text, exactly.
+def read_data(path: Path, largest: int = LONGEST_LINE) -> bytes:
+    """A whole file.
 
     Raises:
-        FormatError: it cannot be read, is larger than ``largest`` bytes, or is not UTF-8.
+        FormatError: it cannot be read, or is larger than ``largest`` bytes.
     """
     try:
         with open_bytes(path) as file:
@@ -56,6 +56,16 @@ def read_text(path: Path, largest: int = LONGEST_LINE) -> str:
         raise FormatError(f"cannot be read: {describe(error)}", path=path) from None
     if len(data) > largest:
         raise FormatError(f"larger than {largest:,} bytes", path=path)
+    return data
+
+
+def read_text(path: Path, largest: int = LONGEST_LINE) -> str:
+    """A whole file as text, exactly.
+
+    Raises:
+        FormatError: as ``read_data``, or it is not UTF-8.
+    """
+    data = read_data(path, largest)
     try:
         return data.decode()
     except UnicodeDecodeError as error:

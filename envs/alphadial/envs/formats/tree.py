@@ -6,7 +6,9 @@ import re
 import stat
 from pathlib import Path
 
-from .lines import LONGEST_LINE, describe, read_text
+from alphadial.envs.raw import as_text
+
+from .lines import LONGEST_LINE, describe, read_data, read_text
 from .types import FormatError
 
 DEEPEST = 16
@@ -72,6 +74,16 @@ class Tree:
         if not self.is_file(path):
             raise FormatError("missing", path=path)
         return read_text(path, largest)
+
+    def raw(self, path: Path, largest: int = LONGEST_LINE) -> str:
+        """What a file holds, as ``raw.as_text`` gives it: programs and their tests need not be UTF-8.
+
+        Raises:
+            FormatError: it is missing, not a file of the package, or too large.
+        """
+        if not self.is_file(path):
+            raise FormatError("missing", path=path)
+        return as_text(read_data(path, largest))
 
     def files(self, folder: Path, largest: int) -> dict[str, str]:
         """The files of a folder and of those in it, by path relative to it."""

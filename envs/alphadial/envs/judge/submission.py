@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 from time import monotonic
 
+from ..raw import readable
 from ..sandbox.protocol import Program, Server
 from ..types import (
     Checker,
@@ -99,7 +100,7 @@ class Submission:
 
     def _record(self, test: Test, verdict: Verdict, cause: str, result: RunResult) -> None:
         if test.public:
-            self.public.append(PublicResult(test, verdict, cause, result.stdout))
+            self.public.append(PublicResult(test, verdict, cause, readable(result.stdout)))
             if self._public_verdict is Verdict.AC:
                 self._public_verdict = verdict
         if test.level > self._level:

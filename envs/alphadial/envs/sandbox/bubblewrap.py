@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from ..errors import SandboxFailedError, SandboxUnavailableError
+from ..raw import as_bytes, as_text
 from ..types import MIB, KilledBy, Limits, RunResult
 from . import cgroups, interpreter, layout, namespaces, orphans, seccomp
 from .cpu import CpuMeter
@@ -81,7 +82,7 @@ class Bubblewrap:
         """See ``Sandbox``."""
         invocation = layout.for_command(self._bwrap, self._python, files, limits.files_bytes, self._seccomp)
         invocation.add("--", *layout.limited(self._python, self._rlimits(limits), command))
-        return self._run(invocation, stdin.encode() if isinstance(stdin, str) else stdin, limits)
+        return self._run(invocation, as_bytes(stdin) if isinstance(stdin, str) else stdin, limits)
 
     def run_in(self, workspace: Workspace, command: Sequence[str], limits: Limits) -> WorkspaceRun:
         """See ``Sandbox``."""
@@ -128,7 +129,7 @@ class Bubblewrap:
             "isolated": True,
             "devices": layout.DEVICES,
             "seccomp": seccomp.deny_list(warm=True).hex() if seccomp.supported() else "",
-            "memory_bytes": limits.memory_bytes,
+            "memory_bytes": None if self._cgroups else limits.memory_bytes,
             "files_bytes": limits.files_bytes,
             "processes": None if self.protection.process_limit == "none" else limits.processes,
         }
@@ -149,7 +150,7 @@ class Bubblewrap:
                 ours.close()
                 slot.kill()
                 raise
-        return self._kept(WarmServer(ours, limits, slot))
+        return self._kept(WarmServer(ours, limits, slot, rlimited=self._cgroups is None))
 
     def close(self) -> None:
         """See ``Sandbox``."""
@@ -214,7 +215,7 @@ def _counts_per_namespace() -> bool:
 
 
 def _result(got: Supervised, status: int | None, cpu_s: float, peak: int | None, oom: bool) -> RunResult:
-    stdout, stderr = got.stdout.decode(errors="replace"), got.stderr.decode(errors="replace")
+    stdout, stderr = as_text(got.stdout), got.stderr.decode(errors="replace")
     if status is None and got.killed_by is None and not oom:
         raise SandboxFailedError(f"bubblewrap failed: {(stderr.strip().splitlines() or ['no message'])[-1]}")
     signal = 9 if status is None else status - 128 if 128 < status <= 192 else None

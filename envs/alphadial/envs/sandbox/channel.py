@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from ..errors import SandboxFailedError
+from ..raw import as_text, readable
 from ..types import KilledBy
 from .guest import frames
 
@@ -133,6 +134,8 @@ class Channel:
         end = frames.OUTPUT.size + length
         if len(self._unread) < end:
             return None
-        text = self._unread[frames.OUTPUT.size : end].decode("utf-8", "replace")
+        # In an answer no byte may equal another; all else is only shown.
+        text = as_text(self._unread[frames.OUTPUT.size : end])
+        text = text if kind == frames.ANSWER else readable(text)
         self._unread = self._unread[end:]
         return Frame(kind, steps, text)

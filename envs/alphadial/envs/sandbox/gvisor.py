@@ -15,6 +15,7 @@ from dataclasses import replace
 from time import monotonic
 
 from ..errors import SandboxFailedError, SandboxUnavailableError
+from ..raw import as_bytes
 from ..types import MIB, Limits, RunResult
 from .bubblewrap import Bubblewrap
 from .cpu import CpuMeter
@@ -70,7 +71,7 @@ class Gvisor(Bubblewrap):
         rlimits = json.dumps([(which, *value) for which, value in self._rlimits(limits).items()])
         incoming = stream(files)
         invocation = self._bundle("command", [rlimits, *command], limits, incoming)
-        return self._run(invocation, stdin.encode() if isinstance(stdin, str) else stdin, _beside(limits, incoming))
+        return self._run(invocation, as_bytes(stdin) if isinstance(stdin, str) else stdin, _beside(limits, incoming))
 
     def run_in(self, workspace: Workspace, command: Sequence[str], limits: Limits) -> WorkspaceRun:
         """See ``Sandbox``."""
@@ -151,6 +152,9 @@ class Gvisor(Bubblewrap):
 
 class FreshServer:
     """Implements ``Server`` and ``warm.Owner`` without a server: each program is the first process of a sandbox."""
+
+    rlimited = True
+    """The group around gVisor is wider than what a program may use."""
 
     def __init__(self, sandbox: Gvisor, limits: Limits) -> None:
         self.limits = limits

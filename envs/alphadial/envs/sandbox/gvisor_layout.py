@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..raw import as_bytes
 from . import layout
 from .guest.folder import ENTRY, EXECUTABLE
 from .guest.gvisor import INCOMING, OUTGOING
@@ -31,7 +32,7 @@ def stream(files: Mapping[str, str | bytes]) -> bytes:
     """
     parts = []
     for name, content in files.items():
-        path, data = layout.checked(name).encode(), content.encode() if isinstance(content, str) else content
+        path, data = layout.checked(name).encode(), as_bytes(content) if isinstance(content, str) else content
         parts += [ENTRY.pack(EXECUTABLE, len(path), len(data)), path, data]
     return b"".join(parts)
 

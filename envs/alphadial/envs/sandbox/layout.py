@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import SandboxFailedError
+from ..raw import as_bytes
 from .interpreter import Interpreter
 
 BOX = "/w/box"
@@ -114,7 +115,7 @@ def for_command(
     invocation = _base(bwrap, interpreter)
     invocation.add("--size", str(files_bytes), "--tmpfs", "/w", "--dir", BOX, "--dir", "/w/tmp", "--dir", "/w/shm")
     for name, content in files.items():
-        data = content.encode() if isinstance(content, str) else content
+        data = as_bytes(content) if isinstance(content, str) else content
         invocation.add("--perms", "0755", "--file", invocation.data(data), f"{BOX}/{checked(name)}")
     invocation.add("--remount-ro", "/", "--chdir", BOX)
     if seccomp is not None:

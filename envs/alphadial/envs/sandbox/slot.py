@@ -40,7 +40,7 @@ class Slot:
         self.words = LastWords()
         self._uid = Uid() if own_uid else None
         if parent is not None:
-            # RLIMIT_AS holds a warm program to its memory; the group holds its children, and the files, in addition.
+            # The group of a warm server holds the server and the files of its programs too.
             memory = limits.memory_bytes + (limits.files_bytes + _OWN_MEMORY if warm else 0)
             processes = limits.processes + (_OWN_PROCESSES if warm else INIT) + _OUTER
             try:

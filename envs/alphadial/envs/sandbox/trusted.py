@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from ..errors import SandboxFailedError
+from ..raw import as_bytes, as_text
 from ..types import Limits, RunResult
 from . import layout
 from .cpu import CpuMeter, tree_meter
@@ -106,9 +107,9 @@ class Trusted:
             for name, content in files.items():
                 path = host.folder / names[name]
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content.encode() if isinstance(content, str) else content)
+                path.write_bytes(as_bytes(content) if isinstance(content, str) else content)
                 path.chmod(0o755)
-            return _run(host, command, stdin.encode() if isinstance(stdin, str) else stdin, limits)
+            return _run(host, command, as_bytes(stdin) if isinstance(stdin, str) else stdin, limits)
         finally:
             host.kill()
 
@@ -143,7 +144,7 @@ class Trusted:
             ours.close()
             host.kill()
             raise SandboxFailedError(f"cannot start {_PYTHON}: {error}") from None
-        server = WarmServer(ours, limits, host)
+        server = WarmServer(ours, limits, host, rlimited=True)
         with self._lock:
             self._servers = {server, *filter(WarmServer.alive, self._servers)}
         return server
@@ -179,7 +180,7 @@ def _run(host: _Process, command: Sequence[str], stdin: bytes, limits: Limits) -
     return RunResult(
         exit_status=code if code >= 0 else None,
         signal=-code if code < 0 else None,
-        stdout=got.stdout.decode(errors="replace"),
+        stdout=as_text(got.stdout),
         stderr=got.stderr.decode(errors="replace"),
         cpu_s=max(meter(), usage.ru_utime + usage.ru_stime),
         wall_s=got.wall_s,

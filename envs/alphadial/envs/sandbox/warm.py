@@ -41,6 +41,8 @@ class Owner(Protocol):
     """The server that a ``WarmProgram`` runs in."""
 
     limits: Limits
+    rlimited: bool
+    """RLIMIT_AS limits memory, and no cgroup: that it refused some, only the program itself can tell."""
 
     def alive(self) -> bool:
         """See ``Server``."""
@@ -80,13 +82,14 @@ class LastWords:
 class WarmServer:
     """Implements ``Server``."""
 
-    def __init__(self, control: socket.socket, limits: Limits, host: Host) -> None:
+    def __init__(self, control: socket.socket, limits: Limits, host: Host, *, rlimited: bool) -> None:
         self._control = control
         self._host = host
         self._number = 0
         self._open: WarmProgram | None = None
         self._alive = True
         self.limits = limits
+        self.rlimited = rlimited
         control.settimeout(_REPLY_S)
         try:
             hello = control.recv(16)
@@ -208,7 +211,8 @@ class WarmProgram:
             result = replace(result, signal=9, killed_by=got)
         else:
             result = self._said(got, result)
-        if self._limits.steps is None and self._server.oom_kills() > self._oom_kills:
+        alone = self._limits.steps is not None  # such a program has no children
+        if not (alone and isinstance(got, Frame)) and self._server.oom_kills() > self._oom_kills:
             return replace(result, oom=True, killed_by=KilledBy.MEMORY)  # of a child too, whatever the program says
         return result
 
@@ -225,8 +229,10 @@ class WarmProgram:
             return replace(result, stdout=frame.text, steps=steps)
         if frame.kind == frames.COMPILE_ERROR:
             return replace(result, compile_error=frame.text)
-        if frame.kind == frames.OUT_OF_MEMORY:
+        if frame.kind == frames.OUT_OF_MEMORY and self._server.rlimited:
             return replace(result, oom=True, killed_by=KilledBy.MEMORY)
+        if frame.kind == frames.OUT_OF_MEMORY:
+            return replace(result, error="MemoryError")  # the cgroup, which decides, has refused nothing
         if frame.kind == frames.OUT_OF_STEPS and counted:
             return replace(result, killed_by=KilledBy.STEPS, steps=steps)
         return replace(result, error=frame.text if frame.kind == frames.ERROR else "sent what is not a frame")

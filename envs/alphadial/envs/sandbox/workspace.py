@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from types import MappingProxyType
 
 from ..errors import WorkspaceError
+from ..raw import as_bytes
 from ..types import RunResult
 from .guest.folder import (
     BESIDE_CONTENTS,
@@ -76,7 +77,7 @@ class Workspace:
     @classmethod
     def of(cls, files: Mapping[str, str], max_bytes: int = MAX_BYTES) -> Workspace:
         """From texts."""
-        return cls({path: File(text.encode()) for path, text in files.items()}, max_bytes=max_bytes)
+        return cls({path: File(as_bytes(text)) for path, text in files.items()}, max_bytes=max_bytes)
 
     def with_file(self, path: str, data: bytes) -> Workspace:
         """A copy with one file written; an executable one stays executable."""

@@ -11,16 +11,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ..raw import as_bytes
 from ..types import Checker, Problem
 from .records import SolutionRecord, TestRecord
 
 _RUNS = re.compile(rb"[ \t\n\v\f\r]+|[^ \t\n\v\f\r]+")
 _NUMBER = re.compile(rb"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
-
-
-def encoded(text: str) -> bytes:
-    """Of an output, an input or an answer, whatever code points it holds."""
-    return text.encode("utf-8", "surrogatepass")
 
 
 def digest(data: bytes) -> str:
@@ -60,9 +56,9 @@ def recheck(record: SolutionRecord, problem: Problem, checker: Checker) -> Solut
 def _rechecked(test: TestRecord, problem: Problem, checker: Checker) -> TestRecord:
     if test.checked is None:
         return test
-    answer = encoded(problem.tests[test.index].answer)
+    answer = as_bytes(problem.tests[test.index].answer)
     if test.output is not None:
-        output = encoded(test.output)
+        output = as_bytes(test.output)
     elif test.output_sha256 == digest(answer):
         output = answer
     else:

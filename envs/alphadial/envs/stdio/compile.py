@@ -129,11 +129,11 @@ def self_test(sandbox: Sandbox, language: str) -> str:
         return str(error)
     if result.stdout.strip() == "42":
         return ""
-    return (result.stderr.strip().splitlines() or [f"it printed {result.stdout[:80]!r}"])[-1]
+    return (result.stderr.strip().splitlines() or [f"it printed {result.words[:80]!r}"])[-1]
 
 
 def _message(result: RunResult) -> str:
-    said = (result.stderr.strip() or result.stdout.strip())[:_LONGEST_MESSAGE]
+    said = result.words[:_LONGEST_MESSAGE]
     if result.killed_by is not None:
         return f"the compiler was stopped by its limit on {result.killed_by}\n{said}".strip()
     return said or f"the compiler ended with status {result.exit_status} (signal {result.signal}) and no message"

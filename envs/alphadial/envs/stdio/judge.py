@@ -7,9 +7,10 @@ from dataclasses import replace
 from time import monotonic
 
 from ..errors import EnvsError, ProblemError
+from ..raw import as_bytes
 from ..sandbox.protocol import Sandbox
 from ..types import Interface, Limits, Problem, RunResult, Solution, Test, Verdict
-from .checkers import accepts, digest, encoded
+from .checkers import accepts, digest
 from .compile import Program, compile_program
 from .cores import Cores, spare_one
 from .records import Place, SolutionRecord, SolutionReport, TestRecord
@@ -98,7 +99,8 @@ class StdioJudge:
             # What the public tests say must not depend on where the hidden ones stopped.
             if not (all_tests or passed or (test.public and public_passed)):
                 continue
-            measured = self._runner.measure(program, encoded(test.input), problem.limits, limit_s, to_the_end=all_tests)
+            stdin = as_bytes(test.input)
+            measured = self._runner.measure(program, stdin, problem.limits, limit_s, to_the_end=all_tests)
             found = self._found(problem, index, measured)
             yield found
             if verdict_of(found, limit_s) is not Verdict.AC:
@@ -107,7 +109,7 @@ class StdioJudge:
 
     def _found(self, problem: Problem, index: int, measured: Measured) -> TestRecord:
         test, result = problem.tests[index], measured.result
-        output, answer = encoded(result.stdout), encoded(test.answer)
+        output, answer = as_bytes(result.stdout), as_bytes(test.answer)
         checked, error = self._checked(problem, test, result, output, answer)
         kept = output != answer and len(output) <= KEPT_BYTES
         return TestRecord(
@@ -144,6 +146,6 @@ class StdioJudge:
         arguments = problem.validator.arguments if test.arguments is None else test.arguments
         validator = replace(problem.validator, arguments=arguments)
         try:
-            return self._validators.accepts(validator, encoded(test.input), answer, output), ""
+            return self._validators.accepts(validator, as_bytes(test.input), answer, output), ""
         except EnvsError as failure:
             return None, f"{problem.id}, test {test.name!r}: {failure}"

@@ -22,6 +22,8 @@ _PATIENCE = 4.0
 _CONTENDED_PAST = 2.0
 _WAITED, _START_S = 1.25, 0.3
 """Wall time beyond this many times CPU time, and that of starting, is waiting."""
+_NEAR = 0.5
+"""A program that was refused memory held this share of its limit at least: what grows asks for as much again."""
 _BROKE = "breaks the sandbox: "
 _CANARY = ["python3", "-c", "print('ready')"]
 
@@ -131,7 +133,8 @@ class Runner:
         if failed and language.memory_errors and language.memory_errors in result.stderr:
             # Where no cgroup ends it, memory that a program asks for is refused.
             bounded = language.own_memory_bytes > 0 or self._sandbox.protection.cgroup is None
-            return replace(result, oom=bounded)
+            near = result.peak_bytes is None or result.peak_bytes >= _NEAR * limits.memory_bytes
+            return replace(result, oom=bounded and near)
         return result
 
     def _canary(self) -> None:

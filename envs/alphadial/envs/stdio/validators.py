@@ -88,7 +88,7 @@ def _name(validator: Validator) -> str:
 
 
 def _ending(result: RunResult) -> str:
-    said = (result.stderr.strip() or result.stdout.strip()).splitlines()
+    said = result.words.splitlines()
     words = f": {said[-1][:200]}" if said else ""
     if result.killed_by is not None:
         return f"was stopped by its limit on {result.killed_by}{words}"

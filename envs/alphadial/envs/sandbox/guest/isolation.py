@@ -32,7 +32,7 @@ class Isolation:
     """Gives every program namespaces, files and limits of its own. Built once, in the server.
 
     ``settings`` holds ``isolated`` (False: the limit on memory only), ``seccomp`` (BPF in hexadecimal, "" for none),
-    ``devices`` (paths) and the sizes ``memory_bytes``, ``files_bytes`` and ``processes``.
+    ``devices`` (paths) and the sizes ``memory_bytes`` (None where a cgroup limits memory), ``files_bytes`` and ``processes``.
     """
 
     def __init__(self, settings: dict[str, Any]) -> None:
@@ -86,7 +86,9 @@ class Isolation:
 
     def _limit(self) -> None:
         settings = self._settings
-        limits = {resource.RLIMIT_AS: settings["memory_bytes"], resource.RLIMIT_CORE: 0}
+        limits = {resource.RLIMIT_CORE: 0}
+        if settings["memory_bytes"] is not None:
+            limits[resource.RLIMIT_AS] = settings["memory_bytes"]
         if self._isolated:
             limits[resource.RLIMIT_FSIZE] = settings["files_bytes"]
             limits[resource.RLIMIT_NOFILE] = OPEN_FILES

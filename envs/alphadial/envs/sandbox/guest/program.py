@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from opcode import opmap
 from types import CodeType
 from typing import Any, NoReturn
 
@@ -12,6 +13,7 @@ from .frames import ANSWER, COMPILE_ERROR, ERROR, INPUT, OUT_OF_MEMORY, OUT_OF_S
 from .steps import Budget, compile_steps, namespace
 
 MAX_MESSAGE_CHARS = 200
+_RAISE = opmap["RAISE_VARARGS"]
 
 
 def serve(channel: int) -> NoReturn:
@@ -27,8 +29,8 @@ def serve(channel: int) -> NoReturn:
         while True:
             arguments = json.loads(_receive(channel))
             _send(channel, ANSWER, json.dumps(answer(arguments)), used())
-    except MemoryError:
-        _end(channel, OUT_OF_MEMORY)
+    except MemoryError as error:
+        _end(channel, ERROR if _raised(error) else OUT_OF_MEMORY, _line(error))
     except BaseException as error:  # SystemExit too: a program that leaves has not answered
         _end(channel, ERROR, _line(error))
 
@@ -81,6 +83,14 @@ def _entry(globals_: dict[str, Any], entry: str) -> Callable[[list[Any]], Any]:
 
 def _nothing() -> int:
     return 0
+
+
+def _raised(error: MemoryError) -> bool:
+    """Whether a ``raise`` of the program made it, rather than an allocation that was refused."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_code.co_code[trace.tb_lasti] == _RAISE
 
 
 def _line(error: BaseException) -> str:
