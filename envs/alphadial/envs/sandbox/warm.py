@@ -201,9 +201,8 @@ class WarmProgram:
         self._cpu_before = self._cpu_s
         got = self._channel.receive(self._overrun)
         self._cpu_s = self._cpu_meter()
-        result = RunResult(
-            exit_status=None, cpu_s=self._cpu_s - self._cpu_before, wall_s=monotonic() - self._began
-        )  # fmt: skip
+        took = monotonic() - self._began
+        result = RunResult(exit_status=None, cpu_s=self._cpu_s - self._cpu_before, wall_s=took)
         if isinstance(got, Gone):
             result = self._left(got, result)
         elif isinstance(got, KilledBy):
