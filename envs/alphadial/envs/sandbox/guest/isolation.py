@@ -32,7 +32,8 @@ class Isolation:
     """Gives every program namespaces, files and limits of its own. Built once, in the server.
 
     ``settings`` holds ``isolated`` (False: the limit on memory only), ``seccomp`` (BPF in hexadecimal, "" for none),
-    ``devices`` (paths) and the sizes ``memory_bytes`` (None where a cgroup limits memory), ``files_bytes`` and ``processes``.
+    ``devices`` (paths) and the sizes ``memory_bytes`` (None where a cgroup limits memory), ``files_bytes`` and
+    ``processes``.
     """
 
     def __init__(self, settings: dict[str, Any]) -> None:
