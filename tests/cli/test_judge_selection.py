@@ -98,7 +98,7 @@ def test_labels_are_directories_of_packages_or_verdicts(cli: Cli, tmp_path: Path
     done = cli("judge", "set.jsonl", "--json", "-")
     assert done.status == 2
     assert "c.py has the unknown label 'accpeted', which counts for nothing; known: AC, CE, " in done.stderr
-    assert [row["agrees"] for row in json.loads(done.stdout)["rows"]] == [True, True, None, None]
+    assert [row["agrees"] for row in json.loads(done.stdout)["rows"]] == [True, True, None, False]
 
 
 def test_a_set_without_solutions_says_what_to_do(cli: Cli, tmp_path: Path) -> None:

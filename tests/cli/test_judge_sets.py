@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 
 from alphadial.agents.store import open_engine
 from alphadial.cli.judging.rows import Row, agreement
+from alphadial.envs.languages import all_languages, find_language
 from alphadial.envs.stdio import SolutionRecord, StdioJudge
 from alphadial.envs.types import Problem, Solution
 
@@ -206,24 +208,44 @@ def test_doubtful_labels_do_not_count(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_faults_name_file_and_line_and_the_rest_is_judged(cli: Cli, tmp_path: Path) -> None:
-    good = problem("good", [submission("a.py", "accepted", GOOD), submission("b.rb", "accepted", "puts 1", "ruby")])
+    good = problem("good", [submission("a.py", "accepted", GOOD), submission("b.py", "accepted", CRASH)])
     write(tmp_path / "set.jsonl", '{"id": "broken", "submissions": []', good)
     done = cli("judge", "set.jsonl", "--json", "out.json")
     assert done.status == 2
     assert "set.jsonl:1: " in done.stderr
     result = json.loads((tmp_path / "out.json").read_text("utf-8"))
     assert [(fault["path"], fault["line"]) for fault in result["faults"]] == [("set.jsonl", 1)]
-    assert [row["verdict"] for row in result["rows"]] == ["AC", None]
-    assert "'ruby'" in result["rows"][1]["judge_error"]
-    assert result["judge_errors"] == 1
+    assert [row["verdict"] for row in result["rows"]] == ["AC", "RTE"]
     assert result["agreement"] == 0.5
 
 
-def test_what_our_side_failed_on_is_judged_again(cli: Cli, tmp_path: Path, judged: list[str]) -> None:
+def test_what_our_side_failed_on_is_judged_again(
+    cli: Cli, tmp_path: Path, judged: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_java = replace(find_language("java"), compile=("javac-that-is-nowhere",))
+    monkeypatch.setitem(all_languages(), "java", no_java)
+    rows = [submission("a.py", "accepted", GOOD), submission("B.java", "accepted", "class B {}", "java")]
+    write(tmp_path / "set.jsonl", problem("p", rows))
+    first = cli("judge", "set.jsonl", "--json", "-")
+    assert first.status == cli("judge", "set.jsonl").status == 2
+    result = json.loads(first.stdout)
+    assert "no javac-that-is-nowhere for java programs" in result["rows"][1]["judge_error"]
+    assert (result["judge_errors"], result["agreement"]) == (1, 0.5)
+    assert sorted(judged) == ["B.java", "B.java", "a.py"]
+
+
+def test_languages_that_the_judge_lacks_are_listed_apart(cli: Cli, tmp_path: Path, judged: list[str]) -> None:
     rows = [submission("a.py", "accepted", GOOD), submission("b.rb", "accepted", "puts 1", "ruby")]
     write(tmp_path / "set.jsonl", problem("p", rows))
-    assert cli("judge", "set.jsonl").status == cli("judge", "set.jsonl").status == 2
-    assert sorted(judged) == ["a.py", "b.rb", "b.rb"]
+    for done in (cli("judge", "set.jsonl", "--json", "out.json"), cli("judge", "set.jsonl")):
+        assert done.status == 0, done.stderr
+    assert judged == ["a.py"]
+    result = json.loads((tmp_path / "out.json").read_text("utf-8"))
+    assert (result["agreement"], result["labelled"], result["judge_errors"], result["unjudged"]) == (1.0, 1, 0, 1)
+    row = result["rows"][1]
+    assert (row["verdict"], row["agrees"], row["judge_error"]) == (None, None, None)
+    assert row["unjudged"] == "ruby is none of the languages of this judge"
+    assert cli("rejudge", "runs/" + next((tmp_path / "runs").iterdir()).name).status == 0
 
 
 def test_functions_are_judged_too(cli: Cli, tmp_path: Path) -> None:
@@ -383,6 +405,7 @@ def made_row(**values: Any) -> Row:
 
 def test_agreement_by_hand() -> None:
     rows = [
+        made_row(agrees=None, agrees_without=None, unjudged="no Kotlin"),
         *(made_row() for _ in range(6)),
         made_row(agrees_without=False),
         made_row(agrees=False, agrees_without=False, judge_error="broken"),
@@ -399,5 +422,6 @@ def test_agreement_by_hand() -> None:
         "doubtful": 1,
         "borderline": 1,
         "judge_errors": 1,
+        "unjudged": 1,
     }
     assert agreement([])["agreement"] is None

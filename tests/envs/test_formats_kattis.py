@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from alphadial.envs.formats import Fault, Format, Package, TimeRule, detect, load
+from alphadial.envs.labels import FOLDERS
 from alphadial.envs.raw import as_bytes
 from alphadial.envs.types import MIB, Checker
 
@@ -115,7 +116,8 @@ def test_modern(tmp_path: Path) -> None:
     first, second = package.solutions
     assert (first.name, first.language, first.expected) == ("accepted/a.cpp", "c", "accepted")
     assert first.files == {"a.cpp": "int main() {}\n", "factor.h": "const int factor = 2;\n"}
-    assert (second.name, second.expected) == ("mixed/slow.py", "time_limit_exceeded")
+    assert (second.name, second.expected) == ("mixed/slow.py", "mixed")
+    assert second.expectations == (FOLDERS["time_limit_exceeded"],)
 
 
 def test_legacy_validator_and_time_limit_beside(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from alphadial.envs.formats import Fault, Package, TimeRule, kattis, load
-from alphadial.envs.formats.kattis_programs import _matches
+from alphadial.envs.formats.kattis_patterns import matches
 from alphadial.envs.formats.levels import leveled
 from alphadial.envs.formats.types import LEGACY_TIME_RULE, FormatError
 from alphadial.envs.formats.yaml_file import parse_yaml
@@ -255,8 +255,9 @@ def test_patterns_of_many_stars_take_linear_time(tmp_path: Path) -> None:
     yaml = f"accepted/{'*a' * 30}*b:\n  permitted: [WA]\naccepted/*a*.p*y:\n  language: python3\n"
     files = FINAL | {f"submissions/accepted/{'a' * 200}.py": "", "submissions/submissions.yaml": yaml}
     before = time.perf_counter()
-    package = only(tmp_path, files)
+    faults, (package,) = read(tmp_path, files)
     assert time.perf_counter() - before < 20
+    assert [found.endswith("is of no solution") for found in faults] == [True]
     assert [solution.expected for solution in package.solutions] == ["accepted", "accepted"]
 
 
@@ -276,7 +277,7 @@ def test_patterns_of_many_stars_take_linear_time(tmp_path: Path) -> None:
     ],
 )
 def test_patterns(pattern: str, name: str, fits: bool) -> None:
-    assert _matches(pattern, name) is fits
+    assert matches(pattern, name) is fits
 
 
 @pytest.mark.parametrize(

@@ -247,7 +247,7 @@ def test_calibration_uses_what_is_right_and_is_cached(tmp_path: Path) -> None:
     timed = Timed({"a.cpp": 0.2, "b.py": 1.2, "wrong.py": -9.0})
     judge = cast(StdioJudge, timed)
     found, records = calibrate(judge, SQUARE, solutions, TimeRule(), cache=cache)
-    assert (found.limit_s, found.times, found.left_out) == (3.0, {"a.cpp": 0.2, "b.py": 1.2}, {"wrong.py": "WA"})
+    assert (found.limit_s, found.times, found.left_out) == (3.0, {"a.cpp": 0.2, "b.py": 1.2}, {"wrong.py": "WA on 1"})
     assert [record.solution for record in records] == timed.judged == ["a.cpp", "b.py", "wrong.py"]
     again, none = calibrate(judge, SQUARE, solutions, TimeRule(), cache=cache)
     assert (again, none, len(timed.judged)) == (found, (), 3)

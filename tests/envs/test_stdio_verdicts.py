@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from alphadial.envs.stdio.records import Place, SolutionRecord, TestRecord
-from alphadial.envs.stdio.verdicts import agrees, report
+from alphadial.envs.stdio.verdicts import report
 from alphadial.envs.types import FailureKind, KilledBy, Verdict
 
 
@@ -176,11 +176,3 @@ def test_records_survive_json() -> None:
     for damaged in ({**values, "version": 0}, {**values, "colour": 1}, {**values, "tests": [{}]}):
         with pytest.raises(ValueError, match="not a judging record"):
             SolutionRecord.from_json(damaged)
-
-
-def test_labels() -> None:
-    assert agrees("run_time_error", Verdict.MLE)
-    assert not agrees("accepted", Verdict.TLE)
-    assert not agrees("accepted", None)
-    assert agrees("rejected", Verdict.CE)
-    assert agrees(None, Verdict.AC) is None

@@ -172,6 +172,30 @@ class Validator:
 
 
 @dataclass(frozen=True, slots=True)
+class Expectation:
+    """What is expected of the verdicts that a solution gets on single tests.
+
+    Source: Kattis problem package format 2025-09, "Example submissions". A label is one of them or several, which must
+    all hold.
+    """
+
+    permitted: tuple[Verdict, ...] = tuple(Verdict)
+    """Every test must have one of these."""
+    required: tuple[Verdict, ...] = tuple(Verdict)
+    """At least one test must have one of these."""
+    message: str = ""
+    """Must occur in what the validator says of at least one test (judgemessage.txt)."""
+    tests: tuple[str, ...] | None = None
+    """Names of the tests that it speaks of; None: all."""
+    first_failure: bool = False
+    """It speaks of the first of these tests that fails, and of those before it, as the verdict of a group does."""
+    passing: tuple[str, ...] = ()
+    """Groups of which at least one must pass."""
+    bounds_limit: bool = True
+    """Where it permits no TLE, a time limit that is derived must leave the solution time for these tests."""
+
+
+@dataclass(frozen=True, slots=True)
 class Solution:
     """A program in some language, perhaps with what is expected of it."""
 
@@ -181,7 +205,11 @@ class Solution:
     files: dict[str, str]
     """File name to source; the first one is the main one."""
     expected: str | None = None
-    """accepted, wrong_answer, time_limit_exceeded, run_time_error, compile_error, ...; None: not labelled."""
+    """Its label: accepted, wrong_answer, time_limit_exceeded, ...; None: not labelled."""
+    expectations: tuple[Expectation, ...] = ()
+    """What the label asks for, where the package says it; empty: what ``alphadial.envs.labels`` says."""
+    not_counted: tuple[str, ...] = ()
+    """What its package says of it that the judge does not count, such as "score"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +240,9 @@ class Problem:
     """CPU seconds per test, as the package says; None: to be calibrated. ``limits`` bounds all else."""
     requires: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Group of tests to the groups without which it does not pass."""
+    continues: tuple[str, ...] = ()
+    """Folders of tests that are judged on after one of their groups or tests has failed, "" for the one of all; the
+    others end there."""
     files: dict[str, str] = field(default_factory=dict)
     """What an agentic workspace holds at first, beside the statement: relative path to text."""
 

@@ -8,6 +8,7 @@ from alphadial.envs.judge import Judge
 from alphadial.envs.languages import PYTHON
 from alphadial.envs.sandbox import Sandbox
 from alphadial.envs.stdio import SolutionRecord, StdioJudge, TestRecord
+from alphadial.envs.stdio.course import name_of
 from alphadial.envs.stdio.records import Place
 from alphadial.envs.stdio.runner import PAST, RERUNS
 from alphadial.envs.stdio.verdicts import around
@@ -22,7 +23,13 @@ class AnyJudge(StdioJudge):
         self._calls = Judge(sandbox, self.workers)
 
     def record(
-        self, problem: Problem, solution: Solution, limit_s: float, *, all_tests: bool = False
+        self,
+        problem: Problem,
+        solution: Solution,
+        limit_s: float,
+        *,
+        all_tests: bool = False,
+        by_group: bool = False,
     ) -> SolutionRecord:
         """As of ``StdioJudge``."""
         if problem.interface is Interface.CALL:
@@ -34,7 +41,7 @@ class AnyJudge(StdioJudge):
                 with self._cores.alone():
                     record = _sooner(record, _record_calls(self._calls, problem, solution, limit_s))
             return record
-        return super().record(problem, solution, limit_s, all_tests=all_tests)
+        return super().record(problem, solution, limit_s, all_tests=all_tests, by_group=by_group)
 
     def close(self) -> None:
         """Ends its warm servers."""
@@ -82,7 +89,9 @@ def _record_calls(bench: Judge, problem: Problem, solution: Solution, limit_s: f
         for (index, test), result in zip(ordered, report.tests, strict=False)
     )
     # A program that breaks the sandbox each time ends there.
-    unrun = tuple(Place(test.group, test.level, test.public) for _, test in ordered[len(tests) :])
+    unrun = tuple(
+        Place(test.group, test.level, test.public, name_of(test, index)) for index, test in ordered[len(tests) :]
+    )
     return replace(base, tests=tests, unrun=unrun, wall_s=report.wall_s)
 
 
@@ -98,7 +107,7 @@ def _record(
     well = right or result.verdict is Verdict.WA
     return TestRecord(
         index=index,
-        name=test.name or str(index),
+        name=name_of(test, index),
         group=test.group,
         level=test.level,
         public=test.public,

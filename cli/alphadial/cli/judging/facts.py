@@ -10,8 +10,10 @@ from hashlib import blake2b
 from typing import Any
 
 from alphadial.envs.formats import Package
+from alphadial.envs.labels import expectations_of
+from alphadial.envs.languages import all_languages
 from alphadial.envs.problems.hashing import problems_hash
-from alphadial.envs.types import Interface, Solution
+from alphadial.envs.types import Expectation, Interface, Solution, Verdict
 
 
 class LimitSource(StrEnum):
@@ -21,6 +23,8 @@ class LimitSource(StrEnum):
     CALIBRATED = "calibrated"
     OPTION = "option"
     """``--limit``."""
+    DEFAULT = "default"
+    """None of the accepted solutions gives one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,23 @@ class Entry:
     name: str
     language: str
     expected: str | None
+    expectations: tuple[Expectation, ...] = ()
+    """What the label asks for."""
+    not_counted: tuple[str, ...] = ()
+    """As of ``Solution``."""
+
+    @property
+    def judged(self) -> bool:
+        """The judge knows its language."""
+        return self.language in all_languages()
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Entry:
+        """From what ``asdict`` gave, by way of JSON."""
+        fields = dict(values)
+        expectations = tuple(_expectation(each) for each in fields.pop("expectations"))
+        not_counted = tuple(fields.pop("not_counted"))
+        return cls(**fields, expectations=expectations, not_counted=not_counted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +94,7 @@ class Facts:
         """From what ``to_json`` gave."""
         fields = dict(values)
         limit = fields.pop("limit")
-        entries = tuple(Entry(**entry) for entry in fields.pop("entries"))
+        entries = tuple(Entry.from_json(entry) for entry in fields.pop("entries"))
         answers = tuple(fields.pop("answers"))
         limit = Limit(**{**limit, "source": LimitSource(limit["source"])})
         return cls(**fields, answers=answers, entries=entries, limit=limit)
@@ -86,7 +107,14 @@ def problem_id(package: Package) -> str:
 
 def entry_of(solution: Solution, problem: str) -> Entry:
     """Its id differs from that of another solution even where names do not."""
-    return Entry(_digest(problem, asdict(solution)), solution.name, solution.language, solution.expected)
+    return Entry(
+        id=_digest(problem, asdict(solution)),
+        name=solution.name,
+        language=solution.language,
+        expected=solution.expected,
+        expectations=expectations_of(solution),
+        not_counted=solution.not_counted,
+    )
 
 
 def facts_of(package: Package, id: str, limit: Limit) -> Facts:
@@ -102,6 +130,18 @@ def facts_of(package: Package, id: str, limit: Limit) -> Facts:
         validated=problem.validator is not None or problem.interface is Interface.CALL,
         entries=tuple(entry_of(solution, id) for solution in package.solutions),
         limit=limit,
+    )
+
+
+def _expectation(values: Mapping[str, Any]) -> Expectation:
+    fields = dict(values)
+    tests = fields.pop("tests")
+    return Expectation(
+        permitted=tuple(map(Verdict, fields.pop("permitted"))),
+        required=tuple(map(Verdict, fields.pop("required"))),
+        tests=None if tests is None else tuple(tests),
+        passing=tuple(fields.pop("passing")),
+        **fields,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,10 @@ from alphadial.cli.judging.facts import Entry, Facts, Limit
 from alphadial.cli.judging.store import JudgingStore
 from alphadial.envs.errors import ProblemError
 from alphadial.envs.formats import Fault
-from alphadial.envs.stdio import SolutionRecord
+from alphadial.envs.stdio import SolutionRecord, SolutionReport
+from alphadial.envs.stdio.agreement import Agreement, compare
 from alphadial.envs.stdio.checkers import recheck
-from alphadial.envs.stdio.verdicts import agrees, report
+from alphadial.envs.stdio.verdicts import report
 from alphadial.envs.types import Checker, Limits, Problem, Test, Verdict
 
 
@@ -37,9 +38,15 @@ class Row:
     language: str
     expected: str | None
     verdict: Verdict | None
-    """None: our side cannot say; ``judge_error`` tells why."""
+    """None: our side cannot say; ``judge_error`` or ``unjudged`` tells why."""
     agrees: bool | None
-    """With ``expected``; None where that asks for no verdict."""
+    """What became of its label; None where there is none that counts."""
+    disagreement: str
+    """Why it does not agree, in one line that names the test; "" where it does."""
+    not_counted: tuple[str, ...]
+    """What its package says of it that the judge does not count."""
+    unjudged: str
+    """Why it is not for this judge: its language. Then it counts neither as disagreement nor as error."""
     doubtful: bool
     """The user says that its label may be wrong: left out of the agreement."""
     groups: dict[str, Verdict | None]
@@ -48,10 +55,16 @@ class Row:
     failure_kind: str | None
     level_reached: int
     cause: str
+    first_failure: str
+    """Name of the first test that decides against it."""
+    message: str
+    """Of its validator: to the judges, or else the end of what it wrote."""
     cpu_s: float
     """Of the slowest test that ran."""
     judging_s: float
     """Wall time that judging it took."""
+    extra_s: float
+    """Of it, what came after the first failing test: for other groups, and until the label was decided."""
     peak_bytes: int | None
     tests_run: int
     limit_s: float
@@ -98,7 +111,9 @@ def rows_of(
         problem = _with_answers(facts)
         for entry in facts.entries:
             record = store.find(entry.id)
-            if record is None:
+            if not entry.judged:
+                yield row_of(facts, entry, SolutionRecord(facts.problem, entry.name, entry.language), level, terms)
+            elif record is None:
                 where = f"{facts.problem}/{entry.name}"
                 yield Fault(Path(facts.source), None, f"{where} has no record yet: the same judge command goes on")
             else:
@@ -118,6 +133,7 @@ def agreement(rows: Iterable[Row]) -> dict[str, Any]:
 
     Judge errors disagree. Doubtful and borderline ones are left out of ``agreement``; ``agreement_of_all`` has them.
     """
+    rows = list(rows)
     labelled = [row for row in rows if row.agrees is not None]
     claimed = [row for row in labelled if not row.doubtful and not row.borderline]
     return {
@@ -129,6 +145,7 @@ def agreement(rows: Iterable[Row]) -> dict[str, Any]:
         "doubtful": sum(row.doubtful for row in labelled),
         "borderline": sum(row.borderline for row in labelled),
         "judge_errors": sum(row.judge_error is not None for row in labelled),
+        "unjudged": sum(bool(row.unjudged) for row in rows),
     }
 
 
@@ -143,8 +160,9 @@ def row_of(
     """The row of one solution."""
     limit_s = _limit(facts.limit, terms, facts.limit.seconds)
     without_s = _limit(facts.limit, terms, facts.limit.without.get(entry.id, facts.limit.seconds))
-    found = report(record, limit_s, level=level)
-    without = found if without_s == limit_s else report(record, without_s, level=level)
+    found, label = _judged(entry, record, limit_s, level)
+    without, label_without = _judged(entry, record, without_s, level)
+    failure = found.first_failure
     changed = terms.limit_s is not None or terms.limit_factor != 1
     return Row(
         problem=facts.problem,
@@ -152,26 +170,48 @@ def row_of(
         language=entry.language,
         expected=entry.expected,
         verdict=found.verdict,
-        agrees=agrees(entry.expected, found.verdict),
+        agrees=label.holds,
+        disagreement=label.why,
+        not_counted=entry.not_counted,
+        unjudged="" if entry.judged else f"{entry.language} is none of the languages of this judge",
         doubtful=doubtful,
         groups=found.groups,
-        borderline=found.borderline,
+        borderline=found.borderline or label.borderline,
         judge_error=found.judge_error or None,
         failure_kind=found.failure_kind,
         level_reached=found.level_reached,
         cause=found.cause,
+        first_failure=failure.name if failure else "",
+        message=(failure.message or failure.remark).strip() if failure else "",
         cpu_s=found.cpu_s,
         judging_s=record.wall_s,
+        extra_s=record.extra_s,
         peak_bytes=max((test.peak_bytes for test in record.tests if test.peak_bytes is not None), default=None),
         tests_run=len(record.tests),
         limit_s=limit_s,
         limit_source="option" if changed else facts.limit.source,
         limit_without_s=without_s,
         verdict_without=without.verdict,
-        agrees_without=agrees(entry.expected, without.verdict),
+        agrees_without=label_without.holds,
         not_calibrating=facts.limit.left_out.get(entry.id),
         source=facts.source,
     )
+
+
+def _judged(
+    entry: Entry, record: SolutionRecord, limit_s: float, level: int | None
+) -> tuple[SolutionReport, Agreement]:
+    """What the judge says, and what becomes of the label: where our side cannot say, the label does not hold."""
+    found = report(record, limit_s, level=level)
+    if not entry.judged:
+        return replace(found, judge_error="", failure_kind=None, verdict=None, groups={}), Agreement(None)
+    if not entry.expectations:
+        return found, Agreement(None)
+    label = compare(entry.expectations, record, limit_s, level=level)
+    if label.holds is None and not found.judge_error:
+        why = "the judge stopped before the label was decided: judge again, with all tests"
+        return replace(found, judge_error=why), Agreement(False)
+    return found, Agreement(False) if found.judge_error else label
 
 
 def _limit(limit: Limit, terms: Terms, seconds: float) -> float:

@@ -20,7 +20,7 @@ from alphadial.cli.judging.reading import read_set
 from alphadial.cli.judging.rows import Row, Terms, agreement, as_json, rows_of
 from alphadial.cli.judging.session import KeptJudge, judge_set
 from alphadial.cli.judging.single import judge_file, one_package, solution_in, tests_table
-from alphadial.cli.judging.store import JudgingStore, Settings
+from alphadial.cli.judging.store import FORMAT, JudgingStore, Settings
 from alphadial.cli.judging.table import tables
 from alphadial.cli.options import RUNS, parse_coverage, split_list
 from alphadial.cli.output import STDOUT, check_json_target, headline, results, say, write_json
@@ -77,7 +77,8 @@ def execute(wishes: Wishes, out: Path | None, json_to: str | None) -> None:
         faults += more
         result = {**summary(rows, doubtful), "faults": [_fault(fault) for fault in faults]}
         result |= {
-            "minutes": round(sum(row.judging_s for row in rows) / 60, 2),
+            "minutes": round(sum(row.judging_s - row.extra_s for row in rows) / 60, 2),
+            "extra_minutes": round(sum(row.extra_s for row in rows) / 60, 2),
             "host_speed": host_speed(),
             "run": str(out),
         }
@@ -200,7 +201,7 @@ def parse_doubtful(text: str | None) -> frozenset[str]:
 
 def default_folder(settings: Settings) -> Path:
     """``runs/judge-NAME-ID``: the same settings find their folder again."""
-    digest = blake2b(json.dumps(asdict(settings)).encode(), digest_size=4).hexdigest()
+    digest = blake2b(json.dumps([FORMAT, asdict(settings)]).encode(), digest_size=4).hexdigest()
     return RUNS / f"judge-{Path(settings.path).name}-{digest}"
 
 

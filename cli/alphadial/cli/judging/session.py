@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from alphadial.cli.judging.calls import AnyJudge
-from alphadial.cli.judging.facts import Limit, LimitSource, entry_of, facts_of, problem_id
+from alphadial.cli.judging.facts import Entry, Limit, LimitSource, entry_of, facts_of, problem_id
 from alphadial.cli.judging.progress import JudgingProgress
 from alphadial.cli.judging.reading import Item
 from alphadial.cli.judging.stopping import Stopping
@@ -16,11 +16,12 @@ from alphadial.envs.errors import EnvsError, ProblemError, SandboxFailedError
 from alphadial.envs.formats import Fault, Package
 from alphadial.envs.formats.generate import with_tests
 from alphadial.envs.judge import coverage_level
+from alphadial.envs.labels import LABELS, bounding, expectations_of
 from alphadial.envs.sandbox import Sandbox
 from alphadial.envs.stdio import SolutionRecord, StdioJudge
+from alphadial.envs.stdio.agreement import compare
 from alphadial.envs.stdio.calibrate import calibrate, default_cache
 from alphadial.envs.stdio.pythons import Pythons
-from alphadial.envs.stdio.verdicts import LABELS
 from alphadial.envs.types import Problem, Solution
 
 
@@ -45,23 +46,31 @@ class KeptJudge(AnyJudge):
         self.sandbox.stop()
 
     def record(
-        self, problem: Problem, solution: Solution, limit_s: float, *, all_tests: bool = False
+        self,
+        problem: Problem,
+        solution: Solution,
+        limit_s: float,
+        *,
+        all_tests: bool = False,
+        by_group: bool = True,
     ) -> SolutionRecord:
         """As of ``StdioJudge``; not made again where it is there, and says enough, and our side did not fail."""
-        entry = entry_of(solution, self._problem).id
-        record = self._store.find(entry, limit_s)
-        known = record is not None and _whole(record, all_tests)
+        entry = entry_of(solution, self._problem)
+        record = self._store.find(entry.id, limit_s)
+        known = record is not None and _whole(record, entry, limit_s, all_tests)
         if record is None or not known:
-            record = self._judged(problem, solution, limit_s, all_tests)
-            self._store.append(entry, limit_s, record)
-        if entry not in self._counted:
-            self._counted.add(entry)
+            record = self._judged(problem, solution, limit_s, all_tests, by_group)
+            self._store.append(entry.id, limit_s, record)
+        if entry.id not in self._counted:
+            self._counted.add(entry.id)
             self._progress.count(known)
         return record
 
-    def _judged(self, problem: Problem, solution: Solution, limit_s: float, all_tests: bool) -> SolutionRecord:
+    def _judged(
+        self, problem: Problem, solution: Solution, limit_s: float, all_tests: bool, by_group: bool
+    ) -> SolutionRecord:
         try:
-            return super().record(problem, solution, limit_s, all_tests=all_tests)
+            return super().record(problem, solution, limit_s, all_tests=all_tests, by_group=by_group)
         except EnvsError:
             raise
         except Exception as error:
@@ -132,7 +141,8 @@ def _judge_package(
         store.keep(id)
         return Fault(package.source, None, str(error))
     judge.turn_to(id)
-    progress.begin(problem.id, len(package.solutions))
+    solutions = [solution for solution in package.solutions if entry_of(solution, id).judged]
+    progress.begin(problem.id, len(solutions))
     try:
         limit = find_limit(package, id, store.settings.limit_s, judge)
     except ProblemError as error:
@@ -141,7 +151,7 @@ def _judge_package(
     with ThreadPoolExecutor(judge.workers) as pool:
         made = [
             pool.submit(judge.record, problem, solution, limit.seconds, all_tests=store.settings.all_tests)
-            for solution in package.solutions
+            for solution in solutions
         ]
         try:
             for future in as_completed(made):
@@ -164,29 +174,35 @@ def find_limit(package: Package, id: str, option_s: float | None, judge: StdioJu
         return Limit(option_s, LimitSource.OPTION)
     if package.problem.time_limit_s is not None:
         return Limit(package.problem.time_limit_s, LimitSource.PACKAGE)
+    judged = [each for each in package.solutions if entry_of(each, id).judged]
     try:
-        found, _ = calibrate(judge, package.problem, package.solutions, package.time_rule, cache=default_cache())
+        found, _ = calibrate(judge, package.problem, judged, package.time_rule, cache=default_cache())
     except ProblemError as error:
         raise ProblemError(f"{error}; give one with --limit") from None
     for name, reason in found.left_out.items():
         say(f"{package.problem.id}: {name} does not count for the time limit: {reason}")
-    accepted = {entry_of(each, id).id: each.name for each in package.solutions if each.expected == "accepted"}
-    without = {entry: found.limit_without(name) for entry, name in accepted.items() if name in found.times}
-    left_out = {entry: found.left_out[name] for entry, name in accepted.items() if name in found.left_out}
+    counting = {entry_of(each, id).id: each.name for each in judged if bounding(each)}
+    without = {entry: found.limit_without(name) for entry, name in counting.items() if name in found.times}
+    left_out = {entry: found.left_out[name] for entry, name in counting.items() if name in found.left_out}
     return Limit(found.limit_s, LimitSource.CALIBRATED, without, left_out)
 
 
 def _strange_labels(package: Package) -> list[Fault]:
-    """A misspelt label would leave its solution out of the agreement without a word."""
+    """A misspelt label, or folder, would leave its solutions out of the agreement without a word."""
+    strange: dict[str, list[str]] = {}
+    for each in package.solutions:
+        if each.expected is not None and not expectations_of(each):
+            strange.setdefault(each.expected, []).append(each.name)
     why = f"which counts for nothing; known: {', '.join(sorted(LABELS))}"
     return [
-        Fault(package.source, None, f"{each.name} has the unknown label {each.expected[:40]!r}, {why}")
-        for each in package.solutions
-        if each.expected is not None and each.expected not in LABELS
+        Fault(package.source, None, f"{', '.join(names)} has the unknown label {label[:40]!r}, {why}")
+        for label, names in strange.items()
     ]
 
 
-def _whole(record: SolutionRecord, all_tests: bool) -> bool:
+def _whole(record: SolutionRecord, entry: Entry, limit_s: float, all_tests: bool) -> bool:
     if record.error or any(test.error for test in record.tests):
         return False
-    return record.compile_error is not None or record.complete or not all_tests
+    if record.compile_error is not None or record.complete:
+        return True
+    return not all_tests and compare(entry.expectations, record, limit_s).holds is not None

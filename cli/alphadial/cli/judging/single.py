@@ -87,7 +87,7 @@ def judge_file(
         limit = find_limit(made, id, limit_s, judge)
         facts = facts_of(replace(made, solutions=(solution,)), id, limit)
         level = level_of(facts, coverage)
-        record = judge.record(made.problem, solution, limit.seconds, all_tests=all_tests)
+        record = judge.record(made.problem, solution, limit.seconds, all_tests=all_tests, by_group=True)
     finally:
         judge.close()
     tests = [

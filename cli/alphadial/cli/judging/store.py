@@ -21,7 +21,7 @@ from alphadial.agents.store import cause_of, open_engine, sqlite_url
 from alphadial.cli.judging.facts import Facts
 from alphadial.envs.stdio import SolutionRecord
 
-FORMAT = 2
+FORMAT = 3
 SETTINGS_FILE = "judging.json"
 STORE_FILE = "records.sqlite"
 

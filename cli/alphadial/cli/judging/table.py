@@ -93,7 +93,10 @@ def headline(rows: Sequence[Row], result: dict[str, Any]) -> Iterator[str]:
             f"{_percent(result['agreement_without_own_time'])}; doubtful: {result['doubtful']}; "
             f"borderline: {result['borderline']}; judge errors: {result['judge_errors']}"
         )
-    minutes = f"; {result['minutes']:.1f} minutes of judging" if "minutes" in result else ""
+    minutes = ""
+    if "minutes" in result:
+        minutes = f"; {result['minutes']:.1f} minutes of judging to the first failing test"
+        minutes += f", {result['extra_minutes']:.1f} more for other groups and to decide labels"
     yield f"run folder: {result['run']}{minutes}"
 
 

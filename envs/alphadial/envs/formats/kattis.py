@@ -48,7 +48,7 @@ def load(folder: Path, name: str) -> Iterator[Package | Fault]:
         data = read_data(tree, settings)
         problem = _problem(tree, name, settings, data)
         solutions = []
-        for solution in read_solutions(tree, settings):
+        for solution in read_solutions(tree, settings, problem.tests):
             if isinstance(solution, Solution):
                 solutions.append(solution)
             else:
@@ -89,6 +89,7 @@ def _problem(tree: Tree, name: str, settings: Settings, data: Data) -> Problem:
         validator=read_validator(tree, settings, common) if settings.custom else None,
         time_limit_s=settings.time_limit_s,
         requires=data.requires,
+        continues=data.continues,
     )
 
 

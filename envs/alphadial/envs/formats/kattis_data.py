@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from alphadial.envs.types import Test
@@ -36,6 +36,8 @@ class Data:
     tests: tuple[Test, ...]
     requires: dict[str, tuple[str, ...]]
     """Group to the groups that must pass before it."""
+    continues: tuple[str, ...]
+    """See ``Problem``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,32 @@ def read_data(tree: Tree, settings: Settings) -> Data:
     if not any(not test.public for test in tests):
         raise FormatError("there are no tests in data/secret", path=tree.root / "data")
     _check_requires(tree, requires, {test.group for test in tests})
-    return Data(tuple(tests), requires)
+    return Data(tuple(tests), requires, _continues(tree, settings, tests))
+
+
+def _continues(tree: Tree, settings: Settings, tests: list[Test]) -> tuple[str, ...]:
+    """Folders in which judging goes on after a failure.
+
+    In 2025-09 every group of secret tests is judged, each until its first failure ("Result aggregation"). In the legacy
+    format ``on_reject`` of testdata.yaml says so of a folder and those in it ("Test data groups"); "break" is the
+    default.
+    """
+    groups = dict.fromkeys(test.group for test in tests)
+    if not settings.rules.legacy:
+        return ("", SECRET) if any(group.startswith(f"{SECRET}/") for group in groups) else ()
+    folders = dict.fromkeys("/".join(group.split("/")[:length]) for group in groups for length in range(9))
+    return tuple(folder for folder in folders if _on_reject(tree, settings, folder) == "continue")
+
+
+def _on_reject(tree: Tree, settings: Settings, folder: str) -> str:
+    for place in (folder, *(parent.as_posix() for parent in PurePosixPath(folder).parents)):
+        path = tree.root / "data" / place / "testdata.yaml"
+        if tree.is_file(path):
+            yaml = parse_yaml(tree.text(path, LARGEST), path)
+            if "on_reject" in yaml.values:
+                with at(yaml, "on_reject"):
+                    return text(yaml.values["on_reject"], "on_reject")
+    return settings.on_reject
 
 
 def _folders(tree: Tree, settings: Settings, requires: dict[str, tuple[str, ...]]) -> Iterator[_Folder]:

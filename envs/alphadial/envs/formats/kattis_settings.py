@@ -55,6 +55,8 @@ class Settings:
     flags: tuple[str, ...]
     """Of the output validator, for all tests (legacy and drafts)."""
     constants: Mapping[str, str]
+    on_reject: str
+    """"continue" or "break" (legacy): how judging goes on after a failing test, where testdata.yaml does not say."""
 
     def filled(self, text: str) -> str:
         """The text with constants put in for their tags."""
@@ -89,6 +91,7 @@ def read_settings(tree: Tree) -> Settings:
         custom=_custom(tree, yaml, rules),
         flags=_flags(yaml),
         constants={} if rules.old else _constants(yaml),
+        on_reject=_on_reject(yaml),
     )
 
 
@@ -155,6 +158,13 @@ def _custom(tree: Tree, yaml: Yaml, rules: Rules) -> bool:
 def _flags(yaml: Yaml) -> tuple[str, ...]:
     with at(yaml, "validator_flags"):
         return words(text(yaml.values.get("validator_flags") or "", "validator_flags").split(), "validator_flags")
+
+
+def _on_reject(yaml: Yaml) -> str:
+    """An early form of the legacy format has it within grading, as "grade" and "first_error"."""
+    grading = yaml.values.get("grading")
+    stated = grading.get("on_reject") if isinstance(grading, dict) else None
+    return "continue" if stated in ("continue", "grade") else "break"
 
 
 def _constants(yaml: Yaml) -> dict[str, str]:

@@ -17,6 +17,7 @@ _PROBLEM = {
     "time_limit_s": None,
     "files": {},
     "requires": {},
+    "continues": (),
 }
 _TEST = {"name": "", "group": "", "checker": None, "arguments": None}
 """Fields that do not count at these values: results were bound to hashes before problems had them."""

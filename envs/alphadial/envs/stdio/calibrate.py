@@ -1,7 +1,8 @@
 """Time limits from the times of a package's own solutions, where it names no limit.
 
 Source: Kattis problem package format 2025-09, ``time_multipliers``: the smallest multiple of ``time_resolution`` that
-is at least ``ac_to_time_limit`` times the slowest accepted solution, over all languages.
+is at least ``ac_to_time_limit`` times the slowest solution that may not be too slow, over all languages: the accepted
+ones, and others for which the package asks that ("Timelimit inference").
 """
 
 from __future__ import annotations
@@ -21,15 +22,16 @@ from typing import Any
 
 from ..errors import ProblemError
 from ..formats.types import TimeRule
+from ..labels import bounding, expectations_of
 from ..problems.hashing import problems_hash
 from ..types import Problem, Solution
+from .agreement import compare
 from .judge import StdioJudge
-from .records import SolutionRecord
+from .records import SolutionRecord, SolutionReport, TestRecord
 from .verdicts import report
 
 CAP_S = 20.0
 """Accepted solutions get so many CPU seconds per test; those that need more do not count."""
-_ACCEPTED = "accepted"
 _LOOP, _LOOPS = 200_000, 5
 _REFERENCE_S = 0.01
 """What the loop of ``host_speed`` takes on the machine that has speed 1."""
@@ -42,7 +44,7 @@ class Calibration:
     problem: str
     limit_s: float
     times: Mapping[str, float]
-    """Accepted solution to CPU seconds of its slowest test."""
+    """Solution that counts to CPU seconds of its slowest test, of those that count."""
     rule: TimeRule
     speed: float
     """Of the host, see ``host_speed``."""
@@ -69,7 +71,7 @@ def calibrate(
     Args:
         judge: takes the times.
         problem: its limit is to be found.
-        solutions: any; those labelled accepted count.
+        solutions: any; those count whose label lets them be too slow on no test, or on no test of some group.
         rule: of the package.
         cache: a file of calibrations, such as ``default_cache()``, read and added to; None: none.
 
@@ -80,7 +82,7 @@ def calibrate(
     Raises:
         ProblemError: no solution labelled accepted passes every test.
     """
-    accepted = [solution for solution in solutions if solution.expected == _ACCEPTED]
+    accepted = [solution for solution in solutions if bounding(solution)]
     key = _key(problem, accepted, rule, judge.sandbox_name)
     known = _read(cache).get(key) if cache else None
     if known is not None:
@@ -90,13 +92,14 @@ def calibrate(
     times: dict[str, float] = {}
     left_out: dict[str, str] = {}
     sure = True
-    for record in records:
+    for solution, record in zip(accepted, records, strict=True):
         found = report(record, CAP_S)
-        if found.solved:
-            times[record.solution] = max(record.cpu_s, times.get(record.solution, 0.0))
-            sure = sure and not max(record.tests, key=lambda test: test.cpu_s).contended
+        if compare(expectations_of(solution), record, CAP_S).holds:
+            slowest = max(_tests_that_bound(solution, record), key=lambda test: test.cpu_s)
+            times[record.solution] = max(slowest.cpu_s, times.get(record.solution, 0.0))
+            sure = sure and not slowest.contended
         else:
-            left_out[record.solution] = found.judge_error or f"{found.verdict} {found.cause}".strip().partition("\n")[0]
+            left_out[record.solution] = found.judge_error or _ending(found)
             sure = sure and not found.judge_error
     if not times:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items()) or "there is none"
@@ -106,6 +109,18 @@ def calibrate(
     if cache and sure:
         _write(cache, key, asdict(calibration))
     return calibration, records
+
+
+def _tests_that_bound(solution: Solution, record: SolutionRecord) -> list[TestRecord]:
+    """Of which the solution's label permits no TLE."""
+    scopes = [each.tests for each in bounding(solution)]
+    return [test for test in record.tests if any(tests is None or test.name in tests for tests in scopes)]
+
+
+def _ending(found: SolutionReport) -> str:
+    """What became of a solution, and on which test."""
+    where = f"on {found.first_failure.name}" if found.first_failure else ""
+    return " ".join(f"{found.verdict} {where} {found.cause}".partition("\n")[0].split())
 
 
 def default_cache() -> Path:
@@ -127,7 +142,9 @@ def host_speed() -> float:
 def _key(problem: Problem, accepted: Sequence[Solution], rule: TimeRule, sandbox: str) -> str:
     """Over all that the times depend on, the host included."""
     host = [platform.machine(), _processor(), os.cpu_count(), platform.python_version(), sandbox]
-    sources = [[solution.name, solution.language, solution.files] for solution in accepted]
+    sources = [
+        [solution.name, solution.language, solution.files, *map(asdict, bounding(solution))] for solution in accepted
+    ]
     parts = json.dumps([problems_hash([problem]), sources, asdict(rule), host])
     return hashlib.sha256(parts.encode()).hexdigest()
 

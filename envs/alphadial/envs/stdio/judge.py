@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import monotonic
 
 from ..errors import EnvsError, ProblemError
 from ..raw import as_bytes
 from ..sandbox.protocol import Sandbox
-from ..types import Interface, Limits, Problem, RunResult, Solution, Test, Verdict
+from ..types import Interface, Limits, Problem, RunResult, Solution, Test
 from .checkers import accepts, digest
 from .compile import Program, compile_program
 from .cores import Cores, spare_one
-from .records import Place, SolutionRecord, SolutionReport, TestRecord
+from .course import Course, name_of
+from .records import SolutionRecord, SolutionReport, TestRecord
 from .runner import Measured, Runner
 from .validators import LIMITS, Validators
-from .verdicts import report, verdict_of
+from .verdicts import report
 
 KEPT_BYTES = 1024 * 1024
 """Longer outputs are not kept."""
 _KEPT_STDERR = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    checked: bool | None
+    message: str = ""
+    remark: str = ""
+    error: str = ""
 
 
 class StdioJudge:
@@ -40,32 +48,47 @@ class StdioJudge:
         self._runner = Runner(sandbox, self._cores)
         self._validators = Validators(sandbox, self._cores, validator_limits)
 
-    def judge(self, problem: Problem, solution: Solution, limit_s: float, *, all_tests: bool = False) -> SolutionReport:
+    def judge(
+        self,
+        problem: Problem,
+        solution: Solution,
+        limit_s: float,
+        *,
+        all_tests: bool = False,
+        by_group: bool = False,
+    ) -> SolutionReport:
         """The verdict on one solution; ``.record`` of the report is what ``alphadial rejudge`` needs.
 
-        Failures of our machinery, of a custom validator or of a missing compiler are told by ``judge_error``.
+        It stops at the first failing test; a labelled solution runs on until its label is decided. Failures of our
+        machinery, of a custom validator or of a missing compiler are told by ``judge_error``.
 
         Args:
             problem: with ``Interface.STDIO``; its ``limits`` bound everything but CPU time.
             solution: in any of ``alphadial.envs.languages``.
             limit_s: CPU seconds per test.
-            all_tests: go on after the first failing test, each up to twice the limit and a second, to know true times.
+            all_tests: go on after failing tests, each up to twice the limit and a second, to know true times.
+            by_group: go on with the groups of tests that the package judges after one has failed.
 
         Raises:
             ProblemError: the problem's tests call a function.
         """
-        return report(self.record(problem, solution, limit_s, all_tests=all_tests), limit_s)
+        return report(self.record(problem, solution, limit_s, all_tests=all_tests, by_group=by_group), limit_s)
 
     def record(
-        self, problem: Problem, solution: Solution, limit_s: float, *, all_tests: bool = False
+        self,
+        problem: Problem,
+        solution: Solution,
+        limit_s: float,
+        *,
+        all_tests: bool = False,
+        by_group: bool = False,
     ) -> SolutionRecord:
         """As ``judge``, without the verdict."""
         if problem.interface is not Interface.STDIO:
             raise ProblemError(f"the tests of problem {problem.id} call a function: judge it with Judge")
         began = monotonic()
         compile_error, error, compile_s = None, "", 0.0
-        tests: list[TestRecord] = []
-        order = sorted(enumerate(problem.tests), key=lambda test: (test[1].level, not test[1].public))
+        course = Course(problem, solution, limit_s, all_tests=all_tests, by_group=by_group)
         try:
             with self._cores.shared():
                 compiled = compile_program(self._sandbox, solution.language, solution.files)
@@ -73,10 +96,10 @@ class StdioJudge:
             if compiled.program is None:
                 compile_error = compiled.message
             else:
-                tests += self._tests(problem, compiled.program, order, limit_s, all_tests)
+                for index in course:
+                    course.note(self._test(problem, compiled.program, index, limit_s, all_tests))
         except EnvsError as failure:
             error = str(failure)
-        ran = {test.index for test in tests}
         return SolutionRecord(
             problem=problem.id,
             solution=solution.name,
@@ -84,37 +107,27 @@ class StdioJudge:
             expected=solution.expected,
             compile_error=compile_error,
             compile_s=compile_s,
-            tests=tuple(tests),
-            unrun=tuple(Place(test.group, test.level, test.public) for index, test in order if index not in ran),
+            tests=tuple(course.ran),
+            unrun=tuple(course.unrun),
             requires=problem.requires,
             error=error,
             wall_s=monotonic() - began,
+            extra_s=course.extra_s,
         )
 
-    def _tests(
-        self, problem: Problem, program: Program, order: list[tuple[int, Test]], limit_s: float, all_tests: bool
-    ) -> Iterator[TestRecord]:
-        passed = public_passed = True
-        for index, test in order:
-            # What the public tests say must not depend on where the hidden ones stopped.
-            if not (all_tests or passed or (test.public and public_passed)):
-                continue
-            stdin = as_bytes(test.input)
-            measured = self._runner.measure(program, stdin, problem.limits, limit_s, to_the_end=all_tests)
-            found = self._found(problem, index, measured)
-            yield found
-            if verdict_of(found, limit_s) is not Verdict.AC:
-                passed = False
-                public_passed = public_passed and not test.public
+    def _test(self, problem: Problem, program: Program, index: int, limit_s: float, all_tests: bool) -> TestRecord:
+        stdin = as_bytes(problem.tests[index].input)
+        measured = self._runner.measure(program, stdin, problem.limits, limit_s, to_the_end=all_tests)
+        return self._found(problem, index, measured)
 
     def _found(self, problem: Problem, index: int, measured: Measured) -> TestRecord:
         test, result = problem.tests[index], measured.result
         output, answer = as_bytes(result.stdout), as_bytes(test.answer)
-        checked, error = self._checked(problem, test, result, output, answer)
+        judged = self._checked(problem, test, result, output, answer)
         kept = output != answer and len(output) <= KEPT_BYTES
         return TestRecord(
             index=index,
-            name=test.name or str(index),
+            name=name_of(test, index),
             group=test.group,
             level=test.level,
             public=test.public,
@@ -132,20 +145,21 @@ class StdioJudge:
             output_bytes=len(output),
             output_sha256=digest(output),
             stderr=result.stderr[-_KEPT_STDERR:],
-            checked=checked,
-            error=error,
+            checked=judged.checked,
+            message=judged.message,
+            remark=judged.remark,
+            error=judged.error,
         )
 
-    def _checked(
-        self, problem: Problem, test: Test, result: RunResult, output: bytes, answer: bytes
-    ) -> tuple[bool | None, str]:
+    def _checked(self, problem: Problem, test: Test, result: RunResult, output: bytes, answer: bytes) -> _Checked:
         if result.exit_status != 0 or result.oom or result.killed_by is not None:
-            return None, ""
+            return _Checked(None)
         if problem.validator is None:
-            return accepts(test.checker or problem.checker, output, answer), ""
+            return _Checked(accepts(test.checker or problem.checker, output, answer))
         arguments = problem.validator.arguments if test.arguments is None else test.arguments
         validator = replace(problem.validator, arguments=arguments)
         try:
-            return self._validators.accepts(validator, as_bytes(test.input), answer, output), ""
+            said = self._validators.judge(validator, as_bytes(test.input), answer, output)
         except EnvsError as failure:
-            return None, f"{problem.id}, test {test.name!r}: {failure}"
+            return _Checked(None, error=f"{problem.id}, test {test.name!r}: {failure}")
+        return _Checked(said.accepted, said.message, said.remark)

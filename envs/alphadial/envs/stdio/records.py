@@ -46,6 +46,10 @@ class TestRecord:
     """Its end."""
     checked: bool | None = None
     """Whether the output is right; None where the program did not end well."""
+    message: str = ""
+    """The validator's to the judges (judgemessage.txt): its beginning."""
+    remark: str = ""
+    """What the validator wrote beside: the end of its output."""
     error: str = ""
     """Why our side cannot say, in one line that names the file at fault; "" where it can."""
 
@@ -57,6 +61,7 @@ class Place:
     group: str
     level: int
     public: bool
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ class SolutionRecord:
     """The compiler's message; None: it compiled."""
     compile_s: float = 0.0
     tests: tuple[TestRecord, ...] = ()
-    """In the order in which they ran; fewer than the problem has where the judge stopped at the first failing one."""
+    """In the order in which they ran; fewer than the problem has where the judge stopped after a failing one."""
     unrun: tuple[Place, ...] = ()
     """The tests that did not run, in order."""
     requires: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -80,6 +85,8 @@ class SolutionRecord:
     """Why nothing could be judged (no compiler, the sandbox fails), in one line."""
     wall_s: float = 0.0
     """That judging took."""
+    extra_s: float = 0.0
+    """Of it, what came after the first failing test: for other groups, and until the label was decided."""
 
     @property
     def complete(self) -> bool:
@@ -126,7 +133,9 @@ class SolutionRecord:
 
 @dataclass(frozen=True, slots=True)
 class SolutionReport:
-    """The verdict on a record at one limit and coverage. Nothing in it quotes a test."""
+    """The verdict on a record at one limit and coverage. Only the tests of the record may quote a test, in what a
+    program or a validator wrote.
+    """
 
     verdict: Verdict | None
     """None: our side cannot say; ``judge_error`` tells why."""
@@ -146,6 +155,8 @@ class SolutionReport:
     """Of the public tests alone."""
     judge_error: str
     """"" where there is none."""
+    first_failure: TestRecord | None
+    """The first test that decides against it, if one ran."""
     record: SolutionRecord
 
     @property

@@ -1,16 +1,18 @@
 """Custom output validators: programs that judge an output, in a sandbox of their own.
 
 Source: Kattis problem package format, "Output Validators" (legacy) and "Output Validator" (2025-09): called with input
-file, answer file and feedback directory, the output on stdin; status 42 accepts, 43 rejects, all else is an error.
+file, answer file and feedback directory, the output on stdin; status 42 accepts, 43 rejects, all else is an error. What
+it leaves in judgemessage.txt is for the person who set the problem ("Reporting additional feedback").
 """
 
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from json import dumps
 
 from ..errors import EnvsError
+from ..raw import readable
 from ..sandbox.protocol import Sandbox
 from ..types import MIB, Limits, RunResult, Validator
 from .compile import Program, compile_program
@@ -28,12 +30,30 @@ LIMITS = Limits(
 """Kattis: 60 s and 2048 MiB."""
 _ACCEPT, _REJECT = 42, 43
 _INPUT, _ANSWER, _FEEDBACK = "judge.in", "judge.ans", "feedback"
-_SCRIPT = f'mkdir -p {_FEEDBACK} && exec "$@"'
+_KEPT = 2_000
+"""Characters of what it says."""
+_SCRIPT = f"""mkdir -p {_FEEDBACK} && "$@" 1>&2
+status=$?
+[ $status -le 128 ] || kill -$((status - 128)) $$
+[ ! -f {_FEEDBACK}/judgemessage.txt ] || head -c {4 * _KEPT} {_FEEDBACK}/judgemessage.txt
+exit $status"""
+"""Ends as the validator does; its message is on stdout, all that it wrote beside is on stderr."""
 _SHELL = ("sh", "-c", _SCRIPT, "sh")
 
 
 class ValidatorError(EnvsError):
     """A custom validator that does not compile, crashes, hangs or answers neither 42 nor 43; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a validator says of an output."""
+
+    accepted: bool
+    message: str
+    """To the judges (judgemessage.txt)."""
+    remark: str
+    """What it wrote to stdout and stderr."""
 
 
 class Validators:
@@ -47,8 +67,8 @@ class Validators:
         self._programs: dict[str, Program | str] = {}
         """Or why it does not compile."""
 
-    def accepts(self, validator: Validator, input: bytes, answer: bytes, output: bytes) -> bool:
-        """Whether the output is right. The candidate must have ended.
+    def judge(self, validator: Validator, input: bytes, answer: bytes, output: bytes) -> Judgement:
+        """Whether the output is right, and why. The candidate must have ended.
 
         Raises:
             ValidatorError: the validator cannot say.
@@ -67,7 +87,8 @@ class Validators:
             if result.waited:
                 result = twice(lambda: self._sandbox.run(command, files, output, limits))
         if result.killed_by is None and not result.oom and result.exit_status in (_ACCEPT, _REJECT):
-            return result.exit_status == _ACCEPT
+            accepted = result.exit_status == _ACCEPT
+            return Judgement(accepted, readable(result.stdout)[:_KEPT], readable(result.stderr)[-_KEPT:])
         raise ValidatorError(f"validator {_name(validator)} {_ending(result)}")
 
     def _program(self, validator: Validator) -> Program:

@@ -16,31 +16,6 @@ LEAST_WALL = 2.0
 COMPUTED = 0.1
 """A program that used the CPU for less than this share of the time slept of its own will."""
 
-_EXPECTED: dict[str, set[Verdict]] = {
-    "accepted": {Verdict.AC},
-    "wrong_answer": {Verdict.WA, Verdict.OLE},
-    "time_limit_exceeded": {Verdict.TLE},
-    "run_time_error": {Verdict.RTE, Verdict.MLE},
-    "memory_limit_exceeded": {Verdict.MLE},
-    "output_limit_exceeded": {Verdict.OLE},
-    "compile_error": {Verdict.CE},
-    "rejected": set(Verdict) - {Verdict.AC},
-    "brute_force": {Verdict.TLE, Verdict.RTE, Verdict.MLE},
-    "partially_accepted": set(),
-} | {verdict.value: {verdict} for verdict in Verdict}
-LABELS = frozenset(_EXPECTED)
-"""What solutions may be expected to be: directories of ``submissions/`` in Kattis packages, and verdicts."""
-
-
-def agrees(expected: str | None, verdict: Verdict | None) -> bool | None:
-    """Whether a verdict is what a label, one of ``LABELS``, asks for.
-
-    Returns:
-        None where there is no label, or one that asks for no verdict.
-    """
-    wanted = _EXPECTED.get(expected or "")
-    return verdict in wanted if wanted else None
-
 
 def report(record: SolutionRecord, limit_s: float, *, level: int | None = None) -> SolutionReport:
     """The verdict at a limit and a coverage.
@@ -56,7 +31,7 @@ def report(record: SolutionRecord, limit_s: float, *, level: int | None = None) 
         return test.level <= wanted
 
     found = _decide(record, limit_s, counts)
-    certain = [_decide(record, limit_s, counts, judged).verdict for judged in (_at_worst, _at_best)]
+    certain = [_decide(record, limit_s, counts, judged).verdict for judged in (at_worst, at_best)]
     shown = any(test.public for test in record.places)
     return SolutionReport(
         verdict=found.verdict,
@@ -68,6 +43,7 @@ def report(record: SolutionRecord, limit_s: float, *, level: int | None = None) 
         limit_s=limit_s,
         public_verdict=_decide(record, limit_s, lambda test: test.public).verdict if shown else None,
         judge_error=found.error,
+        first_failure=found.test,
         record=record,
     )
 
@@ -94,18 +70,20 @@ def verdict_of(test: TestRecord, limit_s: float) -> Verdict | None:
     return Verdict.AC if test.checked else Verdict.WA
 
 
-def _known(test: TestRecord, limit_s: float) -> Verdict | None:
-    """A larger limit than it was judged at gives more wall time too: whether enough, nobody knows."""
+def known(test: TestRecord, limit_s: float) -> Verdict | None:
+    """Of one test; a larger limit than it was judged at gives more wall time too: whether enough, nobody knows."""
     if test.killed_by is KilledBy.WALL and limit_s > test.allowed_s and LEAST_WALL * limit_s > test.wall_s:
         return None
     return verdict_of(test, limit_s)
 
 
-def _at_worst(test: TestRecord, limit_s: float) -> Verdict | None:
+def at_worst(test: TestRecord, limit_s: float) -> Verdict | None:
+    """Of one test, if its time were as long as it can be."""
     return verdict_of(test, around(limit_s)[0])
 
 
-def _at_best(test: TestRecord, limit_s: float) -> Verdict | None:
+def at_best(test: TestRecord, limit_s: float) -> Verdict | None:
+    """Of one test, if its time were as short as it can be."""
     _, high = around(limit_s, contended=test.contended)
     if test.contended and test.killed_by is KilledBy.WALL and COMPUTED * test.wall_s < test.cpu_s < high:
         return None
@@ -118,13 +96,15 @@ class _Found:
     level_reached: int = 0
     cause: str = ""
     error: str = ""
+    test: TestRecord | None = None
+    """The first that did not pass, where one ran."""
 
 
 def _decide(
     record: SolutionRecord,
     limit_s: float,
     counts: Callable[[TestRecord | Place], bool],
-    judged: Callable[[TestRecord, float], Verdict | None] = _known,
+    judged: Callable[[TestRecord, float], Verdict | None] = known,
 ) -> _Found:
     """By the first of the tests that count which did not pass."""
     if record.error:
@@ -137,7 +117,8 @@ def _decide(
         if verdict is not Verdict.AC:
             reached = max((passed.level for passed in tests if passed.level < test.level), default=0)
             error = _unknown(test, limit_s) if verdict is None else ""
-            return _Found(verdict, reached, _cause(test, verdict), error)
+            ran = test if isinstance(test, TestRecord) else None
+            return _Found(verdict, reached, _cause(test, verdict), error, ran)
     return _Found(Verdict.AC, max((test.level for test in tests), default=0))
 
 
@@ -160,26 +141,26 @@ def _cause(test: TestRecord | Place, verdict: Verdict | None) -> str:
 
 
 def _groups(record: SolutionRecord, limit_s: float) -> dict[str, Verdict | None]:
-    folders = dict.fromkeys(folder for test in record.places for folder in _folders(test.group))
-    return {folder: _decide(record, limit_s, _within(_needed(folder, record.requires))).verdict for folder in folders}
+    groups = dict.fromkeys(folder for test in record.places for folder in folders(test.group))
+    return {group: _decide(record, limit_s, _within(needed(group, record.requires))).verdict for group in groups}
 
 
 def _within(groups: set[str]) -> Callable[[TestRecord | Place], bool]:
-    return lambda test: not groups.isdisjoint(_folders(test.group))
+    return lambda test: not groups.isdisjoint(folders(test.group))
 
 
-def _needed(group: str, requires: Mapping[str, Sequence[str]]) -> set[str]:
+def needed(group: str, requires: Mapping[str, Sequence[str]]) -> set[str]:
     """The group and all that it requires, itself or as part of a folder, and so on."""
-    needed: set[str] = set()
+    found: set[str] = set()
     waiting = [group]
     while waiting:
-        if (next_one := waiting.pop()) not in needed:
-            needed.add(next_one)
-            waiting += (other for folder in _folders(next_one) for other in requires.get(folder, ()))
-    return needed
+        if (next_one := waiting.pop()) not in found:
+            found.add(next_one)
+            waiting += (other for folder in folders(next_one) for other in requires.get(folder, ()))
+    return found
 
 
-def _folders(group: str) -> list[str]:
+def folders(group: str) -> list[str]:
     """A group and all that it lies in, outermost first."""
     parts = group.split("/")
     return ["/".join(parts[:length]) for length in range(1, len(parts) + 1)] if group else []
