@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from alphadial.agents.attempt_rows import TIMES
 from alphadial.agents.config import ModelChoice, RunConfig
 from alphadial.agents.controlled import run_controlled
 from alphadial.agents.errors import PolicyError, StoreError
@@ -16,7 +17,6 @@ from alphadial.agents.policies import ScriptedPolicy
 from alphadial.agents.run_folder import RunFolder
 from alphadial.agents.run_summary import summarise
 from alphadial.agents.runner import Progress, run_attempts
-from alphadial.agents.store import TIMES
 from alphadial.agents.types import Request
 from alphadial.controller import make_controller
 from alphadial.controller.errors import ControllerError

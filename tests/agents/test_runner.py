@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
+from alphadial.agents.attempt_rows import TIMES
 from alphadial.agents.config import ModelChoice, RunConfig, plan
 from alphadial.agents.errors import PolicyError, WrongWeightsError
 from alphadial.agents.policies import ScriptedPolicy
 from alphadial.agents.run_folder import RunFolder
 from alphadial.agents.runner import Progress, rollout, run_attempts
-from alphadial.agents.store import TIMES
 from alphadial.agents.types import Request
 from alphadial.envs.types import Problem
 

@@ -12,31 +12,39 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from alphadial.agents.config import RunConfig
+from alphadial.agents.attempt_rows import ATTEMPTS
+from alphadial.agents.config import RunConfig, attempt_id
 from alphadial.agents.errors import StoreError
 from alphadial.agents.run_folder import RunFolder, write_atomically
-from alphadial.agents.store import ATTEMPTS, Store, find_attempt, open_reading, sqlite_url
+from alphadial.agents.store import Store, find_attempts, open_reading, sqlite_url
 from alphadial.agents.types import Attempt
 
 
-def attempt(config: RunConfig, name: str = "a", verdict: str = "AC") -> Attempt:
+def attempt(config: RunConfig, sample: int = 0, verdict: str = "AC") -> Attempt:
     values: dict[str, object] = dict.fromkeys((field.name for field in dataclasses.fields(Attempt)), "")
-    values |= dict.fromkeys(("sample", "prompt_tokens", "completion_tokens", "turns", "level_reached"), 1)
+    values |= dict.fromkeys(("prompt_tokens", "completion_tokens", "turns", "level_reached"), 1)
     values |= dict.fromkeys(("temperature", "cpu_s", "judge_s", "model_s", "tools_s", "p_hat"), 0.1)
-    values |= dict.fromkeys(("alpha", "decision", "propensity", "cost"), None)
-    values |= {"id": name, "run": config.run_id, "seed": 2**53 - 1, "verdict": verdict}
+    values |= dict.fromkeys(("coverage", "decision", "propensity", "cost"), None)
+    model, problem = config.models[0], config.problems[0]
+    values |= {"model": model.name, "alpha": model.alpha, "problem": problem, "sample": sample, "run": config.run_id}
+    values |= {"id": attempt_id(config.run_id, problem, model.name, sample), "seed": 2**53 - 1}
+    values |= {"finish_reason": "stop", "status": "judged", "end_reason": "submitted"}
+    values |= {
+        "verdict": verdict,
+        "public_verdict": verdict,
+        "failure_kind": None if verdict == "AC" else "correctness",
+    }
     return Attempt(**values)  # type: ignore[arg-type]
 
 
 def test_rows_come_back_as_they_went_in(tmp_path: Path, config: RunConfig) -> None:
     url = sqlite_url(tmp_path / "s.sqlite")
-    row = dataclasses.replace(attempt(config), alpha=0.1 + 0.2, answer="ü\n'", weights_id=None)
+    row = dataclasses.replace(attempt(config), temperature=0.1 + 0.2, answer="ü\n'", weights_id=None)
     with Store(url, config) as store:
         store.append(row)
     with Store(url, config) as store:
         assert list(store.attempts()) == [row]
-    assert find_attempt(tmp_path / "s.sqlite", "a") == row
-    assert find_attempt(tmp_path / "s.sqlite", "b") is None
+    assert list(find_attempts(tmp_path / "s.sqlite", ["b", row.id])) == [row]
 
 
 def test_a_store_is_read_where_nothing_can_be_written(
@@ -49,13 +57,13 @@ def test_a_store_is_read_where_nothing_can_be_written(
     assert [entry.name for entry in tmp_path.iterdir()] == ["run ?#%20"]
     monkeypatch.setattr(os, "access", lambda *_: False)
     with open_reading(file).connect() as connection:
-        assert connection.scalars(sa.select(ATTEMPTS.c.id)).all() == ["a"]
+        assert connection.scalars(sa.select(ATTEMPTS.c.sample)).all() == [0]
         with pytest.raises(sa.exc.OperationalError, match="readonly"):
             connection.execute(sa.delete(ATTEMPTS))
         assert [entry.name for entry in file.parent.iterdir()] == ["s.sqlite"]
     file.write_bytes(b"no database" * 100)
     with pytest.raises(StoreError, match=r"cannot read .*s.sqlite: file is not a database$"):
-        find_attempt(file, "a")
+        list(find_attempts(file, ["a"]))
 
 
 def test_an_attempt_is_stored_once(tmp_path: Path, config: RunConfig) -> None:
@@ -71,10 +79,11 @@ def test_one_database_holds_many_runs(tmp_path: Path, config: RunConfig) -> None
     url = sqlite_url(tmp_path / "s.sqlite")
     other = dataclasses.replace(config, seed=2)
     with Store(url, config) as first, Store(url, other) as second:
-        first.append(attempt(config, "a"))
+        rows = attempt(config), attempt(other)
+        first.append(rows[0])
         first.flush()
-        second.append(attempt(other, "b"))
-        assert (first.finished(), second.finished()) == ({"a"}, {"b"})
+        second.append(rows[1])
+        assert (first.finished(), second.finished()) == ({rows[0].id}, {rows[1].id})
 
 
 def test_stores_that_cannot_be_used(tmp_path: Path, config: RunConfig) -> None:

@@ -11,11 +11,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from alphadial.agents.attempt_rows import TIMES
 from alphadial.agents.config import ModelChoice, RunConfig, plan
 from alphadial.agents.policies import ScriptedPolicy
 from alphadial.agents.run_folder import RunFolder
 from alphadial.agents.runner import run_attempts
-from alphadial.agents.store import TIMES
 from alphadial.agents.tool_use.toolbox import Toolbox
 from alphadial.agents.types import Completion, Request
 from alphadial.envs.judge import Judge

@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from alphadial.agents.config import ModelChoice, RunConfig
+from alphadial.agents.config import ModelChoice, RunConfig, attempt_id
 from alphadial.agents.run_folder import RunFolder
 from alphadial.agents.types import Attempt
 
@@ -54,7 +54,7 @@ def make_attempt(
     config: RunConfig, problem: str, alpha: float, sample: int, verdict: str | None, **fields: Any
 ) -> Attempt:
     attempt = Attempt(
-        id=f"{zlib.crc32(f'{problem}/{alpha}/{sample}'.encode()):08x}{sample:08x}",
+        id=attempt_id(run_id(config), problem, f"toy@{alpha:g}", sample),
         run=run_id(config),
         problem=problem,
         template=problem.partition(".")[0],

@@ -166,15 +166,16 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
         "type": "function",
         "function": {"name": everything, "arguments": f"{{broken {everything}"},
     }
+    flat = {"name": "flat", "arguments": json.dumps({everything: 1})}
     messages = [
         {"role": everything, "content": everything},
-        {"role": "assistant", "content": None, "tool_calls": [call, {"name": "flat", "args": {everything: 1}}, 3]},
-        {"role": "tool", "content": [everything], "tool_call_id": everything},
+        {"role": "assistant", "content": "", "tool_calls": [call, {**call, "function": flat}]},
+        {"role": "tool", "content": everything, "tool_call_id": everything},
     ]
-    texts = {"reason": stored, "cause": stored, "end_reason": stored, "answer": stored, "program": stored * 500}
+    texts = {"reason": stored, "cause": stored, "answer": stored, "program": stored * 500}
     attempts = [
         make_attempt(config, problem, 1.0, 0, "WA", **texts, transcript=json.dumps(messages), propensity=0.5),
-        make_attempt(config, problem, 0.5, 1, "AC", **texts, transcript="[not json", propensity=0.5),
+        make_attempt(config, problem, 0.5, 1, "AC", **texts, propensity=0.5),
     ]
     page = report(write_run(tmp_path / "run", config, attempts))
     assert page.title.startswith(f"f{visible(stored)} on dev under c")
@@ -188,10 +189,9 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     assert visible(everything) in unpacked["strings"]
     assert not any(re.search("[\0\x07\u202e\u2066\u200b]", text) for text in unpacked["strings"])
     assert max(map(len, unpacked["strings"])) < 120_000
-    broken, flat, wild = next(row for row in unpacked["attempts"] if row["sample"] == 0)["messages"][1]["calls"]
+    broken, whole = next(row for row in unpacked["attempts"] if row["sample"] == 0)["messages"][1]["calls"]
     assert unpacked["strings"][broken["arguments"][0][1]] == visible(f"{{broken {everything}")
-    assert (flat["name"], unpacked["strings"][flat["arguments"][0][1]]) == ("flat", "1")
-    assert unpacked["strings"][wild["arguments"][0][1]] == "3"
+    assert (whole["name"], unpacked["strings"][whole["arguments"][0][1]]) == ("flat", "1")
     assert page.data()["choices"][0][1][0]["reason"] == visible(stored)
 
 
@@ -292,9 +292,9 @@ def test_a_damaged_store_is_one_line(cli: Cli, tmp_path: Path) -> None:
     with sqlite3.connect(store) as connection:
         connection.execute("update attempts set model = 'other@1' where sample = 1")
     connection.close()
-    assert cli("report", "run").refused("attempts of 'other@1', which is none of its models")
+    assert cli("report", "run").refused("attempts.sqlite is damaged", "column model: 'other@1'")
     store.write_bytes(b"no database" * 100)
-    assert cli("report", "run").refused("cannot read the store in run")
+    assert cli("report", "run").refused("cannot read run/attempts.sqlite")
 
 
 def test_without_plotly_one_line_names_the_extra(process: Cli, tmp_path: Path) -> None:

@@ -141,7 +141,8 @@ def test_filters_and_cells_lead_to_attempts(tab: Tab, tmp_path: Path) -> None:
 def test_hostile_attempts_do_nothing(tab: Tab, tmp_path: Path) -> None:
     text = " ".join(HOSTILE).replace("\0", "\ufffd")
     config = make_config([f"t.{text}"], 1, command="run", controller=f"c{text}")
-    said = json.dumps([{"role": text, "content": text, "tool_calls": [{"name": text, "arguments": {text: text}}]}])
+    called = {"id": text, "type": "function", "function": {"name": text, "arguments": json.dumps({text: text})}}
+    said = json.dumps([{"role": text, "content": text, "tool_calls": [called]}])
     texts = {"reason": text, "cause": text, "program": f'"""{text}', "answer": text, "transcript": said}
     attempt = make_attempt(config, f"t.{text}", 1.0, 0, "WA", propensity=1.0, **texts)
     write_report(write_run(tmp_path / "run", config, [attempt]), tmp_path / "r.html")

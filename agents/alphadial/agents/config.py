@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass, fields
 from hashlib import blake2b
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
+from alphadial.agents.checks import Count, Integer, Name, NotNegative, Number, Positive, first_fault
 from alphadial.agents.errors import StoreError
 from alphadial.agents.prompts import find_strategy
 from alphadial.agents.types import AttemptSpec, Message, Request
@@ -24,11 +27,11 @@ SEED_BITS = 53
 class ModelChoice:
     """One model of a run."""
 
-    name: str
+    name: Name
     """``family@alpha`` or ``family@checkpoint``."""
-    alpha: float | None
+    alpha: Number | None
     """None for a checkpoint asked for by name."""
-    weights_id: str | None
+    weights_id: Name | None
     """That must answer; None where a server's word is not asked for."""
 
 
@@ -36,33 +39,33 @@ class ModelChoice:
 class RunConfig:
     """All that determines a run's table, times aside."""
 
-    command: str
-    family: str
-    problem_set: str
-    split: str
-    split_hash: str
-    problems: tuple[str, ...]
+    command: Name
+    family: Name
+    problem_set: Name
+    split: Name
+    split_hash: Name
+    problems: tuple[Name, ...]
     """Ids, in split order."""
     models: tuple[ModelChoice, ...]
-    samples: int
+    samples: Positive
     """Attempts per problem and model; under a controller, at most so many per problem."""
-    temperature: float
-    max_tokens: int
-    seed: int
-    prompt: str
+    temperature: NotNegative
+    max_tokens: Positive
+    seed: Integer
+    prompt: Name
     """Name of the prompting strategy."""
-    parser: str
+    parser: Name
     """Name of the answer parser."""
-    coverage: str | None = None
+    coverage: Name | None = None
     """A named coverage; None: every level."""
     setting: Setting = Setting.REASONING
-    max_turns: int = 1
+    max_turns: Positive = 1
     feedback: Feedback = Feedback.PUBLIC
-    controller: str | None = None
+    controller: Name | None = None
     """Chooses the model of each attempt; None: every model makes ``samples`` attempts."""
-    fitted: str | None = None
+    fitted: Name | None = None
     """Digest of what the controller knew when the run began."""
-    budget: int | None = None
+    budget: Count | None = None
     """Attempts over all problems, under a controller; None: no such limit."""
 
     @property
@@ -94,10 +97,11 @@ class RunConfig:
             version = values.pop("format")
             if version != RUN_FORMAT:
                 raise StoreError(f"it is of format version {version}, and this alphadial writes version {RUN_FORMAT}")
-            values["problems"] = tuple(values["problems"])
-            values["models"] = tuple(ModelChoice(**model) for model in values["models"])
-            values |= {"setting": Setting(values["setting"]), "feedback": Feedback(values["feedback"])}
-            return cls(**values)
+            if unknown := values.keys() - {field.name for field in fields(cls)}:
+                raise StoreError(f"its configuration has an unknown field {min(unknown)[:80]!r}")
+            return _CONFIG.validate_python(values)
+        except ValidationError as error:
+            raise StoreError(f"its configuration cannot be read: {first_fault(error)}") from error
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise StoreError(f"its configuration cannot be read ({type(error).__name__}: {error})") from error
 
@@ -110,6 +114,9 @@ class RunConfig:
         """What differs, as "seed: 1 / 2"."""
         pairs = ((field.name, getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
         return [f"{name}: {_short(mine)} / {_short(theirs)}" for name, mine, theirs in pairs if mine != theirs]
+
+
+_CONFIG = TypeAdapter(RunConfig)
 
 
 class Planner:
@@ -128,7 +135,7 @@ class Planner:
         if problem.id not in self._asked:
             self._asked[problem.id] = self._strategy.messages(problem, config.setting)
         return AttemptSpec(
-            id=_digest(f"{self._run}/{problem.id}/{model.name}/{sample}", 8),
+            id=attempt_id(self._run, problem.id, model.name, sample),
             problem=problem,
             sample=sample,
             request=Request(
@@ -159,6 +166,11 @@ def plan(config: RunConfig, problems: Sequence[Problem]) -> list[AttemptSpec]:
         for problem in problems
         for sample in range(config.samples)
     ]
+
+
+def attempt_id(run: str, problem: str, model: str, sample: int) -> str:
+    """What an attempt is called in every store."""
+    return _digest(f"{run}/{problem}/{model}/{sample}", 8)
 
 
 def derive_seed(run: int | str, problem: str, sample: int, dial: str, temperature: float) -> int:

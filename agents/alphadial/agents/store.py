@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +14,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from alphadial.agents.attempt_rows import ATTEMPTS, FIELDS, METADATA, RUNS, checked, read_rows, selection
 from alphadial.agents.config import RUN_FORMAT, RunConfig
 from alphadial.agents.errors import StoreError
 from alphadial.agents.types import Attempt
@@ -22,58 +22,8 @@ from alphadial.agents.types import Attempt
 FLUSH_ROWS = 256
 FLUSH_SECONDS = 0.5
 """A transaction holds at most so many rows, and waits at most so long for them."""
-
-_metadata = sa.MetaData()
-RUNS = sa.Table(
-    "runs",
-    _metadata,
-    sa.Column("id", sa.String(16), primary_key=True),
-    sa.Column("format", sa.Integer, nullable=False),
-    sa.Column("config", sa.Text, nullable=False),
-)
-ATTEMPTS = sa.Table(
-    "attempts",
-    _metadata,
-    sa.Column("id", sa.String(16), primary_key=True),
-    sa.Column("run", sa.String(16), sa.ForeignKey("runs.id"), nullable=False, index=True),
-    sa.Column("problem", sa.Text, nullable=False),
-    sa.Column("template", sa.Text, nullable=False),
-    sa.Column("group", sa.Text, nullable=False),
-    sa.Column("sample", sa.Integer, nullable=False),
-    sa.Column("model", sa.Text, nullable=False),
-    sa.Column("alpha", sa.Double),
-    sa.Column("weights_id", sa.Text),
-    sa.Column("seed", sa.BigInteger, nullable=False),
-    sa.Column("temperature", sa.Double, nullable=False),
-    sa.Column("coverage", sa.Text),
-    sa.Column("prompt_tokens", sa.Integer, nullable=False),
-    sa.Column("completion_tokens", sa.Integer, nullable=False),
-    sa.Column("finish_reason", sa.Text, nullable=False),
-    sa.Column("turns", sa.Integer, nullable=False),
-    sa.Column("answer", sa.Text, nullable=False),
-    sa.Column("program", sa.Text, nullable=False),
-    sa.Column("verdict", sa.Text),
-    sa.Column("public_verdict", sa.Text),
-    sa.Column("failure_kind", sa.Text),
-    sa.Column("level_reached", sa.Integer, nullable=False),
-    sa.Column("cause", sa.Text, nullable=False),
-    sa.Column("cpu_s", sa.Double, nullable=False),
-    sa.Column("judge_s", sa.Double, nullable=False),
-    sa.Column("model_s", sa.Double, nullable=False),
-    sa.Column("tools_s", sa.Double, nullable=False),
-    sa.Column("status", sa.Text, nullable=False),
-    sa.Column("end_reason", sa.Text, nullable=False),
-    sa.Column("transcript", sa.Text, nullable=False),
-    sa.Column("workspace", sa.Text, nullable=False),
-    sa.Column("decision", sa.Text),
-    sa.Column("propensity", sa.Double),
-    sa.Column("p_hat", sa.Double),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("cost", sa.Double),
-)
-TIMES = frozenset({"cpu_s", "judge_s", "model_s", "tools_s"})
-"""Columns that differ between two runs of one configuration."""
-_FIELDS = tuple(field.name for field in fields(Attempt))
+_IDS_AT_ONCE = 500
+"""SQLite takes no more than so many parameters on every version that is still about (999)."""
 
 
 class Store:
@@ -86,13 +36,14 @@ class Store:
             StoreError: it cannot be opened, or another version made its tables.
         """
         self.run_id = config.run_id
+        self._config = config
         self._engine = open_engine(url)
         self._url = self._engine.url.render_as_string(hide_password=True)
         self._insert = _insert_new(self._engine, ATTEMPTS)
         self._rows: list[dict[str, Any]] = []
         self._flushed = time.monotonic()
         with self._errors():
-            _metadata.create_all(self._engine)
+            METADATA.create_all(self._engine)
             with self._engine.begin() as connection:
                 versions = set(connection.scalars(sa.select(RUNS.c.format).distinct())) - {RUN_FORMAT}
                 if versions:
@@ -103,8 +54,14 @@ class Store:
                 connection.execute(_insert_new(self._engine, RUNS), [row])
 
     def append(self, attempt: Attempt) -> None:
-        """Adds a finished attempt; one that is already there stays as it is. Rows reach the database in batches."""
-        self._rows.append({name: getattr(attempt, name) for name in _FIELDS})
+        """Adds a finished attempt; one that is already there stays as it is. Rows reach the database in batches.
+
+        Raises:
+            StoreError: it holds what no reader would take, so that it is not added: the rest of its batch is stored.
+        """
+        values = {name: getattr(attempt, name) for name in FIELDS}
+        checked(tuple(values.values()), self._url)
+        self._rows.append(values)
         if len(self._rows) >= FLUSH_ROWS or time.monotonic() - self._flushed >= FLUSH_SECONDS:
             self.flush()
 
@@ -127,12 +84,15 @@ class Store:
             return set(connection.scalars(sa.select(ATTEMPTS.c.id).where(ATTEMPTS.c.run == self.run_id)))
 
     def attempts(self) -> Iterator[Attempt]:
-        """The attempts of this run, ordered by id."""
+        """The attempts of this run, ordered by id.
+
+        Raises:
+            StoreError: the store cannot be read, or a row is damaged.
+        """
         self.flush()
-        query = sa.select(*(ATTEMPTS.c[name] for name in _FIELDS))
+        query = selection().where(ATTEMPTS.c.run == self.run_id).order_by(ATTEMPTS.c.id)
         with self._errors(), self._engine.connect() as connection:
-            for row in connection.execute(query.where(ATTEMPTS.c.run == self.run_id).order_by(ATTEMPTS.c.id)):
-                yield Attempt(*row)
+            yield from read_rows(connection, query, f"store {self._url}", self._config)
 
     def close(self) -> None:
         """Writes what is left and closes the database."""
@@ -191,22 +151,43 @@ def open_reading(file: Path) -> sa.Engine:
     # SQLite reads in WAL mode by the log's index, which it could not make there: without a log, nobody writes either.
     frozen = {} if file.with_name(f"{file.name}-wal").exists() else {"immutable": "1"}
     query = {"mode": "ro", "uri": "true", **frozen}
-    return sa.create_engine(sa.URL.create("sqlite", database=f"file:{quote(str(file.absolute()))}", query=query))
+    engine = sa.create_engine(sa.URL.create("sqlite", database=f"file:{quote(str(file.absolute()))}", query=query))
+    sa.event.listen(engine, "connect", _decode_leniently)
+    return engine
 
 
-def find_attempt(file: Path, attempt: str) -> Attempt | None:
-    """The attempt of this id in a SQLite store, from whatever run.
+def stored_attempts(file: Path, config: RunConfig, *, texts: bool = True) -> Iterator[Attempt]:
+    """The attempts of a run in a SQLite store, ordered by id; without ``texts``, the long ones are empty.
 
     Raises:
-        StoreError: the store cannot be read.
+        StoreError: the store cannot be read, or a row is damaged.
     """
+    query = selection(texts=texts).where(ATTEMPTS.c.run == config.run_id).order_by(ATTEMPTS.c.id)
+    with _reading(file) as connection:
+        yield from read_rows(connection, query, str(file), config)
+
+
+def find_attempts(file: Path, ids: Sequence[str]) -> Iterator[Attempt]:
+    """Those of these ids that a SQLite store holds, in their order, from whatever run.
+
+    Raises:
+        StoreError: the store cannot be read, or a row is damaged.
+    """
+    with _reading(file) as connection:
+        for start in range(0, len(ids), _IDS_AT_ONCE):
+            wanted = ids[start : start + _IDS_AT_ONCE]
+            query = selection().where(ATTEMPTS.c.id.in_(wanted))
+            found = {attempt.id: attempt for attempt in read_rows(connection, query, str(file))}
+            yield from (found[name] for name in wanted if name in found)
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[sa.Connection]:
     engine = open_reading(file)
     try:
-        query = sa.select(*(ATTEMPTS.c[name] for name in _FIELDS)).where(ATTEMPTS.c.id == attempt)
         with engine.connect() as connection:
-            row = connection.execute(query).first()
-            return None if row is None else Attempt(*row)
-    except (sa.exc.SQLAlchemyError, UnicodeDecodeError) as error:
+            yield connection
+    except sa.exc.SQLAlchemyError as error:
         raise StoreError(f"cannot read {file}: {cause_of(error)}") from error
     finally:
         engine.dispose()
@@ -221,6 +202,12 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
     # With WAL a commit needs no fsync to survive the death of the process, only that of the machine.
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000"):
         connection.execute(f"PRAGMA {pragma}")
+    _decode_leniently(connection, record)
+
+
+def _decode_leniently(connection: Any, record: Any) -> None:
+    # Bytes that are no UTF-8 become lone surrogates, which no check of a row lets pass: so the row and column are told.
+    connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
 
 
 def _insert_new(engine: sa.Engine, table: sa.Table) -> Any:

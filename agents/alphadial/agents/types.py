@@ -6,6 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NotRequired, Protocol, TypedDict
 
+from alphadial.agents.checks import (
+    Count,
+    EndName,
+    FailureName,
+    FinishName,
+    Id,
+    Name,
+    NotNegative,
+    Number,
+    Seconds,
+    Seed,
+    Share,
+    StatusName,
+    Text,
+    VerdictName,
+)
 from alphadial.controller.types import Decision
 from alphadial.envs.types import JudgeReport, Problem, PublicResult, Rules
 
@@ -179,51 +195,51 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A row of the store: a finished attempt. Times are in seconds."""
+    """A row of the store: a finished attempt. Times are in seconds. Stores check the fields as they are declared."""
 
-    id: str
-    run: str
-    problem: str
-    template: str
-    group: str
-    sample: int
-    model: str
-    alpha: float | None
-    weights_id: str | None
-    seed: int
-    temperature: float
-    coverage: str | None
-    prompt_tokens: int
-    completion_tokens: int
-    finish_reason: str
-    turns: int
-    answer: str
-    program: str
-    verdict: str | None
-    public_verdict: str | None
-    failure_kind: str | None
-    level_reached: int
-    cause: str
-    cpu_s: float
+    id: Id
+    run: Id
+    problem: Name
+    template: Name
+    group: Name
+    sample: Count
+    model: Name
+    alpha: Number | None
+    weights_id: Name | None
+    seed: Seed
+    temperature: NotNegative
+    coverage: Name | None
+    prompt_tokens: Count
+    completion_tokens: Count
+    finish_reason: FinishName
+    turns: Count
+    answer: Text
+    program: Text
+    verdict: VerdictName | None
+    public_verdict: VerdictName | None
+    failure_kind: FailureName | None
+    level_reached: Count
+    cause: Text
+    cpu_s: Seconds
     """CPU time of the program over all tests."""
-    judge_s: float
-    model_s: float
-    tools_s: float
-    status: str
+    judge_s: Seconds
+    model_s: Seconds
+    tools_s: Seconds
+    status: StatusName
     """"judged" or "unmeasurable"."""
-    end_reason: str = "submitted"
+    end_reason: EndName = "submitted"
     """"submitted", or why the attempt was cut short."""
-    transcript: str = ""
+    transcript: Text = ""
     """JSON list of every message, tool call and result; "" for a single turn, which ``answer`` holds whole."""
-    workspace: str = ""
+    workspace: Name = ""
     """Digest of the final workspace; "" where the setting has none."""
-    decision: str | None = None
+    decision: Name | None = None
     """Id of the controller's decision; None where the alpha was given."""
-    propensity: float | None = None
+    propensity: Share | None = None
     """Probability with which the controller chose this alpha."""
-    p_hat: float | None = None
+    p_hat: Share | None = None
     """The controller's estimate of the chance of success."""
-    reason: str = ""
+    reason: Text = ""
     """The controller's, for people."""
-    cost: float | None = None
+    cost: Number | None = None
     """In the unit of the run's budget; None without one."""

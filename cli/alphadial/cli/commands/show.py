@@ -58,7 +58,7 @@ def transcript(attempt: Attempt, asked: Sequence[Message]) -> list[dict[str, Any
 def spoken(message: Mapping[str, Any]) -> str:
     """The text of a message and the tool calls in it."""
     calls = [call["function"] for call in message.get("tool_calls", ())]
-    return "\n".join([message["content"] or "", *(f"{call['name']}({call['arguments']})" for call in calls)]).strip()
+    return "\n".join([message["content"], *(f"{call['name']}({call['arguments']})" for call in calls)]).strip()
 
 
 def find(attempt_id: str, run: Path | None) -> tuple[Attempt, RunConfig]:
@@ -69,15 +69,14 @@ def find(attempt_id: str, run: Path | None) -> tuple[Attempt, RunConfig]:
         StoreError: a folder that cannot be read, or of another version.
     """
     from alphadial.agents.run_folder import CONFIG_FILE, STORE_FILE, read_config
-    from alphadial.agents.store import find_attempt
+    from alphadial.agents.store import find_attempts
     from alphadial.cli.errors import CliError
 
     folders = [run] if run is not None else sorted(path.parent for path in RUNS.glob(f"*/{STORE_FILE}"))
     for folder in folders:
         if not (folder / STORE_FILE).is_file() or not (folder / CONFIG_FILE).is_file():
             raise CliError(f"{folder} is not a run folder: name one with --run DIR")
-        attempt = find_attempt(folder / STORE_FILE, attempt_id)
-        if attempt is not None:
+        if attempt := next(find_attempts(folder / STORE_FILE, [attempt_id]), None):
             return attempt, read_config(folder)
     where = str(run) if run is not None else f"the {len(folders)} runs in {RUNS}/"
     raise CliError(f"no attempt {attempt_id!r} in {where}: a run prints ids at its end; --run DIR names its folder")

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from alphadial.agents.config import RunConfig
 from alphadial.agents.errors import StoreError
 from alphadial.agents.run_folder import CONFIG_FILE, STORE_FILE, read_config
-from alphadial.agents.store import ATTEMPTS, cause_of, open_reading
+from alphadial.agents.store import find_attempts, stored_attempts
 from alphadial.agents.types import Attempt
 from alphadial.cli.errors import CliError
 from alphadial.envs.errors import EnvsError
@@ -23,10 +22,6 @@ from alphadial.envs.problems import find_problem
 from alphadial.envs.types import Problem
 
 COMPARE_FILE = "compare.json"
-TEXTS = ("answer", "program", "transcript")
-_COLUMNS = tuple(field.name for field in fields(Attempt))
-_IDS_AT_ONCE = 500
-"""SQLite takes no more than so many parameters on every version that is still about (999)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +39,9 @@ class Run:
         """Attempts with their texts, in the order of ``ids``.
 
         Raises:
-            StoreError: the store cannot be read.
+            StoreError: the store cannot be read, or a row is damaged.
         """
-        columns = [ATTEMPTS.c[name] for name in _COLUMNS]
-        with _reading(self.folder) as connection:
-            for start in range(0, len(ids), _IDS_AT_ONCE):
-                wanted = ids[start : start + _IDS_AT_ONCE]
-                query = sa.select(*columns).where(ATTEMPTS.c.id.in_(wanted))
-                found = {row.id: row for row in connection.execute(query)}
-                yield from (Attempt(*found[name]) for name in wanted)
+        yield from find_attempts(self.folder / STORE_FILE, ids)
 
 
 class CompareRow(BaseModel):
@@ -108,15 +97,25 @@ def read(folder: Path) -> Run | Comparison:
 
 def _read_run(folder: Path) -> Run:
     config = read_config(folder)
-    columns = [sa.literal("").label(name) if name in TEXTS else ATTEMPTS.c[name] for name in _COLUMNS]
-    query = sa.select(*columns).where(ATTEMPTS.c.run == config.run_id).order_by(ATTEMPTS.c.id)
-    with _reading(folder) as connection:
-        attempts = tuple(Attempt(*row) for row in connection.execute(query))
-    if strangers := {attempt.model for attempt in attempts} - {model.name for model in config.models}:
-        raise StoreError(
-            f"{folder} cannot be reported: attempts of {min(strangers)[:80]!r}, which is none of its models"
-        )
+    attempts = tuple(stored_attempts(folder / STORE_FILE, config, texts=False))
+    if config.controller is not None:
+        _refuse_gaps(folder, attempts)
     return Run(folder, config, attempts, _problems(config))
+
+
+def _refuse_gaps(folder: Path, attempts: Sequence[Attempt]) -> None:
+    """A controller's attempts on a problem are numbered without gaps, so that curves over them are no longer than rows.
+
+    Raises:
+        StoreError: a number that cannot be.
+    """
+    made = Counter(attempt.problem for attempt in attempts)
+    for attempt in attempts:
+        if attempt.sample >= made[attempt.problem]:
+            raise StoreError(
+                f"{folder / STORE_FILE} is damaged: row {attempt.id!r} of attempts, column sample: {attempt.sample}, "
+                f"and the problem has {made[attempt.problem]} attempts"
+            )
 
 
 def _problems(config: RunConfig) -> dict[str, Problem]:
@@ -140,15 +139,3 @@ def _read_comparison(file: Path) -> Comparison:
     if not found.rows:
         raise CliError(f"{file} has no rows: make it anew with alphadial compare")
     return found
-
-
-@contextmanager
-def _reading(folder: Path) -> Iterator[Any]:
-    engine = open_reading(folder / STORE_FILE)
-    try:
-        with engine.connect() as connection:
-            yield connection
-    except (sa.exc.SQLAlchemyError, UnicodeDecodeError) as error:
-        raise StoreError(f"cannot read the store in {folder}: {cause_of(error)}") from error
-    finally:
-        engine.dispose()

@@ -10,11 +10,12 @@ from dataclasses import dataclass, fields
 from random import Random
 from typing import Any
 
+from alphadial.agents.attempt_rows import TEXTS
 from alphadial.agents.config import RunConfig
 from alphadial.agents.errors import AgentsError
 from alphadial.agents.prompts import find_strategy
 from alphadial.agents.types import Attempt
-from alphadial.cli.report.source import TEXTS, Run
+from alphadial.cli.report.source import Run
 from alphadial.cli.report.text import cut, visible
 from alphadial.envs.types import Problem
 
@@ -120,49 +121,41 @@ def _messages(attempt: Attempt, posed: _Posed) -> list[Mapping[str, Any]]:
         # A bare program is its own answer: it is shown once, as the program.
         bare = attempt.answer.strip() == attempt.program.strip()
         return [*posed.messages, *([] if bare else [{"role": "assistant", "content": attempt.answer}])]
-    try:
-        stored = json.loads(attempt.transcript)
-    except (ValueError, RecursionError):
-        stored = None
-    if not isinstance(stored, list) or not all(isinstance(message, dict) for message in stored):
-        return [{"role": "transcript", "content": attempt.transcript}]
+    stored: list[Mapping[str, Any]] = json.loads(attempt.transcript)
     left_out = len(stored) - PARTS
     note = [{"role": "report", "content": f"{left_out:,} more messages"}] if left_out > 0 else []
     return [*stored[:PARTS], *note]
 
 
 def _message(message: Mapping[str, Any], strings: _Strings) -> dict[str, Any]:
-    packed: dict[str, Any] = {"role": visible(_text(message.get("role")))[:40]}
-    if content := _text(message.get("content")):
-        packed["content"] = strings.place(content)
-    calls = message.get("tool_calls")
-    if isinstance(calls, list) and calls:
+    packed: dict[str, Any] = {"role": visible(message["role"])[:40]}
+    if message["content"]:
+        packed["content"] = strings.place(message["content"])
+    if calls := message.get("tool_calls"):
         packed["calls"] = [_call(call, strings) for call in calls[:PARTS]]
-    if answered := _text(message.get("tool_call_id")):
-        packed["call"] = visible(answered)[:80]
+    if "tool_call_id" in message:
+        packed["call"] = visible(message["tool_call_id"])[:80]
     return packed
 
 
-def _call(call: Any, strings: _Strings) -> dict[str, Any]:
-    """A tool call, spelled flat or as OpenAI does."""
-    outer = call if isinstance(call, dict) else {"arguments": call}
-    inner = outer["function"] if isinstance(outer.get("function"), dict) else outer
-    arguments = inner.get("arguments", inner.get("args"))
-    if isinstance(arguments, str):
-        try:
-            arguments = json.loads(arguments)
-        except (ValueError, RecursionError):
-            # Malformed: shown as the model wrote it.
-            arguments = {"": arguments}
-    named = arguments if isinstance(arguments, dict) else {"": arguments}
+def _call(call: Mapping[str, Any], strings: _Strings) -> dict[str, Any]:
+    written = call["function"]["arguments"]
+    try:
+        given = json.loads(written)
+        named = given if isinstance(given, dict) else {"": given}
+        shown = {
+            name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            for name, value in named.items()
+        }
+    except (ValueError, RecursionError):
+        # Malformed: shown as the model wrote it.
+        shown = {"": written}
     return {
-        "id": visible(_text(outer.get("id")))[:80],
-        "name": visible(_text(inner.get("name")))[:80],
-        "arguments": [[visible(str(name))[:80], strings.place(_text(value))] for name, value in named.items()][:PARTS],
+        "id": visible(call["id"])[:80],
+        "name": visible(call["function"]["name"])[:80],
+        "arguments": [[visible(name)[:80], strings.place(value)] for name, value in shown.items()][:PARTS],
     }
 
 
 def _text(value: Any) -> str:
-    if value is None:
-        return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
