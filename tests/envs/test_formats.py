@@ -18,7 +18,7 @@ from alphadial.envs.formats import Fault, Format, Package, callable_source, dete
 from alphadial.envs.formats.enamel import samples
 from alphadial.envs.judge import Judge
 from alphadial.envs.sandbox import open_sandbox
-from alphadial.envs.types import MIB, Checker, Interface, Verdict
+from alphadial.envs.types import MIB, Checker, Interface, Rule, Verdict
 
 ROWS = Path(__file__).parent / "formats"
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -87,7 +87,7 @@ def test_livecodebench_never_loads_a_pickle(tests: str, message: str, tmp_path: 
 def test_codecontests() -> None:
     halves, words = packages(ROWS / "codecontests.jsonl")
     assert (halves.problem.time_limit_s, halves.problem.limits.memory_bytes) == (1.5, 256_000_000)
-    assert halves.problem.checker == Checker(1e-6, 1e-6)
+    assert halves.problem.checker == Checker(rule=Rule.CODECONTESTS)
     assert Counter(test.group for test in halves.problem.tests) == {"sample": 1, "secret": 3}
     assert [(solution.language, solution.expected) for solution in halves.solutions] == [
         ("python3", "accepted"),
@@ -97,7 +97,6 @@ def test_codecontests() -> None:
     ]
     assert list(halves.solutions[1].files) == ["solutions-1.cpp"]
     assert (words.problem.time_limit_s, words.problem.limits.memory_bytes) == (2.0, 256 * MIB)
-    assert words.problem.checker == Checker()
 
 
 def test_taco() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from alphadial.envs.stdio.checkers import accepts, digest, recheck
 from alphadial.envs.stdio.records import SolutionRecord, TestRecord
-from alphadial.envs.types import Checker, Interface, Limits, Problem, Test
+from alphadial.envs.types import Checker, Interface, Limits, Problem, Rule, Test
 
 PLAIN = Checker()
 CLOSE = Checker(float_absolute=1e-6, float_relative=1e-6)
@@ -48,6 +48,57 @@ CLOSE = Checker(float_absolute=1e-6, float_relative=1e-6)
     ],
 )
 def test_the_default_checker(checker: Checker, output: bytes, answer: bytes, right: bool) -> None:
+    assert accepts(checker, output, answer) is right
+
+
+LIVECODEBENCH = Checker(rule=Rule.LIVECODEBENCH)
+APPS = Checker(rule=Rule.APPS)
+CODECONTESTS = Checker(rule=Rule.CODECONTESTS)
+
+
+@pytest.mark.parametrize(
+    ("checker", "output", "answer", "right"),
+    [
+        (LIVECODEBENCH, b"\n 1 2 \r\n3\n\n", b"1 2\n3", True),
+        (LIVECODEBENCH, b"1  2", b"1 2", True),  # as numbers
+        (LIVECODEBENCH, b"a  b", b"a b", False),
+        (LIVECODEBENCH, b"yes", b"YES", False),
+        (LIVECODEBENCH, b"1\n\n2", b"1\n2", False),
+        (LIVECODEBENCH, b"1 2", b"1\n2", False),
+        (LIVECODEBENCH, b"1.0 2e1", b"1 20", True),
+        (LIVECODEBENCH, b"0.333333", b"0.333333333333", False),
+        (LIVECODEBENCH, b"1000000000.4999", b"1000000000.5", False),
+        (LIVECODEBENCH, b"50000000000000001", b"50000000000000000", False),
+        (LIVECODEBENCH, b"1.0 x", b"1 x", False),
+        (LIVECODEBENCH, b"1e9999999999999999999", b"1", False),
+        (LIVECODEBENCH, b"snan", b"1", False),
+        (LIVECODEBENCH, b"\xff", "\ufffd".encode(), False),
+        (APPS, b"1 2 \n\n 3\n", b"1 2\n3", True),
+        (APPS, b"1 2 3", b"1 2\n3", False),
+        (APPS, b"2 1", b"1 2", False),
+        (APPS, b"3\n1 2", b"1 2\n3", False),
+        (APPS, b"yes", b"YES", False),
+        (APPS, b"1000001 0.5", b"1000000 0.5", False),
+        (APPS, b"1000000 0.50001", b"1000000 0.5", True),
+        (APPS, b"1000000 0.51", b"1000000 0.5", False),
+        (APPS, b"1000001", b"1000000", False),
+        (APPS, b"5.0", b"5", True),
+        (APPS, b"1000000001.5", b"1000000000.5", True),
+        (APPS, b"x", b"0.5", False),
+        (APPS, b"inf", b"1e400", False),
+        (CODECONTESTS, b"YES\n1 2", b"yes 1\t2\n", True),
+        (CODECONTESTS, b"1\x0c2", b"1 2", False),
+        (CODECONTESTS, b"0.500009", b"0.5", True),
+        (CODECONTESTS, b"0.50002", b"0.5", False),
+        (CODECONTESTS, b"100000.6", b"100000.5", False),
+        (CODECONTESTS, b"5.0 007", b"5 7", True),
+        (CODECONTESTS, b"1000001 0.5", b"1000000 0.5", False),
+        (CODECONTESTS, b"9007199254740993 0.5", b"9007199254740992 0.50", False),
+        (CODECONTESTS, b"x 1.0", b"y 1", False),
+        (CODECONTESTS, b"1", b"1 1", False),
+    ],
+)
+def test_the_rules_of_data_sets(checker: Checker, output: bytes, answer: bytes, right: bool) -> None:
     assert accepts(checker, output, answer) is right
 
 

@@ -148,6 +148,17 @@ class Interface(StrEnum):
     """stdin in, stdout out, in any language."""
 
 
+class Rule(StrEnum):
+    """Whose way of comparing it is; ``stdio.graders`` has outputs, ``judge.compare`` the values that calls return."""
+
+    KATTIS = "kattis"
+    """The default output validator, with its flags; values that calls return are compared as JSON."""
+    LIVECODEBENCH = "livecodebench"
+    APPS = "apps"
+    """And of TACO."""
+    CODECONTESTS = "codecontests"
+
+
 @dataclass(frozen=True, slots=True)
 class Checker:
     """The default checker: tokens, compared one by one (Kattis problem package format 2025-09, "Default output
@@ -160,6 +171,8 @@ class Checker:
     case_sensitive: bool = False
     space_sensitive: bool = False
     """White space counts too."""
+    rule: Rule = Rule.KATTIS
+    """Under any other, the flags above say nothing."""
 
 
 @dataclass(frozen=True, slots=True)

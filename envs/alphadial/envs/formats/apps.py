@@ -7,7 +7,8 @@ What a call is given and must return follows the authors' runners, ``eval/testin
 ``metrics/testing_util.py`` of FlagOpen/TACO. An input is an array of arguments, and its output a value that is taken as
 it is: a text stays a text, whatever it looks like. They accept an array of one by its element too; here it is one of
 the two, for all tests of a problem alike, since answering the other would be wrong. Rows made for the runner of
-LiveCodeBench have texts instead: JSON, one argument a line.
+LiveCodeBench have texts instead: JSON, one argument a line. Outputs are compared as by the same runners: see ``apps``
+in ``stdio.graders``, and for values ``judge.compare``.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from alphadial.envs.types import MIB, Problem, Solution, Test
+from alphadial.envs.types import MIB, Problem, Rule, Solution, Test
 
 from .fields import Row, mapping, parse, sequence, text, text_of
 from .rows import argument_lines, call_test, checked, grouped, json_or_text, problem, solution, stdio_test
@@ -80,7 +81,15 @@ def in_out_problem(row: Row, name: str, time_limit_s: float | None, memory_bytes
     if starter:
         statement = f"{statement}\n\n{starter}"
     memory_bytes = memory_bytes or 1024 * MIB
-    return problem(name, statement, grouped(tests), entry=entry, time_limit_s=time_limit_s, memory_bytes=memory_bytes)
+    return problem(
+        name,
+        statement,
+        grouped(tests),
+        entry=entry,
+        time_limit_s=time_limit_s,
+        memory_bytes=memory_bytes,
+        rule=Rule.APPS,
+    )
 
 
 def accepted_programs(row: Row) -> list[str]:

@@ -1,7 +1,8 @@
 """CodeContests (Li et al. 2022): rows of JSON with the fields of ``contest_problem.proto``.
 
 Not checked on published files. Repeated messages may be arrays of objects, or objects of arrays as in the data set's
-Parquet form. The Riegeli files of the release must be converted first.
+Parquet form. The Riegeli files of the release must be converted first. Outputs are compared as by the authors' tester,
+``execution/tester_sandboxer.cc``: see ``codecontests`` in ``stdio.graders``.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from alphadial.envs.types import MIB, Solution, Test
+from alphadial.envs.types import MIB, Rule, Solution, Test
 
 from .fields import Row, mapping, number, sequence, text, text_of
 from .rows import checked, grouped, language_named, problem, solution, stdio_test
@@ -51,7 +52,7 @@ def package(row: Row, path: Path, line: int | None) -> Package:
         entry=None,
         time_limit_s=_time_limit(row.get("time_limit")),
         memory_bytes=number(memory, "memory_limit_bytes", most=2.0**50),
-        case_sensitive=False,
+        rule=Rule.CODECONTESTS,
     )
     return Package(found, tuple(_solutions(row)), source=path)
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from alphadial.envs.types import Checker, Test
+from alphadial.envs.types import Checker, Rule, Test
 
 from .fields import Row, text_of
 from .rows import call_test, checked, problem, solution
@@ -33,7 +33,7 @@ def package(row: Row, path: Path, line: int | None) -> Package:
     entry = text_of(row, "entry_point")
     prompt = text_of(row, "prompt")
     tests = _tests(text_of(row, "test"))
-    found = problem(text_of(row, "task_id"), prompt, tests, entry=entry, time_limit_s=TIME_LIMIT_S)
+    found = problem(text_of(row, "task_id"), prompt, tests, entry=entry, time_limit_s=TIME_LIMIT_S, rule=Rule.KATTIS)
     canonical = text_of(row, "canonical_solution", "")
     solutions = [solution("canonical", "python3", prompt + canonical, "accepted")] if canonical else []
     return Package(found, tuple(solutions), source=path)

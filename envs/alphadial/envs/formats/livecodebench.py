@@ -2,6 +2,9 @@
 
 Not checked on published files. Compressed tests are base64 of zlib of a pickle of one text, which is JSON. The pickle
 is never loaded, since that could run code: its opcodes are read, and any but those of one text refused.
+
+Outputs and values are compared as by the authors' runner, ``lcb_runner/evaluation/testing_util.py``: see
+``livecodebench`` in ``stdio.graders``, and for values ``judge.compare``.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from alphadial.envs.types import Test
+from alphadial.envs.types import Rule, Test
 
 from .fields import Row, mapping, parse, required, sequence, text, text_of
 from .rows import argument_lines, call_test, checked, grouped, problem, stdio_test
@@ -53,7 +56,7 @@ def package(row: Row, path: Path, line: int | None) -> Package:
     if starter := text_of(row, "starter_code", ""):
         statement = f"{statement}\n\n{starter}"
     name = text_of(row, "question_id")
-    found = problem(name, statement, grouped(tests), entry=entry, time_limit_s=TIME_LIMIT_S)
+    found = problem(name, statement, grouped(tests), entry=entry, time_limit_s=TIME_LIMIT_S, rule=Rule.LIVECODEBENCH)
     return Package(found, source=path)
 
 

@@ -11,7 +11,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from alphadial.envs.types import MIB, Checker, Interface, Limits, Problem, Solution, Test
+from alphadial.envs.types import MIB, Checker, Interface, Limits, Problem, Rule, Solution, Test
 
 from .fields import Row, parse, text
 from .flags import LONGEST_S
@@ -21,7 +21,6 @@ from .names import source_file
 from .types import FormatError, Package
 
 Loader = Callable[[Row, Path, int | None], Package]
-_TOLERANCE = 1e-6
 _MODULES = (
     *("string", "re", "datetime", "collections", "heapq", "bisect", "copy", "math", "random", "statistics"),
     *("itertools", "functools", "operator", "io", "sys", "json"),
@@ -61,7 +60,7 @@ def problem(
     entry: str | None,
     time_limit_s: float | None = None,
     memory_bytes: float = 1024 * MIB,
-    case_sensitive: bool = True,
+    rule: Rule,
 ) -> Problem:
     """A problem whose levels come from input size.
 
@@ -72,8 +71,7 @@ def problem(
         entry: the function that is called; None: stdin and stdout.
         time_limit_s: CPU seconds per test.
         memory_bytes: limit.
-        case_sensitive: of the checker of stdout, for which numbers are text unless an answer has a decimal point: then
-            they may differ by 1e-6, absolute or relative.
+        rule: by which outputs, or the values that the function returns, are compared.
 
     Raises:
         FormatError: there are no tests, or ``entry`` is not a name.
@@ -93,7 +91,7 @@ def problem(
         limits=Limits(cpu_s, 2 * cpu_s + 10, int(memory_bytes), 16 * MIB, 64 * MIB, 64),
         coverages=coverages(ordered),
         interface=Interface.STDIO if entry is None else Interface.CALL,
-        checker=_checker(ordered, case_sensitive) if entry is None else Checker(),
+        checker=Checker(rule=rule),
         time_limit_s=time_limit_s,
     )
 
@@ -166,17 +164,3 @@ def _lines(value: Any, what: str) -> str:
     if isinstance(value, list):
         return "\n".join(text(line, what) for line in value) + "\n"
     return text(value, what)
-
-
-def _checker(tests: Iterable[Test], case_sensitive: bool) -> Checker:
-    fractions = any("." in token and _is_number(token) for test in tests for token in test.answer.split())
-    tolerance = _TOLERANCE if fractions else None
-    return Checker(tolerance, tolerance, case_sensitive)
-
-
-def _is_number(token: str) -> bool:
-    try:
-        float(token)
-    except ValueError:
-        return False
-    return True

@@ -10,6 +10,7 @@ from typing import Any
 
 from alphadial.envs.types import Problem
 
+_CHECKER = {"rule": "kattis"}
 _PROBLEM = {
     "interface": "call",
     "checker": {"float_absolute": None, "float_relative": None, "case_sensitive": False, "space_sensitive": False},
@@ -27,10 +28,15 @@ def problems_hash(problems: Sequence[Problem]) -> str:
     """sha256 over all that a verdict can depend on, tests and limits included."""
     digest = hashlib.sha256()
     for problem in problems:
-        values = _used(asdict(problem), _PROBLEM)
-        values["tests"] = [_used(test, _TEST) for test in values["tests"]]
+        values = _used(_plain(asdict(problem)), _PROBLEM)
+        values["tests"] = [_used(_plain(test), _TEST) for test in values["tests"]]
         digest.update(json.dumps(values, sort_keys=True).encode())
     return digest.hexdigest()
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    checker = values["checker"]
+    return values if checker is None else values | {"checker": _used(checker, _CHECKER)}
 
 
 def _used(values: dict[str, Any], unused: dict[str, Any]) -> dict[str, Any]:

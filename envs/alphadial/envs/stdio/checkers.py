@@ -1,6 +1,7 @@
-"""The default checker, in this process: it runs none of the candidate's code.
+"""The checkers, in this process: they run none of the candidate's code.
 
-Source: the default output validator of the Kattis problem package format (legacy and 2025-09).
+The source of the default one is ``support/default_validator`` of Kattis/problemtools, which the Kattis problem package
+format (legacy and 2025-09) describes; ``graders`` has those of the data sets.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..raw import as_bytes
-from ..types import Checker, Problem
+from ..types import Checker, Problem, Rule
+from .graders import GRADERS, NUMBER
 from .records import SolutionRecord, TestRecord
 
 _RUNS = re.compile(rb"[ \t\n\v\f\r]+|[^ \t\n\v\f\r]+")
-_NUMBER = re.compile(rb"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 
 
 def digest(data: bytes) -> str:
@@ -25,13 +26,16 @@ def digest(data: bytes) -> str:
 
 
 def accepts(checker: Checker, output: bytes, answer: bytes) -> bool:
-    """Whether an output is right.
+    """Whether an output is right by the checker's rule.
 
-    Tokens are separated by ASCII white space and compared as text, in ASCII without case; with a tolerance, where the
-    answer has a decimal number, the output needs one within the absolute or the relative tolerance of it.
+    By that of Kattis, tokens are separated by ASCII white space and compared as text, in ASCII without case; with a
+    tolerance, where the answer has a decimal number, the output needs one within the absolute or the relative
+    tolerance of it.
     """
     if output == answer:
         return True
+    if checker.rule is not Rule.KATTIS:
+        return GRADERS[checker.rule](output, answer)
     if not checker.case_sensitive:
         output, answer = output.lower(), answer.lower()
     if checker.space_sensitive:
@@ -73,7 +77,7 @@ def _close(checker: Checker, got: Sequence[bytes], wanted: Sequence[bytes]) -> b
     for ours, theirs in zip(got, wanted, strict=True):
         if ours == theirs:
             continue
-        if not (_NUMBER.fullmatch(ours) and _NUMBER.fullmatch(theirs)):
+        if not (NUMBER.fullmatch(ours) and NUMBER.fullmatch(theirs)):
             return False
         value, expected = float(ours), float(theirs)
         difference = abs(value - expected)
