@@ -21,6 +21,10 @@ class MachineFullError(SandboxFailedError):
     """The machine, or a group around the sandbox, ran out of memory while a program ran within its own limit."""
 
 
+class UncountedError(SandboxFailedError):
+    """Without a cgroup: the program's processes may have used more CPU time than its limit, and nothing counts them."""
+
+
 class WorkspaceError(EnvsError):
     """A workspace that cannot be: a bad path, or more files or bytes than are kept."""
 

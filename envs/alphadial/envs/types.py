@@ -80,11 +80,13 @@ class RunResult:
     stderr: str = ""
     """Undecodable bytes are replaced."""
     cpu_s: float = 0.0
+    uncounted_s: float = 0.0
+    """CPU seconds that its processes may have used beside, where no cgroup counts them: see ``sandbox/usage.py``."""
     wall_s: float = 0.0
     peak_bytes: int | None = None
-    """None where nothing on this machine measures it for the whole tree."""
+    """Of the whole tree, as far as it was seen where no cgroup counts it; None where nothing measures it."""
     oom: bool = False
-    """The memory limit was hit: an OOM kill in the cgroup, or MemoryError under RLIMIT_AS."""
+    """The memory limit was hit: an OOM kill in the cgroup, more than it seen without one, or a refused allocation."""
     killed_by: KilledBy | None = None
     steps: int | None = None
     """Ticks used by this call; None without a step limit."""
@@ -313,6 +315,8 @@ class TestResult:
     verdict: Verdict
     steps: int | None
     cpu_s: float
+    uncounted_s: float = 0.0
+    """See ``RunResult``."""
 
 
 @dataclass(frozen=True, slots=True)

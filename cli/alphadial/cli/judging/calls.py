@@ -34,14 +34,17 @@ class AnyJudge(StdioJudge):
         """As of ``StdioJudge``."""
         if problem.interface is Interface.CALL:
             with self._cores.shared():
-                record = _record_calls(self._calls, problem, solution, limit_s)
+                record = self._record_calls(problem, solution, limit_s)
             for _ in range(RERUNS):
                 if not any(_near(test, limit_s) for test in record.tests):
                     break
                 with self._cores.alone():
-                    record = _sooner(record, _record_calls(self._calls, problem, solution, limit_s))
+                    record = _sooner(record, self._record_calls(problem, solution, limit_s))
             return record
         return super().record(problem, solution, limit_s, all_tests=all_tests, by_group=by_group)
+
+    def _record_calls(self, problem: Problem, solution: Solution, limit_s: float) -> SolutionRecord:
+        return replace(_record_calls(self._calls, problem, solution, limit_s), counted_by=self.counted_by)
 
     def close(self) -> None:
         """Ends its warm servers."""
@@ -115,6 +118,7 @@ def _record(
         wall_s=result.cpu_s,
         allowed_s=allowed_s,
         runs=(result.cpu_s,),
+        uncounted_s=result.uncounted_s,
         exit_status=0 if well else None,
         killed_by=ended.get(result.verdict),
         oom=result.verdict is Verdict.MLE,

@@ -78,6 +78,8 @@ class Row:
     """Why its time does not count for the limit, of a solution whose label would have it count."""
     source: str
     """Where the problem was read from."""
+    counted_by: str
+    """How CPU time and memory are known: "cgroup" or "polling"; "" in records of an older version."""
 
     @property
     def names(self) -> frozenset[str]:
@@ -195,6 +197,7 @@ def row_of(
         agrees_without=label_without.holds,
         not_calibrating=facts.limit.left_out.get(entry.id),
         source=facts.source,
+        counted_by=record.counted_by,
     )
 
 

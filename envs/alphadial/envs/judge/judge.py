@@ -9,13 +9,15 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from ..errors import MachineFullError, ProblemError, SandboxFailedError
+from ..errors import MachineFullError, ProblemError, SandboxFailedError, UncountedError
 from ..sandbox.protocol import Sandbox
 from ..types import FailureKind, Interface, JudgeReport, Limits, Problem, PublicResult, Verdict
 from .pool import ServerPool
 from .submission import Submission
 
 _CANARY = "def f(x):\n    return x\n"
+_OF_THE_MACHINE = (MachineFullError, UncountedError)
+"""What a larger machine, or one with a cgroup, could measure: no program breaks the sandbox so."""
 
 
 class Judge:
@@ -108,7 +110,9 @@ class Judge:
                 waits = 1
             else:
                 return True
-        if not isinstance(failures[-1], MachineFullError) and self._canary_passes(submission.problem.limits):
+        if not isinstance(failures[-1], MachineFullError | UncountedError) and self._canary_passes(
+            submission.problem.limits
+        ):
             submission.broke(str(failures[-1]))
             return True
         return False

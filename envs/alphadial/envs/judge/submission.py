@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 from time import monotonic
 
+from ..errors import UncountedError
 from ..raw import readable
 from ..sandbox.protocol import Program, Server
 from ..types import (
@@ -43,6 +44,7 @@ class Submission:
 
         Raises:
             SandboxFailedError: our machinery broke; ``report`` then tells how far it came.
+            UncountedError: what it used cannot be told here.
         """
         self._start_over()
         program: Program | None = None
@@ -94,6 +96,8 @@ class Submission:
 
     def _note(self, test: Test, result: RunResult) -> None:
         verdict, cause = _judged(test, result, test.checker or self.problem.checker)
+        if verdict is Verdict.AC and result.cpu_s + result.uncounted_s > self.problem.limits.cpu_s:
+            raise UncountedError("only a cgroup counts the CPU time of its processes; run: alphadial doctor")
         self._cpu_s += result.cpu_s
         self._waited = self._waited or result.waited
         self._record(test, verdict, cause, result)
@@ -105,7 +109,7 @@ class Submission:
                 self._public_verdict = verdict
         if test.level > self._level:
             return
-        self._results.append(TestResult(test.level, verdict, result.steps, result.cpu_s))
+        self._results.append(TestResult(test.level, verdict, result.steps, result.cpu_s, result.uncounted_s))
         if self._verdict is Verdict.AC and verdict is not Verdict.AC:
             self._verdict, self._cause = verdict, cause
 

@@ -34,7 +34,6 @@ LANGUAGE = Language(
     entry=main_class,
     main="Main",
     own_memory_bytes=320 * MIB,
-    own_address_bytes=4096 * MIB,
     own_processes=64,
     memory_errors="java.lang.OutOfMemoryError",
 )

@@ -35,8 +35,6 @@ class Language:
     """Stem of the main file of a source that comes without a name."""
     own_memory_bytes: int = 0
     """Of the runtime itself, beside what the program may use."""
-    own_address_bytes: int = 0
-    """That runtime and compiler reserve without use: counted where, for want of a cgroup, address space is limited."""
     own_processes: int = 0
     """Threads of the runtime itself."""
     implements: str = ""

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -19,12 +20,12 @@ from ..errors import SandboxFailedError, SandboxUnavailableError
 from ..raw import as_bytes, as_text
 from ..types import MIB, KilledBy, Limits, RunResult
 from . import cgroups, interpreter, layout, namespaces, orphans, seccomp
-from .cpu import CpuMeter
 from .guest.workspace import UNFIT
 from .launch import Contained
 from .protocol import Protection, Server
 from .slot import INIT, Slot
 from .supervise import Supervised, standard_input, supervise
+from .usage import Meter, Usage
 from .warm import WarmServer
 from .workspace import Workspace, WorkspaceRun, returned
 
@@ -35,8 +36,10 @@ _SUPPORTED = "0.7"
 _KERNEL_COUNTS_PER_NAMESPACE = (5, 14)
 """Since then RLIMIT_NPROC counts a user namespace's processes; before, all of the host uid's."""
 _OPEN_FILES = 256
-_STACK_BYTES = 64 * MIB
-"""Where the address space is limited, in which it lies."""
+_STACKS = 2
+"""Times the limit on memory."""
+_RESERVED = 4096 * MIB
+"""Address space that runtimes and compilers reserve without use, Java's above all."""
 
 
 class Bubblewrap:
@@ -106,7 +109,7 @@ class Bubblewrap:
         with ExitStack() as stack:
             try:
                 given = stack.enter_context(standard_input(stdin))
-                slot = self._slot(limits, warm=False)
+                slot = self._slot(self._beside_input(limits, stdin), warm=False)
             except SandboxFailedError:
                 invocation.close()
                 raise
@@ -115,12 +118,16 @@ class Bubblewrap:
             meter = self._begin(slot, contained)
             got = supervise(contained.process, limits, meter, contained.kill)
             status = slot.finish()
-            cpu_s, peak, oom = meter(), slot.peak_bytes(), slot.oom_kills() > 0
-        return _result(got, status, cpu_s, peak, oom)
+            used, peak, oom = meter(), slot.peak_bytes(), slot.oom_kills() > 0
+        return _result(got, status, used, peak if peak is not None else used.peak_bytes, oom)
 
-    def _begin(self, slot: Slot, contained: Contained) -> CpuMeter:
+    def _beside_input(self, limits: Limits, stdin: bytes) -> Limits:
+        """A cgroup charges the input to us, who wrote it; polling finds it among the pages of a program that maps it."""
+        return limits if self._cgroups else replace(limits, memory_bytes=limits.memory_bytes + len(stdin))
+
+    def _begin(self, slot: Slot, contained: Contained) -> Meter:
         """What is read from now on counts as the command's."""
-        return slot.cpu_meter(contained.init)
+        return slot.meter(contained.init)
 
     def open(self, limits: Limits) -> Server:
         """See ``Sandbox``."""
@@ -186,9 +193,12 @@ class Bubblewrap:
             resource.RLIMIT_STACK: layout.stack_limit(limits.memory_bytes),
         }
         if self._cgroups is None:
-            # Every thread asks for a stack of this size at once.
-            rlimits[resource.RLIMIT_STACK] = layout.stack_limit(min(limits.memory_bytes // 4, _STACK_BYTES))
-            rlimits[resource.RLIMIT_AS] = (limits.memory_bytes, limits.memory_bytes)
+            # What is held decides, and that is looked at too rarely to stop a stack at its end: there is more of it.
+            stack, hard = layout.stack_limit(_STACKS * limits.memory_bytes)
+            rlimits[resource.RLIMIT_STACK] = stack, hard
+            # What is only reserved is free. This holds where we are too slow, and has room for every thread's stack.
+            address = limits.memory_bytes + stack * (limits.processes + INIT) + _RESERVED
+            rlimits[resource.RLIMIT_AS] = (address, address)
         if self.protection.process_limit == "rlimit":
             rlimits[resource.RLIMIT_NPROC] = (limits.processes + INIT, limits.processes + INIT)
         return rlimits
@@ -214,7 +224,7 @@ def _counts_per_namespace() -> bool:
     return tuple(int(part) for part in os.uname().release.split(".")[:2]) >= _KERNEL_COUNTS_PER_NAMESPACE
 
 
-def _result(got: Supervised, status: int | None, cpu_s: float, peak: int | None, oom: bool) -> RunResult:
+def _result(got: Supervised, status: int | None, used: Usage, peak: int | None, oom: bool) -> RunResult:
     stdout, stderr = as_text(got.stdout), got.stderr.decode(errors="replace")
     if status is None and got.killed_by is None and not oom:
         raise SandboxFailedError(f"bubblewrap failed: {(stderr.strip().splitlines() or ['no message'])[-1]}")
@@ -224,9 +234,10 @@ def _result(got: Supervised, status: int | None, cpu_s: float, peak: int | None,
         signal=signal,
         stdout=stdout,
         stderr=stderr,
-        cpu_s=cpu_s,
+        cpu_s=used.cpu_s,
+        uncounted_s=used.uncounted_s,
         wall_s=got.wall_s,
         peak_bytes=peak,
-        oom=oom,
+        oom=oom or got.killed_by is KilledBy.MEMORY,
         killed_by=got.killed_by or (KilledBy.MEMORY if oom else None),
     )

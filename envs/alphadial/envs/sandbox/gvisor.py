@@ -18,13 +18,13 @@ from ..errors import SandboxFailedError, SandboxUnavailableError
 from ..raw import as_bytes
 from ..types import MIB, Limits, RunResult
 from .bubblewrap import Bubblewrap
-from .cpu import CpuMeter
 from .guest.gvisor import BEGUN
 from .gvisor_layout import Outgoing, bundle, stream
 from .launch import Contained
 from .layout import Invocation
 from .protocol import Program, Server
 from .slot import INIT, Slot
+from .usage import Meter, Usage
 from .warm import WarmProgram
 from .workspace import Workspace, WorkspaceRun, returned
 
@@ -86,7 +86,7 @@ class Gvisor(Bubblewrap):
             back.seek(0)
             return returned(back.read(back_to.bytes), workspace, result)
 
-    def _begin(self, slot: Slot, contained: Contained) -> CpuMeter:
+    def _begin(self, slot: Slot, contained: Contained) -> Meter:
         """Waits until the command begins; gVisor's own start is not the command's time."""
         assert contained.process.stderr is not None
         said, deadline = b"", monotonic() + _BEGINS_S
@@ -99,9 +99,9 @@ class Gvisor(Bubblewrap):
                 said = said.strip() or b"it did not begin"
                 raise SandboxFailedError(f"gVisor failed: {said.decode(errors='replace').splitlines()[-1]}")
             said += byte
-        meter = slot.cpu_meter(contained.init)
+        meter = slot.meter(contained.init)
         before = meter()
-        return lambda: meter() - before
+        return lambda: meter().since(before)
 
     def open(self, limits: Limits) -> Server:
         """See ``Sandbox``."""
@@ -200,19 +200,19 @@ class FreshServer:
                 select.select([contained.init_fd], [], [], _ENDS_S)
             contained.kill()
             status = slot.finish()
-            cpu_s, peak = slot.cpu_meter(contained.init)(), slot.peak_bytes()
+            cpu_s, peak = slot.meter(contained.init)().cpu_s, slot.peak_bytes()
         finally:
             slot.kill()
             self._oom_kills += slot.oom_kills()
         signal = 9 if status is None else status - 128 if 128 < status <= 192 else None
         return RunResult(exit_status=None if signal else status, signal=signal, cpu_s=cpu_s, peak_bytes=peak)
 
-    def cpu_meter(self, pid: int) -> CpuMeter:
+    def meter(self, pid: int) -> Meter:
         """See ``warm.Owner``; ``pid`` is of gVisor's kernel."""
         if self._open is None:
-            return lambda: 0.0
+            return Usage
         _, slot, contained = self._open
-        return slot.cpu_meter(contained.init)
+        return slot.meter(contained.init)
 
     def oom_kills(self) -> int:
         """See ``warm.Owner``."""

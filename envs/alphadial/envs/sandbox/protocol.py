@@ -33,11 +33,16 @@ class Protection:
     """All dropped, and no_new_privs set."""
     seccomp: bool
     cgroup: str | None
-    """ "v1" or "v2": memory, processes and CPU time are limited for the whole tree. None: rlimits and polling."""
+    """ "v1" or "v2": memory, processes and CPU time are limited for the whole tree. None: see ``counted_by``."""
     process_limit: str
     """ "cgroup", "rlimit" or "none"."""
     interpreter: str
     """The Python that runs the programs."""
+
+    @property
+    def counted_by(self) -> str:
+        """How CPU time and memory of the whole tree are known: "cgroup", or "polling" (see ``sandbox/usage.py``)."""
+        return "polling" if self.cgroup is None else "cgroup"
 
 
 class Program(Protocol):

@@ -9,9 +9,9 @@ from concurrent.futures import Executor
 from ..errors import SandboxFailedError
 from ..types import MIB, Limits
 from .cgroups import Group, Parent
-from .cpu import CpuMeter, tree_meter
 from .launch import Contained, Uid, launch
 from .layout import Invocation
+from .usage import Meter, Usage, tree_meter
 from .warm import LastWords
 
 INIT = 1
@@ -39,12 +39,12 @@ class Slot:
         self._group: Group | None = None
         self.words = LastWords()
         self._uid = Uid() if own_uid else None
+        # That of a warm server holds the server and the files of its programs too.
+        self._memory_bytes = limits.memory_bytes + (limits.files_bytes + _OWN_MEMORY if warm else 0)
         if parent is not None:
-            # The group of a warm server holds the server and the files of its programs too.
-            memory = limits.memory_bytes + (limits.files_bytes + _OWN_MEMORY if warm else 0)
             processes = limits.processes + (_OWN_PROCESSES if warm else INIT) + _OUTER
             try:
-                self._group = parent.create(memory, processes)
+                self._group = parent.create(self._memory_bytes, processes)
             except SandboxFailedError:
                 self.kill()
                 raise
@@ -105,6 +105,12 @@ class Slot:
         """Of the whole tree, where a cgroup counts it."""
         return self._group.peak_bytes() if self._group is not None else None
 
-    def cpu_meter(self, pid: int) -> CpuMeter:
+    def meter(self, pid: int) -> Meter:
         """See ``Host``."""
-        return self._group.cpu_s if self._group is not None else tree_meter(pid)
+        group = self._group
+        return _of_group(group) if group is not None else tree_meter(pid, self._memory_bytes)
+
+
+def _of_group(group: Group) -> Meter:
+    """Without memory, which the kernel limits and counts."""
+    return lambda: Usage(group.cpu_s())

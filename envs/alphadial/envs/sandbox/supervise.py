@@ -13,7 +13,7 @@ from time import monotonic
 
 from ..errors import SandboxFailedError
 from ..types import KilledBy, Limits
-from .cpu import CpuMeter
+from .usage import Meter, Usage
 
 TICK_S = 0.005
 _CHUNK = 65_536
@@ -66,7 +66,7 @@ def standard_input(content: bytes) -> Iterator[int]:
 def supervise(
     process: subprocess.Popen[bytes],
     limits: Limits,
-    cpu_s: CpuMeter,
+    meter: Meter,
     kill: Callable[[], None],
 ) -> Supervised:
     """Until the process has ended; it is not reaped. Pipes are always drained, so no program waits for its reader.
@@ -74,7 +74,7 @@ def supervise(
     Args:
         process: with pipes for stdout and stderr, which are closed here.
         limits: CPU time, wall time and output are enforced here.
-        cpu_s: of the whole tree.
+        meter: of the whole tree; what it finds too much of memory is enforced here too.
         kill: ends the whole tree; called at most once.
     """
     assert process.stdout is not None
@@ -95,7 +95,7 @@ def supervise(
                     _drain(selector, key.fd, sinks[key.fd])
                 else:
                     ended = True
-            limit = None if ended or got.killed_by else _overrun(got, limits, cpu_s(), monotonic() - began)
+            limit = None if ended or got.killed_by else _overrun(got, limits, meter(), monotonic() - began)
             if limit is not None:
                 got.killed_by = limit
                 kill()
@@ -111,10 +111,12 @@ def supervise(
     return got
 
 
-def _overrun(got: Supervised, limits: Limits, cpu_s: float, wall_s: float) -> KilledBy | None:
+def _overrun(got: Supervised, limits: Limits, usage: Usage, wall_s: float) -> KilledBy | None:
     if got.bytes > limits.output_bytes:
         return KilledBy.OUTPUT
-    if cpu_s > limits.cpu_s:
+    if usage.full:
+        return KilledBy.MEMORY
+    if usage.cpu_s > limits.cpu_s:
         return KilledBy.CPU
     return KilledBy.WALL if wall_s > limits.wall_s else None
 

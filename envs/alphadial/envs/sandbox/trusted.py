@@ -19,12 +19,12 @@ from typing import Self
 
 from ..errors import SandboxFailedError
 from ..raw import as_bytes, as_text
-from ..types import Limits, RunResult
+from ..types import KilledBy, Limits, RunResult
 from . import layout
-from .cpu import CpuMeter, tree_meter
 from .guest.folder import pack, unpack
 from .protocol import Protection, Server
 from .supervise import standard_input, supervise
+from .usage import Meter, tree_meter
 from .warm import LastWords, WarmServer
 from .workspace import Workspace, WorkspaceRun, returned
 
@@ -34,7 +34,8 @@ _PYTHON = Path(sys.executable).resolve()
 class _Process:
     """A process group in a folder of its own. Implements ``warm.Host``."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory_bytes: int) -> None:
+        self._memory_bytes = memory_bytes
         self.folder = Path(tempfile.mkdtemp(prefix="alphadial-trusted-"))
         self.words = LastWords()
         self.process: subprocess.Popen[bytes] | None = None
@@ -73,8 +74,8 @@ class _Process:
     def last_words(self) -> str:
         return self.words.read()
 
-    def cpu_meter(self, pid: int) -> CpuMeter:
-        return tree_meter(pid)
+    def meter(self, pid: int) -> Meter:
+        return tree_meter(pid, self._memory_bytes)
 
 
 class Trusted:
@@ -102,7 +103,7 @@ class Trusted:
     ) -> RunResult:
         """See ``Sandbox``."""
         names = {name: layout.checked(name) for name in files}
-        host = _Process()
+        host = _Process(limits.memory_bytes)
         try:
             for name, content in files.items():
                 path = host.folder / names[name]
@@ -115,7 +116,7 @@ class Trusted:
 
     def run_in(self, workspace: Workspace, command: Sequence[str], limits: Limits) -> WorkspaceRun:
         """See ``Sandbox``."""
-        host = _Process()
+        host = _Process(limits.memory_bytes)
         try:
             unpack(workspace.stream(), str(host.folder))
             folder = os.open(host.folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -135,7 +136,7 @@ class Trusted:
         settings = json.dumps({"isolated": False, "memory_bytes": limits.memory_bytes})
         arguments = [str(theirs.fileno()), settings]
         command = layout.guest_command(_PYTHON, "server", arguments, str(Path(__file__).parent))
-        host = _Process()
+        host = _Process(limits.memory_bytes)
         try:
             with theirs:
                 stdio = (subprocess.DEVNULL, subprocess.DEVNULL, host.words.descriptor)
@@ -172,17 +173,21 @@ def _run(host: _Process, command: Sequence[str], stdin: bytes, limits: Limits) -
     except OSError as error:
         return RunResult(exit_status=127, stderr=f"{command[0]}: {error}\n")
     assert host.process is not None
-    meter = tree_meter(host.process.pid)
+    meter = host.meter(host.process.pid)
     got = supervise(host.process, limits, meter, host.stop)
     host.stop()  # before the leader is reaped: its number names the group until then
     _, status, usage = os.wait4(host.process.pid, 0)
     code = host.process.returncode = os.waitstatus_to_exitcode(status)
+    used = meter()
     return RunResult(
         exit_status=code if code >= 0 else None,
         signal=-code if code < 0 else None,
         stdout=as_text(got.stdout),
         stderr=got.stderr.decode(errors="replace"),
-        cpu_s=max(meter(), usage.ru_utime + usage.ru_stime),
+        cpu_s=max(used.cpu_s, usage.ru_utime + usage.ru_stime),
+        uncounted_s=used.uncounted_s,
         wall_s=got.wall_s,
+        peak_bytes=used.peak_bytes,
+        oom=got.killed_by is KilledBy.MEMORY,
         killed_by=got.killed_by,
     )

@@ -13,9 +13,9 @@ from typing import Protocol
 from ..errors import SandboxFailedError
 from ..types import KilledBy, Limits, RunResult
 from .channel import Channel, Frame, Gone
-from .cpu import CpuMeter, process_meter
 from .guest import frames
 from .protocol import Program
+from .usage import Meter, Usage, process_meter
 
 _REPLY_S = 30.0
 """How long the server may take to come up, or to reap a killed program."""
@@ -33,8 +33,8 @@ class Host(Protocol):
     def last_words(self) -> str:
         """What the server last wrote to stderr."""
 
-    def cpu_meter(self, pid: int) -> CpuMeter:
-        """CPU time of a program's whole tree, given the host's number of its first process."""
+    def meter(self, pid: int) -> Meter:
+        """Of a program's whole tree, given the host's number of its first process."""
 
 
 class Owner(Protocol):
@@ -54,7 +54,7 @@ class Owner(Protocol):
             SandboxFailedError: the server does not answer; it is closed then.
         """
 
-    def cpu_meter(self, pid: int) -> CpuMeter:
+    def meter(self, pid: int) -> Meter:
         """Of the open program."""
 
     def oom_kills(self) -> int:
@@ -125,9 +125,9 @@ class WarmServer:
             self._control.close()
             self._host.kill()
 
-    def cpu_meter(self, pid: int) -> CpuMeter:
+    def meter(self, pid: int) -> Meter:
         """A program in the step-counted language is one process and cannot make another."""
-        return process_meter(pid) if self.limits.steps is not None else self._host.cpu_meter(pid)
+        return process_meter(pid) if self.limits.steps is not None else self._host.meter(pid)
 
     def oom_kills(self) -> int:
         """See ``Host``."""
@@ -163,9 +163,10 @@ class WarmProgram:
         self._server = server
         self._limits = server.limits
         self._channel = Channel(end, self._limits.output_bytes)
-        self._cpu_meter: CpuMeter | None = None
+        self._meter: Meter | None = None
         self._oom_kills = server.oom_kills()
-        self._cpu_s = self._cpu_before = self._began = 0.0
+        self._used = self._used_before = Usage()
+        self._began = 0.0
         self._over: RunResult | None = None
         self._closed: RunResult | None = None
         self._channel.send(json.dumps([source, entry, self._limits.steps]).encode())
@@ -195,19 +196,19 @@ class WarmProgram:
     def _call(self, input: str) -> RunResult:
         self._began = monotonic()
         self._channel.send(input.encode())
-        if self._cpu_meter is None:
-            self._cpu_meter = self._server.cpu_meter(self._channel.ready())
-            self._cpu_s = self._cpu_meter()
-        self._cpu_before = self._cpu_s
+        if self._meter is None:
+            self._meter = self._server.meter(self._channel.ready())
+            self._used = self._meter()
+        self._used_before = self._used
         got = self._channel.receive(self._overrun)
-        self._cpu_s = self._cpu_meter()
-        took = monotonic() - self._began
-        result = RunResult(exit_status=None, cpu_s=self._cpu_s - self._cpu_before, wall_s=took)
+        self._used = self._meter()
+        used, took = self._used.since(self._used_before), monotonic() - self._began
+        result = RunResult(exit_status=None, cpu_s=used.cpu_s, uncounted_s=used.uncounted_s, wall_s=took)
         if isinstance(got, Gone):
             result = self._left(got, result)
         elif isinstance(got, KilledBy):
             self.close()
-            result = replace(result, signal=9, killed_by=got)
+            result = replace(result, signal=9, killed_by=got, oom=got is KilledBy.MEMORY)
         else:
             result = self._said(got, result)
         alone = self._limits.steps is not None  # such a program has no children
@@ -216,8 +217,11 @@ class WarmProgram:
         return result
 
     def _overrun(self) -> KilledBy | None:
-        assert self._cpu_meter is not None
-        if self._cpu_meter() - self._cpu_before > self._limits.cpu_s:
+        assert self._meter is not None
+        used = self._meter()
+        if used.full:
+            return KilledBy.MEMORY
+        if used.since(self._used_before).cpu_s > self._limits.cpu_s:
             return KilledBy.CPU
         return KilledBy.WALL if monotonic() - self._began > self._limits.wall_s else None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
@@ -87,12 +87,10 @@ def compile_program(sandbox: Sandbox, language: str, files: Mapping[str, str], l
         before = Workspace.of(files, MAX_PROGRAM_BYTES)
     except (UnicodeEncodeError, WorkspaceError) as error:
         return Compiled(None, f"the sources: {error}")
-    address = 0 if sandbox.protection.cgroup else known.own_address_bytes
-    own = known.own_memory_bytes + address
+    own = known.own_memory_bytes
     command = known.expand(known.compile, sources, limits.memory_bytes)
-    bounded = replace(limits, memory_bytes=limits.memory_bytes + address)
     # Not again where it waited: sources can have a compiler wait for ever.
-    run = twice(lambda: sandbox.run_in(before, command, bounded))
+    run = twice(lambda: sandbox.run_in(before, command, limits))
     if run.result.exit_status == _NO_COMMAND:
         raise ProblemError(f"no {known.compile[0]} for {language} programs; run: apt-get install {known.package}")
     if run.result.exit_status != 0:

@@ -43,6 +43,7 @@ class StdioJudge:
     def __init__(self, sandbox: Sandbox, workers: int | None = None, *, validator_limits: Limits = LIMITS) -> None:
         self.workers = workers or spare_one()
         self.sandbox_name = sandbox.name
+        self.counted_by = sandbox.protection.counted_by
         self._sandbox = sandbox
         self._cores = Cores(self.workers)
         self._runner = Runner(sandbox, self._cores)
@@ -113,6 +114,7 @@ class StdioJudge:
             error=error,
             wall_s=monotonic() - began,
             extra_s=course.extra_s,
+            counted_by=self.counted_by,
         )
 
     def _test(self, problem: Problem, program: Program, index: int, limit_s: float, all_tests: bool) -> TestRecord:
@@ -136,6 +138,7 @@ class StdioJudge:
             allowed_s=measured.allowed_s,
             runs=measured.runs,
             contended=measured.contended,
+            uncounted_s=result.uncounted_s,
             peak_bytes=result.peak_bytes,
             exit_status=result.exit_status,
             signal=result.signal,

@@ -33,6 +33,8 @@ class TestRecord:
     """CPU seconds of every run, in order: the first, then those alone, where that one came near the limit."""
     contended: bool = False
     """It waited for the CPU, or slept, or only ran beside others: its CPU time may be longer than it had to be."""
+    uncounted_s: float = 0.0
+    """CPU seconds that may have been used beside, in processes too short to be seen; 0 where a cgroup counts them."""
     peak_bytes: int | None = None
     exit_status: int | None = None
     signal: int | None = None
@@ -87,6 +89,8 @@ class SolutionRecord:
     """That judging took."""
     extra_s: float = 0.0
     """Of it, what came after the first failing test: for other groups, and until the label was decided."""
+    counted_by: str = ""
+    """See ``Protection``; "" in records that are older than this field."""
 
     @property
     def complete(self) -> bool:

@@ -59,6 +59,11 @@ class _Run:
         return self.result.cpu_s
 
     @property
+    def most_s(self) -> float:
+        """CPU time with what may have been used uncounted."""
+        return self.result.cpu_s + self.result.uncounted_s
+
+    @property
     def killed_by(self) -> KilledBy | None:
         return self.result.killed_by
 
@@ -98,7 +103,8 @@ class Runner:
             run = self._run(program, stdin, bounded, self._cores.alone())
             times.append(run.cpu_s)
         for _ in range(RERUNS):
-            if run.killed_by is KilledBy.WALL or not around(limit_s)[0] <= run.cpu_s <= run.certain_above(limit_s):
+            certain = run.most_s < around(limit_s)[0] or run.cpu_s > run.certain_above(limit_s)
+            if run.killed_by is KilledBy.WALL or certain:
                 break
             if run.contended:
                 allowed_s = max(allowed_s, _CONTENDED_PAST * limit_s)
@@ -154,4 +160,4 @@ def _surer(before: _Run, again: _Run) -> _Run:
     if before.killed_by is KilledBy.CPU:
         stopped = again.killed_by is KilledBy.WALL and again.cpu_s <= before.cpu_s
         return before if stopped or again.broke else again
-    return again if again.end == before.end and again.cpu_s < before.cpu_s else before
+    return again if again.end == before.end and again.most_s < before.most_s else before

@@ -67,7 +67,9 @@ def verdict_of(test: TestRecord, limit_s: float) -> Verdict | None:
         return Verdict.TLE
     if test.signal is not None or test.exit_status != 0:
         return Verdict.RTE
-    return Verdict.AC if test.checked else Verdict.WA
+    if not test.checked:
+        return Verdict.WA
+    return Verdict.AC if test.cpu_s + test.uncounted_s <= limit_s else None
 
 
 def known(test: TestRecord, limit_s: float) -> Verdict | None:
@@ -125,6 +127,9 @@ def _decide(
 def _unknown(test: TestRecord | Place, limit_s: float) -> str:
     if isinstance(test, Place):
         return "the judge stopped before some tests: judge again, with all tests"
+    if test.checked:
+        used = f"test {test.name!r} used {test.cpu_s:.2f} s, and up to {test.uncounted_s:.2f} s more in processes that"
+        return f"{used} only a cgroup can count; for how to get one, run: alphadial doctor"
     return test.error or f"test {test.name!r} was stopped after {test.allowed_s:g} s: judge again to know {limit_s:g} s"
 
 
