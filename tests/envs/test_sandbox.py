@@ -176,13 +176,13 @@ def test_a_machine_out_of_memory_is_our_failure() -> None:
 
 
 def test_a_run_that_cannot_begin_leaves_no_descriptor(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise SandboxFailedError("no group")
 
     def count() -> int:
         return len(list(Path("/proc/self/fd").iterdir()))
 
-    monkeypatch.setattr(cgroups.Parent, "create", refuse)
+    monkeypatch.setattr("alphadial.envs.sandbox.bubblewrap.Slot", refuse)
     before = count()
     for _ in range(3):
         with pytest.raises(SandboxFailedError):

@@ -11,7 +11,7 @@ import pytest
 
 from alphadial.envs.errors import ProblemError, SandboxFailedError
 from alphadial.envs.languages import all_languages, find_language, language_of
-from alphadial.envs.sandbox import Sandbox, WorkspaceRun, cgroups, open_sandbox
+from alphadial.envs.sandbox import Sandbox, WorkspaceRun, open_sandbox
 from alphadial.envs.stdio import SolutionRecord, SolutionReport, StdioJudge
 from alphadial.envs.stdio.checkers import recheck
 from alphadial.envs.stdio.compile import Compiled, compile_program, self_test
@@ -374,24 +374,3 @@ int main(void) {
 }
 """
     assert judged(judge, source, language="c").solved
-
-
-@pytest.fixture
-def without_cgroup(monkeypatch: pytest.MonkeyPatch) -> Iterator[StdioJudge]:
-    monkeypatch.setattr(cgroups, "find", lambda: None)
-    with open_sandbox() as opened:
-        assert opened.protection.cgroup is None
-        yield StdioJudge(opened)
-
-
-def test_without_a_cgroup_threads_run_and_refused_memory_is_the_memory_limit(without_cgroup: StdioJudge) -> None:
-    thread = "import threading\nt = threading.Thread(target=lambda: print(2 * int(input())))\nt.start()\nt.join()\n"
-    assert judged(without_cgroup, thread).solved
-    assert judged(without_cgroup, "bytearray(9 << 30)").verdict is Verdict.MLE
-
-
-@pytest.mark.slow
-def test_without_a_cgroup_java_runs(without_cgroup: StdioJudge) -> None:
-    source = f"public class Main {{ {JAVA} }}"
-    found = without_cgroup.judge(DOUBLE, Solution("s", "java", {"Main.java": source}), 2.0)
-    assert found.solved, found

@@ -176,3 +176,15 @@ def test_records_survive_json() -> None:
     for damaged in ({**values, "version": 0}, {**values, "colour": 1}, {**values, "tests": [{}]}):
         with pytest.raises(ValueError, match="not a judging record"):
             SolutionRecord.from_json(damaged)
+
+
+def test_time_that_nothing_counted_gives_no_verdict_where_it_could_decide() -> None:
+    test = replace(ran(0, 0.5), uncounted_s=1.0)
+    found = report(record(test), 1.0)
+    assert (found.verdict, found.failure_kind) == (None, FailureKind.UNMEASURABLE)
+    assert "'0' used 0.50 s, and up to 1.00 s more in processes that only a cgroup can count" in found.judge_error
+    assert report(record(test), 2.0).verdict is Verdict.AC
+    assert report(record(test), 0.4).verdict is Verdict.TLE
+    assert report(record(replace(test, checked=False)), 1.0).verdict is Verdict.WA
+    near = report(record(replace(test, uncounted_s=0.4)), 1.0)
+    assert (near.verdict, near.borderline) == (Verdict.AC, True)

@@ -13,6 +13,5 @@ LANGUAGE = Language(
     self_test="#include <iostream>\nint main() { long n; std::cin >> n; std::cout << 2 * n << std::endl; }\n",
     package="g++",
     artefacts="program.out",
-    memory_errors="std::bad_alloc",
     also=(".c",),
 )

@@ -40,8 +40,7 @@ class Language:
     implements: str = ""
     """The language whose programs it runs in another way; the extensions of file names mean that one."""
     memory_errors: str = ""
-    """What a program that was refused memory says on stderr. It counts where the runtime has a limit of its own, and
-    where no cgroup ends programs that use too much."""
+    """What a program that was refused memory says on stderr, where its runtime has a limit of its own."""
 
     def expand(self, words: Sequence[str], sources: Sequence[str], memory_bytes: int) -> list[str]:
         """A command line. The first of ``sources`` is the main one."""

@@ -11,5 +11,4 @@ LANGUAGE = Language(
     run=("python3", "-X", "int_max_str_digits=0", "{main}"),
     self_test="print(2 * int(input()))\n",
     package="python3",
-    memory_errors="MemoryError",
 )

@@ -18,7 +18,7 @@ from typing import Self
 
 from ..errors import SandboxFailedError, SandboxUnavailableError
 from ..raw import as_bytes, as_text
-from ..types import MIB, KilledBy, Limits, RunResult
+from ..types import KilledBy, Limits, RunResult
 from . import cgroups, interpreter, layout, namespaces, orphans, seccomp
 from .guest.workspace import UNFIT
 from .launch import Contained
@@ -38,8 +38,6 @@ _KERNEL_COUNTS_PER_NAMESPACE = (5, 14)
 _OPEN_FILES = 256
 _STACKS = 2
 """Times the limit on memory."""
-_RESERVED = 4096 * MIB
-"""Address space that runtimes and compilers reserve without use, Java's above all."""
 
 
 class Bubblewrap:
@@ -122,7 +120,7 @@ class Bubblewrap:
         return _result(got, status, used, peak if peak is not None else used.peak_bytes, oom)
 
     def _beside_input(self, limits: Limits, stdin: bytes) -> Limits:
-        """A cgroup charges the input to us, who wrote it; polling finds it among the pages of a program that maps it."""
+        """A cgroup charges the input to us, who wrote it; polling finds it in a program that maps it."""
         return limits if self._cgroups else replace(limits, memory_bytes=limits.memory_bytes + len(stdin))
 
     def _begin(self, slot: Slot, contained: Contained) -> Meter:
@@ -132,11 +130,13 @@ class Bubblewrap:
     def open(self, limits: Limits) -> Server:
         """See ``Sandbox``."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        # Step-counted programs have no threads, whose stacks are address space that they only reserve.
+        rlimited = self._cgroups is None and limits.steps is not None
         settings = {
             "isolated": True,
             "devices": layout.DEVICES,
             "seccomp": seccomp.deny_list(warm=True).hex() if seccomp.supported() else "",
-            "memory_bytes": None if self._cgroups else limits.memory_bytes,
+            "memory_bytes": limits.memory_bytes if rlimited else None,
             "files_bytes": limits.files_bytes,
             "processes": None if self.protection.process_limit == "none" else limits.processes,
         }
@@ -157,7 +157,7 @@ class Bubblewrap:
                 ours.close()
                 slot.kill()
                 raise
-        return self._kept(WarmServer(ours, limits, slot, rlimited=self._cgroups is None))
+        return self._kept(WarmServer(ours, limits, slot, rlimited=rlimited))
 
     def close(self) -> None:
         """See ``Sandbox``."""
@@ -193,12 +193,8 @@ class Bubblewrap:
             resource.RLIMIT_STACK: layout.stack_limit(limits.memory_bytes),
         }
         if self._cgroups is None:
-            # What is held decides, and that is looked at too rarely to stop a stack at its end: there is more of it.
-            stack, hard = layout.stack_limit(_STACKS * limits.memory_bytes)
-            rlimits[resource.RLIMIT_STACK] = stack, hard
-            # What is only reserved is free. This holds where we are too slow, and has room for every thread's stack.
-            address = limits.memory_bytes + stack * (limits.processes + INIT) + _RESERVED
-            rlimits[resource.RLIMIT_AS] = (address, address)
+            # What is held decides, not what is reserved. It is looked at too rarely to stop a stack right at its end.
+            rlimits[resource.RLIMIT_STACK] = layout.stack_limit(_STACKS * limits.memory_bytes)
         if self.protection.process_limit == "rlimit":
             rlimits[resource.RLIMIT_NPROC] = (limits.processes + INIT, limits.processes + INIT)
         return rlimits

@@ -42,7 +42,7 @@ class Owner(Protocol):
 
     limits: Limits
     rlimited: bool
-    """RLIMIT_AS limits memory, and no cgroup: that it refused some, only the program itself can tell."""
+    """RLIMIT_AS limits memory: that it refused some, only the program itself can tell."""
 
     def alive(self) -> bool:
         """See ``Server``."""
@@ -212,7 +212,8 @@ class WarmProgram:
         else:
             result = self._said(got, result)
         alone = self._limits.steps is not None  # such a program has no children
-        if not (alone and isinstance(got, Frame)) and self._server.oom_kills() > self._oom_kills:
+        killed = not (alone and isinstance(got, Frame)) and self._server.oom_kills() > self._oom_kills
+        if killed or self._used.full:
             return replace(result, oom=True, killed_by=KilledBy.MEMORY)  # of a child too, whatever the program says
         return result
 
@@ -235,7 +236,7 @@ class WarmProgram:
         if frame.kind == frames.OUT_OF_MEMORY and self._server.rlimited:
             return replace(result, oom=True, killed_by=KilledBy.MEMORY)
         if frame.kind == frames.OUT_OF_MEMORY:
-            return replace(result, error="MemoryError")  # the cgroup, which decides, has refused nothing
+            return replace(result, error="MemoryError")  # what it holds decides, and the kernel refused it more
         if frame.kind == frames.OUT_OF_STEPS and counted:
             return replace(result, killed_by=KilledBy.STEPS, steps=steps)
         return replace(result, error=frame.text if frame.kind == frames.ERROR else "sent what is not a frame")

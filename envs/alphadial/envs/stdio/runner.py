@@ -137,10 +137,8 @@ class Runner:
         language = program.language
         failed = result.killed_by is None and result.exit_status != 0
         if failed and language.memory_errors and language.memory_errors in result.stderr:
-            # Where no cgroup ends it, memory that a program asks for is refused.
-            bounded = language.own_memory_bytes > 0 or self._sandbox.protection.cgroup is None
             near = result.peak_bytes is None or result.peak_bytes >= _NEAR * limits.memory_bytes
-            return replace(result, oom=bounded and near)
+            return replace(result, oom=near)
         return result
 
     def _canary(self) -> None:

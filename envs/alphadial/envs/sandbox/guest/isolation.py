@@ -32,7 +32,7 @@ class Isolation:
     """Gives every program namespaces, files and limits of its own. Built once, in the server.
 
     ``settings`` holds ``isolated`` (False: the limit on memory only), ``seccomp`` (BPF in hexadecimal, "" for none),
-    ``devices`` (paths) and the sizes ``memory_bytes`` (None where a cgroup limits memory), ``files_bytes`` and
+    ``devices`` (paths) and the sizes ``memory_bytes`` (None: what is held is limited), ``files_bytes`` and
     ``processes``.
     """
 
