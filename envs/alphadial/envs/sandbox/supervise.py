@@ -114,11 +114,7 @@ def supervise(
 def _overrun(got: Supervised, limits: Limits, usage: Usage, wall_s: float) -> KilledBy | None:
     if got.bytes > limits.output_bytes:
         return KilledBy.OUTPUT
-    if usage.full:
-        return KilledBy.MEMORY
-    if usage.cpu_s > limits.cpu_s:
-        return KilledBy.CPU
-    return KilledBy.WALL if wall_s > limits.wall_s else None
+    return usage.overrun(limits) or (KilledBy.WALL if wall_s > limits.wall_s else None)
 
 
 def _drain(selector: selectors.BaseSelector, pipe: int, sink: bytearray) -> bool:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
+from ..types import KilledBy, Limits
+
 _CLOCK_TICK = 1 / os.sysconf("SC_CLK_TCK")
 _CPUS = len(os.sched_getaffinity(0))
 _RESIDENT = (b"RssAnon:", b"RssShmem:", b"VmSwap:")
@@ -34,6 +36,12 @@ class Usage:
         """With the times after ``before`` only."""
         cpu_s, uncounted_s = self.cpu_s - before.cpu_s, self.uncounted_s - before.uncounted_s
         return replace(self, cpu_s=cpu_s, uncounted_s=uncounted_s)
+
+    def overrun(self, limits: Limits) -> KilledBy | None:
+        """The limit that it is beyond, if it is."""
+        if self.full:
+            return KilledBy.MEMORY
+        return KilledBy.CPU if self.cpu_s > limits.cpu_s else None
 
 
 Meter = Callable[[], Usage]

@@ -165,8 +165,7 @@ class WarmProgram:
         self._channel = Channel(end, self._limits.output_bytes)
         self._meter: Meter | None = None
         self._oom_kills = server.oom_kills()
-        self._used = self._used_before = Usage()
-        self._began = 0.0
+        self._used, self._used_before, self._began = Usage(), Usage(), 0.0
         self._over: RunResult | None = None
         self._closed: RunResult | None = None
         self._channel.send(json.dumps([source, entry, self._limits.steps]).encode())
@@ -219,12 +218,8 @@ class WarmProgram:
 
     def _overrun(self) -> KilledBy | None:
         assert self._meter is not None
-        used = self._meter()
-        if used.full:
-            return KilledBy.MEMORY
-        if used.since(self._used_before).cpu_s > self._limits.cpu_s:
-            return KilledBy.CPU
-        return KilledBy.WALL if monotonic() - self._began > self._limits.wall_s else None
+        beyond = self._meter().since(self._used_before).overrun(self._limits)
+        return beyond or (KilledBy.WALL if monotonic() - self._began > self._limits.wall_s else None)
 
     def _said(self, frame: Frame, result: RunResult) -> RunResult:
         counted = self._limits.steps is not None
