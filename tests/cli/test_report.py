@@ -24,8 +24,9 @@ from alphadial.cli.report import MOST_BYTES, write_report
 from alphadial.cli.report.curves import pass_curves, within_k
 from alphadial.cli.report.data import describe
 from alphadial.cli.report.source import Run, read
-from alphadial.cli.report.text import label, percent, visible
+from alphadial.cli.report.text import label, percent
 from alphadial.cli.report.transcripts import sample_ids
+from alphadial.cli.visible import visible
 
 from .report_runs import ALPHAS, HOSTILE, Document, controlled_run, frontier_run, make_attempt, make_config, write_run
 
@@ -178,7 +179,7 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
         make_attempt(config, problem, 0.5, 1, "AC", **texts, propensity=0.5),
     ]
     page = report(write_run(tmp_path / "run", config, attempts))
-    assert page.title.startswith(f"f{visible(stored)} on dev under c")
+    assert page.title.startswith(f"f{visible(stored, lines=True)} on dev under c")
     assert page.tags.count("script") == 4
     assert "img" not in page.tags
     assert page.tags.count("b") == 1, "alphadial's own name in the head"
@@ -186,19 +187,17 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     raw = (tmp_path / "run" / "report.html").read_text("utf-8").partition("<script>")[0]
     assert not re.search("[\0\x07\u202e\u2066\u200b]", raw)
     unpacked = page.transcripts()
-    assert visible(everything) in unpacked["strings"]
+    assert visible(everything, lines=True) in unpacked["strings"]
     assert not any(re.search("[\0\x07\u202e\u2066\u200b]", text) for text in unpacked["strings"])
     assert max(map(len, unpacked["strings"])) < 120_000
     broken, whole = next(row for row in unpacked["attempts"] if row["sample"] == 0)["messages"][1]["calls"]
-    assert unpacked["strings"][broken["arguments"][0][1]] == visible(f"{{broken {everything}")
+    assert unpacked["strings"][broken["arguments"][0][1]] == visible(f"{{broken {everything}", lines=True)
     assert (whole["name"], unpacked["strings"][whole["arguments"][0][1]]) == ("flat", "1")
-    assert page.data()["choices"][0][1][0]["reason"] == visible(stored)
+    assert page.data()["choices"][0][1][0]["reason"] == visible(stored, lines=True)
 
 
 def test_what_cannot_be_seen_is_spelled_out() -> None:
-    assert visible("a\0b\u202ec\r\nd\te") == "a⟨U+0000⟩b⟨U+202E⟩c\nd\te"
-    assert visible("\ud800") == "⟨U+D800⟩"
-    assert visible("naïve ∑ 漢字 שלום") == "naïve ∑ 漢字 שלום"
+    assert label("a\x1b\u202e\nb") == r"a\x1b\u202e\nb"
     assert label("<a href='javascript:1'>&") == "&lt;a href='javascript:1'&gt;&amp;"
     assert (percent(-0.0001), percent(None), percent(0.1234)) == ("0.0 %", "–", "12.3 %")
 

@@ -11,7 +11,6 @@ import pytest
 import typer
 
 from alphadial.agents.errors import StoreError
-from alphadial.cli import main
 from alphadial.cli.app import app
 from alphadial.cli.boundary import is_deliberate, one_line
 from alphadial.cli.errors import CliError
@@ -69,9 +68,10 @@ def test_errors_of_every_part_are_for_the_user(error: type[Exception]) -> None:
 
 def test_other_errors_keep_their_traceback(monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
     monkeypatch.setattr("alphadial.envs.problems.find_problem", lambda *_: 1 / 0)
-    monkeypatch.setattr(sys, "argv", ["alphadial", "judge", "a", "b"])
-    with pytest.raises(ZeroDivisionError):
-        main()
+    done = cli("judge", "a", "b")
+    assert done.status == 1
+    assert "Traceback" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("ZeroDivisionError")
 
 
 def test_messages_become_one_line() -> None:

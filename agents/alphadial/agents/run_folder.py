@@ -119,11 +119,15 @@ def lock_folder(path: Path) -> IO[str]:
     """Makes the folder and takes its lock, which is the open file: it goes when its process does, however that ends.
 
     Raises:
-        StoreError: another process holds it (named).
+        StoreError: another process holds it (named), or its name is no text, which databases need.
         OSError: the folder cannot be made or written.
     """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise StoreError(f"the name {path} is not UTF-8: choose another folder") from None
     path.mkdir(parents=True, exist_ok=True)
-    stream = (path / LOCK_FILE).open("a+", encoding="utf-8")
+    stream = (path / LOCK_FILE).open("a+", encoding="utf-8", errors="backslashreplace")
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

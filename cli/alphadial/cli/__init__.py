@@ -1,5 +1,7 @@
 """The command line: ``alphadial --help`` lists the commands. Importing it loads nothing heavy."""
 
+import sys
+
 __all__ = ["main"]
 
 
@@ -9,8 +11,10 @@ def main() -> None:
     0: done. 1: a fault of alphadial itself, with its traceback. 2: something that the user can mend, said in one line.
     130: interrupted.
     """
-    from alphadial.cli.app import app
     from alphadial.cli.boundary import boundary
 
     with boundary():
-        app(prog_name="alphadial")
+        from alphadial.cli.app import execute
+
+        status = execute()
+    sys.exit(status)

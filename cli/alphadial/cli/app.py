@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import typer
 
+from alphadial.cli.boundary import USAGE
 from alphadial.cli.commands.compare import compare
 from alphadial.cli.commands.doctor import doctor
 from alphadial.cli.commands.frontier import frontier
@@ -14,6 +17,10 @@ from alphadial.cli.commands.report import report
 from alphadial.cli.commands.run import run
 from alphadial.cli.commands.show import show
 from alphadial.cli.commands.train import train
+from alphadial.cli.errors import CliError
+
+_UsageError = cast(type[typer.BadParameter], typer.BadParameter.__base__)
+"""What all of Typer's usage errors are; it has no public name."""
 
 app = typer.Typer(
     name="alphadial",
@@ -26,3 +33,19 @@ app = typer.Typer(
 )
 for command in (run, frontier, compare, report, train, merge, judge, rejudge, show, doctor):
     app.command()(command)
+
+
+def execute() -> int:
+    """Runs the command that the arguments name, and gives its exit status.
+
+    Raises:
+        CliError: the arguments are none of a command's.
+    """
+    try:
+        status: int | None = app(prog_name=app.info.name, standalone_mode=False)
+    except _UsageError as error:
+        # Typer's own box would show arguments as they are. A command without any has shown its help.
+        if not (said := error.format_message().rstrip(".")):
+            return USAGE
+        raise CliError(f"{said}; see {error.ctx.command_path if error.ctx else app.info.name} --help") from None
+    return status or 0

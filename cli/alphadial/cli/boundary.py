@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 
+FAULT = 1
+"""Exit status of a fault of alphadial itself."""
 USAGE = 2
-"""Exit status of everything that the user can mend; Typer's own usage errors have it too."""
+"""Exit status of everything that the user can mend."""
 INTERRUPTED = 130
 _PARTS = ("envs", "controller", "merge_engine", "agents", "training", "cli")
 _ERROR_MODULES = frozenset(f"alphadial.{part}.errors" for part in _PARTS)
@@ -15,14 +19,18 @@ _ERROR_MODULES = frozenset(f"alphadial.{part}.errors" for part in _PARTS)
 
 @contextmanager
 def boundary() -> Iterator[None]:
-    """Turns errors of alphadial's parts into one line on stderr and exit status 2."""
-    try:
-        yield
-    except Exception as error:
-        if not is_deliberate(error):
-            raise
-        print(f"alphadial: {one_line(error)}", file=sys.stderr)
-        sys.exit(USAGE)
+    """Turns errors of alphadial's parts into one line on stderr and status 2, others into a traceback and status 1."""
+    from alphadial.cli.output import Notices, notices, say
+
+    with redirect_stderr(Notices(notices(), sys.stderr)):
+        try:
+            yield
+        except Exception as error:
+            if not is_deliberate(error):
+                traceback.print_exc()
+                sys.exit(FAULT)
+            say(f"alphadial: {one_line(error)}")
+            sys.exit(USAGE)
 
 
 def is_deliberate(error: BaseException) -> bool:
@@ -35,4 +43,4 @@ def is_deliberate(error: BaseException) -> bool:
 
 def one_line(error: BaseException) -> str:
     """The message without line breaks."""
-    return " ".join(str(error).split()) or type(error).__name__
+    return re.sub(r"[ \t\r\n]+", " ", str(error)).strip() or type(error).__name__

@@ -15,8 +15,9 @@ from rich.text import Text
 
 from alphadial.agents.compare.rows import IN_SAMPLE, ORACLE
 from alphadial.agents.run_folder import write_atomically
-from alphadial.cli.output import STDOUT, notices, print_line, results, say, write_json
+from alphadial.cli.output import STDOUT, cell, notices, print_line, results, say, write_json
 from alphadial.cli.plots import MISSING, can_draw
+from alphadial.cli.visible import visible
 
 RESULT, PICTURE = "compare.json", "compare.png"
 _DIFFERENCES = ("minus_best_single", "minus_uniform")
@@ -31,7 +32,12 @@ class Bars:
     """A bar for each stage of a comparison; a line now and then where there is no terminal."""
 
     def __init__(self) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(40), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(40),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
         self._progress = Progress(*columns, console=notices(), transient=True)
         self._plain = not notices().is_terminal
         self._bar: TaskID | None = None
@@ -53,7 +59,7 @@ class Bars:
                 say(f"{stage}: {done} of {total} rows")
             return
         if self._bar is None:
-            self._bar = self._progress.add_task(stage, total=total)
+            self._bar = self._progress.add_task(visible(stage), total=total)
             self._progress.start()
         self._progress.update(self._bar, completed=done)
         if done == total:
@@ -94,10 +100,14 @@ def comparison_table(summary: dict[str, Any], family: str, width: int) -> Table:
     split, templates = summary["split"], summary["templates"]
     wide = width >= _WIDE
     table = Table(
-        title=f"{family} on {split}: {summary['problems']} problems, {summary['orders']} orders of "
-        f"{summary['samples']} samples",
-        caption=f"T and alphas are chosen on dev, for each row and k; 95 % intervals, paired, clustered by the "
-        f"{templates} templates; in italics: chosen on {split} itself",
+        title=visible(
+            f"{family} on {split}: {summary['problems']} problems, {summary['orders']} orders of "
+            f"{summary['samples']} samples"
+        ),
+        caption=visible(
+            f"T and alphas are chosen on dev, for each row and k; 95 % intervals, paired, clustered by the "
+            f"{templates} templates; in italics: chosen on {split} itself"
+        ),
         title_justify="left",
         caption_justify="left",
         box=None,
@@ -117,7 +127,7 @@ def comparison_table(summary: dict[str, Any], family: str, width: int) -> Table:
             for row in rows:
                 if (row["k"], row["family"]) == (k, family):
                     name = _SHORT.get(row["controller"], row["controller"])
-                    table.add_row(str(k), Text(name, style), *_rates(row), *(_chosen(row) if wide else ()))
+                    table.add_row(str(k), cell(name, style), *_rates(row), *(_chosen(row) if wide else ()))
         table.add_row()
     return table
 

@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from alphadial.cli.output import notices, say
+from alphadial.cli.output import cell, notices, say
 
 if TYPE_CHECKING:
     from alphadial.training.state import CurvePoint
@@ -88,7 +88,7 @@ class Curves:
         table.caption_justify = "left"
         for stage, curve in self._curves.items():
             table.add_row(
-                Text(stage, "bold"), f"{len(curve)}/{self._lengths[stage]}", describe(curve), draw_sparks(curve)
+                cell(stage, "bold"), f"{len(curve)}/{self._lengths[stage]}", describe(curve), draw_sparks(curve)
             )
         return table
 

@@ -1,18 +1,26 @@
-"""Where results and notices go: results to stdout, everything else to stderr, JSON whole or not at all."""
+"""Where results and notices go: results to stdout, everything else to stderr, JSON whole or not at all.
+
+Nothing else in the command line writes to the terminal, and nothing that is written here can drive it.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.file_proxy import FileProxy
+from rich.segment import Segment
+from rich.text import Text
 
 from alphadial.cli.errors import CliError
+from alphadial.cli.visible import visible
 
 STDOUT = "-"
 REPORT_FILE = "report.html"
@@ -20,38 +28,61 @@ REPORT_FILE = "report.html"
 VERDICT_STYLES = {"AC": "bold green", "WA": "red", "RTE": "magenta", "CE": "magenta", "TLE": "yellow", "MLE": "yellow"}
 
 
+class Screen(Console):
+    """A console that reads no markup and shows whatever text is printed on it, however it got there, as ``visible``."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """As of ``Console``; colours and movements of rich's own are no text and pass."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=visible(segment.text, lines=True))
+
+
+class Notices(FileProxy):
+    """Takes the place of stderr for what others write there, such as tracebacks and warnings; rich passes it by."""
+
+    def write(self, text: str) -> int:
+        """Shows it as ``visible``."""
+        self.rich_proxied_file.write(visible(text, lines=True))
+        return len(text)
+
+
 @cache
-def results() -> Console:
+def results() -> Screen:
     """The console of what was asked for."""
-    return Console(highlight=False)
+    return Screen()
 
 
 @cache
-def notices() -> Console:
+def notices() -> Screen:
     """The console of progress and remarks."""
-    return Console(stderr=True, highlight=False)
+    return Screen(stderr=True)
 
 
 def say(text: str) -> None:
     """One remark, plain, never wrapped."""
-    notices().print(text, markup=False, soft_wrap=True)
+    notices().print(cell(text), soft_wrap=True)
 
 
-def print_line(text: str) -> None:
-    """One line of a result, plain, never wrapped."""
-    results().print(text, markup=False, soft_wrap=True)
+def print_line(text: str | Text) -> None:
+    """One line of a result, never wrapped."""
+    results().print(cell(text) if isinstance(text, str) else text, soft_wrap=True)
 
 
-def headline(problem: str, verdict: str | None, failure_kind: str | None, level: int, cause: str) -> str:
-    """What became of a program, with rich's markup."""
-    from rich.markup import escape
+def cell(text: str, style: str = "") -> Text:
+    """Text on one line, as wide as it will be shown: for the cells and titles of tables and panels."""
+    return Text(visible(text), style)
 
+
+def headline(problem: str, verdict: str | None, failure_kind: str | None, level: int, cause: str) -> Text:
+    """What became of a program."""
     verdict = verdict or "unmeasurable"
     kind = f", {failure_kind} failure" if failure_kind else ""
-    because = f"; {escape(cause)}" if cause else ""
-    return (
-        f"{escape(problem)}: [{VERDICT_STYLES.get(verdict, 'red')}]{verdict}[/]{kind}; level {level} reached{because}"
-    )
+    because = f"; {cause}" if cause else ""
+    told = cell(verdict, VERDICT_STYLES.get(verdict, "red"))
+    return Text.assemble(cell(f"{problem}: "), told, cell(f"{kind}; level {level} reached{because}"))
 
 
 def check_json_target(target: str | None) -> None:
@@ -79,7 +110,8 @@ def write_json(target: str | Path, value: Any) -> None:
     Raises:
         CliError: the file cannot be written.
     """
-    text = json.dumps(value, indent=2, allow_nan=False) + "\n"
+    # JSON escapes every other control character, and all that is not ASCII.
+    text = json.dumps(value, indent=2, allow_nan=False).replace("\x7f", "\\u007f") + "\n"
     if target == STDOUT:
         sys.stdout.write(text)
         sys.stdout.flush()

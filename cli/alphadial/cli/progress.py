@@ -15,7 +15,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
-from alphadial.cli.output import notices, say
+from alphadial.cli.output import cell, notices, say
 
 if TYPE_CHECKING:
     from alphadial.agents.runner import Progress
@@ -128,5 +128,5 @@ class AttemptProgress:
             cells = [f"{share / tally.measured:.0%}" if tally.measured else "" for share in shares]
             styles = ("green", "red", "blue")
             texts = [Text(cell, style) for cell, style in zip(cells, styles, strict=True)]
-            table.add_row(Text(name, "bold" if name == self._latest else ""), str(tally.done), *texts)
+            table.add_row(cell(name, "bold" if name == self._latest else ""), str(tally.done), *texts)
         return Group(table, self._bar)

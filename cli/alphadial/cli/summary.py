@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from alphadial.cli.output import cell
+from alphadial.cli.visible import visible
+
 if TYPE_CHECKING:
     from alphadial.agents.run_folder import RunFolder
     from alphadial.agents.types import Attempt
@@ -25,8 +28,8 @@ def frontier_table(summary: dict[str, Any]) -> Table:
         "solved %",
         "correctness failures %",
         "optimisation failures %",
-        title=title,
-        caption=caption,
+        title=visible(title),
+        caption=visible(caption),
         title_justify="left",
         caption_justify="left",
         box=None,
@@ -37,7 +40,7 @@ def frontier_table(summary: dict[str, Any]) -> Table:
     for row in summary["rows"]:
         table.add_row(Text(f"{row['alpha']:g}", "bold"), *_cells(row))
     for name, row in summary["checkpoints"].items():
-        table.add_row(Text(name, "italic"), *_cells(row))
+        table.add_row(cell(name, "italic"), *_cells(row))
     return table
 
 
@@ -48,7 +51,9 @@ def run_table(summary: dict[str, Any]) -> Table:
         f"{summary['attempts']:,} attempts, setting {summary['setting']}, temperature {summary['temperature']:g}; "
         "95 % intervals, clustered by template"
     )
-    table = Table("attempts", "solved %", "by alpha", title=title, caption=caption, box=None, pad_edge=False)
+    table = Table(
+        "attempts", "solved %", "by alpha", title=visible(title), caption=visible(caption), box=None, pad_edge=False
+    )
     table.title_justify = table.caption_justify = "left"
     used = [row for row in summary["by_alpha"] if row["attempts"]]
     for row, alpha in zip_longest(summary["rows"], used):
@@ -56,7 +61,7 @@ def run_table(summary: dict[str, Any]) -> Table:
         solved = _rate(row["solve"], row["solve_ci"], "green") if row else Text("")
         table.add_row(k, solved, _counts(alpha) if alpha else Text(""))
     if summary["unmeasurable"]:
-        table.caption = f"{caption}; {summary['unmeasurable']} unmeasurable"
+        table.caption = visible(f"{caption}; {summary['unmeasurable']} unmeasurable")
     return table
 
 

@@ -22,7 +22,7 @@ def doctor(
     """Tell what this machine offers, each gap with the command that mends it. Status 0 if the sandbox works, else 2."""
     from alphadial.cli import host
     from alphadial.cli.boundary import USAGE
-    from alphadial.cli.output import STDOUT, check_json_target, results, write_json
+    from alphadial.cli.output import STDOUT, cell, check_json_target, print_line, results, write_json
     from alphadial.envs.sandbox import open_sandbox, probe
 
     check_json_target(json_to)
@@ -36,19 +36,20 @@ def doctor(
         write_json(json_to, {"sandbox_works": works, **report})
     if json_to != STDOUT:
         results().print(as_table([check for checks in found.values() for check in checks]))
-        results().print("[green]the sandbox works[/]" if works else "[red]the sandbox does not work[/]")
+        print_line(cell("the sandbox works", "green") if works else cell("the sandbox does not work", "red"))
     raise typer.Exit(0 if works else USAGE)
 
 
 def as_table(checks: Sequence[Check]) -> Table:
     """One line per check; a gap is followed by what mends it."""
     from rich.table import Table
-    from rich.text import Text
+
+    from alphadial.cli.output import cell
 
     table = Table(box=None, pad_edge=False, show_header=False)
     for check in checks:
-        mark = Text("ok", "green") if check.ok else Text("--", "yellow")
-        table.add_row(mark, Text(check.name), Text(check.detail))
+        mark = cell("ok", "green") if check.ok else cell("--", "yellow")
+        table.add_row(mark, cell(check.name), cell(check.detail))
         if not check.ok and check.mend:
-            table.add_row("", "", Text(f"mend: {check.mend}", "bold"))
+            table.add_row("", "", cell(f"mend: {check.mend}", "bold"))
     return table

@@ -119,7 +119,7 @@ def _judge_program(
     json_to: str | None,
 ) -> None:
     from alphadial.cli.options import parse_coverage
-    from alphadial.cli.output import STDOUT, check_json_target, headline, read_source, results, write_json
+    from alphadial.cli.output import STDOUT, check_json_target, headline, print_line, read_source, results, write_json
     from alphadial.envs.judge import Judge
     from alphadial.envs.problems import find_problem
     from alphadial.envs.sandbox import open_sandbox
@@ -133,7 +133,7 @@ def _judge_program(
         write_json(json_to, {"problem": problem.id, "coverage": coverage, **asdict(report)})
     if json_to != STDOUT:
         outcome = headline(problem.id, report.verdict, report.failure_kind, report.level_reached, report.cause)
-        results().print(outcome, soft_wrap=True)
+        print_line(outcome)
         if report.tests:
             results().print(tests_table(report))
 
@@ -142,13 +142,13 @@ def tests_table(report: JudgeReport) -> Table:
     """One line per test that ran; never what was in it."""
     from rich.table import Table
 
-    from alphadial.cli.output import VERDICT_STYLES
+    from alphadial.cli.output import VERDICT_STYLES, cell
 
     table = Table("test", "level", "verdict", "steps", "CPU ms", box=None, pad_edge=False)
     for column in (0, 1, 3, 4):
         table.columns[column].justify = "right"
     for number, test in enumerate(report.tests, 1):
-        style = VERDICT_STYLES.get(test.verdict, "red")
+        verdict = cell(test.verdict, VERDICT_STYLES.get(test.verdict, "red"))
         steps = "" if test.steps is None else f"{test.steps:,}"
-        table.add_row(str(number), str(test.level), f"[{style}]{test.verdict}[/]", steps, f"{test.cpu_s * 1e3:.2f}")
+        table.add_row(str(number), str(test.level), verdict, steps, f"{test.cpu_s * 1e3:.2f}")
     return table

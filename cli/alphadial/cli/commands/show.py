@@ -32,7 +32,8 @@ def show(
     from rich.text import Text
 
     from alphadial.agents.prompts import find_strategy
-    from alphadial.cli.output import STDOUT, check_json_target, results, write_json
+    from alphadial.cli.output import STDOUT, cell, check_json_target, results, write_json
+    from alphadial.cli.visible import visible
     from alphadial.envs.problems import find_problem
 
     check_json_target(json_to)
@@ -43,9 +44,11 @@ def show(
         write_json(json_to, {**asdict(attempt), "messages": messages})
     if json_to != STDOUT:
         for message in messages:
-            results().print(Panel(Text(spoken(message)), title=message["role"], title_align="left"))
-        program = Syntax(attempt.program, "python", line_numbers=True) if attempt.program.strip() else Text("(none)")
-        results().print(Panel(program, title=f"program of {attempt.model}", title_align="left"))
+            said = Text(visible(spoken(message), lines=True))
+            results().print(Panel(said, title=cell(message["role"]), title_align="left"))
+        source = visible(attempt.program, lines=True)
+        program = Syntax(source, "python", line_numbers=True) if source.strip() else Text("(none)")
+        results().print(Panel(program, title=cell(f"program of {attempt.model}"), title_align="left"))
         results().print(facts(attempt, problem.levels))
 
 
@@ -85,34 +88,33 @@ def find(attempt_id: str, run: Path | None) -> tuple[Attempt, RunConfig]:
 def facts(attempt: Attempt, levels: int) -> Table:
     """What became of the attempt, one fact per line."""
     from rich.table import Table
-    from rich.text import Text
 
-    from alphadial.cli.output import VERDICT_STYLES
+    from alphadial.cli.output import VERDICT_STYLES, cell
 
     verdict = attempt.verdict or "unmeasurable"
     kind = f"{attempt.failure_kind} failure" if attempt.failure_kind else "solved"
     rows = {
-        "verdict": Text(f"{verdict} ({kind})", VERDICT_STYLES.get(verdict, "red")),
-        "cause": Text(attempt.cause),
-        "chosen": Text(_choice(attempt)),
-        "level": Text(f"{attempt.level_reached} of {levels} passed"),
-        "public tests": Text(attempt.public_verdict or ""),
-        "times": Text(
+        "verdict": cell(f"{verdict} ({kind})", VERDICT_STYLES.get(verdict, "red")),
+        "cause": cell(attempt.cause),
+        "chosen": cell(_choice(attempt)),
+        "level": cell(f"{attempt.level_reached} of {levels} passed"),
+        "public tests": cell(attempt.public_verdict or ""),
+        "times": cell(
             f"program {attempt.cpu_s * 1e3:.1f} ms CPU, judge {attempt.judge_s * 1e3:.1f} ms, "
             f"tools {attempt.tools_s * 1e3:.1f} ms, model {attempt.model_s * 1e3:.1f} ms (its share of the batch)"
         ),
-        "turns": Text(f"{attempt.turns}, the last ended by {attempt.finish_reason}"),
-        "tokens": Text(f"{attempt.prompt_tokens} in, {attempt.completion_tokens} out"),
-        "sampling": Text(f"temperature {attempt.temperature:g}, seed {attempt.seed}, sample {attempt.sample}"),
-        "problem": Text(f"{attempt.problem} ({attempt.group})"),
-        "weights id": Text(attempt.weights_id or "none: the server reported none"),
+        "turns": cell(f"{attempt.turns}, the last ended by {attempt.finish_reason}"),
+        "tokens": cell(f"{attempt.prompt_tokens} in, {attempt.completion_tokens} out"),
+        "sampling": cell(f"temperature {attempt.temperature:g}, seed {attempt.seed}, sample {attempt.sample}"),
+        "problem": cell(f"{attempt.problem} ({attempt.group})"),
+        "weights id": cell(attempt.weights_id or "none: the server reported none"),
     }
     if attempt.end_reason != "submitted":
-        rows["ended by"] = Text(attempt.end_reason)
+        rows["ended by"] = cell(attempt.end_reason)
     table = Table(box=None, pad_edge=False, show_header=False)
     for name, value in rows.items():
         if value.plain:
-            table.add_row(Text(name, "bold"), value)
+            table.add_row(cell(name, "bold"), value)
     return table
 
 

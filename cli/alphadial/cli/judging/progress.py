@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from alphadial.cli.judging.facts import Limit
 from alphadial.cli.output import notices, say
+from alphadial.cli.visible import visible
 
 
 class JudgingProgress:
@@ -17,7 +18,7 @@ class JudgingProgress:
 
     def __init__(self) -> None:
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=40),
             MofNCompleteColumn(),
             TextColumn("solutions"),
@@ -42,7 +43,7 @@ class JudgingProgress:
     def begin(self, problem: str, solutions: int) -> None:
         """The next problem."""
         self._began, self._made, self._found = time.monotonic(), 0, 0
-        self._bar.reset(self._task, description=problem, total=solutions, visible=True)
+        self._bar.reset(self._task, description=visible(problem), total=solutions, visible=True)
 
     def count(self, resumed: bool) -> None:
         """One more solution has a record, perhaps of an earlier process."""

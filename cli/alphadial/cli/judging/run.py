@@ -23,7 +23,7 @@ from alphadial.cli.judging.single import judge_file, one_package, solution_in, t
 from alphadial.cli.judging.store import FORMAT, JudgingStore, Settings
 from alphadial.cli.judging.table import tables
 from alphadial.cli.options import RUNS, parse_coverage, split_list
-from alphadial.cli.output import STDOUT, check_json_target, headline, results, say, write_json
+from alphadial.cli.output import STDOUT, check_json_target, headline, print_line, results, say, write_json
 from alphadial.envs.formats import Fault
 from alphadial.envs.formats.flags import checker as parse_flags
 from alphadial.envs.formats.types import FormatError
@@ -109,10 +109,10 @@ def judge_one(wishes: Wishes, file: str, json_to: str | None) -> None:
     if json_to != STDOUT:
         cause = row.judge_error or row.cause
         outcome = headline(row.problem, row.verdict, row.failure_kind, row.level_reached, cause)
-        results().print(outcome, soft_wrap=True)
+        print_line(outcome)
         results().print(tests_table(tests))
         limit = f"limit {row.limit_s:g} s ({row.limit_source})"
-        results().print(f"{row.language}, {limit}{', borderline' if row.borderline else ''}")
+        print_line(f"{row.language}, {limit}{', borderline' if row.borderline else ''}")
     if row.judge_error or faults:
         raise typer.Exit(USAGE)
 
@@ -179,7 +179,10 @@ def show(rows: Sequence[Row], result: dict[str, Any], json_to: str | None) -> No
         write_json(json_to, result)
     if json_to != STDOUT:
         for part in tables(rows, result):
-            results().print(part, soft_wrap=isinstance(part, str))
+            if isinstance(part, str):
+                print_line(part)
+            else:
+                results().print(part)
 
 
 def parse_doubtful(text: str | None) -> frozenset[str]:

@@ -8,7 +8,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from rich.table import Table
-from rich.text import Text
 
 from alphadial.cli.errors import CliError
 from alphadial.cli.judging.calls import AnyJudge
@@ -16,7 +15,7 @@ from alphadial.cli.judging.facts import entry_of, facts_of, problem_id
 from alphadial.cli.judging.reading import read_set, within
 from alphadial.cli.judging.rows import Row, Terms, level_of, row_of
 from alphadial.cli.judging.session import find_limit
-from alphadial.cli.output import STDOUT, VERDICT_STYLES, read_source
+from alphadial.cli.output import STDOUT, VERDICT_STYLES, cell, read_source
 from alphadial.envs.errors import ProblemError
 from alphadial.envs.formats import Fault, Package
 from alphadial.envs.formats.generate import with_tests
@@ -115,5 +114,5 @@ def tests_table(tests: Sequence[dict[str, Any]]) -> Table:
         peak = "" if test["peak_bytes"] is None else f"{test['peak_bytes'] / MIB:.1f}"
         cells = (test["name"], test["group"], str(test["level"]), verdict, f"{test['cpu_s']:.3f}", peak)
         styles = {3: VERDICT_STYLES.get(verdict, "red")}
-        table.add_row(*(Text(cell, styles.get(column, "")) for column, cell in enumerate(cells)))
+        table.add_row(*(cell(text, styles.get(column, "")) for column, text in enumerate(cells)))
     return table

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.table import Table
-from rich.text import Text
 
 from alphadial.cli.judging.rows import Row
-from alphadial.cli.output import VERDICT_STYLES
+from alphadial.cli.output import VERDICT_STYLES, cell
 from alphadial.envs.types import Verdict
 
 _UNKNOWN = "?"
@@ -39,10 +38,10 @@ def counts(rows: Sequence[Row]) -> Table:
     for label in dict.fromkeys(row.expected for row in rows):
         here = [row for row in rows if row.expected == label]
         tally = Counter(row.verdict for row in here)
-        cells = [Text(str(tally[verdict] or ""), VERDICT_STYLES.get(verdict or "", "red")) for verdict in columns]
+        cells = [cell(str(tally[verdict] or ""), VERDICT_STYLES.get(verdict or "", "red")) for verdict in columns]
         judged = [row.agrees for row in here if row.agrees is not None]
         agree = f"{sum(judged)}/{len(judged)}" if judged else ""
-        table.add_row(Text(label or "(none)"), *cells, agree)
+        table.add_row(cell(label or "(none)"), *cells, agree)
     return table
 
 
@@ -58,13 +57,13 @@ def disagreements(rows: Sequence[Row]) -> Table:
         notes += [line for line in ((row.judge_error or row.cause).partition("\n")[0],) if line]
         verdict = row.verdict or _UNKNOWN
         table.add_row(
-            Text(f"{row.problem}/{row.submission}"),
-            Text(row.language),
-            Text(row.expected or "(none)"),
-            Text(verdict, VERDICT_STYLES.get(verdict, "red")),
+            cell(f"{row.problem}/{row.submission}"),
+            cell(row.language),
+            cell(row.expected or "(none)"),
+            cell(verdict, VERDICT_STYLES.get(verdict, "red")),
             f"{row.cpu_s:.2f}",
             f"{row.limit_s:g}",
-            Text("; ".join(notes)),
+            cell("; ".join(notes)),
         )
     return table
 
@@ -76,8 +75,8 @@ def not_calibrating(rows: Sequence[Row]) -> Table:
     for column in (0, 3):
         table.columns[column].overflow = "fold"
     for row in rows:
-        why = Text(row.not_calibrating or "")
-        table.add_row(Text(f"{row.problem}/{row.submission}"), Text(row.language), f"{row.limit_s:g}", why)
+        why = cell(row.not_calibrating or "")
+        table.add_row(cell(f"{row.problem}/{row.submission}"), cell(row.language), f"{row.limit_s:g}", why)
     return table
 
 

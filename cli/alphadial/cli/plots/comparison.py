@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 
 from alphadial.cli.plots import OKABE_ITO
 from alphadial.cli.plots.style import FAINT, INK, figure, percent, save
+from alphadial.cli.visible import visible
 
 Row = dict[str, Any]
 _STRONG = {"posterior": OKABE_ITO["vermillion"], "best-single": INK, "uniform": OKABE_ITO["blue"]}
@@ -36,7 +37,7 @@ def draw_comparison(summary: dict[str, Any], file: Path) -> None:
     with figure(2, (12.5, 5.4)) as (drawing, (left, right)):
         _draw(left, rows, names, budgets, "solve")
         _draw_beside(left, beside, budgets)
-        left.set_ylabel(f"problems solved on {summary['split']}, with 95 % interval")
+        left.set_ylabel(f"problems solved on {visible(summary['split'])}, with 95 % interval")
         left.set_title("Solved within k attempts")
         _draw(right, rows, names, budgets, "minus_best_single")
         right.axhline(0, color=INK, linewidth=1, zorder=1)
@@ -66,7 +67,7 @@ def _draw(axes: Axes, rows: Sequence[Row], names: Sequence[str], budgets: Sequen
             yerr=lengths,
             fmt=_MARKERS[position % len(_MARKERS)],
             color=colour,
-            label=name,
+            label=visible(name),
             markersize=8 if name in _STRONG else 5.5,
             elinewidth=1.8 if name in _STRONG else 1.1,
         )
@@ -83,5 +84,10 @@ def _draw_beside(axes: Axes, rows: Sequence[Row], budgets: Sequence[int]) -> Non
         mine = [row for row in rows if row["controller"] == name]
         places = np.array([budgets.index(row["k"]) for row in mine])
         axes.hlines(
-            [row["solve"] for row in mine], places - 0.45, places + 0.45, color="#8C8C8C", linestyle=line, label=name
+            [row["solve"] for row in mine],
+            places - 0.45,
+            places + 0.45,
+            color="#8C8C8C",
+            linestyle=line,
+            label=visible(name),
         )

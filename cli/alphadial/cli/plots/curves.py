@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 
 from alphadial.cli.plots import OKABE_ITO
 from alphadial.cli.plots.style import FAINT, figure, percent, save
+from alphadial.cli.visible import visible
 from alphadial.training.state import CurvePoint
 
 _LINES = {
@@ -24,7 +25,7 @@ def draw_curves(curves: Mapping[str, Sequence[CurvePoint]], file: Path) -> None:
     """Draws the loss of SFT, and reward, TLE and WA of each RL stage: every step faint, means over 5 steps strong."""
     with figure(len(curves), (3.4 * len(curves), 3.4)) as (drawing, panels):
         for axes, (stage, curve) in zip(panels, curves.items(), strict=True):
-            axes.set_title(stage)
+            axes.set_title(visible(stage))
             axes.set_xlabel("step")
             axes.grid(axis="y", color=FAINT, linewidth=0.6)
             if curve and curve[-1].reward is None:

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from alphadial.cli.plots import OKABE_ITO
 from alphadial.cli.plots.labels import Label, place
 from alphadial.cli.plots.style import FAINT, INK, figure, percent, save
+from alphadial.cli.visible import visible
 
 Row = dict[str, Any]
 Points = npt.NDArray[np.float64]
@@ -122,7 +123,7 @@ def _mark(axes: Axes, name: str, row: Row) -> Label:
     x, y = row["correctness_failure"], row["optimisation_failure"]
     marker = _MARKS.get(name, "v")
     axes.scatter([x], [y], marker=marker, s=92, color="white", edgecolors=INK, linewidths=1.6, zorder=5)
-    text = f"{name} ({_decimal(row['alpha'])})" if row["alpha"] is not None else name
+    text = visible(f"{name} ({_decimal(row['alpha'])})" if row["alpha"] is not None else name)
     return Label(x, y, text, weight="bold")
 
 

@@ -32,6 +32,7 @@ _SETTINGS: dict[Any, Any] = {
     "axes.linewidth": 0.8,
     "lines.linewidth": 2.0,
     "lines.markersize": 5,
+    "text.parse_math": False,
 }
 
 

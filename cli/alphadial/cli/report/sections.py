@@ -10,9 +10,10 @@ from alphadial.cli.report import figures, heading
 from alphadial.cli.report.data import describe
 from alphadial.cli.report.page import Page, Section, chart, dial, paragraph, table
 from alphadial.cli.report.source import Run
-from alphadial.cli.report.text import cut, interval, number, percent, points, visible
+from alphadial.cli.report.text import cut, interval, number, percent, points
 from alphadial.cli.report.traces import Figure
 from alphadial.cli.report.transcripts import Packed
+from alphadial.cli.visible import visible
 
 _KEY = "".join(
     f'<span class="kind-{kind}">{sign} {name}</span>'
@@ -46,8 +47,8 @@ def run_page(run: Run, packed: Packed, seed: int) -> Page:
         sections=[*sections, _transcripts(run, packed, seed, show)],
         figures=drawn,
         dial=dial(alphas, best) if alphas else "",
-        problems=[visible(cut(problem, 500)) for problem in said["heat"]["problems"]],
-        choices=[[visible(cut(name, 500)), list(map(_brief, made))] for name, made in listed],
+        problems=[visible(cut(problem, 500), lines=True) for problem in said["heat"]["problems"]],
+        choices=[[visible(cut(name, 500), lines=True), list(map(_brief, made))] for name, made in listed],
         command=visible(show),
         payload=packed.payload,
         facts=heading.facts(config, counts),
@@ -175,7 +176,7 @@ def _brief(attempt: Attempt) -> dict[str, Any]:
     """An attempt as the list of choices shows it."""
     return {
         "id": visible(attempt.id),
-        "problem": visible(cut(attempt.problem, 500)),
+        "problem": visible(cut(attempt.problem, 500), lines=True),
         "sample": attempt.sample,
         "alpha": attempt.alpha,
         "model": visible(attempt.model),
@@ -183,5 +184,5 @@ def _brief(attempt: Attempt) -> dict[str, Any]:
         "failure_kind": attempt.failure_kind,
         "propensity": attempt.propensity,
         "p_hat": attempt.p_hat,
-        "reason": visible(cut(attempt.reason, 300)),
+        "reason": visible(cut(attempt.reason, 300), lines=True),
     }

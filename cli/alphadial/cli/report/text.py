@@ -1,18 +1,10 @@
-"""Text of programs and models is hostile: what a reader could not see, or a browser could obey, is made plain."""
+"""Text and numbers as the report's HTML and charts show them."""
 
 from __future__ import annotations
 
-import re
 from html import escape
 
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
-)
-
-
-def visible(text: str) -> str:
-    """With control characters, marks that turn the direction of writing and the like spelled out as ``⟨U+202E⟩``."""
-    return _UNSEEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text.replace("\r\n", "\n"))
+from alphadial.cli.visible import visible
 
 
 def cut(text: str, most: int) -> str:
@@ -22,7 +14,7 @@ def cut(text: str, most: int) -> str:
 
 def html(value: object) -> str:
     """As the content of an element or an attribute."""
-    return escape(visible(str(value)), quote=True)
+    return escape(visible(str(value), lines=True), quote=True)
 
 
 def label(value: object, most: int = 60) -> str:

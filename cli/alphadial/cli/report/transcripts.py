@@ -16,7 +16,8 @@ from alphadial.agents.errors import AgentsError
 from alphadial.agents.prompts import find_strategy
 from alphadial.agents.types import Attempt
 from alphadial.cli.report.source import Run
-from alphadial.cli.report.text import cut, visible
+from alphadial.cli.report.text import cut
+from alphadial.cli.visible import visible
 from alphadial.envs.types import Problem
 
 PACKED_BYTES = 6 * 2**20
@@ -81,7 +82,7 @@ class _Strings:
         self._places: dict[str, int] = {}
 
     def place(self, text: str) -> int:
-        shown = visible(cut(text, TEXT_CHARACTERS))
+        shown = visible(cut(text, TEXT_CHARACTERS), lines=True)
         if shown not in self._places:
             self._places[shown] = len(self.texts)
             self.texts.append(shown)
@@ -106,7 +107,9 @@ def _pose(config: RunConfig, problem: Problem) -> _Posed:
 
 def _row(attempt: Attempt, posed: _Posed, strings: _Strings) -> dict[str, Any]:
     row: dict[str, Any] = {field.name: getattr(attempt, field.name) for field in fields(Attempt)}
-    row = {name: visible(cut(value, 500)) if isinstance(value, str) else value for name, value in row.items()}
+    row = {
+        name: visible(cut(value, 500), lines=True) if isinstance(value, str) else value for name, value in row.items()
+    }
     for name in TEXTS:
         del row[name]
     row["levels"] = posed.levels

@@ -1,0 +1,170 @@
+"""Every command, given hostile arguments, problems, programs, attempts and answers, writes plain text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from alphadial.cli.app import app
+from alphadial.cli.comparison_report import comparison_table
+from alphadial.cli.output import results
+from alphadial.cli.plots.comparison import draw_comparison
+from alphadial.cli.plots.frontier import draw_frontier
+from alphadial.cli.summary import frontier_table, run_table
+from alphadial.envs.sandbox.probe import Check
+
+from .hostile_text import HOSTILE, forbidden
+from .judging_sets import GOOD, WRONG, problem, submission, write
+from .report_runs import make_attempt, make_config, write_run
+
+Cli = Callable[..., Any]
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+ARGUMENTS = {
+    "run": ["tiny"],
+    "frontier": ["tiny"],
+    "compare": ["tiny"],
+    "report": ["folder"],
+    "train": ["tiny"],
+    "merge": ["tiny"],
+    "judge": ["pair_diff_eq.plus7.negate.tight", "p.py"],
+    "rejudge": ["folder"],
+    "show": ["abc"],
+    "doctor": [],
+}
+NEEDED = {"merge": ["--alpha", "1", "--out", "file/below"], "train": ["--out", "file/below"]}
+WITH_MODELS = {("run", "out"), ("run", "fit"), ("run", "server"), ("frontier", "out"), ("frontier", "server")}
+"""Refused only after torch and the weights were loaded."""
+STRANGE = HOSTILE.replace("/", "")
+"""As the name of a file."""
+
+
+def lines() -> Iterator[Any]:
+    """Each command with each of its arguments and options hostile in turn; a path leads below a file."""
+    for name, command in COMMANDS.items():
+        yield pytest.param((name, *ARGUMENTS[name], *NEEDED.get(name, []), f"--{STRANGE}"), id=f"{name} option")
+        for at, parameter in enumerate(param for param in command.params if param.param_type_name == "argument"):
+            given = [*ARGUMENTS[name][:at], STRANGE, *ARGUMENTS[name][at + 1 :]]
+            yield pytest.param((name, *given, *NEEDED.get(name, [])), id=f"{name} {parameter.name}")
+        for parameter in command.params:
+            if parameter.param_type_name == "option" and not parameter.is_flag:
+                value = f"{STRANGE}/below" if parameter.name in ("out", "json_to") else STRANGE
+                rest = [*ARGUMENTS[name], *NEEDED.get(name, []), f"{parameter.opts[0]}={value}"]
+                marks = [pytest.mark.slow] if (name, parameter.name) in WITH_MODELS else []
+                yield pytest.param((name, *rest), id=f"{name} {parameter.opts[0]}", marks=marks)
+
+
+@pytest.mark.parametrize("line", [*lines()])
+def test_arguments(cli: Cli, tmp_path: Path, line: tuple[str, ...]) -> None:
+    (tmp_path / STRANGE).write_text("a file", "utf-8")
+    (tmp_path / "file").write_text("a file", "utf-8")
+    (tmp_path / "p.py").write_text("def f(a, k): return 0", "utf-8")
+    (tmp_path / "folder").mkdir()
+    done = cli(*line)
+    assert forbidden(done.stdout + done.stderr) == set()
+    assert done.stdout or done.stderr
+
+
+CRASH = f"import sys\nsys.stderr.write({HOSTILE!r})\nraise ValueError({HOSTILE!r})"
+UNREADABLE = f"s = '{HOSTILE}\n"
+STRANGERS = [
+    submission(f"wrong{HOSTILE}.py", "accepted", WRONG),
+    submission("crash.py", "accepted", CRASH),
+    submission("broken.py", "accepted", UNREADABLE),
+    submission("label.py", HOSTILE, GOOD),
+]
+
+
+def test_judging_a_set(cli: Cli, tmp_path: Path) -> None:
+    rows = [problem(HOSTILE, STRANGERS), problem("other", [], **{HOSTILE: 1}), {"id": HOSTILE, "tests": HOSTILE}]
+    write(tmp_path / f"{STRANGE}.jsonl", *rows, f"{{{HOSTILE}")
+    judge = ("judge", f"{STRANGE}.jsonl", "--sandbox", "trusted", "--out", f"run{STRANGE}")
+    for line in (
+        judge,
+        (*judge, "--doubtful", f"{HOSTILE},x"),
+        ("rejudge", f"run{STRANGE}", "--limit", "9"),
+        ("rejudge", f"run{STRANGE}", "--json", "-", "--coverage", HOSTILE),
+    ):
+        done = cli(*line)
+        assert done.stdout or done.stderr
+        assert forbidden(done.stdout + done.stderr) == set()
+        assert "Traceback" not in done.stderr
+    shown = cli(*judge).stdout
+    assert r"\x1b]0;owned" in shown
+    assert "[red]y[red][]:smile:; " in shown
+
+
+@pytest.mark.parametrize("source", [CRASH, UNREADABLE, f"print('{HOSTILE}'"], ids=["crash", "unreadable", "unclosed"])
+def test_judging_a_program(cli: Cli, tmp_path: Path, source: str) -> None:
+    write(tmp_path / "set.jsonl", problem(HOSTILE, [submission("good.py", "accepted", GOOD)]))
+    (tmp_path / f"{STRANGE}.py").write_text(source.replace("\r", ""), "utf-8")
+    for line in (
+        ("judge", "set.jsonl", f"{STRANGE}.py", "--sandbox", "trusted"),
+        ("judge", "pair_diff_eq.plus7.negate.tight", f"{STRANGE}.py", "--sandbox", "trusted"),
+    ):
+        done = cli(*line)
+        assert done.stdout
+        assert forbidden(done.stdout + done.stderr) == set()
+
+
+def test_showing_and_reporting_attempts(cli: Cli, tmp_path: Path) -> None:
+    problem_id = "pair_diff_eq.plus7.negate.tight"
+    config = make_config([problem_id], 1, problem_set="tiny-problems", family=f"f{HOSTILE}", prompt="tiny")
+    call = {"id": HOSTILE, "type": "function", "function": {"name": HOSTILE, "arguments": HOSTILE}}
+    said = json.dumps([{"role": HOSTILE, "content": HOSTILE, "tool_calls": [call]}])
+    texts = dict.fromkeys(("cause", "answer", "program", "reason", "group"), HOSTILE)
+    attempt = make_attempt(config, problem_id, 0.5, 0, "WA", **texts, transcript=said, propensity=1.0)
+    write_run(tmp_path / STRANGE, config, [attempt])
+    for line in (("show", attempt.id, "--run", STRANGE), ("report", STRANGE), ("show", "no such", "--run", STRANGE)):
+        done = cli(*line)
+        assert forbidden(done.stdout + done.stderr) == set()
+        assert "Traceback" not in done.stderr
+    page = (tmp_path / STRANGE / "report.html").read_text("utf-8")
+    assert forbidden(page.partition("<script>")[0]) == set()
+    assert r"f\x1b]0;owned" in page
+    shown = cli("show", attempt.id, "--run", STRANGE).stdout
+    assert r"\x1b]0;owned\x07\x1b[2J" in shown
+    assert json.loads(cli("show", attempt.id, "--run", STRANGE, "--json", "-").stdout)["program"] == HOSTILE
+
+
+def rates() -> dict[str, Any]:
+    names = ("solve", "correctness_failure", "optimisation_failure", "minus_best_single", "minus_uniform")
+    return dict.fromkeys(names, 0.2) | {f"{name}_ci": [0.1, 0.3] for name in names}
+
+
+def test_tables_and_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = f"$\\frac{{ {HOSTILE}"
+    counts = {"problems": 1, "samples": 1, "attempts": 1, "temperature": 1.0, "unmeasurable": 0, "orders": 1}
+    about = {"family": name, "split": name, "setting": name, "controller": name, "templates": 1, **counts}
+    row = {"alpha": 0.5, "model": name, "controller": name, "family": name, "k": 1, "temperature": 1.0, **rates()}
+    row |= {"alphas": [0.5], "attempts_mean": 1.0, "unmeasurable": 0}
+    frontier = {**about, "rows": [row], "checkpoints": {name: {**row, "alpha": None}}}
+    comparison = {**about, "rows": [row], "beside": [{**row, "controller": f"x{name}"}]}
+    run = {**about, "rows": [row], "by_alpha": []}
+    for table in (frontier_table(frontier), comparison_table(comparison, name, 200), run_table(run)):
+        results().print(table)
+    shown = capsys.readouterr().out
+    assert forbidden(shown) == set()
+    assert "[red]y[/red][/]:smile:" in "".join(shown.split())
+    draw_frontier(frontier, tmp_path / "frontier.png")
+    draw_comparison(comparison, tmp_path / "compare.png")
+
+
+def test_what_a_machine_offers(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("alphadial.cli.host.checks", lambda: [Check(HOSTILE, False, HOSTILE, HOSTILE)])
+    monkeypatch.setattr("alphadial.envs.sandbox.probe.checks", lambda: [])
+    done = cli("doctor")
+    assert r"\x1b]0;owned" in done.stdout
+    assert forbidden(done.stdout + done.stderr) == set()
+
+
+@pytest.mark.parametrize(
+    "line", [("judge", "BYTES"), ("judge", "set.jsonl", "--sandbox", "trusted", "--out", "BYTES"), ("show", "BYTES")]
+)
+def test_names_that_are_no_text(cli: Cli, tmp_path: Path, line: tuple[str, ...]) -> None:
+    write(tmp_path / "set.jsonl", problem("twice", [submission("good.py", "accepted", GOOD)]))
+    assert cli(*(word.replace("BYTES", "x\udcff") for word in line)).refused("x\\udcff")
