@@ -45,6 +45,33 @@ def call(sandbox: Sandbox, limits: Limits = STEPS) -> RunResult:
         server.close()
 
 
+_ORDINARY = """
+import asyncio, multiprocessing, sqlite3, socket, threading
+def child(end):
+    end.send(socket.AF_UNIX)
+async def later(x):
+    await asyncio.sleep(0)
+    return x
+def f(x):
+    left, right = socket.socketpair()
+    threading.Thread(target=left.sendall, args=(b'x',)).start()
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context('fork').Process(target=child, args=(theirs,))
+    process.start()
+    base = sqlite3.connect(':memory:')
+    return [asyncio.run(later(x)), right.recv(1).decode(), ours.recv(), *base.execute('select 7').fetchone()]
+"""
+
+
+def test_warm_programs_without_sockets_still_have_loops_and_processes(sandbox: Sandbox) -> None:
+    server = sandbox.open(Limits(cpu_s=5.0, wall_s=20.0))
+    try:
+        result = server.start(_ORDINARY, entry="f").call("[3]")
+        assert result.stdout == '[3, "x", 1, 7]', result
+    finally:
+        server.close()
+
+
 def test_names() -> None:
     with pytest.raises(SandboxUnavailableError, match="named 'docker'; choose from: bubblewrap, gvisor, trusted"):
         open_sandbox("docker")

@@ -9,12 +9,13 @@ from alphadial.envs.sandbox import SANDBOXES, Sandbox, open_sandbox
 from alphadial.envs.sandbox.conformance import BEHAVIOURS, KNOWN_GAPS
 
 QUICK = ("exit_status", "cpu_limit", "no_host_files", "answers", "files_come_back")
+SLOW = ("cold_runs_leave_nothing", "locks_of_a_neighbour", "cold_locks_of_a_neighbour", "no_counters_left")
 
 
 def cases() -> Iterator[object]:
     for backend in SANDBOXES:
         for name in BEHAVIOURS:
-            slow = backend != "bubblewrap" and name not in QUICK
+            slow = name in SLOW or (backend != "bubblewrap" and name not in QUICK)
             yield pytest.param(backend, name, id=f"{backend}-{name}", marks=pytest.mark.slow if slow else ())
 
 

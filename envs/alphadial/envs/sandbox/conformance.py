@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..types import KilledBy, Limits, RunResult
+from .conformance_channels import CHANNEL_BEHAVIOURS
 from .conformance_warm import LIMITS, WARM_BEHAVIOURS
 from .conformance_workspace import WORKSPACE_BEHAVIOURS
 from .protocol import Sandbox
@@ -223,14 +224,17 @@ BEHAVIOURS: dict[str, Callable[[Sandbox], None]] = {
         cpu_limit, cpu_of_the_tree, wall_limit, output_limit, no_network, no_host_files, no_foreign_processes,
         memory_limit, memory_of_the_tree, no_namespaces, process_limit, file_limit,
     )
-} | WARM_BEHAVIOURS | WORKSPACE_BEHAVIOURS  # fmt: skip
+} | WARM_BEHAVIOURS | WORKSPACE_BEHAVIOURS | CHANNEL_BEHAVIOURS  # fmt: skip
 
 KNOWN_GAPS = {
+    # bwrap 0.8 cannot show a device or a file of the host as one of the sandbox's own; the kernel's counters are one.
+    "bubblewrap": frozenset(("cold_device_times", "cold_locks_of_a_neighbour", "no_counters_left")),
     # Namespaces are the guest kernel's own, no way to the host's; ls(1) fails in release 20221219, that of Debian 12.
     "gvisor": frozenset(("no_namespaces", "ordinary_tools")),
     "trusted": frozenset((
         "no_network", "no_host_files", "no_foreign_processes", "no_namespaces", "process_limit",
         "file_limit", "only_the_folder_comes_back", "background_ends",
+        *CHANNEL_BEHAVIOURS,
     ))
 }  # fmt: skip
 """Backend name to the behaviours that it does not promise."""

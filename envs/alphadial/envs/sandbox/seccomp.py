@@ -32,8 +32,8 @@ _NEW_NAMESPACES = 0x7E02_0000
 """CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET."""
 _SOCKET_FAMILIES = (1, 2, 10, 16)
 """AF_UNIX, AF_INET, AF_INET6 and AF_NETLINK; no AF_VSOCK, AF_ALG, AF_PACKET or rarer ones."""
-_WARM_SOCKET_FAMILIES = (1,)
-"""AF_UNIX: all else leaves ports, counters and routes behind in the network namespace, where the next program is."""
+_PAIRS = tuple(kind | flags for kind in (1, 5) for flags in (0, 0x800, 0x80000, 0x80800))
+"""SOCK_STREAM and SOCK_SEQPACKET, with and without SOCK_NONBLOCK and SOCK_CLOEXEC: these never have an address."""
 _WATCHING_FCNTLS = (1024, 1026)
 """F_SETLEASE and F_NOTIFY: watching what others do to files that all sandboxes see."""
 _LOCKING_FCNTLS = (5, 6, 7, 36, 37, 38)
@@ -49,15 +49,18 @@ class _Machine:
     audit_arch: int
     clone: int
     clone3: int
-    socket: tuple[int, int]
+    socket: int
+    socketpair: int
+    bind: int
+    connect: int
     ioctl: int
     fcntl: int
     flock: int
 
 
 _MACHINES = {
-    "x86_64": _Machine(0, 0xC000_003E, 56, 435, (41, 53), 16, 72, 73),
-    "aarch64": _Machine(1, 0xC000_00B7, 220, 435, (198, 199), 29, 25, 32),
+    "x86_64": _Machine(0, 0xC000_003E, 56, 435, 41, 53, 49, 42, 16, 72, 73),
+    "aarch64": _Machine(1, 0xC000_00B7, 220, 435, 198, 199, 200, 203, 29, 25, 32),
 }
 
 _LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _JUMP_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -79,7 +82,8 @@ def deny_list(machine: str | None = None, *, warm: bool = False) -> bytes:
 
     Args:
         machine: the architecture; None: this machine's.
-        warm: for the programs of a warm server: no sockets but AF_UNIX, and no locks on files.
+        warm: for the programs of a warm server, who share a network namespace: no sockets but pairs of AF_UNIX, which
+            leave neither ports nor names behind, and no locks on files.
 
     Raises:
         KeyError: no table for the architecture; see ``supported``.
@@ -95,14 +99,12 @@ def deny_list(machine: str | None = None, *, warm: bool = False) -> bytes:
         _fail(errno.EPERM),
         _ALLOWED,
     ]
-    for number in this.socket:
-        families = _WARM_SOCKET_FAMILIES if warm else _SOCKET_FAMILIES
-        blocks[number] = _only(_FIRST_ARGUMENT, families, errno.EAFNOSUPPORT)
+    families = _only(_FIRST_ARGUMENT, _SOCKET_FAMILIES, errno.EAFNOSUPPORT)
+    blocks |= {this.socket: families, this.socketpair: families}
     blocks[this.ioctl] = _never(_SECOND_ARGUMENT, _TERMINAL_IOCTLS, errno.EPERM)
     blocks[this.fcntl] = _never(_SECOND_ARGUMENT, _WATCHING_FCNTLS, errno.EPERM)
     if warm:
-        blocks[this.fcntl] = _never(_SECOND_ARGUMENT, _WATCHING_FCNTLS + _LOCKING_FCNTLS, errno.ENOLCK)
-        blocks[this.flock] = [_fail(errno.ENOLCK)]
+        blocks |= _of_warm_programs(this)
     blocks[_X32_BIT] = [(_RETURN, 0, 0, _KILL_PROCESS)]
     code = [
         (_LOAD, 0, 0, _ARCH),
@@ -112,6 +114,19 @@ def deny_list(machine: str | None = None, *, warm: bool = False) -> bytes:
         *_tree(_segments(blocks)),
     ]
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
+
+
+def _of_warm_programs(this: _Machine) -> dict[int, list[Instruction]]:
+    pairs = _only(_SECOND_ARGUMENT, _PAIRS, errno.EAFNOSUPPORT)
+    return {
+        this.socket: [_fail(errno.EAFNOSUPPORT)],
+        this.socketpair: [(_LOAD, 0, 0, _FIRST_ARGUMENT), (_JUMP_EQUAL, 1, 0, 1), _fail(errno.EAFNOSUPPORT), *pairs],
+        # A name in the network namespace outlives its owner, where the socket was sent over itself.
+        this.bind: [_fail(errno.EACCES)],
+        this.connect: [_fail(errno.EACCES)],
+        this.fcntl: _never(_SECOND_ARGUMENT, _WATCHING_FCNTLS + _LOCKING_FCNTLS, errno.ENOLCK),
+        this.flock: [_fail(errno.ENOLCK)],
+    }
 
 
 def _segments(blocks: dict[int, list[Instruction]]) -> list[tuple[int, list[Instruction]]]:
