@@ -1,12 +1,12 @@
 """Programs that leave notes wherever a program can leave one, and look for those of others.
 
-Each defines ``leave()``, and ``look()``, which returns what it sees: any difference to what it sees where nobody left
-anything is a channel. ``clean()`` is for a sandbox that isolates nothing, where the notes would stay.
+Each follows ``COMMON`` and defines ``leave()``, and ``look()``, which returns what it sees: any difference to what it
+sees where nobody left anything is a channel. ``clean()`` is for a sandbox that isolates nothing: there notes stay.
 """
 
 from __future__ import annotations
 
-_COMMON = """
+COMMON = """
 import ctypes, fcntl, os, platform, socket, stat, struct, sys, time
 libc = ctypes.CDLL(None, use_errno=True)
 LEFT = 'alphadial-note'
@@ -26,9 +26,7 @@ def background():
     return True
 """
 
-NETWORK = (
-    _COMMON
-    + """
+NETWORK = """
 PORTS = range(23100, 23164)
 CHANNEL = 4  # what a warm program answers on
 def waiting(port):
@@ -78,12 +76,9 @@ def look():
     return [[attempt(bound, port) for port in PORTS], attempt(link), [attempt(named, number) for number in range(4)],
             [attempt(lambda: open('/proc/' + name).read()) for name in files]]
 """
-)
 """Ports in TIME_WAIT, counters of the loopback, abstract names, settings."""
 
-MEMORY = (
-    _COMMON
-    + """
+MEMORY = """
 libc.mq_open.argtypes = (ctypes.c_char_p, ctypes.c_int, ctypes.c_uint, ctypes.c_void_p)
 NAME, KEY = LEFT.encode(), 0xA1FA
 ADD, CONTROL = {'x86_64': (248, 250), 'aarch64': (217, 219)}.get(platform.machine(), (-1, -1))
@@ -112,12 +107,9 @@ def clean():
     for ring in KEYRINGS:
         libc.syscall(CONTROL, 9, libc.syscall(CONTROL, 10, ring, b'user', NAME, 0), ring)
 """
-)
 """System V and POSIX shared memory, semaphores and queues; keyrings."""
 
-FILES = (
-    _COMMON
-    + """
+FILES = """
 FOLDERS = ('.', '/', '/tmp', '/dev/shm', '/dev', '/w', '/run', '/var/tmp', '/usr/tmp', '/opt', '/opt/alphadial/guest',
            '/usr/lib/python3/dist-packages', '/proc', '/sys/fs/cgroup', '/sys/fs/cgroup/memory')
 SHARED = ('/dev/shm', '/usr/bin/env', '/opt/alphadial/guest', '/w', '/tmp')
@@ -143,22 +135,16 @@ def clean():
         attempt(os.unlink, folder + '/' + LEFT)
         attempt(os.rmdir, folder + '/' + LEFT + '.d')
 """
-)
 """Files, folders, modes, times and attributes wherever a program might write."""
 
-DEVICES = (
-    _COMMON
-    + """
+DEVICES = """
 def leave():
     for name in os.listdir('/dev'):
         attempt(os.utime, '/dev/' + name)
 """
-)
 """Times of the devices, which all may write to."""
 
-PROCESS = (
-    _COMMON
-    + """
+PROCESS = """
 SETTINGS = ('kernel/hostname', 'kernel/domainname', 'kernel/shmmax', 'kernel/msgmax', 'fs/mqueue/msg_max',
             'kernel/random/write_wakeup_threshold')
 PRIORITY = {'x86_64': (251, 252), 'aarch64': (30, 31)}.get(platform.machine(), (-1, -1))
@@ -195,12 +181,9 @@ def look():
             len([name for name in numbers if name.isdigit()]),
             [attempt(lambda: open('/proc/sys/' + name).read()) for name in SETTINGS]]
 """
-)
 """Priorities, flags of descriptors, names and settings of the kernel, processes that stay."""
 
-LOCKS = (
-    _COMMON
-    + """
+LOCKS = """
 PLACES = ('/usr/bin/env', '/usr/lib', '/dev/null', '/proc/version', sys.executable)
 AT = 4242
 def leave():
@@ -240,12 +223,9 @@ def look():
         time.sleep(0.02)
     return found + ['opened'] * opened
 """
-)
 """Locks, leases and watches on files that all programs see: held while another program runs."""
 
-COUNTERS = (
-    _COMMON
-    + """
+COUNTERS = """
 def numbers(count):
     made = []
     for _ in range(count):
@@ -257,5 +237,4 @@ def numbers(count):
 def leave(): return numbers(6000)
 def look(): return numbers(2200)
 """
-)
 """The kernel numbers pipes, sockets and files in memory one after the other, whoever makes them."""

@@ -29,7 +29,7 @@ Ask = Callable[[str], Any]
 
 
 def _asked(server: Server, source: str, function: str) -> Any:
-    program = server.start(source + _CALLED, entry="f")
+    program = server.start(programs.COMMON + source + _CALLED, entry="f")
     result = program.call(json.dumps([function]))
     program.close()
     assert result.answered, f"{function}: {result}"
@@ -38,7 +38,9 @@ def _asked(server: Server, source: str, function: str) -> Any:
 
 def _cold(sandbox: Sandbox, source: str, limits: Limits = LIMITS) -> Ask:
     def ask(function: str) -> Any:
-        result = sandbox.run(["python3", "main.py", function], {"main.py": source + _MAIN}, "", limits)
+        result = sandbox.run(
+            ["python3", "main.py", function], {"main.py": programs.COMMON + source + _MAIN}, "", limits
+        )
         assert result.exit_status == 0, f"{function}: {result}"
         return json.loads(result.stdout.splitlines()[-1])
 
@@ -46,7 +48,7 @@ def _cold(sandbox: Sandbox, source: str, limits: Limits = LIMITS) -> Ask:
 
 
 def _in_workspace(sandbox: Sandbox, source: str) -> Ask:
-    before = Workspace.of({"main.py": source + _MAIN})
+    before = Workspace.of({"main.py": programs.COMMON + source + _MAIN})
 
     def ask(function: str) -> Any:
         result = sandbox.run_in(before, ["python3", "main.py", function], LIMITS).result
@@ -155,7 +157,6 @@ def no_counters_left(sandbox: Sandbox) -> None:
 def no_word_of_the_judge(sandbox: Sandbox) -> None:
     """Nothing in /proc names the judge: not its number, its group or its folder."""
     source = """
-import sys
 def look():
     found = {}
     for process in ("self", "1"):
