@@ -167,8 +167,11 @@ def test_arguments_that_do_not_fit(cli: Cli, tmp_path: Path, arguments: tuple[st
 def test_no_limit_says_how_to_give_one(cli: Cli, tmp_path: Path) -> None:
     write(tmp_path / "set.jsonl", problem("p", [], time_limit_s=None))
     (tmp_path / "good.py").write_text(GOOD)
-    assert cli("judge", "set.jsonl", "good.py").refused("no time limit", "give one with --limit")
-    assert cli("judge", "set.jsonl", "good.py", "--limit", "1").status == 0
+    done = cli("judge", "set.jsonl", "good.py")
+    assert (done.status, "limit 10 s (default)" in done.stdout) == (0, True)
+    assert "no time limit and no accepted solution to derive one: there is none" in done.stderr
+    assert "judged with 10 s: give another with --limit" in done.stderr
+    assert "limit 1 s (option)" in cli("judge", "set.jsonl", "good.py", "--limit", "1").stdout
 
 
 def test_a_changed_problem_takes_the_place_of_what_it_was(cli: Cli, tmp_path: Path) -> None:

@@ -38,6 +38,16 @@ SandboxOption = Annotated[
 WorkersOption = Annotated[
     int | None, typer.Option("--workers", min=1, metavar="N", help="Programs judged at once.", show_default="cores")
 ]
+SetWorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        metavar="N",
+        help="Programs of PATH that run at once; those near their limit run again, one at a time.",
+        show_default="one less than the CPUs",
+    ),
+]
 JsonOption = Annotated[
     str | None, typer.Option("--json", metavar="FILE|-", help="Write the result as JSON to a file, or to stdout (-).")
 ]

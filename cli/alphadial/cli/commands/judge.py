@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alphadial.cli.options import JsonOption, SandboxOption, WorkersOption, finite
+from alphadial.cli.options import JsonOption, SandboxOption, SetWorkersOption, finite
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -46,7 +46,11 @@ def judge(
     ],
     file: Annotated[
         str | None,
-        typer.Argument(metavar="FILE", help="A program, or - for Python on stdin.", show_default="PATH's own"),
+        typer.Argument(
+            metavar="FILE",
+            help="A program: a source, a folder of its sources, or - for Python on stdin.",
+            show_default="PATH's own",
+        ),
     ] = None,
     coverage: Annotated[
         str | None,
@@ -80,7 +84,7 @@ def judge(
         ),
     ] = None,
     sandbox: SandboxOption = "bubblewrap",
-    workers: WorkersOption = None,
+    workers: SetWorkersOption = None,
     json_to: JsonOption = None,
 ) -> None:
     """Judge a program, or the solutions that come with PATH against their labels. A failing program has status 0."""

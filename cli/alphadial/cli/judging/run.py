@@ -15,6 +15,7 @@ import typer
 
 from alphadial.cli.boundary import INTERRUPTED, USAGE
 from alphadial.cli.errors import CliError
+from alphadial.cli.judging.listing import notes
 from alphadial.cli.judging.progress import JudgingProgress
 from alphadial.cli.judging.reading import read_set
 from alphadial.cli.judging.rows import Row, Terms, agreement, as_json, rows_of
@@ -103,7 +104,11 @@ def judge_one(wishes: Wishes, file: str, json_to: str | None) -> None:
     coverage = parse_coverage(wishes.coverage)
     with open_sandbox(wishes.sandbox) as sandbox:
         pythons = Pythons(sandbox, wishes.python, tell)
-        row, tests = judge_file(sandbox, pythons, package, solution, coverage, wishes.limit_s, wishes.all_tests)
+        with JudgingProgress() as progress:
+            progress.begin(package.problem.id, 1)
+            row, tests = judge_file(
+                sandbox, pythons, package, solution, coverage, wishes.limit_s, wishes.all_tests, wishes.workers
+            )
     if json_to is not None:
         write_json(json_to, {**as_json(row), "tests": tests})
     if json_to != STDOUT:
@@ -111,6 +116,8 @@ def judge_one(wishes: Wishes, file: str, json_to: str | None) -> None:
         outcome = headline(row.problem, row.verdict, row.failure_kind, row.level_reached, cause)
         print_line(outcome)
         results().print(tests_table(tests))
+        for line in notes(row):
+            print_line(line)
         limit = f"limit {row.limit_s:g} s ({row.limit_source})"
         print_line(f"{row.language}, {limit}{', borderline' if row.borderline else ''}")
     if row.judge_error or faults:

@@ -24,6 +24,9 @@ from alphadial.envs.stdio.calibrate import calibrate, default_cache
 from alphadial.envs.stdio.pythons import Pythons
 from alphadial.envs.types import Problem, Solution
 
+DEFAULT_LIMIT_S = 10.0
+"""CPU seconds per test of problems that state none, where no solution gives one: as in DOMjudge."""
+
 
 class KeptJudge(AnyJudge):
     """A judge that keeps its records of one problem after the other, and finds those that were kept before."""
@@ -143,10 +146,7 @@ def _judge_package(
     judge.turn_to(id)
     solutions = [solution for solution in package.solutions if entry_of(solution, id).judged]
     progress.begin(problem.id, len(solutions))
-    try:
-        limit = find_limit(package, id, store.settings.limit_s, judge)
-    except ProblemError as error:
-        return Fault(package.source, None, str(error))
+    limit = find_limit(package, id, store.settings.limit_s, judge)
     name = store.put(place, facts_of(package, id, limit))
     with ThreadPoolExecutor(judge.workers) as pool:
         made = [
@@ -165,11 +165,7 @@ def _judge_package(
 
 
 def find_limit(package: Package, id: str, option_s: float | None, judge: StdioJudge) -> Limit:
-    """The limit that the user gives, else the package's, else a calibrated one.
-
-    Raises:
-        ProblemError: no accepted solution to calibrate with.
-    """
+    """The limit that the user gives, else the package's, else a calibrated one, else one for all, which is said."""
     if option_s is not None:
         return Limit(option_s, LimitSource.OPTION)
     if package.problem.time_limit_s is not None:
@@ -178,7 +174,8 @@ def find_limit(package: Package, id: str, option_s: float | None, judge: StdioJu
     try:
         found, _ = calibrate(judge, package.problem, judged, package.time_rule, cache=default_cache())
     except ProblemError as error:
-        raise ProblemError(f"{error}; give one with --limit") from None
+        say(f"{error}; it is judged with {DEFAULT_LIMIT_S:g} s: give another with --limit")
+        return Limit(DEFAULT_LIMIT_S, LimitSource.DEFAULT)
     for name, reason in found.left_out.items():
         say(f"{package.problem.id}: {name} does not count for the time limit: {reason}")
     counting = {entry_of(each, id).id: each.name for each in judged if bounding(each)}

@@ -19,20 +19,24 @@ from alphadial.cli.output import STDOUT, VERDICT_STYLES, cell, read_source
 from alphadial.envs.errors import ProblemError
 from alphadial.envs.formats import Fault, Package
 from alphadial.envs.formats.generate import with_tests
+from alphadial.envs.formats.kattis_programs import program_in
 from alphadial.envs.formats.rows import solution as formatted
+from alphadial.envs.formats.types import FormatError
 from alphadial.envs.languages import PYTHON, all_languages, find_language, language_of
 from alphadial.envs.sandbox import Sandbox
 from alphadial.envs.stdio.pythons import Pythons
 from alphadial.envs.stdio.verdicts import verdict_of
-from alphadial.envs.types import MIB, Solution
+from alphadial.envs.types import MIB, Interface, Solution
 
 
 def solution_in(file: str) -> Solution:
-    """The program in a file, whose extension tells the language; stdin is Python.
+    """The program in a file, or in all files of a folder, whose extensions tell the language; stdin is Python.
 
     Raises:
         CliError: it cannot be read, or is in no language that the judge knows.
     """
+    if Path(file).is_dir():
+        return _solution_of(Path(file))
     if file == STDOUT:
         language, name = find_language(PYTHON), "main.py"
     else:
@@ -42,6 +46,17 @@ def solution_in(file: str) -> Solution:
             raise CliError(f"{file} is in no language that the judge knows, by its extension: {extensions}")
         language = known
     return Solution(name, language.name, {name: read_source(file)})
+
+
+def _solution_of(folder: Path) -> Solution:
+    """As a package has it: a folder is one program."""
+    try:
+        solution = program_in(folder)
+    except FormatError as error:
+        raise CliError(str(error.fault(folder))) from None
+    if solution.language not in all_languages():
+        raise CliError(f"{folder} is in {solution.language}; the judge knows: {', '.join(all_languages())}")
+    return solution
 
 
 def one_package(path: Path, only: Sequence[str] | None) -> tuple[Package, list[Fault]]:
@@ -68,20 +83,24 @@ def judge_file(
     coverage: str | int | None,
     limit_s: float | None,
     all_tests: bool,
+    workers: int | None,
 ) -> tuple[Row, list[dict[str, Any]]]:
     """The row of a program on a package, and what each test that ran gave, never what was in it.
 
     Raises:
-        ProblemError: the problem's tests cannot be made, or no limit can be found.
+        ProblemError: the problem's tests cannot be made, or call a function where the program has several files.
     """
     made = with_tests(pythons.apply(package), sandbox)
     if isinstance(made, Fault):
         raise ProblemError(str(made))
     id = problem_id(made)
-    (source,) = solution.files.values()
-    solution = formatted(solution.name, solution.language, source, None, made.problem.entry or None)
+    if len(solution.files) == 1:
+        (source,) = solution.files.values()
+        solution = formatted(solution.name, solution.language, source, None, made.problem.entry or None)
+    elif made.problem.interface is Interface.CALL:
+        raise ProblemError(f"the tests of {made.problem.id} call a function: give the one file that has it")
     solution = pythons.solution(made, solution)
-    judge = AnyJudge(sandbox, None)
+    judge = AnyJudge(sandbox, workers)
     try:
         limit = find_limit(made, id, limit_s, judge)
         facts = facts_of(replace(made, solutions=(solution,)), id, limit)
@@ -98,6 +117,7 @@ def judge_file(
             "cpu_s": test.cpu_s,
             "wall_s": test.wall_s,
             "peak_bytes": test.peak_bytes,
+            "message": (test.message or test.remark).strip(),
         }
         for test in record.tests
     ]

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from alphadial.agents.errors import StoreError
 from alphadial.agents.run_folder import LOCK_FILE, lock_folder, write_atomically
-from alphadial.agents.store import cause_of, open_engine, sqlite_url
+from alphadial.agents.store import cause_of, open_engine, open_reading, sqlite_url
 from alphadial.cli.judging.facts import Facts
 from alphadial.envs.stdio import SolutionRecord
 
@@ -61,11 +61,13 @@ class Settings:
 
 
 class JudgingStore:
-    """Opens the folder of a judging, or makes it; a context manager, held by one process at a time. Thread-safe.
+    """Opens the folder of a judging, or makes it; a context manager. Thread-safe.
+
+    One process at a time judges into it; others may read meanwhile.
 
     Args:
         path: the folder.
-        settings: of the judging; None: those that are there.
+        settings: of the judging; None: it is there, and only read.
 
     Raises:
         StoreError: in use, of other settings or another version, something else than a judging, or unwritable.
@@ -78,14 +80,19 @@ class JudgingStore:
         with ExitStack() as stack:
             try:
                 _refuse_strangers(path)
-                stack.enter_context(lock_folder(path))
+                if settings is not None:
+                    stack.enter_context(lock_folder(path))
                 self.settings = _bind(path, settings)
             except OSError as error:
                 raise StoreError(f"cannot use {path}: {error.strerror}; choose another --out") from error
-            self._engine = open_engine(sqlite_url(path / STORE_FILE))
+            file = path / STORE_FILE
+            self._engine = open_reading(file) if settings is None else open_engine(sqlite_url(file))
             stack.callback(self._engine.dispose)
             with self._errors():
-                _metadata.create_all(self._engine)
+                if settings is not None:
+                    _metadata.create_all(self._engine)
+                elif not (file.is_file() and sa.inspect(self._engine).has_table(_RECORDS.name)):
+                    raise StoreError(f"{path} holds no judged solution yet: wait for alphadial judge, or run it again")
             self._stack = stack.pop_all()
         self._met: Counter[str] = Counter()
         self._kept: set[str] = set()

@@ -8,23 +8,28 @@ from typing import Any
 
 from rich.table import Table
 
+from alphadial.cli.judging.listing import UNKNOWN, listing, not_judged
 from alphadial.cli.judging.rows import Row
 from alphadial.cli.output import VERDICT_STYLES, cell
 from alphadial.envs.types import Verdict
 
-_UNKNOWN = "?"
-
 
 def tables(rows: Sequence[Row], result: dict[str, Any]) -> Iterator[Table | str]:
-    """Labels against verdicts, the rows that disagree, those left out of limits, and the figures in a line or two."""
+    """Every solution, labels against verdicts, what disagrees or is left out, and the figures in a line or two."""
+    apart_from = [row for row in rows if row.unjudged]
+    rows = [row for row in rows if not row.unjudged]
+    yield from listing(rows)
+    yield ""
     yield counts(rows)
     if apart := [row for row in rows if row.agrees is False or row.judge_error]:
         yield ""
-        yield disagreements(apart)
+        yield "do not agree, or could not be judged:"
+        yield from listing(apart)
     if left_out := [row for row in rows if row.not_calibrating is not None]:
         yield ""
         yield not_calibrating(left_out)
     yield ""
+    yield from not_judged(apart_from)
     yield from headline(rows, result)
 
 
@@ -32,7 +37,7 @@ def counts(rows: Sequence[Row]) -> Table:
     """One line per label, one column per verdict that came up."""
     seen = {row.verdict for row in rows}
     columns = [verdict for verdict in Verdict if verdict in seen] + ([None] if None in seen else [])
-    table = Table("label", *(str(verdict or _UNKNOWN) for verdict in columns), "agree", box=None, pad_edge=False)
+    table = Table("label", *(str(verdict or UNKNOWN) for verdict in columns), "agree", box=None, pad_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"
     for label in dict.fromkeys(row.expected for row in rows):
@@ -42,29 +47,6 @@ def counts(rows: Sequence[Row]) -> Table:
         judged = [row.agrees for row in here if row.agrees is not None]
         agree = f"{sum(judged)}/{len(judged)}" if judged else ""
         table.add_row(cell(label or "(none)"), *cells, agree)
-    return table
-
-
-def disagreements(rows: Sequence[Row]) -> Table:
-    """One line per row that does not agree with its label, and why."""
-    table = Table("solution", "language", "label", "verdict", "CPU s", "limit s", "", box=None, pad_edge=False)
-    for column in (4, 5):
-        table.columns[column].justify = "right"
-    for column in (0, 6):
-        table.columns[column].overflow = "fold"
-    for row in rows:
-        notes = [note for note, holds in (("doubtful label", row.doubtful), ("borderline", row.borderline)) if holds]
-        notes += [line for line in ((row.judge_error or row.cause).partition("\n")[0],) if line]
-        verdict = row.verdict or _UNKNOWN
-        table.add_row(
-            cell(f"{row.problem}/{row.submission}"),
-            cell(row.language),
-            cell(row.expected or "(none)"),
-            cell(verdict, VERDICT_STYLES.get(verdict, "red")),
-            f"{row.cpu_s:.2f}",
-            f"{row.limit_s:g}",
-            cell("; ".join(notes)),
-        )
     return table
 
 

@@ -61,6 +61,17 @@ def read_solutions(tree: Tree, settings: Settings, tests: Sequence[Test]) -> Ite
     yield from submissions.left_out(names)
 
 
+def program_in(folder: Path) -> Solution:
+    """The program that a folder of sources is, as in a package: all its files belong to it.
+
+    Raises:
+        FormatError: a file cannot be read, or the files tell no language, or several.
+    """
+    files = Tree(folder).files(folder, _LARGEST)
+    language = language_of(files)
+    return Solution(folder.resolve().name, language, main_first(files, language))
+
+
 def _solution(tree: Tree, settings: Settings, path: Path, name: str, submissions: Submissions) -> Solution:
     files = tree.files(path, _LARGEST) if tree.is_folder(path) else {path.name: tree.raw(path, _LARGEST)}
     expected = submissions.of(name, files)
