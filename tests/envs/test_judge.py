@@ -312,3 +312,16 @@ def test_a_wall_kill_does_not_use_up_the_retry_of_an_internal_error() -> None:
         return WALL if number == 1 else RIGHT
 
     assert judged(on_call) == (Verdict.AC, None, "", 3, 3)
+
+
+KILLED = RunResult(exit_status=None, signal=9, error="ended with signal 9 before it answered")
+
+
+def test_a_kill_that_is_not_ours_is_tried_again_and_is_an_error_only_where_a_canary_passes() -> None:
+    assert judged(lambda source, number: KILLED if number == 1 else RIGHT) == (Verdict.AC, None, "", 2, 2)
+    each_time = judged(lambda source, number: RIGHT if source == "canary" else KILLED)
+    assert each_time == (Verdict.RTE, FailureKind.CORRECTNESS, KILLED.error, 2, 3)
+    everything = judged(lambda source, number: KILLED)
+    assert everything == (None, FailureKind.UNMEASURABLE, "machinery", 2, 3)
+    ours = replace(KILLED, killed_by=KilledBy.CPU)
+    assert judged(lambda source, number: ours)[3:] == (1, 1)

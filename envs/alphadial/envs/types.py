@@ -117,6 +117,11 @@ class RunResult:
         """The wall clock stopped it after little CPU time: it may have waited for the machine."""
         return self.killed_by is KilledBy.WALL and self.cpu_s < 0.5 * self.wall_s
 
+    @property
+    def unexplained_kill(self) -> bool:
+        """SIGKILL ended it although it hit no limit: the program sent it to itself, or someone outside sent it."""
+        return self.signal == 9 and self.killed_by is None and not self.oom
+
 
 @dataclass(frozen=True, slots=True)
 class Test:

@@ -100,19 +100,18 @@ class Judge:
 
     def _settle(self, submission: Submission) -> bool:
         """Runs it, again where it must be; False when it cannot be measured."""
+        limits = submission.problem.limits
         failures: list[SandboxFailedError] = []
-        waits = 0
+        again = False
         while len(failures) < 2:
-            failure = self._run(submission, fresh=bool(failures or waits))
+            failure = self._run(submission, fresh=again or bool(failures))
             if failure is not None:
                 failures.append(failure)
-            elif submission.waited and waits == 0:
-                waits = 1
+            elif not again and (submission.waited or submission.killed):
+                again = True
             else:
-                return True
-        if not isinstance(failures[-1], MachineFullError | UncountedError) and self._canary_passes(
-            submission.problem.limits
-        ):
+                return not submission.killed or self._canary_passes(limits)
+        if not isinstance(failures[-1], MachineFullError | UncountedError) and self._canary_passes(limits):
             submission.broke(str(failures[-1]))
             return True
         return False

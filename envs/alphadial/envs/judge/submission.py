@@ -39,6 +39,11 @@ class Submission:
         """The wall clock ended it although it had used little CPU time."""
         return self._waited
 
+    @property
+    def killed(self) -> bool:
+        """A signal ended it that may have come from outside."""
+        return self._killed
+
     def run(self, server: Server) -> None:
         """Runs it.
 
@@ -84,7 +89,7 @@ class Submission:
         self._wall_s = self._cpu_s = 0.0
         self._verdict = self._public_verdict = Verdict.AC
         self._cause = ""
-        self._waited = False
+        self._waited = self._killed = False
         self._reached = self._tests[0]
         self._results: list[TestResult] = []
         self.public: list[PublicResult] = []
@@ -100,6 +105,7 @@ class Submission:
             raise UncountedError("only a cgroup counts the CPU time of its processes; run: alphadial doctor")
         self._cpu_s += result.cpu_s
         self._waited = self._waited or result.waited
+        self._killed = self._killed or result.unexplained_kill
         self._record(test, verdict, cause, result)
 
     def _record(self, test: Test, verdict: Verdict, cause: str, result: RunResult) -> None:

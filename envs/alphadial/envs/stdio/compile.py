@@ -10,9 +10,9 @@ from pathlib import PurePosixPath
 from ..errors import ProblemError, SandboxFailedError, WorkspaceError
 from ..languages import Language, find_language
 from ..sandbox.protocol import Sandbox
-from ..sandbox.workspace import Workspace
+from ..sandbox.workspace import Workspace, WorkspaceRun
 from ..types import MIB, Limits, RunResult
-from .retry import twice
+from .retry import canary, twice
 
 LIMITS = Limits(
     cpu_s=60.0,
@@ -26,6 +26,8 @@ MAX_PROGRAM_BYTES = 128 * MIB
 """Of sources and all that the compiler makes of them: programs with large tables are large."""
 _LONGEST_MESSAGE = 4_000
 _NO_COMMAND = 127
+_PART_KILLED = ("Killed signal terminated program", "terminated with signal 9")
+"""What gcc says, and its linker's driver, when a process of theirs was ended by SIGKILL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,9 @@ def compile_program(sandbox: Sandbox, language: str, files: Mapping[str, str], l
     own = known.own_memory_bytes
     command = known.expand(known.compile, sources, limits.memory_bytes)
     # Not again where it waited: sources can have a compiler wait for ever.
-    run = twice(lambda: sandbox.run_in(before, command, limits))
+    run = twice(lambda: sandbox.run_in(before, command, limits), _killed)
+    if _killed(run):
+        canary(sandbox)
     if run.result.exit_status == _NO_COMMAND:
         raise ProblemError(f"no {known.compile[0]} for {language} programs; run: apt-get install {known.package}")
     if run.result.exit_status != 0:
@@ -128,6 +132,13 @@ def self_test(sandbox: Sandbox, language: str) -> str:
     if result.stdout.strip() == "42":
         return ""
     return (result.stderr.strip().splitlines() or [f"it printed {result.words[:80]!r}"])[-1]
+
+
+def _killed(run: WorkspaceRun) -> bool:
+    """Someone else may have ended the compiler, or a part of it."""
+    result = run.result
+    part = result.exit_status not in (0, None) and not result.oom and result.killed_by is None
+    return result.unexplained_kill or (part and any(words in result.stderr for words in _PART_KILLED))
 
 
 def _message(result: RunResult) -> str:

@@ -1,4 +1,4 @@
-"""A second try for what the machine may be to blame for: compilers and validators."""
+"""A second try for what the machine may be to blame for, and the canary that tells whether it is."""
 
 from __future__ import annotations
 
@@ -6,17 +6,36 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from ..errors import SandboxFailedError
+from ..sandbox.protocol import Sandbox
+from ..types import Limits
 
 Run = TypeVar("Run")
+_CANARY = ["python3", "-c", "print('ready')"]
 
 
-def twice(run: Callable[[], Run]) -> Run:
-    """Runs it, and once more where our machinery broke.
+def twice(run: Callable[[], Run], doubtful: Callable[[Run], bool]) -> Run:
+    """Runs it, and once more where our machinery broke or the machine may have ended it.
+
+    Args:
+        run: once.
+        doubtful: whether what came of it may be the machine's doing.
 
     Raises:
-        SandboxFailedError: it broke twice.
+        SandboxFailedError: our machinery broke the second time.
     """
     try:
-        return run()
+        result = run()
     except SandboxFailedError:
         return run()
+    return run() if doubtful(result) else result
+
+
+def canary(sandbox: Sandbox) -> None:
+    """Returns if an honest program runs: then it is the candidate that fails each time.
+
+    Raises:
+        SandboxFailedError: it does not run.
+    """
+    result = sandbox.run(_CANARY, {}, b"", Limits(cpu_s=10.0, wall_s=60.0))
+    if result.exit_status != 0 or result.stdout != "ready\n":
+        raise SandboxFailedError("the sandbox fails whatever runs in it; run: alphadial doctor")

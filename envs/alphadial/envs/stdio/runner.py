@@ -10,6 +10,7 @@ from ..sandbox.protocol import Sandbox
 from ..types import KilledBy, Limits, RunResult
 from .compile import Program
 from .cores import Cores, Turn
+from .retry import canary, twice
 from .verdicts import COMPUTED, LEAST_WALL, around
 
 PAST = 1.2
@@ -25,7 +26,6 @@ _WAITED, _START_S = 1.25, 0.3
 _NEAR = 0.5
 """A program that was refused memory held this share of its limit at least: what grows asks for as much again."""
 _BROKE = "breaks the sandbox: "
-_CANARY = ["python3", "-c", "print('ready')"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +119,19 @@ class Runner:
         return _Run(result, turn.beside or result.wall_s > _WAITED * result.cpu_s + _START_S)
 
     def _surely(self, program: Program, stdin: bytes, limits: Limits) -> RunResult:
+        def killed(result: RunResult) -> bool:
+            return result.unexplained_kill and result.cpu_s <= limits.cpu_s
+
         try:
-            return self._once(program, stdin, limits)
-        except SandboxFailedError:
-            pass
-        try:
-            return self._once(program, stdin, limits)
+            result = twice(lambda: self._once(program, stdin, limits), killed)
         except MachineFullError:
             raise
         except SandboxFailedError as error:
-            self._canary()
+            canary(self._sandbox)
             return RunResult(exit_status=1, stderr=f"{_BROKE}{error}")
+        if killed(result):
+            canary(self._sandbox)
+        return result
 
     def _once(self, program: Program, stdin: bytes, limits: Limits) -> RunResult:
         command = program.command(limits.memory_bytes)
@@ -140,12 +142,6 @@ class Runner:
             near = result.peak_bytes is None or result.peak_bytes >= _NEAR * limits.memory_bytes
             return replace(result, oom=near)
         return result
-
-    def _canary(self) -> None:
-        """Raises SandboxFailedError unless an honest program runs: then it is the candidate that breaks it."""
-        result = self._sandbox.run(_CANARY, {}, b"", Limits(cpu_s=10.0, wall_s=60.0))
-        if result.stdout != "ready\n":
-            raise SandboxFailedError("the sandbox fails whatever runs in it; run: alphadial doctor")
 
 
 def _bounded(limits: Limits, allowed_s: float) -> Limits:

@@ -83,9 +83,7 @@ class Validators:
         command = [*_SHELL, *program.command(self._limits.memory_bytes), _INPUT, _ANSWER, f"{_FEEDBACK}/"]
         command += validator.arguments
         with self._cores.shared():
-            result = twice(lambda: self._sandbox.run(command, files, output, limits))
-            if result.waited:
-                result = twice(lambda: self._sandbox.run(command, files, output, limits))
+            result = twice(lambda: self._sandbox.run(command, files, output, limits), _doubtful)
         if result.killed_by is None and not result.oom and result.exit_status in (_ACCEPT, _REJECT):
             accepted = result.exit_status == _ACCEPT
             return Judgement(accepted, readable(result.stdout)[:_KEPT], readable(result.stderr)[-_KEPT:])
@@ -102,6 +100,10 @@ class Validators:
         if isinstance(program, str):
             raise ValidatorError(f"validator {_name(validator)} does not compile: {program}")
         return program
+
+
+def _doubtful(result: RunResult) -> bool:
+    return result.waited or result.unexplained_kill
 
 
 def _name(validator: Validator) -> str:

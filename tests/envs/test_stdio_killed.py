@@ -1,0 +1,84 @@
+"""A kill that is not the judge's is not the program's fault, unless it comes each time and a canary is spared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+
+from alphadial.envs.errors import SandboxFailedError
+from alphadial.envs.languages import find_language
+from alphadial.envs.sandbox import Sandbox, WorkspaceRun, open_sandbox
+from alphadial.envs.stdio import StdioJudge
+from alphadial.envs.stdio.compile import Program, compile_program
+from alphadial.envs.stdio.cores import Cores
+from alphadial.envs.stdio.runner import Runner
+from alphadial.envs.types import Interface, Limits, Problem, RunResult, Solution, Test, Validator, Verdict
+
+DOUBLE = Problem("d", "d", "", "", "", "", (Test(1, "1\n", "2\n"),), Limits(), interface=Interface.STDIO)
+GOOD = "print(2 * int(input()))\n"
+PROGRAM = Program(find_language("python3"), ("main.py",), {"main.py": GOOD})
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with open_sandbox() as opened:
+        yield opened
+
+
+class Killing:
+    """A sandbox in which someone else kills the first process of each kind, or every one but what is spared."""
+
+    def __init__(self, sandbox: Sandbox, *, always: bool = False, spared: str = "nothing") -> None:
+        self._sandbox = sandbox
+        self._always, self._spared = always, spared
+        self._seen: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sandbox, name)
+
+    def run(self, command: Sequence[str], *arguments: Any) -> RunResult:
+        result = self._sandbox.run(command, *arguments)
+        return replace(result, exit_status=None, signal=9) if self._kills(command) else result
+
+    def run_in(self, workspace: Any, command: Sequence[str], limits: Limits) -> WorkspaceRun:
+        found = self._sandbox.run_in(workspace, command, limits)
+        if not self._kills(command):
+            return found
+        said = "g++: fatal error: Killed signal terminated program cc1plus"
+        return replace(found, result=replace(found.result, exit_status=1, stderr=said))
+
+    def _kills(self, command: Sequence[str]) -> bool:
+        first = command[0] not in self._seen
+        self._seen.add(command[0])
+        return (first or self._always) and self._spared not in " ".join(command)
+
+
+def measured(killing: Killing) -> RunResult:
+    return Runner(cast(Sandbox, killing), Cores(1)).measure(PROGRAM, b"1\n", Limits(), 1.0).result
+
+
+def test_compilers_programs_and_validators_are_tried_again(sandbox: Sandbox) -> None:
+    problem = replace(DOUBLE, validator=Validator("python3", {"check.py": "import sys\nsys.exit(42)"}))
+    judge = StdioJudge(cast(Sandbox, Killing(sandbox)))
+    report = judge.judge(problem, Solution("s", "python3", {"main.py": GOOD}), 2.0)
+    assert (report.verdict, report.judge_error) == (Verdict.AC, "")
+
+
+def test_what_is_killed_each_time_is_an_error_only_where_a_canary_runs(sandbox: Sandbox) -> None:
+    assert measured(Killing(sandbox, always=True, spared="ready")).signal == 9
+    sources = {"main.py": GOOD}
+    spared = cast(Sandbox, Killing(sandbox, always=True, spared="ready"))
+    assert "Killed signal" in compile_program(spared, "python3", sources).message
+    with pytest.raises(SandboxFailedError, match="whatever runs in it"):
+        measured(Killing(sandbox, always=True))
+    with pytest.raises(SandboxFailedError, match="whatever runs in it"):
+        compile_program(cast(Sandbox, Killing(sandbox, always=True)), "python3", sources)
+
+
+def test_a_program_that_kills_itself_is_a_run_time_error(sandbox: Sandbox) -> None:
+    solution = Solution("s", "python3", {"main.py": "import os\nos.kill(os.getpid(), 9)\n"})
+    report = StdioJudge(sandbox).judge(DOUBLE, solution, 2.0)
+    assert (report.verdict, report.cause, report.judge_error) == (Verdict.RTE, "signal 9", "")
