@@ -23,7 +23,8 @@ def main(steps: int = 12) -> None:
     """Trains for so many steps, and prints the mean reward of each."""
     torch.manual_seed(0)
     folder = load_family("tiny").path / "low"
-    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=False, use_safetensors=True)
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     optimiser = torch.optim.AdamW(model.parameters(), lr=5e-4)
     env = CodingEnv(split="train", problems=PROBLEMS, setting="reasoning", prompt="compact")
     for step in range(steps):

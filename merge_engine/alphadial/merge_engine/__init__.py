@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from alphadial.merge_engine.alpha import check_alpha, format_alpha, model_name, parse_alpha, split_model_name
+from alphadial.merge_engine.data_only import check_data_only
 from alphadial.merge_engine.errors import (
     AlphaError,
     CheckpointError,
@@ -42,6 +43,7 @@ __all__ = [
     "RecipeFile",
     "Weights",
     "check_alpha",
+    "check_data_only",
     "checkpoint",
     "format_alpha",
     "load_family",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
+from alphadial.merge_engine.data_only import check_data_only, pickled_weights, read_json
 from alphadial.merge_engine.errors import CheckpointError
 
 SINGLE = "model.safetensors"
@@ -39,18 +39,22 @@ class Checkpoint:
         """Reads the configuration and the headers.
 
         Raises:
-            CheckpointError: a file is missing, truncated or corrupt, or the index does not fit the files.
+            CheckpointError: a file is missing, truncated or corrupt, the index does not fit the files, or the
+                configuration asks for code to be run.
         """
+        check_data_only(folder)
         self.folder = folder
-        self.config = _read_json(folder / CONFIG)
+        self.config = read_json(folder / CONFIG)
         self.index: dict[str, Any] | None = None
         if (folder / SINGLE).is_file():
             names = [SINGLE]
         elif (folder / INDEX).is_file():
-            self.index = _read_json(folder / INDEX)
+            self.index = read_json(folder / INDEX)
             names = _shard_names(folder / INDEX, self.index)
         else:
-            raise CheckpointError(f"{folder} holds neither {SINGLE} nor {INDEX}: save the model as safetensors")
+            pickled = pickled_weights(folder)
+            found = f"; {pickled} is not read, because its format can run code" if pickled else ""
+            raise CheckpointError(f"{folder} holds neither {SINGLE} nor {INDEX}{found}: save the model as safetensors")
         # Any: the stubs of safetensors leave the methods of safe_open untyped.
         self._files: dict[str, Any] = {name: _open(folder / name) for name in names}
         self.tensors: dict[str, TensorInfo] = {}
@@ -111,18 +115,6 @@ def _open(file: Path) -> safe_open:
         return safe_open(file, framework="pt")
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{file} is truncated or corrupt ({error}): fetch or write it again") from error
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        contents = json.loads(file.read_bytes())
-    except OSError as error:
-        raise CheckpointError(f"cannot read {file}: {error.strerror}") from error
-    except ValueError as error:
-        raise CheckpointError(f"{file} is not JSON: {error}") from error
-    if not isinstance(contents, dict):
-        raise CheckpointError(f"{file} is not a JSON object")
-    return contents
 
 
 def _shard_names(file: Path, index: dict[str, Any]) -> list[str]:

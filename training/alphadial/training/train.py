@@ -12,7 +12,7 @@ from typing import IO, Any, Protocol
 from alphadial.agents.run_folder import lock_folder, write_atomically
 from alphadial.envs.judge import Judge
 from alphadial.envs.problems import load_split
-from alphadial.merge_engine import FamilyFile, save_family
+from alphadial.merge_engine import FamilyFile, check_data_only, save_family
 from alphadial.training.errors import TrainingError
 from alphadial.training.grpo import GrpoConfig, run_grpo
 from alphadial.training.model import train_tokenizer
@@ -126,11 +126,18 @@ def _told(stage: str, steps: int, on_step: OnStep) -> Callable[[CurvePoint], Non
 
 
 def load_fp32(folder: Path) -> Any:
-    """A causal language model in fp32, from whatever dtype its folder holds."""
+    """A causal language model in fp32, from whatever dtype its folder holds.
+
+    Raises:
+        CheckpointError: its configuration asks for code to be run.
+    """
     import torch
     from transformers import AutoModelForCausalLM
 
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    check_data_only(folder)
+    return AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, local_files_only=True, trust_remote_code=False, use_safetensors=True
+    )
 
 
 def export(model: Any, tokenizer: Any, folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,7 +14,7 @@ from alphadial.agents.errors import PolicyError
 from alphadial.agents.policies.sampler import Sampler
 from alphadial.agents.policies.weights import build_weights
 from alphadial.agents.types import Completion, Request
-from alphadial.merge_engine import Family
+from alphadial.merge_engine import Family, check_data_only
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -37,13 +38,7 @@ class TorchPolicy:
         self._family = family
         self._models = models
         self._samplers: OrderedDict[str, Sampler] = OrderedDict()
-        folder = str(family.low)
-        try:
-            self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            self._config = AutoConfig.from_pretrained(folder, local_files_only=True)
-        except (OSError, ValueError, KeyError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise PolicyError(f"{folder} is no complete Hugging Face folder: {reason}") from error
+        self._tokenizer, self._config = open_folder(family.low)
 
     def complete(self, requests: Sequence[Request]) -> list[Completion]:
         """Samples an answer for each request, all of one model.
@@ -73,13 +68,29 @@ class TorchPolicy:
         return sampler
 
 
+def open_folder(folder: Path) -> tuple[Any, Any]:
+    """The tokenizer and the configuration of a Hugging Face folder. Code that lies in it is never run.
+
+    Raises:
+        CheckpointError: a configuration asks for code to be run.
+        PolicyError: something is missing or damaged.
+    """
+    check_data_only(folder)
+    given = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        return AutoTokenizer.from_pretrained(folder, **given), AutoConfig.from_pretrained(folder, **given)
+    except Exception as error:  # whatever transformers makes of a damaged file; tokenizers raises bare Exceptions
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise PolicyError(f"{folder} is no complete Hugging Face folder: {reason}") from error
+
+
 def load_model(config: Any, tensors: dict[str, torch.Tensor]) -> PreTrainedModel:
     """A model of this configuration that holds these tensors, in fp32 on the CPU.
 
     Raises:
         PolicyError: a tensor is missing, superfluous or of another shape (named).
     """
-    model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=torch.float32, trust_remote_code=False)
     try:
         report = model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, strict=False)
     except RuntimeError as error:

@@ -1,0 +1,72 @@
+"""A family's folders are data: what would make a library run code of theirs is refused by name, before it is loaded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from alphadial.merge_engine.errors import CheckpointError
+
+_CODE = frozenset({"auto_map", "custom_pipelines"})
+"""Keys under which a configuration names Python files of its folder, or of a repository, to be imported."""
+_IMPLEMENTATION = "_implementation"
+"""Part of the keys that choose how attention and the like are computed; a value with a slash is a repository of code."""
+_ADAPTER = "adapter_config.json"
+_PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+
+
+def check_data_only(folder: Path) -> None:
+    """Refuses a checkpoint whose configuration asks for code.
+
+    Raises:
+        CheckpointError: the first such thing, by file and key; or a configuration that is no JSON object.
+    """
+    if (folder / _ADAPTER).exists():
+        raise CheckpointError(
+            f"{folder / _ADAPTER}: an adapter names a model elsewhere: merge it into the weights and remove the file"
+        )
+    for file in sorted(folder.glob("*config.json")):
+        for key in _keys_with_code(read_json(file)):
+            raise CheckpointError(
+                f"{file}: {key} asks for code of its own to be run, which alphadial never does: use a model type that "
+                "transformers knows, and remove the key"
+            )
+
+
+def pickled_weights(folder: Path) -> str | None:
+    """The name of a weights file whose format can hold code; None without one."""
+    return next((file.name for file in sorted(folder.iterdir()) if file.suffix in _PICKLED), None)
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """A JSON object.
+
+    Raises:
+        CheckpointError: the file cannot be read, or holds something else.
+    """
+    try:
+        contents = json.loads(file.read_bytes())
+    except OSError as error:
+        raise CheckpointError(f"cannot read {file}: {error.strerror}") from error
+    except RecursionError as error:
+        raise CheckpointError(f"{file} is nested too deeply") from error
+    except ValueError as error:
+        raise CheckpointError(f"{file} is not JSON: {error}") from error
+    if not isinstance(contents, dict):
+        raise CheckpointError(f"{file} is not a JSON object")
+    return contents
+
+
+def _keys_with_code(value: object) -> Iterator[str]:
+    """At any depth: composite models have configurations within their configuration."""
+    if isinstance(value, list):
+        for inner in value:
+            yield from _keys_with_code(inner)
+    if not isinstance(value, dict):
+        return
+    for key, inner in value.items():
+        if (key in _CODE and inner) or (_IMPLEMENTATION in key and "/" in json.dumps(inner)):
+            yield key
+        yield from _keys_with_code(inner)
