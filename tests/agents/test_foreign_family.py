@@ -23,7 +23,7 @@ CODE += "class Config(PretrainedConfig):\n    model_type = 'evil'\nclass Tokeniz
 
 
 class Asked(io.StringIO):
-    def readline(self, *_: Any) -> str:
+    def readline(self, *_: Any) -> Any:
         raise AssertionError("someone was asked")
 
 
@@ -75,10 +75,6 @@ AUTO = {"AutoConfig": "evil.Config", "AutoModelForCausalLM": "evil.Model"}
         ("config.json", {"attn_implementation": "someone/kernel"}),
         ("config.json", {"_attn_implementation_internal": {"": "someone/kernel:layer"}}),
         ("tokenizer_config.json", {"auto_map": {"AutoTokenizer": ["evil.Tokenizer", None]}}),
-        (
-            "tokenizer_config.json",
-            {"tokenizer_class": "Tokenizer", "auto_map": {"AutoTokenizer": ["evil.Tokenizer", None]}},
-        ),
         ("generation_config.json", {"auto_map": AUTO}),
         ("processor_config.json", {"auto_map": {"AutoProcessor": "evil.Model"}}),
     ],
@@ -87,14 +83,7 @@ def test_what_asks_for_code_is_refused_by_file_and_key(
     file: str, values: dict[str, Any], foreign: Path, tmp_path: Path
 ) -> None:
     change(foreign / "low" / file, **values)
-    key = next(
-        (
-            key
-            for key in ("auto_map", "attn_implementation", "_attn_implementation_internal")
-            if key in json.dumps(values)
-        ),
-        "",
-    )
+    key = "auto_map" if "auto_map" in json.dumps(values) else next(iter(values))
     for message in opened(foreign, tmp_path):
         assert f"low/{file}: " in message
         assert key in message

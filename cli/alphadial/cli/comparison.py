@@ -21,7 +21,6 @@ from alphadial.agents.run_folder import LOCK_FILE, lock_folder
 from alphadial.cli.boundary import INTERRUPTED
 from alphadial.cli.comparison_report import PICTURE, RESULT, Bars, report
 from alphadial.cli.errors import CliError
-from alphadial.cli.extras import need
 from alphadial.cli.matrix import Matrix
 from alphadial.cli.options import parse_alphas, split_list
 from alphadial.cli.output import REPORT_FILE, check_json_target, say
@@ -76,7 +75,6 @@ def execute(wishes: Wishes, out: Path | None, json_to: str | None, sandbox: str,
     if sandbox not in SANDBOXES:
         raise CliError(f"--sandbox {sandbox!r} is none of {', '.join(SANDBOXES)}")
     plan = check(wishes)
-    need("telling which weights a table is of", "torch", "safetensors", extra="merge")
     matrices = prepare(plan, wishes, Machine(None, True, sandbox, workers))
     first = next(iter(matrices.values())).config(wishes.split, plan.temperatures[0])
     folder = out or default_folder(first)

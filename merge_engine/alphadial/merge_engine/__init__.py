@@ -21,6 +21,7 @@ from alphadial.merge_engine.errors import (
     OutputError,
 )
 from alphadial.merge_engine.registry import FamilyFile, RecipeFile, load_family, save_family, shipped_families
+from alphadial.merge_engine.shipped_ids import shipped_weights_id
 from alphadial.merge_engine.types import Family, MergeMethod, MergeReport, Recipe, Weights
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ __all__ = [
     "parse_alpha",
     "save_family",
     "shipped_families",
+    "shipped_weights_id",
     "split_model_name",
     "weights_id",
     "weights_id_of_folder",

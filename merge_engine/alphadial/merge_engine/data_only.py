@@ -12,7 +12,7 @@ from alphadial.merge_engine.errors import CheckpointError
 _CODE = frozenset({"auto_map", "custom_pipelines"})
 """Keys under which a configuration names Python files of its folder, or of a repository, to be imported."""
 _IMPLEMENTATION = "_implementation"
-"""Part of the keys that choose how attention and the like are computed; a value with a slash is a repository of code."""
+"""Part of the keys that say how attention and the like are computed; a value with a slash is a repository of code."""
 _ADAPTER = "adapter_config.json"
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 

@@ -78,6 +78,11 @@ def shipped_families() -> list[str]:
     return sorted(file.parent.name for file in _SHIPPED.glob(f"*/{FAMILY_FILE}"))
 
 
+def is_shipped(family: Family) -> bool:
+    """Whether it is one of the families that come with alphadial, and no folder of someone else's."""
+    return family.path.parent == _SHIPPED
+
+
 def load_family(name_or_folder: str | Path) -> Family:
     """A family that comes with alphadial, by name, or any folder with a ``family.json``.
 

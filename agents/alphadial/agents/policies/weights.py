@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from alphadial.agents.config import ModelChoice
 from alphadial.agents.errors import PolicyError
-from alphadial.merge_engine import Family, Weights, check_alpha, model_name, split_model_name
+from alphadial.merge_engine import Family, Weights, check_alpha, model_name, shipped_weights_id, split_model_name
 
 
 def build_weights(family: Family, model: str) -> Weights:
@@ -28,12 +28,14 @@ def build_weights(family: Family, model: str) -> Weights:
 
 @lru_cache(maxsize=256)
 def expected_weights_id(family: Family, model: str) -> str:
-    """The hash of the tensors that ``model`` stands for, computed from the family's checkpoints.
+    """The hash of the tensors that ``model`` stands for: as it is written beside a shipped family, else computed.
 
     Raises:
         PolicyError, MergeEngineError: as ``build_weights``.
     """
-    return build_weights(family, model).weights_id
+    name, dial = split_model_name(model)
+    known = shipped_weights_id(family, dial) if name == family.name else None
+    return known or build_weights(family, model).weights_id
 
 
 def choose_models(

@@ -1,0 +1,63 @@
+"""Without torch and its like, shipped tables are replayed and the example of a controller runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from alphadial.agents.compare.tables import SHIPPED_ALPHAS
+from alphadial.agents.policies.weights import choose_models
+from alphadial.merge_engine import load_family
+
+ROOT = Path(__file__).parents[2]
+EXTRAS = ("torch", "safetensors", "transformers", "tokenizers", "matplotlib", "plotly")
+
+
+def without_extras(code: str) -> subprocess.CompletedProcess[str]:
+    missing = f"import sys; sys.modules.update(dict.fromkeys({EXTRAS!r}))\n"
+    return subprocess.run(
+        [sys.executable, "-c", missing + code],
+        cwd=ROOT / "examples",
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_shipped_outcomes_are_replayed_and_what_needs_torch_says_so() -> None:
+    code = """
+import gymnasium
+from alphadial.agents.policies.weights import choose_models
+from alphadial.agents.weight_env import Replay
+from alphadial.merge_engine import MissingExtraError, load_family
+env = gymnasium.make("alphadial/Weight-v0", source=Replay.shipped("tiny", "dev"))
+env.reset(seed=0)
+env.step(0)
+print("made")
+try:
+    choose_models(load_family("tiny"), [-0.75])
+except MissingExtraError as error:
+    print(error)
+"""
+    done = without_extras(code)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("made\n")
+    assert done.stdout.endswith(" needs torch: pip install 'alphadial[merge]'\n")
+
+
+@pytest.mark.slow
+def test_the_example_of_a_controller_runs() -> None:
+    done = without_extras("import runpy; runpy.run_path('bandit.py', run_name='__main__')")
+    assert done.returncode == 0, done.stderr
+    assert "bounce" in done.stdout
+
+
+def test_no_shipped_table_is_of_other_weights() -> None:
+    models = choose_models(load_family("tiny"), SHIPPED_ALPHAS)
+    assert len({model.weights_id for model in models}) == len(SHIPPED_ALPHAS)
