@@ -70,7 +70,7 @@ def changed(value: Any) -> Iterator[Any]:
     yield from NASTY
 
 
-@pytest.mark.parametrize("name", ["judging", "livecodebench", "codecontests", "taco", "apps", "humaneval"])
+@pytest.mark.parametrize("name", ["judging", "livecodebench", "codecontests", "taco", "apps", "humaneval", "mbpp"])
 def test_no_row_ends_the_reading_of_the_others(name: str, tmp_path: Path) -> None:
     program = {"name": "a.py", "language": "python3", "expected": "accepted", "source": "print(2)\n"}
     test = {"name": "sample/1", "group": "sample", "input": "1\n", "answer": "2\n"}

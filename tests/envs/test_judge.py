@@ -21,7 +21,7 @@ from alphadial.envs import (
 from alphadial.envs.judge import Judge, reward
 from alphadial.envs.judge.compare import same
 from alphadial.envs.sandbox import Sandbox, open_sandbox
-from alphadial.envs.types import Checker, Interface
+from alphadial.envs.types import Checker, Interface, Rule
 
 
 def problem(*, steps: int | None = 3000) -> Problem:
@@ -151,6 +151,35 @@ def test_no_byte_of_an_answer_equals_another(judge: Judge) -> None:
     assert shown.got == '"\ufffd"'
 
 
+TUPLES = '{"$tuple": [{"$tuple": [1, 2]}, [3, 4]]}'
+LISTS = "[[1, 2], [3, 4]]"
+
+
+@pytest.mark.parametrize(
+    ("rule", "answer", "expected", "right"),
+    [
+        (Rule.LIVECODEBENCH, "1", "true", True),
+        (Rule.LIVECODEBENCH, "5.0", "5", True),
+        (Rule.LIVECODEBENCH, "0.333333", "0.3333333", False),
+        (Rule.LIVECODEBENCH, "null", "0", False),
+        (Rule.LIVECODEBENCH, "NaN", "NaN", False),
+        (Rule.LIVECODEBENCH, '{"$tuple": [1, 2]}', "[1, 2]", True),
+        (Rule.LIVECODEBENCH, '{"$set": [1, 2]}', "[1, 2]", False),
+        (Rule.LIVECODEBENCH, TUPLES, LISTS, False),
+        (Rule.APPS, TUPLES, LISTS, True),
+        (Rule.APPS, '[[1, 2], {"$tuple": [3, 4]}]', LISTS, False),
+        (Rule.APPS, '{"a": 1, "b": [true]}', '{"b": [1], "a": 1.0}', True),
+        (Rule.APPS, '{"$dict": [[2, "b"], [1, "a"]]}', '{"$dict": [[1, "a"], [2, "b"]]}', True),
+        (Rule.APPS, '{"$dict": [[1, "a"], [1, "a"]]}', '{"$dict": [[1, "a"], [2, "b"]]}', False),
+        (Rule.APPS, '{"$dict": [[[1], "a"], [2, "b"]]}', '{"$dict": [[1, "a"], [2, "b"]]}', False),
+        (Rule.APPS, '{"$dict": 5}', '{"$dict": [[1, "a"]]}', False),
+        (Rule.APPS, "[" * 9000 + "]" * 9000, "[1]", False),
+    ],
+)  # fmt: skip
+def test_values_are_compared_as_the_authors_do(rule: Rule, answer: str, expected: str, right: bool) -> None:
+    assert same(answer, expected, Checker(rule=rule)) is right
+
+
 def test_stops_at_the_first_failing_test_unless_asked_for_all(judge: Judge) -> None:
     assert [str(t.verdict) for t in judge.judge(problem(), BRUTE).tests] == ["AC", "AC", "AC", "TLE"]
     every = judge.judge(problem(), WRONG, all_tests=True)
@@ -248,7 +277,7 @@ class Scripted:
         self.opened += 1
         return self
 
-    def start(self, source: str, *, entry: str) -> Scripted:
+    def start(self, source: str, *, entry: str, tagged: bool = False) -> Scripted:
         self.source = source
         return self
 

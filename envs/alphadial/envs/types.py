@@ -144,6 +144,9 @@ class Test:
     """In place of the problem's."""
     arguments: tuple[str, ...] | None = None
     """Of the problem's validator, in place of its own ones."""
+    check: str = ""
+    """Python that asserts something of the function, in place of one call: it passes where it raises nothing. It runs
+    in a sandbox of its own, and calls the program in the other. ``input`` and ``answer`` only show it to people."""
 
 
 class Interface(StrEnum):

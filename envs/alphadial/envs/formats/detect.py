@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from . import apps, codecontests, enamel, humaneval, judging_jsonl, kattis, livecodebench, taco
+from . import apps, codecontests, enamel, humaneval, judging_jsonl, kattis, livecodebench, mbpp, taco
 from .fields import Row
 from .lines import read_header
 from .records import is_array, is_table, read_records, whole_file
@@ -35,6 +35,7 @@ class Format(StrEnum):
     TACO = "taco"
     APPS = "apps"
     HUMANEVAL = "humaneval"
+    MBPP = "mbpp"
     ENAMEL = "enamel"
 
 
@@ -46,6 +47,7 @@ ROWS: dict[Format, tuple[frozenset[str], Loader]] = {
     Format.TACO: (taco.KEYS, taco.package),
     Format.APPS: (apps.KEYS, apps.package),
     Format.HUMANEVAL: (humaneval.KEYS, humaneval.package),
+    Format.MBPP: (mbpp.KEYS, mbpp.package),
     Format.ENAMEL: (enamel.KEYS, enamel.package),
 }
 """Formats of one problem a row: the keys that tell them, those with more before those with less, and the loader."""

@@ -7,6 +7,7 @@ import io
 import json
 import keyword
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -113,10 +114,7 @@ def call_test(name: str, arguments: Sequence[Any], answer: Any, *, public: bool)
 
 def grouped(tests: Iterable[Test]) -> list[Test]:
     """With the groups "sample" for public tests and "secret" for the others."""
-    return [
-        Test(test.level, test.input, test.answer, test.public, test.name, SAMPLE if test.public else SECRET)
-        for test in tests
-    ]
+    return [replace(test, group=SAMPLE if test.public else SECRET) for test in tests]
 
 
 def solution(name: str, language: str, source: str, expected: str | None, entry: str | None = None) -> Solution:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
+from contextlib import ExitStack
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -12,6 +13,8 @@ from typing import Self
 from ..errors import MachineFullError, ProblemError, SandboxFailedError, UncountedError
 from ..sandbox.protocol import Sandbox
 from ..types import FailureKind, Interface, JudgeReport, Limits, Problem, PublicResult, Verdict
+from .checking import LIMITS as CHECK_LIMITS
+from .checking import Checking
 from .pool import ServerPool
 from .submission import Submission
 
@@ -32,6 +35,8 @@ class Judge:
     def __init__(self, sandbox: Sandbox, workers: int | None = None, *, cache: int = 0) -> None:
         self.workers = workers or len(os.sched_getaffinity(0))
         self._pool = ServerPool(sandbox, self.workers)
+        # Of its own: who holds a server and waits for a second one of the same pool may wait for ever.
+        self._checks = ServerPool(sandbox, self.workers)
         self._cache: OrderedDict[tuple[str, str, int, bool], JudgeReport] = OrderedDict()
         self._cache_size = cache
         self._lock = threading.Lock()
@@ -89,6 +94,7 @@ class Judge:
     def close(self) -> None:
         """Closes the servers. Idempotent."""
         self._pool.close()
+        self._checks.close()
 
     def __enter__(self) -> Self:
         return self
@@ -118,8 +124,13 @@ class Judge:
 
     def _run(self, submission: Submission, *, fresh: bool) -> SandboxFailedError | None:
         try:
-            with self._pool.lend(submission.problem.limits, fresh=fresh) as server:
-                submission.run(server)
+            with ExitStack() as stack:
+                server = stack.enter_context(self._pool.lend(submission.problem.limits, fresh=fresh))
+                checking = None
+                if submission.checked:
+                    checking = Checking(stack.enter_context(self._checks.lend(CHECK_LIMITS, fresh=fresh)))
+                    stack.callback(checking.close)
+                submission.run(server, checking)
         except SandboxFailedError as error:
             return error
         return None

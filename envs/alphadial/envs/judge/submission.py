@@ -9,17 +9,18 @@ from ..errors import UncountedError
 from ..raw import readable
 from ..sandbox.protocol import Program, Server
 from ..types import (
-    Checker,
     FailureKind,
     JudgeReport,
     KilledBy,
     Problem,
     PublicResult,
+    Rule,
     RunResult,
     Test,
     TestResult,
     Verdict,
 )
+from .checking import Checking
 from .compare import same
 
 
@@ -44,8 +45,17 @@ class Submission:
         """A signal ended it that may have come from outside."""
         return self._killed
 
-    def run(self, server: Server) -> None:
+    @property
+    def checked(self) -> bool:
+        """Some tests are assertions."""
+        return any(test.check for test in self._tests)
+
+    def run(self, server: Server, checking: Checking | None = None) -> None:
         """Runs it.
+
+        Args:
+            server: for the program.
+            checking: for assertions, where the problem has some.
 
         Raises:
             SandboxFailedError: our machinery broke; ``report`` then tells how far it came.
@@ -57,15 +67,24 @@ class Submission:
             if not self._wanted(test):
                 continue
             self._reached = test
-            program = program or server.start(self._source, entry=self.problem.entry)
-            result = program.call(test.input)
+            tagged = self.checked or self.problem.checker.rule is not Rule.KATTIS
+            program = program or server.start(self._source, entry=self.problem.entry, tagged=tagged)
+            result, right = self._call(program, test, checking)
             if not result.answered:
                 program.close()
                 program = None
-            self._note(test, result)
+            self._note(test, result, right)
         if program is not None:
             program.close()
         self._wall_s = monotonic() - self._began
+
+    def _call(self, program: Program, test: Test, checking: Checking | None) -> tuple[RunResult, bool]:
+        if test.check:
+            assert checking is not None
+            return checking.run(test.check, self.problem.entry, program, self.problem.limits.cpu_s)
+        result = program.call(test.input)
+        right = result.answered and same(result.stdout, test.answer, test.checker or self.problem.checker)
+        return result, right
 
     def broke(self, how: str) -> None:
         """Notes that it breaks the sandbox each time: a run-time error of the test that it reached."""
@@ -99,8 +118,8 @@ class Submission:
             return True  # what the policy sees must not depend on where the hidden tests stopped
         return test.level <= self._level and (self._all_tests or self._verdict is Verdict.AC)
 
-    def _note(self, test: Test, result: RunResult) -> None:
-        verdict, cause = _judged(test, result, test.checker or self.problem.checker)
+    def _note(self, test: Test, result: RunResult, right: bool) -> None:
+        verdict, cause = _judged(test, result, right)
         if verdict is Verdict.AC and result.cpu_s + result.uncounted_s > self.problem.limits.cpu_s:
             raise UncountedError("only a cgroup counts the CPU time of its processes; run: alphadial doctor")
         self._cpu_s += result.cpu_s
@@ -131,9 +150,9 @@ class Submission:
         return FailureKind.OPTIMISATION if slow else FailureKind.CORRECTNESS
 
 
-def _judged(test: Test, result: RunResult, checker: Checker) -> tuple[Verdict, str]:
+def _judged(test: Test, result: RunResult, right: bool) -> tuple[Verdict, str]:
     if result.answered:
-        return (Verdict.AC if same(result.stdout, test.answer, checker) else Verdict.WA), ""
+        return (Verdict.AC if right else Verdict.WA), ""
     if result.compile_error is not None:
         return Verdict.CE, result.compile_error
     if result.oom:

@@ -20,7 +20,7 @@ _PROBLEM = {
     "requires": {},
     "continues": (),
 }
-_TEST = {"name": "", "group": "", "checker": None, "arguments": None}
+_TEST = {"name": "", "group": "", "checker": None, "arguments": None, "check": ""}
 """Fields that do not count at these values: results were bound to hashes before problems had them."""
 
 

@@ -164,7 +164,7 @@ class FreshServer:
         self._open: tuple[socket.socket, Slot, Contained] | None = None
         self._oom_kills = 0
 
-    def start(self, source: str, *, entry: str) -> Program:
+    def start(self, source: str, *, entry: str, tagged: bool = False) -> Program:
         """See ``Server``."""
         if self._open is not None:
             raise SandboxFailedError("the server's last program is still open: close it first")
@@ -177,7 +177,7 @@ class FreshServer:
         except SandboxFailedError:
             ours.close()
             raise
-        return WarmProgram(self, ours, source, entry)
+        return WarmProgram(self, ours, source, entry, tagged)
 
     def alive(self) -> bool:
         """See ``Server``."""

@@ -76,8 +76,13 @@ class Program(Protocol):
 class Server(Protocol):
     """A warm interpreter that runs one program at a time under fixed limits. Used by one thread at a time."""
 
-    def start(self, source: str, *, entry: str) -> Program:
+    def start(self, source: str, *, entry: str, tagged: bool = False) -> Program:
         """Begins a program; compiling happens in its own process, and what it says comes with the first call.
+
+        Args:
+            source: Python.
+            entry: the function to call.
+            tagged: arguments and return values are not plain JSON, but as ``guest.values`` writes them.
 
         Raises:
             SandboxFailedError: the server is gone, or a program is still open.

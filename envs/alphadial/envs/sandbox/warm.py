@@ -98,7 +98,7 @@ class WarmServer:
         if not hello:
             raise self._broken(f"the warm server did not come up: {self._host.last_words() or 'it said nothing'}")
 
-    def start(self, source: str, *, entry: str) -> Program:
+    def start(self, source: str, *, entry: str, tagged: bool = False) -> Program:
         """See ``Server``."""
         if self._open is not None:
             raise SandboxFailedError("the warm server's last program is still open: close it first")
@@ -110,7 +110,7 @@ class WarmServer:
         except OSError as error:
             ours.close()
             raise self._broken(f"the warm server is gone: {error}") from None
-        self._open = WarmProgram(self, ours, source, entry)
+        self._open = WarmProgram(self, ours, source, entry, tagged)
         return self._open
 
     def alive(self) -> bool:
@@ -159,7 +159,7 @@ class WarmServer:
 class WarmProgram:
     """Implements ``Program``."""
 
-    def __init__(self, server: Owner, end: socket.socket, source: str, entry: str) -> None:
+    def __init__(self, server: Owner, end: socket.socket, source: str, entry: str, tagged: bool) -> None:
         self._server = server
         self._limits = server.limits
         self._channel = Channel(end, self._limits.output_bytes)
@@ -168,7 +168,7 @@ class WarmProgram:
         self._used, self._used_before, self._began = Usage(), Usage(), 0.0
         self._over: RunResult | None = None
         self._closed: RunResult | None = None
-        self._channel.send(json.dumps([source, entry, self._limits.steps]).encode())
+        self._channel.send(json.dumps([source, entry, self._limits.steps, tagged]).encode())
 
     def call(self, input: str) -> RunResult:
         """See ``Program``."""

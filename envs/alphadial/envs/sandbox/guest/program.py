@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from .frames import ANSWER, COMPILE_ERROR, ERROR, INPUT, OUT_OF_MEMORY, OUT_OF_STEPS, OUTPUT, READY
 from .steps import Budget, compile_steps, namespace
+from .values import decode, encode
 
 MAX_MESSAGE_CHARS = 200
 _RAISE = opmap["RAISE_VARARGS"]
@@ -19,7 +20,8 @@ _RAISE = opmap["RAISE_VARARGS"]
 def serve(channel: int) -> NoReturn:
     """Answers calls until the judge hangs up. The process is already isolated."""
     _send(channel, READY)
-    source, entry, steps = json.loads(_receive(channel))
+    source, entry, steps, tagged = json.loads(_receive(channel))
+    read, write = (decode, encode) if tagged else (_as_it_is, _as_it_is)
     try:
         code = _compile(source) if steps is None else compile_steps(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -27,8 +29,8 @@ def serve(channel: int) -> NoReturn:
     try:
         answer, used = _counted(channel, code, entry, steps) if steps is not None else (_plain(code, entry), _nothing)
         while True:
-            arguments = json.loads(_receive(channel))
-            _send(channel, ANSWER, json.dumps(answer(arguments)), used())
+            arguments = read(json.loads(_receive(channel)))
+            _send(channel, ANSWER, json.dumps(write(answer(arguments))), used())
     except MemoryError as error:
         _end(channel, ERROR if _raised(error) else OUT_OF_MEMORY, _line(error))
     except BaseException as error:  # SystemExit too: a program that leaves has not answered
@@ -79,6 +81,10 @@ def _entry(globals_: dict[str, Any], entry: str) -> Callable[[list[Any]], Any]:
     if not callable(function):
         raise NameError(f"no function named {entry}")
     return lambda arguments: function(*arguments)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _nothing() -> int:

@@ -1,0 +1,227 @@
+"""Problems whose tests are assertions: read apart, run apart from the program, and never won by an object of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alphadial.envs.formats import Fault, Package, load
+from alphadial.envs.judge import Judge
+from alphadial.envs.sandbox import open_sandbox
+from alphadial.envs.types import Problem, Verdict
+
+SHARED = Path(__file__).parents[3] / "shared" / "data" / "functions" / "HumanEval.jsonl.gz"
+PROMPT = '''import math
+from typing import Tuple
+
+
+def twice(text: str) -> str:
+    """The text two times."""
+    return text + text
+
+
+def halve(text: str) -> Tuple[str, int]:
+    """The half that ``twice`` was given, and its length."""
+'''
+CHECK = """
+METADATA = {}
+
+
+def check(candidate):
+    import copy
+    from random import choice
+    assert candidate(twice("ab")) == ("ab", 2), "a message"
+    assert True, "no test"
+    for _ in range(20):
+        text = "".join(choice("abc") for _ in range(5))
+        assert candidate(copy.copy(twice(text))) == (text, 5)
+    assert tuple(candidate("cc")) == halve("cc")
+    assert math.fabs(candidate("")[1]) < 1e-6
+"""
+RIGHT = "    return text[: len(text) // 2], len(text) // 2\n"
+ROW = {
+    "task_id": "Own/0",
+    "prompt": PROMPT,
+    "entry_point": "halve",
+    "canonical_solution": RIGHT,
+    "test": CHECK,
+}
+
+
+def read(folder: Path, *rows: dict[str, Any]) -> list[Package | Fault]:
+    path = folder / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return list(load(path))
+
+
+def only(folder: Path, row: dict[str, Any]) -> Package:
+    (package,) = read(folder, row)
+    assert isinstance(package, Package), package
+    return package
+
+
+@pytest.fixture(scope="module")
+def judge() -> Iterator[Judge]:
+    with open_sandbox() as sandbox, Judge(sandbox, workers=1) as opened:
+        yield opened
+
+
+def verdict(judge: Judge, problem: Problem, body: str) -> str | None:
+    return judge.judge(problem, f"from typing import Tuple\ndef halve(text):\n{body}").verdict
+
+
+def test_each_assertion_is_a_test_after_what_asserts_nothing(tmp_path: Path) -> None:
+    problem = only(tmp_path, ROW).problem
+    tests = sorted(problem.tests, key=lambda test: int(test.name))
+    assert [test.input for test in tests] == ["[twice('ab')]", "[copy.copy(twice(text))]", "['cc']", "['']"]
+    assert tests[0].answer == "assert candidate(twice('ab')) == ('ab', 2), 'a message'"
+    assert not any(test.public for test in tests)
+    assert all("def twice" in test.check and "import copy" in test.check for test in tests)
+    assert not any("def halve" in test.check for test in tests)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (RIGHT, "AC"),
+        ("    return [text[: len(text) // 2], len(text) // 2]\n", "WA"),  # a list is no tuple
+        ("    return text[: len(text) // 2], float(len(text) // 2)\n", "AC"),
+        ("    from fractions import Fraction\n    return text[: len(text) // 2], Fraction(len(text), 2)\n", "AC"),
+        ("    class S(str): pass\n    return S(text[: len(text) // 2]), len(text) // 2\n", "AC"),
+        ("    return iter((text[: len(text) // 2], len(text) // 2))\n", "WA"),
+        ("    return None\n", "WA"),
+        ("    print('noise')\n" + RIGHT, "AC"),
+        ("    class E:\n        def __eq__(self, other): return True\n    return E()\n", "WA"),
+        ("    class E(tuple):\n        def __eq__(self, other): return True\n    return E()\n", "WA"),
+        ("    import sys\n    sys.exit(0)\n", "RTE"),
+        ("    import os\n    os._exit(0)\n", "RTE"),
+        ("    raise ValueError\n", "RTE"),
+        ("    while True: pass\n", "TLE"),
+    ],
+)  # fmt: skip
+def test_the_check_decides_by_its_own_equality(judge: Judge, body: str, expected: str, tmp_path: Path) -> None:
+    problem = only(tmp_path, ROW).problem
+    hasty = replace(problem, limits=replace(problem.limits, cpu_s=0.2))
+    assert verdict(judge, hasty, body) == expected
+
+
+def test_the_limit_is_one_of_all_calls_of_an_assertion(judge: Judge, tmp_path: Path) -> None:
+    problem = only(tmp_path, ROW).problem
+    hasty = replace(problem, limits=replace(problem.limits, cpu_s=0.2))
+    busy = "    import time\n    began = time.process_time()\n    while time.process_time() < began + 0.03: pass\n"
+    report = judge.judge(hasty, f"def halve(text):\n{busy}{RIGHT}", all_tests=True)
+    assert sorted(str(test.verdict) for test in report.tests) == ["AC", "AC", "AC", "TLE"]
+
+
+def test_a_program_finds_nothing_of_the_check(judge: Judge, tmp_path: Path) -> None:
+    seek = """
+    import gc, sys
+    found = [name for name in ("twice", "check", "candidate") if name in globals()]
+    found += [text for text in gc.get_objects() if isinstance(text, str) and "assert" in text and "METADATA" in text]
+    frame = sys._getframe()
+    while frame is not None:
+        found += [name for name in frame.f_locals if name in ("check", "expected")]
+        frame = frame.f_back
+    assert not found, found
+"""
+    assert verdict(judge, only(tmp_path, ROW).problem, seek + RIGHT) == "AC"
+
+
+FORGED = """
+import os, struct
+def forge(text):
+    for descriptor in range(3, 99):
+        try:
+            os.write(descriptor, struct.pack("!cQI", b"A", 0, len(text)) + text)
+        except OSError:
+            pass
+    os._exit(0)
+def halve(text):
+    forge({answer!r})
+"""
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"not json",
+        b'{"$tuple": 5}',
+        b'{"$import": ["os"]}',
+        b'{"$other": [{"$decimal": ["snan"]}]}',
+        b'{"$fraction": ["1e100000000", 1]}',
+        b"[" * 100_000,
+        b'["passed", ""]',
+    ],
+)
+def test_forged_values_fail_the_check_and_nothing_else(judge: Judge, answer: bytes, tmp_path: Path) -> None:
+    report = judge.judge(only(tmp_path, ROW).problem, FORGED.format(answer=answer))
+    assert report.verdict is Verdict.WA
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"test": "def check(candidate):\n    pass\n"}, "there are no tests"),
+        ({"test": "def check():\n    pass\n"}, "one function check(candidate)"),
+        ({"test": "def check("}, "'test' is not Python"),
+        ({"prompt": "def ("}, "'prompt' is not Python"),
+        ({"test": "import numpy\ndef check(c):\n    assert c('')\n"}, "import numpy, which the sandbox does not have"),
+        ({"test": "def check(c):\n    assert c(Pair(1))\n"}, "use Pair, which only the program"),
+    ],
+)
+def test_rows_that_cannot_be_judged_are_faults(change: dict[str, Any], message: str, tmp_path: Path) -> None:
+    (fault,) = read(tmp_path, ROW | change)
+    assert isinstance(fault, Fault)
+    assert message in fault.message
+
+
+MBPP = {
+    "task_id": 7,
+    "text": "Write a function to find the numbers that two tuples share.",
+    "code": "def helper(a):\n    return set(a)\n\ndef shared(a, b):\n    return tuple(helper(a) & helper(b))\n",
+    "test_list": ["assert set(shared((1, 2, 3), (2, 3))) == set((2, 3))", "assert shared((1,), (2,)) == ()"],
+    "test_setup_code": "",
+    "challenge_test_list": ["assert math.isclose(sum(shared((1.5,), (1.5, 2))), 1.5)"],
+}
+
+
+def test_mbpp(judge: Judge, tmp_path: Path) -> None:
+    whole, sanitized, twisted = read(
+        tmp_path,
+        MBPP | {"test_setup_code": "import math"},
+        {key: value for key, value in MBPP.items() if key not in ("text", "challenge_test_list")}
+        | {"prompt": MBPP["text"], "test_imports": ["import math"]},
+        MBPP,
+    )
+    assert isinstance(twisted, Fault)
+    assert "use math" in twisted.message
+    assert isinstance(whole, Package)
+    assert isinstance(sanitized, Package)
+    assert (whole.problem.id, whole.problem.entry) == ("Mbpp/7", "shared")
+    assert [test.public for test in whole.problem.tests] == [True, True, False]
+    assert "assert shared((1,), (2,)) == ()" in whole.problem.statement
+    for package in (whole, sanitized):
+        (source,) = package.solutions[0].files.values()
+        assert judge.judge(package.problem, source).verdict is Verdict.AC
+        assert judge.judge(package.problem, "def shared(a, b): return [2, 3]").verdict is Verdict.WA
+    results = judge.run_public(whole.problem, "def shared(a, b): return ()")
+    assert [result.verdict for result in results] == [Verdict.WA, Verdict.AC]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not SHARED.exists(), reason="needs the published rows")
+def test_every_published_row_of_humaneval(judge: Judge) -> None:
+    packages = list(load(SHARED))
+    assert len(packages) == 164
+    for package in packages:
+        assert isinstance(package, Package), package
+        (source,) = package.solutions[0].files.values()
+        entry = package.problem.entry
+        assert judge.judge(package.problem, source).verdict is Verdict.AC, package.problem.id
+        wrong = f"{source}\n\nright = {entry}\ndef {entry}(*arguments):\n    return [right(*arguments), 'x']\n"
+        assert judge.judge(package.problem, wrong).verdict in (Verdict.WA, Verdict.RTE), package.problem.id
