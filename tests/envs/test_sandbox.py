@@ -415,7 +415,7 @@ def test_groups_of_a_dead_owner_are_swept() -> None:
         (folder / foreign).mkdir()
     with subprocess.Popen(["sleep", "100"]) as sleeping:
         (parent.pids / orphan / "cgroup.procs").write_text(str(sleeping.pid))
-        cgroups.find()
+        orphans.sweep_groups(parent)
         assert sleeping.wait() == -signal.SIGKILL
     for folder in parent.folders:
         assert not (folder / orphan).exists()

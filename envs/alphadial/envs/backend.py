@@ -5,12 +5,13 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+from alphadial.envs.forking import OfOneProcess
 from alphadial.envs.judge import Judge
 from alphadial.envs.sandbox import open_sandbox
 
 
-class Backend:
-    """Environments of one process may share one. Thread-safe; a context manager.
+class Backend(OfOneProcess):
+    """Environments may share one. Thread-safe; a context manager. A forked child opens servers of its own.
 
     Args:
         sandbox: its name.

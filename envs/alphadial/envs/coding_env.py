@@ -16,6 +16,7 @@ from gymnasium.error import ResetNeeded
 
 from alphadial.envs.backend import Backend
 from alphadial.envs.errors import EnvsError, ProblemError, SandboxFailedError
+from alphadial.envs.forking import OfOneProcess
 from alphadial.envs.judge import check_interface, coverage_level, reward
 from alphadial.envs.messages import MAX_ACTION_BYTES, PROMPTS, pose, read_action, tool_call
 from alphadial.envs.problems import load_split
@@ -30,7 +31,7 @@ ENV_ID = "alphadial/Coding-v0"
 MAX_OBSERVATION_BYTES = 1 << 22
 
 
-class CodingEnv(gymnasium.Env[str, str]):
+class CodingEnv(OfOneProcess, gymnasium.Env[str, str]):
     """Solve one problem by writing a program.
 
     ## Action Space

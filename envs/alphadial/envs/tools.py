@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from alphadial.envs import tool_text
 from alphadial.envs.errors import SandboxFailedError, WorkspaceError
+from alphadial.envs.forking import in_child
 from alphadial.envs.journal import Entry, Journal, MemoryJournal
 from alphadial.envs.judge import check_interface
 from alphadial.envs.sandbox import Sandbox, Workspace, WorkspaceRun
@@ -108,10 +109,14 @@ class ToolSession:
         """Wall time of judging the submission; 0 where it came from the journal."""
         self._sandbox, self._judge = sandbox, judge
         self._journal = journal if journal is not None else MemoryJournal()
-        self._lock = threading.Lock()
+        self._begin_process()
+        in_child(self, ToolSession._begin_process)
         self._entries: dict[str, Entry] = {}
         for entry in self._journal.entries(episode):
             self._note(entry)
+
+    def _begin_process(self) -> None:
+        self._lock = threading.Lock()
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:

@@ -11,6 +11,7 @@ from gymnasium.vector import VectorEnv
 
 from alphadial.envs.coding_env import ENV_ID, CodingEnv
 from alphadial.envs.errors import EnvsError
+from alphadial.envs.forking import OfOneProcess, in_child
 
 
 def make_vec(
@@ -38,7 +39,7 @@ def make_vec(
     return gymnasium.make_vec(ENV_ID, num_envs, vectorization_mode=mode, vector_kwargs=options, **kwargs)
 
 
-class AsyncCodingEnv:
+class AsyncCodingEnv(OfOneProcess):
     """A ``CodingEnv`` whose methods are awaited: an event loop keeps many attempts going, each in a thread of its own.
 
     Args:
@@ -47,6 +48,10 @@ class AsyncCodingEnv:
 
     def __init__(self, **kwargs: Any) -> None:
         self.env = CodingEnv(**kwargs)
+        self._begin_process()
+        in_child(self, AsyncCodingEnv._begin_process)
+
+    def _begin_process(self) -> None:
         self._thread = ThreadPoolExecutor(1, "alphadial-coding-env")
 
     async def reset(

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from ..errors import MachineFullError, ProblemError, SandboxFailedError, UncountedError
+from ..forking import OfOneProcess, in_child
 from ..sandbox.protocol import Sandbox
 from ..types import FailureKind, Interface, JudgeReport, Limits, Problem, PublicResult, Verdict
 from .checking import LIMITS as CHECK_LIMITS
@@ -23,8 +24,8 @@ _OF_THE_MACHINE = (MachineFullError, UncountedError)
 """What a larger machine, or one with a cgroup, could measure: no program breaks the sandbox so."""
 
 
-class Judge:
-    """Judges submissions in warm servers. Thread-safe; a context manager.
+class Judge(OfOneProcess):
+    """Judges submissions in warm servers. Thread-safe and fork-safe; a context manager.
 
     Args:
         sandbox: stays the caller's, who closes it after the judge.
@@ -39,6 +40,10 @@ class Judge:
         self._checks = ServerPool(sandbox, self.workers)
         self._cache: OrderedDict[tuple[str, str, int, bool], JudgeReport] = OrderedDict()
         self._cache_size = cache
+        self._begin_process()
+        in_child(self, Judge._begin_process)
+
+    def _begin_process(self) -> None:
         self._lock = threading.Lock()
 
     def judge(

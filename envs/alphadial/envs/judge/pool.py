@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ..forking import in_child
 from ..sandbox.protocol import Sandbox, Server
 from ..types import Limits
 
@@ -16,8 +17,13 @@ class ServerPool:
 
     def __init__(self, sandbox: Sandbox, size: int) -> None:
         self._sandbox = sandbox
-        self._free = threading.Semaphore(size)
-        self._size = size
+        self._turns = self._size = size
+        self._begin_process()
+        in_child(self, ServerPool._begin_process)
+
+    def _begin_process(self) -> None:
+        """What every process has of its own; a forked child leaves the parent's servers alone."""
+        self._free = threading.Semaphore(self._turns)
         self._idle: deque[tuple[Limits, Server]] = deque()
         self._lent = 0
         self._lock = threading.Lock()

@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import threading
+import weakref
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -17,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from ..errors import SandboxFailedError, SandboxUnavailableError
+from ..forking import OfOneProcess, OwnFile, in_child, socket_pair
 from ..raw import as_bytes, as_text
 from ..types import KilledBy, Limits, RunResult
 from . import cgroups, interpreter, layout, namespaces, orphans, seccomp
@@ -40,7 +42,7 @@ _STACKS = 2
 """Times the limit on memory."""
 
 
-class Bubblewrap:
+class Bubblewrap(OfOneProcess):
     """Implements ``Sandbox``.
 
     Raises:
@@ -60,10 +62,11 @@ class Bubblewrap:
         self._bwrap, self._python = bwrap, python
         orphans.sweep()
         self._cgroups = cgroups.find()
+        if self._cgroups is not None:
+            orphans.sweep_groups(self._cgroups)
         self._seccomp = seccomp.deny_list() if seccomp.supported() else None
-        self._spawner = ThreadPoolExecutor(1, "alphadial-spawner")
-        self._lock = threading.Lock()
-        self._servers: set[Server] = set()
+        self._begin_process()
+        in_child(self, Bubblewrap._begin_process)
         self.protection = Protection(
             network=True,
             filesystem=True,
@@ -77,6 +80,12 @@ class Bubblewrap:
         )
         self._prove()
 
+    def _begin_process(self) -> None:
+        """What every process has of its own; a forked child leaves the parent's servers alone."""
+        self._spawner = ThreadPoolExecutor(1, "alphadial-spawner")
+        self._lock = threading.Lock()
+        self._servers: weakref.WeakSet[Server] = weakref.WeakSet()
+
     def run(
         self, command: Sequence[str], files: Mapping[str, str | bytes], stdin: str | bytes, limits: Limits
     ) -> RunResult:
@@ -89,8 +98,8 @@ class Bubblewrap:
         """See ``Sandbox``."""
         invocation = layout.for_workspace(self._bwrap, self._python, limits.files_bytes, self._seccomp)
         rlimits = json.dumps([(which, *value) for which, value in self._rlimits(limits).items()])
-        outgoing = os.memfd_create("alphadial")
-        with os.fdopen(outgoing, "rb") as back:
+        with OwnFile(lambda: os.memfd_create("alphadial")) as back:
+            outgoing = back.fileno()
             incoming = invocation.data(workspace.stream())
             arguments = [incoming, str(outgoing), str(workspace.max_bytes), rlimits, *command]
             invocation.add("--", *layout.guest_command(self._python.executable, "workspace", arguments))
@@ -129,7 +138,7 @@ class Bubblewrap:
 
     def open(self, limits: Limits) -> Server:
         """See ``Sandbox``."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, theirs = socket_pair(socket.SOCK_SEQPACKET)
         # Step-counted programs have no threads, whose stacks are address space that they only reserve.
         rlimited = self._cgroups is None and limits.steps is not None
         settings = {
@@ -162,10 +171,12 @@ class Bubblewrap:
     def close(self) -> None:
         """See ``Sandbox``."""
         with self._lock:
-            servers, self._servers = self._servers, set()
+            servers = list(self._servers)
         for server in servers:
             server.close()
         self._spawner.shutdown()
+        if self._cgroups is not None:
+            orphans.sweep_groups(self._cgroups)  # of children that were killed
 
     def __enter__(self) -> Self:
         return self
@@ -177,7 +188,7 @@ class Bubblewrap:
 
     def _kept(self, server: Server) -> Server:
         with self._lock:
-            self._servers = {server, *(other for other in self._servers if other.alive())}
+            self._servers.add(server)
         return server
 
     def _slot(self, limits: Limits, *, warm: bool) -> Slot:

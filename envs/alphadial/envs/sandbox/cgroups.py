@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import MachineFullError, SandboxFailedError
+from ..forking import OwnFile
 
 PREFIX = "alphadial-"
 _REMOVAL_TRIES = 400
@@ -41,7 +42,7 @@ class Parent:
         Raises:
             SandboxFailedError: the kernel refused.
         """
-        name = f"{PREFIX}{_pid_namespace()}-{os.getpid()}-{_started(os.getpid())}-{next(_numbers)}"
+        name = f"{PREFIX}{pid_namespace()}-{os.getpid()}-{started(os.getpid())}-{next(_numbers)}"
         try:
             for folder in self.folders:
                 (folder / name).mkdir()
@@ -62,26 +63,24 @@ class Group:
         self._v2 = version == "v2"
         self._memory, self._pids = memory, pids
         self._folders = tuple(dict.fromkeys((memory, pids, cpu)))
-        self._usage = os.open(cpu / ("cpu.stat" if self._v2 else "cpuacct.usage"), os.O_RDONLY | os.O_CLOEXEC)
-        oom_file = memory / ("memory.events" if self._v2 else "memory.oom_control")
-        self._oom = os.open(oom_file, os.O_RDONLY | os.O_CLOEXEC)
+        self._usage = _open(cpu / ("cpu.stat" if self._v2 else "cpuacct.usage"), os.O_RDONLY)
+        self._oom = _open(memory / ("memory.events" if self._v2 else "memory.oom_control"), os.O_RDONLY)
         self._limit = 0
         self._cpu_before = 0.0
-        self._closed = False
 
     def limit(self, memory_bytes: int, processes: int) -> None:
         """Sets the limits; swap, where it is counted, is closed."""
         self._limit = memory_bytes
-        (self._memory / ("memory.max" if self._v2 else "memory.limit_in_bytes")).write_text(str(memory_bytes))
+        _write(self._memory / ("memory.max" if self._v2 else "memory.limit_in_bytes"), str(memory_bytes))
         swap = self._memory / ("memory.swap.max" if self._v2 else "memory.memsw.limit_in_bytes")
         if swap.exists():
-            swap.write_text("0" if self._v2 else str(memory_bytes))
-        (self._pids / "pids.max").write_text(str(processes))
+            _write(swap, "0" if self._v2 else str(memory_bytes))
+        _write(self._pids / "pids.max", str(processes))
 
     def attach(self, pid: int) -> None:
         """Moves a process in; its later children follow."""
         for folder in self._folders:
-            (folder / "cgroup.procs").write_text(str(pid))
+            _write(folder / "cgroup.procs", str(pid))
 
     def begin(self) -> None:
         """What has run in it so far was ours: ``cpu_s`` counts from here."""
@@ -89,7 +88,7 @@ class Group:
 
     def cpu_s(self) -> float:
         """CPU time of all that ran in it since ``begin``, in seconds."""
-        text = os.pread(self._usage, 4096, 0)
+        text = os.pread(self._usage.fileno(), 4096, 0)
         used_s = _field(text, b"usage_usec") * 1e-6 if self._v2 else int(text) * 1e-9
         return used_s - self._cpu_before
 
@@ -99,7 +98,7 @@ class Group:
         Raises:
             MachineFullError: it was not.
         """
-        text = os.pread(self._oom, 4096, 0)
+        text = os.pread(self._oom.fileno(), 4096, 0)
         kills = _field(text, b"oom_kill")
         if kills and not self._was_full(text):
             raise MachineFullError("the machine ran out of memory, not the program: run fewer at a time")
@@ -119,16 +118,15 @@ class Group:
             return None
 
     def close(self) -> None:
-        """Kills what is left in it and removes it. Idempotent."""
-        if not self._closed:
-            self._closed = True
-            os.close(self._usage)
-            os.close(self._oom)
-            _remove(self._folders)
+        """Kills what is left in it and removes it. Idempotent; nothing in a child that was forked from its owner."""
+        if not self._usage.closed:
+            self._usage.close()
+            self._oom.close()
+            remove(self._folders)
 
 
 def find() -> Parent | None:
-    """The parent to make groups under, after sweeping those of owners that are gone; None if nothing is writable."""
+    """The parent to make groups under; None if nothing is writable."""
     try:
         memberships = Path("/proc/self/cgroup").read_text()
         mountinfo = Path("/proc/self/mountinfo").read_text()
@@ -140,10 +138,17 @@ def find() -> Parent | None:
         except SandboxFailedError:
             continue
         probe.close()
-        for folder in parent.folders:
-            _sweep(folder)
         return parent
     return None
+
+
+def _write(file: Path, text: str) -> None:
+    with _open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as opened:
+        opened.write(text.encode())
+
+
+def _open(file: Path, flags: int) -> OwnFile:
+    return OwnFile(lambda: os.open(file, flags | os.O_CLOEXEC), "w" if flags & os.O_WRONLY else "r")
 
 
 def _field(text: bytes, name: bytes) -> int:
@@ -209,29 +214,22 @@ def _under(mount: tuple[str, Path], group: str) -> Path:
     return where / inside.lstrip("/")
 
 
-def _started(pid: int) -> str:
-    """Start time in clock ticks: with it, a process id is never mistaken for an earlier one's."""
+def started(pid: int) -> str:
+    """Start time in clock ticks: with it, a process id is never mistaken for an earlier one's.
+
+    Raises:
+        OSError: there is no such process.
+    """
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
 
 
-def _pid_namespace() -> int:
+def pid_namespace() -> int:
+    """The number of the one that we are in."""
     return Path("/proc/self/ns/pid").stat().st_ino
 
 
-def _sweep(folder: Path) -> None:
-    ours = f"{PREFIX}{_pid_namespace()}-"
-    for group in folder.glob(f"{ours}*"):
-        owner, _, rest = group.name.removeprefix(ours).partition("-")
-        try:
-            orphaned = _started(int(owner)) != rest.partition("-")[0]
-        except (OSError, ValueError):
-            orphaned = True
-        if orphaned:
-            with suppress(SandboxFailedError):
-                _remove((group,))
-
-
-def _remove(folders: tuple[Path, ...]) -> None:
+def remove(folders: tuple[Path, ...]) -> None:
+    """Kills what is left in groups and removes them; SandboxFailedError where the kernel refuses."""
     for folder in folders:
         for _ in range(_REMOVAL_TRIES):
             try:

@@ -11,10 +11,13 @@ import socket
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from multiprocessing.util import Finalize
 from time import monotonic
 
 from ..errors import SandboxFailedError, SandboxUnavailableError
+from ..forking import OwnFile, in_child, socket_pair
 from ..raw import as_bytes
 from ..types import MIB, Limits, RunResult
 from .bubblewrap import Bubblewrap
@@ -76,8 +79,8 @@ class Gvisor(Bubblewrap):
     def run_in(self, workspace: Workspace, command: Sequence[str], limits: Limits) -> WorkspaceRun:
         """See ``Sandbox``."""
         rlimits = json.dumps([(which, *value) for which, value in self._rlimits(limits).items()])
-        outgoing = os.memfd_create("alphadial")
-        with os.fdopen(outgoing, "rb") as back:
+        with OwnFile(lambda: os.memfd_create("alphadial")) as back:
+            outgoing = back.fileno()
             incoming = workspace.stream()
             arguments = [str(workspace.max_bytes), rlimits, *command]
             back_to = Outgoing(outgoing, workspace.longest_stream + 1)
@@ -95,7 +98,8 @@ class Gvisor(Bubblewrap):
             byte = os.read(contained.process.stderr.fileno(), 1) if ready else b""  # not one byte of the command's
             if not byte:
                 contained.kill()
-                contained.process.communicate()
+                with suppress(subprocess.TimeoutExpired):
+                    contained.process.communicate(timeout=_ENDS_S)
                 said = said.strip() or b"it did not begin"
                 raise SandboxFailedError(f"gVisor failed: {said.decode(errors='replace').splitlines()[-1]}")
             said += byte
@@ -161,8 +165,9 @@ class FreshServer:
         self._sandbox = sandbox
         self._lock = threading.Lock()
         self._alive = True
-        self._open: tuple[socket.socket, Slot, Contained] | None = None
+        self._open: tuple[socket.socket, Slot, Contained, Finalize] | None = None
         self._oom_kills = 0
+        in_child(self, FreshServer._forget)
 
     def start(self, source: str, *, entry: str, tagged: bool = False) -> Program:
         """See ``Server``."""
@@ -170,13 +175,15 @@ class FreshServer:
             raise SandboxFailedError("the server's last program is still open: close it first")
         if not self._alive:
             raise SandboxFailedError("the server is closed")
-        ours, theirs = socket.socketpair()
+        ours, theirs = socket_pair()
         try:
             with theirs:
-                self._open = (ours, *self._sandbox.launch_program(self.limits, theirs))
+                slot, contained = self._sandbox.launch_program(self.limits, theirs)
         except SandboxFailedError:
             ours.close()
             raise
+        # In this process alone: when the program has ended, or the server is dropped, or the interpreter ends.
+        self._open = ours, slot, contained, Finalize(self, slot.kill, exitpriority=0)
         return WarmProgram(self, ours, source, entry, tagged)
 
     def alive(self) -> bool:
@@ -194,7 +201,7 @@ class FreshServer:
             opened, self._open = self._open, None
         if opened is None:
             return RunResult(exit_status=None, signal=9)
-        ours, slot, contained = opened
+        ours, slot, contained, end = opened
         try:
             if _hung_up(ours):
                 select.select([contained.init_fd], [], [], _ENDS_S)
@@ -202,16 +209,22 @@ class FreshServer:
             status = slot.finish()
             cpu_s, peak = slot.meter(contained.init)().cpu_s, slot.peak_bytes()
         finally:
-            slot.kill()
+            end()
             self._oom_kills += slot.oom_kills()
         signal = 9 if status is None else status - 128 if 128 < status <= 192 else None
         return RunResult(exit_status=None if signal else status, signal=signal, cpu_s=cpu_s, peak_bytes=peak)
+
+    def _forget(self) -> None:
+        """All that a forked child does with the parent's server."""
+        self._lock = threading.Lock()
+        self._alive = False
+        self._open = None
 
     def meter(self, pid: int) -> Meter:
         """See ``warm.Owner``; ``pid`` is of gVisor's kernel."""
         if self._open is None:
             return Usage
-        _, slot, contained = self._open
+        _, slot, contained, _ = self._open
         return slot.meter(contained.init)
 
     def oom_kills(self) -> int:

@@ -13,16 +13,17 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO
+from io import FileIO
 
 from ..errors import SandboxFailedError
+from ..forking import OwnFile, OwnSocket, in_child, starting
 from .cgroups import Group
 from .layout import Invocation
 
 FIRST_UID = 61_000
 """Slot n runs under host uid 61000 + n when we are root; no system hands these out."""
 UIDS = 1_000
-_START_S = 30.0
+_START_S, _END_S = 30.0, 30.0
 _WAIT = 'read -r _ <"$0" && exec "$@"'
 """For sh(1): becomes bwrap when a line comes, and nothing if the judge is gone. bwrap makes the sandbox's cgroup
 namespace before it could be moved: where it is by then is all that /proc/self/cgroup will show, as "/".
@@ -33,7 +34,7 @@ class Uid:
     """A host uid that no other living sandbox on this machine uses."""
 
     def __init__(self) -> None:
-        self._lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._lock = OwnSocket(socket.AF_UNIX, socket.SOCK_DGRAM)
         for number in range(FIRST_UID, FIRST_UID + UIDS):
             with suppress(OSError):
                 # An abstract address: held while this process lives, and leaves no file behind.
@@ -54,20 +55,27 @@ class Contained:
 
     process: subprocess.Popen[bytes]
     init: int
-    init_fd: int
-    status: IO[bytes]
+    init_fd: FileIO
+    status: FileIO
 
     def kill(self) -> None:
         """Ends everything inside; bwrap itself follows."""
         with suppress(OSError):
-            signal.pidfd_send_signal(self.init_fd, signal.SIGKILL)
+            signal.pidfd_send_signal(self.init_fd.fileno(), signal.SIGKILL)
 
     def finish(self) -> int | None:
-        """Waits, after the end or ``kill``. The exit status as bwrap saw it; None if the command never began."""
-        self.process.wait()
-        os.close(self.init_fd)
-        with self.status:
-            reports = [json.loads(line) for line in self.status.read().splitlines()]
+        """Waits, after the end or ``kill``. The exit status as bwrap saw it; None if the command never began.
+
+        Raises:
+            SandboxFailedError: bwrap does not end.
+        """
+        with self.init_fd, self.status:
+            try:
+                self.process.wait(_END_S)
+            except subprocess.TimeoutExpired:
+                raise SandboxFailedError(f"bubblewrap does not end within {_END_S:g} s") from None
+            os.set_blocking(self.status.fileno(), False)
+            reports = [json.loads(line) for line in (self.status.read() or b"").splitlines()]
         codes: list[int] = [report["exit-code"] for report in reports if "exit-code" in report]
         return codes[0] if codes else None
 
@@ -94,35 +102,34 @@ def launch(
     Raises:
         SandboxFailedError: bwrap did not get as far as its command.
     """
-    status, status_end = os.pipe()
-    gate_end, gate = os.pipe()
-    inner = invocation.arguments.index("--")
-    invocation.arguments[inner:inner] = ["--json-status-fd", str(status_end), "--block-fd", str(gate_end)]
-    os.fchmod(gate_end, 0o444)  # opened again under another uid
-    command = ["/bin/sh", "-c", _WAIT, f"/proc/self/fd/{gate_end}", *invocation.arguments]
-    try:
-        passed = (*invocation.descriptors, *pass_fds, status_end, gate_end)
-        process = spawner.submit(_start, command, stdio, passed, uid).result()
-        # The command may open them again, as /dev/stderr: the right way round, so that nothing waits for its own words.
-        for stream in (process.stdout, process.stderr):
-            if stream is not None:
-                os.fchmod(stream.fileno(), 0o222)
-    except (OSError, ValueError) as error:  # a ValueError of null bytes
-        os.close(status)
-        os.close(gate)
-        raise SandboxFailedError(f"cannot start bubblewrap: {error}") from None
-    finally:
-        os.close(status_end)
-        os.close(gate_end)
-        invocation.close()
-    return _admit(process, os.fdopen(status, "rb"), gate, group)
+    with starting:
+        status, status_end = os.pipe()
+        gate_end, gate = os.pipe()
+        reports, opener = OwnFile(lambda: status), OwnFile(lambda: gate, "w")
+        inner = invocation.arguments.index("--")
+        invocation.arguments[inner:inner] = ["--json-status-fd", str(status_end), "--block-fd", str(gate_end)]
+        os.fchmod(gate_end, 0o444)  # opened again under another uid
+        command = ["/bin/sh", "-c", _WAIT, f"/proc/self/fd/{gate_end}", *invocation.arguments]
+        try:
+            passed = (*invocation.descriptors, *pass_fds, status_end, gate_end)
+            process = spawner.submit(_start, command, stdio, passed, uid).result(_START_S)
+        except (OSError, ValueError) as error:  # a ValueError of null bytes
+            reports.close()
+            opener.close()
+            raise SandboxFailedError(f"cannot start bubblewrap: {error or 'it takes too long'}") from None
+        finally:
+            os.close(status_end)
+            os.close(gate_end)
+            invocation.close()
+    return _admit(process, reports, opener, group)
 
 
 def _start(
     arguments: list[str], stdio: tuple[int, int, int], passed: Sequence[int], uid: int | None
 ) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
+    process = subprocess.Popen(
         arguments,
+        bufsize=0,
         env={},
         cwd="/",
         stdin=stdio[0],
@@ -134,38 +141,40 @@ def _start(
         extra_groups=None if uid is None else [],
         process_group=0,  # a terminal's Ctrl-C is for us: no command is to be cut short by it and run again
     )
+    for stream in (process.stdout, process.stderr):
+        if stream is not None:
+            in_child(stream, lambda each: each.close())
+            # The command may open it again, as /dev/stderr: the right way round, or it could wait for its own words.
+            os.fchmod(stream.fileno(), 0o222)
+    return process
 
 
-def _admit(
-    process: subprocess.Popen[bytes],
-    status: IO[bytes],
-    gate: int,
-    group: Group | None,
-) -> Contained:
-    init_fd = -1
+def _admit(process: subprocess.Popen[bytes], status: FileIO, gate: FileIO, group: Group | None) -> Contained:
+    init_fd: FileIO | None = None
     try:
         if group is not None:
             group.attach(process.pid)
-        os.write(gate, b"\n")
+        gate.write(b"\n")
         init = _first_process(status)
-        init_fd = os.pidfd_open(init)
+        init_fd = OwnFile(lambda: os.pidfd_open(init))
         if group is not None:
             group.begin()
     except (OSError, ValueError) as error:
-        if init_fd >= 0:
-            signal.pidfd_send_signal(init_fd, signal.SIGKILL)
-            os.close(init_fd)
-        process.kill()
-        _, stderr = process.communicate()
-        status.close()
-        said = (stderr or b"").decode(errors="replace").strip().splitlines()
-        raise SandboxFailedError(said[-1] if said else f"bubblewrap did not start: {error}") from None
+        with status, suppress(subprocess.TimeoutExpired):
+            if init_fd is not None:
+                signal.pidfd_send_signal(init_fd.fileno(), signal.SIGKILL)
+                init_fd.close()
+            process.kill()
+            _, stderr = process.communicate(timeout=_END_S)
+            said = (stderr or b"").decode(errors="replace").strip().splitlines()
+            raise SandboxFailedError(said[-1] if said else f"bubblewrap did not start: {error}") from None
+        raise SandboxFailedError(f"bubblewrap did not start, and does not end: {error}") from None
     finally:
-        os.close(gate)  # bwrap reads the end of file and goes on
+        gate.close()  # bwrap reads the end of file and goes on
     return Contained(process, init, init_fd, status)
 
 
-def _first_process(status: IO[bytes]) -> int:
+def _first_process(status: FileIO) -> int:
     deadline = time.monotonic() + _START_S
     line = b""
     while not line.endswith(b"\n"):

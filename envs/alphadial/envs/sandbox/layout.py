@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import SandboxFailedError
+from ..forking import in_child, starting
 from ..raw import as_bytes
 from .interpreter import Interpreter
 
@@ -46,12 +47,15 @@ _FLAGS = ("-P", "-s", "-S", "-X", "int_max_str_digits=0")
 """Python's -I would ignore the hash seed; under an environment of our own -P -s do the same."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Invocation:
     """A command line with the descriptors that it names. ``close`` them after the start."""
 
     arguments: list[str]
     descriptors: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        in_child(self, Invocation.close)
 
     def add(self, *arguments: str) -> None:
         """Appends arguments."""
@@ -64,8 +68,9 @@ class Invocation:
             SandboxFailedError: the machine has no more of them, or no memory; all are closed.
         """
         try:
-            descriptor = os.memfd_create("alphadial")
-            self.descriptors.append(descriptor)
+            with starting:
+                descriptor = os.memfd_create("alphadial")
+                self.descriptors.append(descriptor)
             with open(descriptor, "wb", closefd=False) as file:
                 file.write(content)
             os.lseek(descriptor, 0, os.SEEK_SET)
@@ -76,8 +81,9 @@ class Invocation:
 
     def close(self) -> None:
         """Closes the descriptors on our side."""
-        while self.descriptors:
-            os.close(self.descriptors.pop())
+        with starting:
+            while self.descriptors:
+                os.close(self.descriptors.pop())
 
 
 def for_server(bwrap: str, interpreter: Interpreter) -> Invocation:

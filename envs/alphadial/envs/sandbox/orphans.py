@@ -1,4 +1,4 @@
-"""What is left of sandboxes whose owner was killed while they started."""
+"""What is left of sandboxes whose owner was killed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
+from ..errors import SandboxFailedError
+from .cgroups import PREFIX, Parent, pid_namespace, remove, started
 from .layout import BOX
 
 _PROC = Path("/proc")
@@ -22,6 +24,20 @@ def sweep() -> None:
         with suppress(OSError, KeyError):
             if _orphaned(process, depth):
                 os.kill(int(process.name), signal.SIGKILL)
+
+
+def sweep_groups(parent: Parent) -> None:
+    """Removes the cgroups of owners that are gone, forked children among them."""
+    ours = f"{PREFIX}{pid_namespace()}-"
+    for group in (group for folder in parent.folders for group in folder.glob(f"{ours}*")):
+        owner, _, rest = group.name.removeprefix(ours).partition("-")
+        try:
+            orphaned = started(int(owner)) != rest.partition("-")[0]
+        except (OSError, ValueError):
+            orphaned = True
+        if orphaned:
+            with suppress(SandboxFailedError):
+                remove((group,))
 
 
 def _orphaned(process: Path, depth: int) -> bool:

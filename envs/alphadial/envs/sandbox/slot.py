@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 
 from ..errors import SandboxFailedError
+from ..forking import in_child
 from ..types import MIB, Limits
 from .cgroups import Group, Parent
+from .last_words import LastWords
 from .launch import Contained, Uid, launch
 from .layout import Invocation
 from .usage import Meter, Usage, tree_meter
-from .warm import LastWords
 
 INIT = 1
 """bwrap's init, the first process inside every sandbox."""
@@ -41,6 +42,7 @@ class Slot:
         self._uid = Uid() if own_uid else None
         # That of a warm server holds the server and the files of its programs too.
         self._memory_bytes = limits.memory_bytes + (limits.files_bytes + _OWN_MEMORY if warm else 0)
+        in_child(self, Slot._forget)
         if parent is not None:
             processes = limits.processes + (_OWN_PROCESSES if warm else INIT) + _OUTER
             try:
@@ -109,6 +111,13 @@ class Slot:
         """See ``Host``."""
         group = self._group
         return _of_group(group) if group is not None else tree_meter(pid, self._memory_bytes)
+
+    def _forget(self) -> None:
+        """In a forked child: processes, group and uid are the parent's."""
+        self._lock = threading.Lock()
+        if self._contained is not None:
+            self._contained.process.poll()  # is told that it has no such child, and asks no more
+        self._contained = self._group = self._uid = None
 
 
 def _of_group(group: Group) -> Meter:

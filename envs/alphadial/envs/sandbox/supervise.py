@@ -7,15 +7,18 @@ import os
 import selectors
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 
 from ..errors import SandboxFailedError
+from ..forking import OwnFile
 from ..types import KilledBy, Limits
 from .usage import Meter, Usage
 
 TICK_S = 0.005
+_END_S = 30.0
+"""How long the kernel may take to end what was killed."""
 _CHUNK = 65_536
 _UNCHANGEABLE = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
 
@@ -44,23 +47,17 @@ def standard_input(content: bytes) -> Iterator[int]:
     Raises:
         SandboxFailedError: the machine has no more descriptors, or no memory.
     """
-    written = -1
     try:
-        written = os.memfd_create("stdin", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        with open(written, "wb", closefd=False) as file:
-            file.write(content)
-        os.fchmod(written, 0o444)  # the command may open it again, as /dev/stdin, under another uid than ours
-        fcntl.fcntl(written, fcntl.F_ADD_SEALS, _UNCHANGEABLE)
-        given = os.open(f"/proc/self/fd/{written}", os.O_RDONLY | os.O_CLOEXEC)
+        with OwnFile(lambda: os.memfd_create("stdin", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING), "w") as written:
+            with open(written.fileno(), "wb", closefd=False) as file:
+                file.write(content)
+            os.fchmod(written.fileno(), 0o444)  # the command may open it again, as /dev/stdin, under another uid
+            fcntl.fcntl(written, fcntl.F_ADD_SEALS, _UNCHANGEABLE)
+            given = OwnFile(lambda: os.open(f"/proc/self/fd/{written.fileno()}", os.O_RDONLY | os.O_CLOEXEC))
     except OSError as error:
         raise SandboxFailedError(f"cannot hold the input for the sandbox: {error}") from None
-    finally:
-        with suppress(OSError):
-            os.close(written)
-    try:
-        yield given
-    finally:
-        os.close(given)
+    with given:
+        yield given.fileno()
 
 
 def supervise(
@@ -80,14 +77,13 @@ def supervise(
     assert process.stdout is not None
     assert process.stderr is not None
     got = Supervised()
-    began = monotonic()
+    began = killed = monotonic()
     sinks = {process.stdout.fileno(): got.stdout, process.stderr.fileno(): got.stderr}
-    pidfd = os.pidfd_open(process.pid)
-    with selectors.DefaultSelector() as selector, process.stdout, process.stderr:
-        selector.register(pidfd, selectors.EVENT_READ)
-        for pipe in (process.stdout, process.stderr):
-            os.set_blocking(pipe.fileno(), False)
-            selector.register(pipe.fileno(), selectors.EVENT_READ)
+    selector, ending = selectors.PollSelector(), OwnFile(lambda: os.pidfd_open(process.pid))
+    with selector, ending, process.stdout, process.stderr:
+        for stream in (ending, process.stdout, process.stderr):
+            os.set_blocking(stream.fileno(), False)
+            selector.register(stream.fileno(), selectors.EVENT_READ)
         ended = False
         while not ended:
             for key, _ in selector.select(TICK_S):
@@ -97,12 +93,13 @@ def supervise(
                     ended = True
             limit = None if ended or got.killed_by else _overrun(got, limits, meter(), monotonic() - began)
             if limit is not None:
-                got.killed_by = limit
+                got.killed_by, killed = limit, monotonic()
                 kill()
+            if got.killed_by and monotonic() - killed > _END_S:
+                raise SandboxFailedError(f"a command that was killed does not end within {_END_S:g} s")
         for descriptor, sink in sinks.items():
             while got.bytes <= limits.output_bytes and _drain(selector, descriptor, sink):
                 pass
-    os.close(pidfd)
     got.wall_s = monotonic() - began
     if got.bytes > limits.output_bytes:
         got.killed_by = got.killed_by or KilledBy.OUTPUT

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,17 +19,21 @@ from types import TracebackType
 from typing import Self
 
 from ..errors import SandboxFailedError
+from ..forking import OfOneProcess, in_child, socket_pair, starting
 from ..raw import as_bytes, as_text
 from ..types import KilledBy, Limits, RunResult
 from . import layout
 from .guest.folder import pack, unpack
+from .last_words import LastWords
 from .protocol import Protection, Server
 from .supervise import standard_input, supervise
 from .usage import Meter, tree_meter
-from .warm import LastWords, WarmServer
+from .warm import WarmServer
 from .workspace import Workspace, WorkspaceRun, returned
 
 _PYTHON = Path(sys.executable).resolve()
+_END_S = 30.0
+"""How long the kernel may take to end what was killed."""
 
 
 class _Process:
@@ -36,23 +41,30 @@ class _Process:
 
     def __init__(self, memory_bytes: int) -> None:
         self._memory_bytes = memory_bytes
-        self.folder = Path(tempfile.mkdtemp(prefix="alphadial-trusted-"))
+        with starting:  # tempfile has a lock of its own, which a child forked meanwhile would never get
+            self.folder = Path(tempfile.mkdtemp(prefix="alphadial-trusted-"))
         self.words = LastWords()
         self.process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
+        in_child(self, _Process._forget)
 
     def start(self, command: Sequence[str], stdio: tuple[int, int, int], pass_fds: Sequence[int] = ()) -> None:
         path = f"{_PYTHON.parent}:{os.environ.get('PATH', os.defpath)}"
-        self.process = subprocess.Popen(
-            command,
-            env={**layout.ENVIRONMENT, "PATH": path, "HOME": str(self.folder)},
-            cwd=self.folder,
-            stdin=stdio[0],
-            stdout=stdio[1],
-            stderr=stdio[2],
-            pass_fds=pass_fds,
-            start_new_session=True,
-        )
+        with starting:
+            self.process = subprocess.Popen(
+                command,
+                bufsize=0,
+                env={**layout.ENVIRONMENT, "PATH": path, "HOME": str(self.folder)},
+                cwd=self.folder,
+                stdin=stdio[0],
+                stdout=stdio[1],
+                stderr=stdio[2],
+                pass_fds=pass_fds,
+                start_new_session=True,
+            )
+            for stream in (self.process.stdout, self.process.stderr):
+                if stream is not None:
+                    in_child(stream, lambda each: each.close())
 
     def stop(self) -> None:
         """Ends the process group; what has left it lives on."""
@@ -64,9 +76,16 @@ class _Process:
         with self._lock:
             self.stop()
             if self.process is not None:
-                self.process.wait()
+                self.process.wait(_END_S)
             self.words.close()
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _forget(self) -> None:
+        """In a forked child: process and folder are the parent's."""
+        self._lock = threading.Lock()
+        if self.process is not None:
+            self.process.poll()  # is told that it has no such child, and asks no more
+        self.process = None
 
     def oom_kills(self) -> int:
         return 0
@@ -78,7 +97,7 @@ class _Process:
         return tree_meter(pid, self._memory_bytes)
 
 
-class Trusted:
+class Trusted(OfOneProcess):
     """Implements ``Sandbox``: the protocol and its limits on time and output, without protection."""
 
     name = "trusted"
@@ -95,8 +114,13 @@ class Trusted:
     )
 
     def __init__(self) -> None:
+        self._begin_process()
+        in_child(self, Trusted._begin_process)
+
+    def _begin_process(self) -> None:
+        """What every process has of its own; a forked child leaves the parent's servers alone."""
         self._lock = threading.Lock()
-        self._servers: set[WarmServer] = set()
+        self._servers: weakref.WeakSet[WarmServer] = weakref.WeakSet()
 
     def run(
         self, command: Sequence[str], files: Mapping[str, str | bytes], stdin: str | bytes, limits: Limits
@@ -132,7 +156,7 @@ class Trusted:
 
     def open(self, limits: Limits) -> Server:
         """See ``Sandbox``."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, theirs = socket_pair(socket.SOCK_SEQPACKET)
         settings = json.dumps({"isolated": False, "memory_bytes": limits.memory_bytes})
         arguments = [str(theirs.fileno()), settings]
         command = layout.guest_command(_PYTHON, "server", arguments, str(Path(__file__).parent))
@@ -147,13 +171,13 @@ class Trusted:
             raise SandboxFailedError(f"cannot start {_PYTHON}: {error}") from None
         server = WarmServer(ours, limits, host, rlimited=True)
         with self._lock:
-            self._servers = {server, *filter(WarmServer.alive, self._servers)}
+            self._servers.add(server)
         return server
 
     def close(self) -> None:
         """See ``Sandbox``."""
         with self._lock:
-            servers, self._servers = self._servers, set()
+            servers = list(self._servers)
         for server in servers:
             server.close()
 

@@ -7,10 +7,12 @@ import os
 import socket
 import struct
 from dataclasses import replace
+from multiprocessing.util import Finalize
 from time import monotonic
 from typing import Protocol
 
 from ..errors import SandboxFailedError
+from ..forking import in_child, socket_pair
 from ..types import KilledBy, Limits, RunResult
 from .channel import Channel, Frame, Gone
 from .guest import frames
@@ -61,30 +63,15 @@ class Owner(Protocol):
         """See ``Host``."""
 
 
-class LastWords:
-    """A server's stderr, kept in memory; only the server writes there, never a program."""
-
-    def __init__(self) -> None:
-        self.descriptor = os.memfd_create("alphadial-stderr")
-
-    def read(self) -> str:
-        """The last line."""
-        lines = os.pread(self.descriptor, 65_536, 0).decode(errors="replace").split("\n")
-        return next((line for line in reversed(lines) if line.strip()), "")
-
-    def close(self) -> None:
-        """Forgets it. Idempotent."""
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
-
-
 class WarmServer:
     """Implements ``Server``."""
 
     def __init__(self, control: socket.socket, limits: Limits, host: Host, *, rlimited: bool) -> None:
         self._control = control
         self._host = host
+        # In this process alone: when the server is closed, or dropped, or the interpreter ends.
+        self._end = Finalize(self, _end, (control, host), exitpriority=0)
+        in_child(self, WarmServer._forget)
         self._number = 0
         self._open: WarmProgram | None = None
         self._alive = True
@@ -103,7 +90,7 @@ class WarmServer:
         if self._open is not None:
             raise SandboxFailedError("the warm server's last program is still open: close it first")
         self._number += 1
-        ours, theirs = socket.socketpair()
+        ours, theirs = socket_pair()
         try:
             with theirs:
                 socket.send_fds(self._control, [frames.COMMAND.pack(frames.START, self._number)], [theirs.fileno()])
@@ -120,10 +107,8 @@ class WarmServer:
     def close(self) -> None:
         """See ``Server``."""
         if self._alive:
-            self._alive = False
-            self._open = None
-            self._control.close()
-            self._host.kill()
+            self._forget()
+            self._end()
 
     def meter(self, pid: int) -> Meter:
         """A program in the step-counted language is one process and cannot make another."""
@@ -151,9 +136,19 @@ class WarmServer:
             peak_bytes=peak,
         )
 
+    def _forget(self) -> None:
+        """All that a forked child does with the parent's server."""
+        self._alive = False
+        self._open = None
+
     def _broken(self, what: str) -> SandboxFailedError:
         self.close()
         return SandboxFailedError(what)
+
+
+def _end(control: socket.socket, host: Host) -> None:
+    control.close()
+    host.kill()
 
 
 class WarmProgram:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from ..forking import in_child
+
 
 def spare_one() -> int:
     """All CPUs less one, which is left to us and to the rest of the machine; at least one."""
@@ -27,6 +29,11 @@ class Cores:
 
     def __init__(self, size: int) -> None:
         self._size = size
+        self._begin_process()
+        in_child(self, Cores._begin_process)
+
+    def _begin_process(self) -> None:
+        """In a forked child nobody else is at work."""
         self._running = 0
         self._turns: set[Turn] = set()
         self._waiting = 0

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from time import monotonic
 
 from ..errors import EnvsError, ProblemError
+from ..forking import OfOneProcess
+from ..languages import all_languages
 from ..raw import as_bytes
 from ..sandbox.protocol import Sandbox
 from ..types import Interface, Limits, Problem, RunResult, Solution, Test
@@ -31,8 +33,8 @@ class _Checked:
     error: str = ""
 
 
-class StdioJudge:
-    """Judges solutions, each test in a fresh sandbox. Thread-safe.
+class StdioJudge(OfOneProcess):
+    """Judges solutions, each test in a fresh sandbox. Thread-safe and fork-safe.
 
     Args:
         sandbox: stays the caller's, who closes it after the judge.
@@ -45,6 +47,7 @@ class StdioJudge:
         self.sandbox_name = sandbox.name
         self.counted_by = sandbox.protection.counted_by
         self._sandbox = sandbox
+        all_languages()  # imported before there are threads: a child forked meanwhile could never import them
         self._cores = Cores(self.workers)
         self._runner = Runner(sandbox, self._cores)
         self._validators = Validators(sandbox, self._cores, validator_limits)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from json import dumps
 
 from ..errors import EnvsError
+from ..forking import in_child
 from ..raw import readable
 from ..sandbox.protocol import Sandbox
 from ..types import MIB, Limits, RunResult, Validator
@@ -63,9 +64,13 @@ class Validators:
         self._sandbox = sandbox
         self._cores = cores
         self._limits = limits
-        self._lock = threading.Lock()
+        self._begin_process()
+        in_child(self, Validators._begin_process)
         self._programs: dict[str, Program | str] = {}
         """Or why it does not compile."""
+
+    def _begin_process(self) -> None:
+        self._lock = threading.Lock()
 
     def judge(self, validator: Validator, input: bytes, answer: bytes, output: bytes) -> Judgement:
         """Whether the output is right, and why. The candidate must have ended.
