@@ -213,6 +213,44 @@ def test_mbpp(judge: Judge, tmp_path: Path) -> None:
     assert [result.verdict for result in results] == [Verdict.WA, Verdict.AC]
 
 
+PLUS = {
+    "task_id": "Own/1",
+    "prompt": 'def third(numbers):\n    """A third of each."""\n',
+    "entry_point": "third",
+    "canonical_solution": "    numbers.append(0)\n    return [number / 3 for number in numbers[:-1]]\n",
+    "base_input": [[[1, 2]], [[]]],
+    "plus_input": [[[1e300]]],
+    "atol": 0,
+    "contract": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("return [number * (1 / 3) for number in numbers]", "AC AC AC"),
+        ("return [number / 3 + 1e-5 for number in numbers]", "WA AC AC"),
+        ("return tuple(number / 3 for number in numbers)", "WA WA WA"),
+        ("return [number / 3 for number in numbers if number < 9]", "AC AC WA"),
+    ],
+)
+def test_evalplus(judge: Judge, body: str, expected: str, tmp_path: Path) -> None:
+    problem = only(tmp_path, PLUS).problem
+    assert [(test.level, test.group) for test in problem.tests] == [(1, "base"), (1, "base"), (2, "plus")]
+    report = judge.judge(problem, f"def third(numbers):\n    {body}\n", all_tests=True)
+    assert " ".join(str(test.verdict) for test in report.tests) == expected
+
+
+def test_evalplus_takes_any_root_and_refuses_mbpp_plus(judge: Judge, tmp_path: Path) -> None:
+    row = PLUS | {"entry_point": "find_zero", "base_input": [[[-1, 0, 1]]], "plus_input": [], "atol": 0.0001}
+    problem = only(tmp_path, row).problem
+    assert judge.judge(problem, "def find_zero(xs): return -1.0").verdict is Verdict.AC
+    assert judge.judge(problem, "def find_zero(xs): return 0.5").verdict is Verdict.WA
+    (fault,) = read(tmp_path, PLUS | {"task_id": "Mbpp/2"})
+    assert isinstance(fault, Fault)
+    assert "MBPP+ are not supported" in fault.message
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not SHARED.exists(), reason="needs the published rows")
 def test_every_published_row_of_humaneval(judge: Judge) -> None:

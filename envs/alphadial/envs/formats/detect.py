@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from . import apps, codecontests, enamel, humaneval, judging_jsonl, kattis, livecodebench, mbpp, taco
+from . import apps, codecontests, enamel, evalplus, humaneval, judging_jsonl, kattis, livecodebench, mbpp, taco
 from .fields import Row
 from .lines import read_header
 from .records import is_array, is_table, read_records, whole_file
@@ -34,6 +34,7 @@ class Format(StrEnum):
     CODECONTESTS = "codecontests"
     TACO = "taco"
     APPS = "apps"
+    EVALPLUS = "evalplus"
     HUMANEVAL = "humaneval"
     MBPP = "mbpp"
     ENAMEL = "enamel"
@@ -46,6 +47,7 @@ ROWS: dict[Format, tuple[frozenset[str], Loader]] = {
     Format.CODECONTESTS: (codecontests.KEYS, codecontests.package),
     Format.TACO: (taco.KEYS, taco.package),
     Format.APPS: (apps.KEYS, apps.package),
+    Format.EVALPLUS: (evalplus.KEYS, evalplus.package),
     Format.HUMANEVAL: (humaneval.KEYS, humaneval.package),
     Format.MBPP: (mbpp.KEYS, mbpp.package),
     Format.ENAMEL: (enamel.KEYS, enamel.package),
