@@ -2,7 +2,8 @@
 
 Each file's first lines say what is expected: ``expect: VERDICT``, or ``BACKEND: VERDICT WHAT IT REACHES`` where that
 one differs; ``needs:`` what the machine must offer, ``twice: yes`` to judge it two times, ``wall: yes`` where only the
-wall clock can end it. A program that probes prints what it reached, or "nothing": AC means that it reached nothing.
+wall clock can end it, ``fills: memory`` where that takes CPU time. A program that probes prints what it reached, or
+"nothing": AC means that it reached nothing.
 """
 
 from __future__ import annotations
@@ -72,13 +73,11 @@ def arena(request: pytest.FixtureRequest) -> Iterator[Arena]:
 )
 def test_contained(arena: Arena, path: Path) -> None:
     said = directives(path)
-    if said.get("needs") == "cgroup" and arena.sandbox.protection.cgroup is None:
-        pytest.skip("memory of a whole tree is limited by a cgroup only")
     if said.get("needs") == "x86_64" and platform.machine() != "x86_64":
         pytest.skip("system calls by their numbers on x86_64")
     solution = Solution(path.name, LANGUAGES[path.suffix], {f"main{path.suffix}": path.read_text()})
-    # Filling memory takes CPU time, most of all under gVisor.
-    limit_s = SHORT_S if "wall" in said else LONG_S if said.get("needs") == "cgroup" else LIMIT_S
+    # Most of all under gVisor.
+    limit_s = SHORT_S if "wall" in said else LONG_S if "fills" in said else LIMIT_S
     for _ in range(2 if "twice" in said else 1):
         report = arena.judge.judge(arena.problem(), solution, limit_s)
         verdict, *reached = said.get(arena.sandbox.name, said["expect"]).split()

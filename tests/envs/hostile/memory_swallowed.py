@@ -1,6 +1,5 @@
 # expect: MLE
 # gvisor: TLE
-# needs: cgroup
 # Catches MemoryError and goes on, for ever.
 def f(host):
     hoard = []

@@ -1,6 +1,6 @@
 // Takes and touches memory until there is none; a failed allocation does not stop it.
 // expect: MLE
-// needs: cgroup
+// fills: memory
 #include <cstdlib>
 #include <cstring>
 

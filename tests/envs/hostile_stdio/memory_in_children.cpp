@@ -1,6 +1,6 @@
 // Four children hold what one process may. The program itself ends well.
 // expect: MLE
-// needs: cgroup
+// fills: memory
 #include <cstdio>
 #include <cstdlib>
 #include <sys/wait.h>

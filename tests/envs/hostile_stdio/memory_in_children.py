@@ -1,6 +1,6 @@
 # Each child holds what one process may; together they hold too much. The program itself ends well.
 # expect: MLE
-# needs: cgroup
+# fills: memory
 import os
 import time
 

@@ -1,6 +1,6 @@
 # Fills every place that takes files, and memory by way of memfd.
 # expect: MLE
-# needs: cgroup
+# fills: memory
 import os
 
 for folder in ("/tmp", "/dev/shm", "."):

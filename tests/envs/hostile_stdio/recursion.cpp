@@ -2,7 +2,7 @@
 // expect: MLE
 // gvisor: RTE
 // There it meets the end of the stack before that of memory.
-// needs: cgroup
+// fills: memory
 #include <cstdio>
 
 int deeper(volatile int *above) {

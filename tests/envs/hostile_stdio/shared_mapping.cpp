@@ -1,6 +1,6 @@
 // Memory that no process owns: shared mappings, kept by descriptors alone.
 // expect: MLE
-// needs: cgroup
+// fills: memory
 #include <cstring>
 #include <sys/mman.h>
 #include <unistd.h>

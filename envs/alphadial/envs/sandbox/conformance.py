@@ -161,6 +161,16 @@ def no_foreign_processes(sandbox: Sandbox) -> None:
         del os.environ["ALPHADIAL_SECRET"]
 
 
+def no_keys(sandbox: Sandbox) -> None:
+    """The kernel's keys are the machine's: neither their names nor how many there are can be read."""
+    code = """
+for name in ("/proc/keys", "/proc/key-users"):
+    try: print(end=open(name).read())
+    except OSError: pass
+"""
+    assert _python(sandbox, code).stdout == ""
+
+
 def memory_limit(sandbox: Sandbox) -> None:
     """A run cannot hold more memory than its limit."""
     result = _python(sandbox, "x = bytearray(512 << 20); print(len(x))", limits=replace(LIMITS, cpu_s=2.0))
@@ -221,7 +231,7 @@ BEHAVIOURS: dict[str, Callable[[Sandbox], None]] = {
     check.__name__: check
     for check in (
         exit_status, ended_by_signal, files_and_pipes, stdin_is_a_file, stdin_is_constant, paths_stay_inside,
-        cpu_limit, cpu_of_the_tree, wall_limit, output_limit, no_network, no_host_files, no_foreign_processes,
+        cpu_limit, cpu_of_the_tree, wall_limit, output_limit, no_network, no_host_files, no_foreign_processes, no_keys,
         memory_limit, memory_of_the_tree, no_namespaces, process_limit, file_limit,
     )
 } | WARM_BEHAVIOURS | WORKSPACE_BEHAVIOURS | CHANNEL_BEHAVIOURS  # fmt: skip
@@ -232,7 +242,7 @@ KNOWN_GAPS = {
     # Namespaces are the guest kernel's own, no way to the host's; ls(1) fails in release 20221219, that of Debian 12.
     "gvisor": frozenset(("no_namespaces", "ordinary_tools")),
     "trusted": frozenset((
-        "no_network", "no_host_files", "no_foreign_processes", "no_namespaces", "process_limit",
+        "no_network", "no_host_files", "no_foreign_processes", "no_keys", "no_namespaces", "process_limit",
         "file_limit", "only_the_folder_comes_back", "background_ends",
         *CHANNEL_BEHAVIOURS,
     ))

@@ -21,6 +21,8 @@ _GUEST = "/opt/alphadial"
 _GUEST_SOURCES = Path(__file__).parent / "guest"
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 """The host's."""
+_KEYS = ("/proc/keys", "/proc/key-users")
+"""What they list is of the whole machine: the keys of an ordinary user by name, where programs run under that uid."""
 _LIBRARIES = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 
 _SYSTEM_PATH = "/usr/bin:/bin"
@@ -161,6 +163,8 @@ def _base(bwrap: str, interpreter: Interpreter) -> Invocation:
         invocation.add("--setenv", key, value)
     show_host(invocation, interpreter)
     invocation.add("--proc", "/proc", "--dir", "/dev", "--symlink", "/w/shm", "/dev/shm", "--symlink", "/w/tmp", "/tmp")
+    for listing in filter(os.path.exists, _KEYS):
+        invocation.add("--ro-bind", "/dev/null", listing)
     for device in DEVICES:
         invocation.add("--dev-bind", device, device)
     streams = {f"/dev/{name}": f"/proc/self/fd/{number}" for number, name in enumerate(("stdin", "stdout", "stderr"))}

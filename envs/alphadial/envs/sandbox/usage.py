@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,10 +14,11 @@ from ..types import KilledBy, Limits
 
 _CLOCK_TICK = 1 / os.sysconf("SC_CLK_TCK")
 _CPUS = len(os.sched_getaffinity(0))
-_RESIDENT = (b"RssAnon:", b"RssShmem:", b"VmSwap:")
+_PRIVATE, _SHARED = (b"RssAnon:", b"VmSwap:"), (b"RssShmem:",)
 """Lines of /proc/PID/status. Pages of files are left out: no cgroup charges a program for libraries of others."""
-_PROPORTIONAL = (b"Pss_Anon:", b"Pss_Shmem:", b"SwapPss:")
+_PRIVATE_PART, _SHARED_PART = (b"Pss_Anon:", b"SwapPss:"), (b"Pss_Shmem:",)
 """The same in /proc/PID/smaps_rollup, where a page that n processes share counts as its nth part for each."""
+_MEMFD = "/memfd:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,8 @@ class _Process:
     own_s: float
     waited_s: float
     """Of children that it waited for."""
-    resident_bytes: int
+    private_bytes: int
+    shared_bytes: int
 
 
 class _Tree:
@@ -132,10 +134,15 @@ class _Tree:
 
     def _held(self, now: dict[_Key, _Process]) -> int:
         """Pages that processes share are told apart only where they matter: looking at every page takes time."""
-        each = [process.resident_bytes for process in now.values()]
-        if sum(each) <= self._memory_bytes:
-            return sum(each)
-        return max(*each, sum(_kilobytes(f"/proc/{pid}/smaps_rollup", _PROPORTIONAL) for pid, _ in now))
+        files = _in_memfds(pid for pid, _ in now)
+        private = sum(process.private_bytes for process in now.values())
+        shared = max(files, sum(process.shared_bytes for process in now.values()))
+        if private + shared <= self._memory_bytes:
+            return private + shared
+        rollups = [f"/proc/{pid}/smaps_rollup" for pid, _ in now]
+        parts = sum(_kilobytes(rollup, _PRIVATE_PART) for rollup in rollups)
+        parts += max(files, sum(_kilobytes(rollup, _SHARED_PART) for rollup in rollups))
+        return max(parts, *(process.private_bytes + process.shared_bytes for process in now.values()))
 
 
 def _tree(pid: int) -> Iterator[tuple[_Key, _Process]]:
@@ -146,14 +153,27 @@ def _tree(pid: int) -> Iterator[tuple[_Key, _Process]]:
             # proc(5): cutime, cstime and starttime are fields 16, 17 and 22. The name before them may be any bytes.
             fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
             waited_s = (int(fields[13]) + int(fields[14])) * _CLOCK_TICK
-            resident = _kilobytes(f"/proc/{pid}/status", _RESIDENT)
-            yield (pid, fields[19]), _Process(_cpu_s(pid), waited_s, resident)
+            held = [_kilobytes(f"/proc/{pid}/status", names) for names in (_PRIVATE, _SHARED)]
+            yield (pid, fields[19]), _Process(_cpu_s(pid), waited_s, *held)
             for task in Path(f"/proc/{pid}/task").iterdir():
                 waiting += map(int, (task / "children").read_text().split())
 
 
 def _cpu_s(pid: int) -> float:
     return time.clock_gettime((~pid << 3) | 2)  # clock_getcpuclockid(3): nanoseconds
+
+
+def _in_memfds(pids: Iterable[int]) -> int:
+    """Bytes of the files in memory that processes have open, mapped or not; gVisor keeps its guest's memory in one."""
+    sizes: dict[tuple[int, int], int] = {}
+    for pid in pids:
+        with suppress(OSError):
+            for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+                with suppress(OSError):
+                    if str(descriptor.readlink()).startswith(_MEMFD):
+                        status = descriptor.stat()
+                        sizes[status.st_dev, status.st_ino] = status.st_blocks * 512
+    return sum(sizes.values())
 
 
 def _kilobytes(file: str, names: tuple[bytes, ...]) -> int:
