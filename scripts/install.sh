@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes the virtual environment and installs alphadial with the extras that the demo and the tests use.
 # System packages come from apt where that is allowed; else one line names them.
+# TORCH=REQUIREMENT chooses another torch than the CPU wheel, such as a file, a version, or "cuda" for PyPI's with CUDA.
 set -euo pipefail
 venv=${1:-.venv}
 
@@ -35,15 +36,24 @@ pip=("$venv/bin/python" -m pip --disable-pip-version-check install -qq --constra
 
 if ! "$venv/bin/python" -c 'import torch' 2>/dev/null; then
     version=$(sed -n 's/^torch==//p' constraints.txt)
+    cpu_index=https://download.pytorch.org/whl/cpu
+    if [ "${TORCH:-}" = cuda ]; then
+        echo "installing torch $version from PyPI: this fetches about 3 GB with its CUDA libraries"
+        "${pip[@]}" "torch==$version"
+    elif [ -n "${TORCH:-}" ]; then
+        echo "installing $TORCH"
+        "$venv/bin/python" -m pip --disable-pip-version-check install -qq "$TORCH"
     # A configured wheel or index comes first; an unpinned torch from PyPI would drag in gigabytes of CUDA.
-    if "${pip[@]}" --dry-run --only-binary :all: --no-deps "torch==$version+cpu" >/dev/null 2>&1; then
+    elif "${pip[@]}" --dry-run --only-binary :all: --no-deps "torch==$version+cpu" >/dev/null 2>&1; then
         echo "installing torch $version (CPU wheel of this machine's pip configuration, about 200 MB)"
         "${pip[@]}" "torch==$version+cpu"
-    elif "${pip[@]}" --dry-run --no-deps --index-url https://download.pytorch.org/whl/cpu "torch==$version" >/dev/null 2>&1; then
+    elif "${pip[@]}" --dry-run --no-deps --index-url "$cpu_index" "torch==$version" >/dev/null 2>&1; then
         echo "installing torch $version from PyTorch's CPU index (about 200 MB)"
-        "${pip[@]}" --no-deps --index-url https://download.pytorch.org/whl/cpu "torch==$version"
+        "${pip[@]}" --no-deps --index-url "$cpu_index" "torch==$version"
     else
-        echo "installing torch $version from PyPI: this fetches about 3 GB with its CUDA libraries"
+        echo "no CPU wheel of torch $version for this Python is within reach (tried: pip's configuration, $cpu_index)." \
+            "Run: make install TORCH=cuda (about 3 GB from PyPI), or TORCH=FILE.whl, or another such as TORCH=torch==2.12.0" >&2
+        exit 2
     fi
 fi
 echo "installing alphadial and its dependencies"

@@ -124,8 +124,22 @@ def test_checks_report_what_is_reached(sandbox: Sandbox) -> None:
     found = {check.name: check for check in checks()}
     assert found["sandbox"].ok
     assert found["cgroup"].ok is (sandbox.protection.cgroup is not None)
+    assert ("verdicts" in found) is (sandbox.protection.cgroup is None)
     assert found["own host uid"].ok is (os.geteuid() == 0)
     assert all(check.ok or check.mend or check.name == "seccomp" for check in found.values())
+
+
+@pytest.mark.parametrize(("tool", "mend"), [("/bin/true", "systemd-run --user --scope"), (None, "sudo alphadial")])
+def test_without_a_cgroup_the_doctor_says_which_verdicts_differ(
+    monkeypatch: pytest.MonkeyPatch, tool: str | None, mend: str
+) -> None:
+    which = shutil.which
+    monkeypatch.setattr(cgroups, "find", lambda: None)
+    monkeypatch.setattr(shutil, "which", lambda name, **at: tool if name == "systemd-run" else which(name, **at))
+    found = {check.name: check for check in checks()}
+    assert "looked at every few milliseconds" in found["cgroup"].detail
+    assert "children that nobody waits for" in found["verdicts"].detail
+    assert all(found[name].mend.startswith(mend) for name in ("cgroup", "verdicts"))
 
 
 def test_a_server_outlives_the_thread_that_opened_it(sandbox: Sandbox) -> None:
