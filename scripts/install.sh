@@ -33,6 +33,10 @@ fi
 
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 pip=("$venv/bin/python" -m pip --disable-pip-version-check install -qq --constraint constraints.txt)
+if [ -n "${TORCH:-}" ] && [ "$TORCH" != cuda ]; then
+    grep -v '^torch==' constraints.txt >"$venv/constraints.txt"
+    pip=("${pip[@]/#constraints.txt/$venv/constraints.txt}")
+fi
 
 if ! "$venv/bin/python" -c 'import torch' 2>/dev/null; then
     version=$(sed -n 's/^torch==//p' constraints.txt)
@@ -42,7 +46,7 @@ if ! "$venv/bin/python" -c 'import torch' 2>/dev/null; then
         "${pip[@]}" "torch==$version"
     elif [ -n "${TORCH:-}" ]; then
         echo "installing $TORCH"
-        "$venv/bin/python" -m pip --disable-pip-version-check install -qq "$TORCH"
+        "${pip[@]}" "$TORCH"
     # A configured wheel or index comes first; an unpinned torch from PyPI would drag in gigabytes of CUDA.
     elif "${pip[@]}" --dry-run --only-binary :all: --no-deps "torch==$version+cpu" >/dev/null 2>&1; then
         echo "installing torch $version (CPU wheel of this machine's pip configuration, about 200 MB)"
