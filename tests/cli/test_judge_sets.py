@@ -119,7 +119,7 @@ def test_ctrl_c_keeps_what_was_judged(cli: Cli, tmp_path: Path, monkeypatch: pyt
 @pytest.mark.slow
 def test_a_full_disk_keeps_what_was_judged(cli: Cli, tmp_path: Path, judged: list[str]) -> None:
     noise = "import random\nprint(''.join(random.choices('abcdefghijklmnop', k=30000)))"
-    wordy = [submission(f"{number}.py", "wrong_answer", f"{noise} # {number}") for number in range(6)]
+    wordy = [submission(f"{number}.py", "accepted", f"{noise} # {number}") for number in range(6)]
     write(tmp_path / "set.jsonl", problem("wordy", wordy))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("alphadial.cli.judging.store.open_engine", _of_few_pages)

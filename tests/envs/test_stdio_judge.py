@@ -374,3 +374,32 @@ int main(void) {
 }
 """
     assert judged(judge, source, language="c").solved
+
+
+def test_what_a_validator_says_is_kept(judge: StdioJudge) -> None:
+    source = (
+        "import sys\n"
+        "open(sys.argv[3] + '/judgemessage.txt', 'w').write('m' * 3000)\n"
+        "print('to stdout'); print('to stderr', file=sys.stderr)\n"
+        "sys.exit(43)\n"
+    )
+    wrong = replace(DOUBLE, validator=Validator("python3", {"v.py": source}))
+    (test,) = judged(judge, GOOD, wrong).record.tests
+    assert (test.checked, test.message) == (False, "m" * 2000)
+    assert sorted(test.remark.splitlines()) == ["to stderr", "to stdout"]
+
+
+def test_a_labelled_solution_runs_on_in_the_sandbox(judge: StdioJudge) -> None:
+    files = {"main.py": "n = int(input())\nif n == 21: raise SystemExit(3)\nprint(0 if n > 21 else 2 * n)\n"}
+
+    def ran(label: str | None) -> int:
+        found = judge.judge(DOUBLE, Solution("s", "python3", files, label), 0.4)
+        assert found.verdict is Verdict.RTE
+        return len(found.record.tests)
+
+    assert ran(None) == ran("accepted") == ran("WA") == 2
+    assert ran("time_limit_exceeded") == 2  # a crash is not permitted
+    files["main.py"] = files["main.py"].replace("raise SystemExit(3)", "print(1); raise SystemExit")
+    found = judge.judge(DOUBLE, Solution("s", "python3", files, "wrong_answer"), 0.4)
+    assert (found.verdict, len(found.record.tests), found.record.unrun) == (Verdict.WA, 3, ())
+    assert 0 < found.record.extra_s < found.record.wall_s

@@ -18,9 +18,10 @@ def tables(rows: Sequence[Row], result: dict[str, Any]) -> Iterator[Table | str]
     """Every solution, labels against verdicts, what disagrees or is left out, and the figures in a line or two."""
     apart_from = [row for row in rows if row.unjudged]
     rows = [row for row in rows if not row.unjudged]
-    yield from listing(rows)
-    yield ""
-    yield counts(rows)
+    if rows:
+        yield from listing(rows)
+        yield ""
+        yield counts(rows)
     if apart := [row for row in rows if row.agrees is False or row.judge_error]:
         yield ""
         yield "do not agree, or could not be judged:"
