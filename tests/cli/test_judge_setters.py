@@ -107,7 +107,7 @@ def test_a_folder_is_one_program(cli: Cli, tmp_path: Path) -> None:
 def test_a_folder_has_no_function_to_call(cli: Cli, tmp_path: Path) -> None:
     row = {
         "task_id": "Ours/0",
-        "prompt": "def double(n):\n",
+        "prompt": 'def double(n):\n    """Twice n."""\n',
         "entry_point": "double",
         "canonical_solution": "    return 2 * n\n",
         "test": "def check(candidate):\n    assert candidate(2) == 4\n",
