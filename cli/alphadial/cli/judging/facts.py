@@ -58,6 +58,11 @@ class Entry:
         """The judge knows its language."""
         return self.language in all_languages()
 
+    @property
+    def unjudged(self) -> str:
+        """Why it is not judged; "" where it is."""
+        return "" if self.judged else f"{self.language} is none of the languages of this judge"
+
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Entry:
         """From what ``asdict`` gave, by way of JSON."""

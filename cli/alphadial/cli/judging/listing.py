@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from alphadial.cli.judging.rows import Row
+from alphadial.envs.formats.types import KATTIS_PYTHON
 from alphadial.envs.types import Verdict
 
 UNKNOWN = "?"
+_TOO_OLD = "if it needs a newer Python than this PyPy knows: --python python3"
 _LONGEST_NOTE = 300
 """Characters of a line that a program or a validator wrote."""
 
@@ -40,6 +42,8 @@ def notes(row: Row) -> Iterator[str]:
     """What there is to say of a solution, a line each."""
     if row.disagreement:
         yield f"does not agree: {row.disagreement}"
+        if row.language == KATTIS_PYTHON and row.verdict in (Verdict.CE, Verdict.RTE):
+            yield _TOO_OLD
     if row.judge_error:
         yield f"judge error: {row.judge_error}"
     elif row.verdict not in (Verdict.AC, None):

@@ -175,7 +175,7 @@ def row_of(
         agrees=label.holds,
         disagreement=label.why,
         not_counted=entry.not_counted,
-        unjudged="" if entry.judged else f"{entry.language} is none of the languages of this judge",
+        unjudged=entry.unjudged,
         doubtful=doubtful,
         groups=found.groups,
         borderline=found.borderline or label.borderline,

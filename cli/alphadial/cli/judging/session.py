@@ -178,9 +178,10 @@ def find_limit(package: Package, id: str, option_s: float | None, judge: StdioJu
         return Limit(DEFAULT_LIMIT_S, LimitSource.DEFAULT)
     for name, reason in found.left_out.items():
         say(f"{package.problem.id}: {name} does not count for the time limit: {reason}")
-    counting = {entry_of(each, id).id: each.name for each in judged if bounding(each)}
-    without = {entry: found.limit_without(name) for entry, name in counting.items() if name in found.times}
-    left_out = {entry: found.left_out[name] for entry, name in counting.items() if name in found.left_out}
+    bounds = [entry_of(each, id) for each in package.solutions if bounding(each)]
+    without = {entry.id: found.limit_without(entry.name) for entry in bounds if entry.name in found.times}
+    reasons = {entry.id: entry.unjudged or found.left_out.get(entry.name) for entry in bounds}
+    left_out = {entry: reason for entry, reason in reasons.items() if reason}
     return Limit(found.limit_s, LimitSource.CALIBRATED, without, left_out)
 
 

@@ -17,6 +17,7 @@ from alphadial.envs.types import Verdict
 def tables(rows: Sequence[Row], result: dict[str, Any]) -> Iterator[Table | str]:
     """Every solution, labels against verdicts, what disagrees or is left out, and the figures in a line or two."""
     apart_from = [row for row in rows if row.unjudged]
+    left_out = [row for row in rows if row.not_calibrating is not None]
     rows = [row for row in rows if not row.unjudged]
     if rows:
         yield from listing(rows)
@@ -26,7 +27,7 @@ def tables(rows: Sequence[Row], result: dict[str, Any]) -> Iterator[Table | str]
         yield ""
         yield "do not agree, or could not be judged:"
         yield from listing(apart)
-    if left_out := [row for row in rows if row.not_calibrating is not None]:
+    if left_out:
         yield ""
         yield not_calibrating(left_out)
     yield ""
