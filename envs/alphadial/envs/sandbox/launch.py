@@ -18,16 +18,12 @@ from io import FileIO
 from ..errors import SandboxFailedError
 from ..forking import OwnFile, OwnSocket, in_child, starting
 from .cgroups import Group
-from .layout import Invocation
+from .layout import BOX, Invocation
 
 FIRST_UID = 61_000
 """Slot n runs under host uid 61000 + n when we are root; no system hands these out."""
 UIDS = 1_000
 _START_S, _END_S = 30.0, 30.0
-_WAIT = 'read -r _ <"$0" && exec "$@"'
-"""For sh(1): becomes bwrap when a line comes, and nothing if the judge is gone. bwrap makes the sandbox's cgroup
-namespace before it could be moved: where it is by then is all that /proc/self/cgroup will show, as "/".
-"""
 
 
 class Uid:
@@ -105,23 +101,27 @@ def launch(
     with starting:
         status, status_end = os.pipe()
         gate_end, gate = os.pipe()
-        reports, opener = OwnFile(lambda: status), OwnFile(lambda: gate, "w")
+        options_end, options = os.pipe()
+        ours = reports, opener, words = (
+            OwnFile(lambda: status), OwnFile(lambda: gate, "w"), OwnFile(lambda: options, "w"),
+        )  # fmt: skip
         inner = invocation.arguments.index("--")
-        invocation.arguments[inner:inner] = ["--json-status-fd", str(status_end), "--block-fd", str(gate_end)]
-        os.fchmod(gate_end, 0o444)  # opened again under another uid
-        command = ["/bin/sh", "-c", _WAIT, f"/proc/self/fd/{gate_end}", *invocation.arguments]
+        bwrap, *held_back = invocation.arguments[:inner]
+        held_back += ["--json-status-fd", str(status_end), "--block-fd", str(gate_end)]
+        # bwrap waits for its options, and makes nothing without them; the one here is what ``orphans`` knows ours by.
+        command = [bwrap, "--setenv", "HOME", BOX, "--args", str(options_end), *invocation.arguments[inner:]]
         try:
-            passed = (*invocation.descriptors, *pass_fds, status_end, gate_end)
+            passed = (*invocation.descriptors, *pass_fds, status_end, gate_end, options_end)
             process = spawner.submit(_start, command, stdio, passed, uid).result(_START_S)
         except (OSError, ValueError) as error:  # a ValueError of null bytes
-            reports.close()
-            opener.close()
+            for own in ours:
+                own.close()
             raise SandboxFailedError(f"cannot start bubblewrap: {error or 'it takes too long'}") from None
         finally:
-            os.close(status_end)
-            os.close(gate_end)
+            for end in (status_end, gate_end, options_end):
+                os.close(end)
             invocation.close()
-    return _admit(process, reports, opener, group)
+    return _admit(process, reports, opener, group, words, held_back)
 
 
 def _start(
@@ -149,12 +149,23 @@ def _start(
     return process
 
 
-def _admit(process: subprocess.Popen[bytes], status: FileIO, gate: FileIO, group: Group | None) -> Contained:
+def _admit(
+    process: subprocess.Popen[bytes],
+    status: FileIO,
+    gate: FileIO,
+    group: Group | None,
+    options: FileIO,
+    held_back: Sequence[str],
+) -> Contained:
     init_fd: FileIO | None = None
     try:
-        if group is not None:
-            group.attach(process.pid)
-        gate.write(b"\n")
+        with options:
+            # Before it makes the cgroup namespace: where it is by then is what /proc/self/cgroup will show as "/".
+            if group is not None:
+                group.attach(process.pid)
+            rest = b"".join(os.fsencode(word) + b"\0" for word in held_back)
+            while rest:
+                rest = rest[options.write(rest) :]
         init = _first_process(status)
         init_fd = OwnFile(lambda: os.pidfd_open(init))
         if group is not None:
