@@ -7,6 +7,8 @@ import pytest
 
 from alphadial.envs.sandbox import SANDBOXES, Sandbox, open_sandbox
 from alphadial.envs.sandbox.conformance import BEHAVIOURS, KNOWN_GAPS
+from alphadial.envs.sandbox.conformance_channels import CHANNEL_BEHAVIOURS
+from alphadial.envs.sandbox.trusted import Trusted
 
 QUICK = ("exit_status", "cpu_limit", "no_host_files", "answers", "files_come_back")
 SLOW = ("cold_runs_leave_nothing", "locks_of_a_neighbour", "cold_locks_of_a_neighbour", "no_counters_left")
@@ -36,3 +38,13 @@ def test_behaviour(sandbox: Sandbox, name: str) -> None:
     else:
         # Later releases of gVisor have fewer gaps.
         assert sandbox.name == "gvisor" or name not in KNOWN_GAPS.get(sandbox.name, ())
+
+
+@pytest.mark.parametrize("name", CHANNEL_BEHAVIOURS)
+def test_what_would_change_the_machine_is_never_run_uncontained(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    began: list[object] = []
+    for method in ("run", "run_in", "open"):
+        monkeypatch.setattr(Trusted, method, lambda *given: began.append(given))
+    with Trusted() as sandbox, pytest.raises(AssertionError, match="would change the machine"):
+        BEHAVIOURS[name](sandbox)
+    assert not began
