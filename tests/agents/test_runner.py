@@ -5,9 +5,11 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,10 @@ from alphadial.agents.errors import PolicyError, WrongWeightsError
 from alphadial.agents.policies import ScriptedPolicy
 from alphadial.agents.run_folder import RunFolder
 from alphadial.agents.runner import Progress, rollout, run_attempts
+from alphadial.agents.tool_use.play import ToolPlayer
+from alphadial.agents.tool_use.toolbox import Toolbox
 from alphadial.agents.types import Request
-from alphadial.envs.types import Problem
+from alphadial.envs.types import Problem, Setting
 
 from .fakes import PROGRAMS, ReadingJudge, answer, make_config, make_problems
 
@@ -184,3 +188,24 @@ def test_interrupted_from_the_keyboard_and_resumed_is_the_same_table(tmp_path: P
 @pytest.mark.slow
 def test_killed_ten_times_and_resumed_is_the_same_table(tmp_path: Path) -> None:
     _kill_and_resume(tmp_path, kills=10)
+
+
+def test_a_row_is_on_disk_before_what_it_could_be_resumed_from_goes(
+    tmp_path: Path, problems: tuple[Problem, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = dataclasses.replace(make_config(samples=2), setting=Setting.TOOLS, max_turns=2)
+    monkeypatch.setattr("alphadial.agents.store.FLUSH_SECONDS", 1e9)  # no row goes by itself
+    forget, forgotten = ToolPlayer.forget, []
+
+    async def watched(player: ToolPlayer, attempt: str) -> None:
+        # As the next process would see it, if this one were killed here.
+        with closing(sqlite3.connect(tmp_path / "attempts.sqlite")) as store:
+            forgotten.append(store.execute("SELECT COUNT(*) FROM attempts WHERE id = ?", (attempt,)).fetchone()[0])
+        await forget(player, attempt)
+
+    monkeypatch.setattr(ToolPlayer, "forget", watched)
+    absent: Any = None
+    RunFolder(tmp_path, config).close()
+    with Toolbox(absent, tmp_path) as toolbox:
+        rows = run(tmp_path, config, problems, ScriptedPolicy(lambda _: "AC 1"), prompt="tiny", toolbox=toolbox)
+    assert forgotten == [1] * len(rows) == [1] * 24
