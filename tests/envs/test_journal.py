@@ -3,6 +3,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,35 @@ def test_a_damaged_workspace_is_named(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="damaged"):
         journal.entries("e")
     journal.close()
+
+
+@pytest.mark.parametrize("value", ["nonsense", '{"verdict": "AC"}', "[" * 50_000, b"\xff\xfe", 7, 2**62, -1, 0.5])
+@pytest.mark.parametrize("column", ["call_id", "name", "arguments", "content", "ok", "ended", "report", "verdict"])
+def test_a_damaged_value_is_one_line_with_its_column(column: str, value: object, tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    with closing(SqliteJournal(path)) as journal:
+        journal.append("e", Entry("1", "submit", "", "", True, True, Workspace.of({}), REPORT, Verdict.TLE))
+        with closing(sqlite3.connect(path)) as database, database:
+            database.execute(f"UPDATE calls SET {column} = ?", (value,))
+        try:
+            journal.entries("e")
+        except JournalError as error:
+            message = str(error)
+            assert "\n" not in message
+            assert message.startswith(f"the journal {path} is damaged: call ")
+            assert f"column {column}: " in message
+        else:
+            assert column in ("call_id", "name", "arguments", "content"), column
+            assert not isinstance(value, bytes)
+
+
+def test_a_workspace_that_is_none_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    with closing(SqliteJournal(path)) as journal:
+        journal.append("e", entry("1"))
+        for value in ("text", b"\xff", 3):
+            with closing(sqlite3.connect(path)) as database, database:
+                database.execute("UPDATE workspaces SET stream = ?", (value,))
+            for read in (journal.entries, journal.final):
+                with pytest.raises(JournalError, match="is damaged"):
+                    read("e")

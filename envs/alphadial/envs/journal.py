@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
+
+from pydantic import Field, Json, StrictStr, TypeAdapter, ValidationError
 
 from alphadial.envs.errors import JournalError, WorkspaceError
 from alphadial.envs.sandbox.workspace import Workspace, parse
-from alphadial.envs.types import FailureKind, JudgeReport, TestResult, Verdict
+from alphadial.envs.types import JudgeReport, Verdict
 
 _APPLICATION = 0x616C7068
 _VERSION = 1
@@ -27,6 +29,12 @@ CREATE TABLE calls (
 );
 CREATE INDEX calls_by_workspace ON calls (workspace);
 """
+_COLUMNS = ("call_id", "name", "arguments", "content", "ok", "ended", "report", "verdict", "stream")
+_Flag = Annotated[int, Field(strict=True, ge=0, le=1)]
+_Bytes = Annotated[bytes, Field(strict=True)]
+_Row = tuple[StrictStr, StrictStr, StrictStr, StrictStr, _Flag, _Flag, Json[JudgeReport] | None, Verdict | None, _Bytes]
+_ROW: TypeAdapter[_Row] = TypeAdapter(_Row)
+"""A row may come from anywhere: every value of it is checked before it is used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +139,7 @@ class SqliteJournal:
     def entries(self, episode: str) -> tuple[Entry, ...]:
         """See ``Journal``."""
         query = (
-            "SELECT call_id, name, arguments, content, ok, ended, report, verdict, stream FROM calls "
+            f"SELECT {', '.join(_COLUMNS)} FROM calls "
             "JOIN workspaces ON digest = workspace WHERE episode = ? ORDER BY number"
         )
         with self._using(), closing(self._database.execute(query, (episode,))) as rows:
@@ -208,20 +216,20 @@ class SqliteJournal:
                 )
 
     def _entry(self, row: tuple[Any, ...]) -> Entry:
-        call_id, name, arguments, content, ok, ended, report, verdict, stream = row
-        return Entry(
-            call_id,
-            name,
-            arguments,
-            content,
-            bool(ok),
-            bool(ended),
-            self._workspace(stream),
-            _report(report) if report is not None else None,
-            Verdict(verdict) if verdict is not None else None,
-        )
+        try:
+            call_id, name, arguments, content, ok, ended, report, verdict, stream = _ROW.validate_python(row)
+        except ValidationError as error:
+            fault = error.errors(include_url=False, include_input=False)[0]
+            column = _COLUMNS[int(fault["loc"][0])] if fault["loc"] else "report"
+            raise JournalError(
+                f"the journal {self._path} is damaged: call {row[0]!r:.60}, column {column}: {fault['msg']}"
+            ) from None
+        workspace = self._workspace(stream)
+        return Entry(call_id, name, arguments, content, bool(ok), bool(ended), workspace, report, verdict)
 
-    def _workspace(self, stream: bytes) -> Workspace:
+    def _workspace(self, stream: object) -> Workspace:
+        if not isinstance(stream, bytes):
+            raise JournalError(f"the journal {self._path} is damaged: a workspace is not bytes")
         try:
             return parse(stream)
         except WorkspaceError as error:
@@ -239,11 +247,3 @@ class _Transaction:
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         self._database.execute("COMMIT" if kind is None else "ROLLBACK")
-
-
-def _report(text: str) -> JudgeReport:
-    fields = json.loads(text)
-    for name, kind in (("verdict", Verdict), ("public_verdict", Verdict), ("failure_kind", FailureKind)):
-        fields[name] = None if fields[name] is None else kind(fields[name])
-    tests = tuple(TestResult(**{**test, "verdict": Verdict(test["verdict"])}) for test in fields["tests"])
-    return JudgeReport(**{**fields, "tests": tests})

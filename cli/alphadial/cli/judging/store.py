@@ -13,8 +13,10 @@ from types import TracebackType
 from typing import Any, Self
 
 import sqlalchemy as sa
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.dialects.sqlite import insert
 
+from alphadial.agents.checks import first_fault
 from alphadial.agents.errors import StoreError
 from alphadial.agents.run_folder import LOCK_FILE, lock_folder, write_atomically
 from alphadial.agents.store import cause_of, open_engine, open_reading, sqlite_url
@@ -24,6 +26,10 @@ from alphadial.envs.stdio import SolutionRecord
 FORMAT = 3
 SETTINGS_FILE = "judging.json"
 STORE_FILE = "records.sqlite"
+
+LARGEST_ROW = 2**30
+"""Bytes of JSON in one row: far above what the largest set gives, far below what a small bomb unpacks to."""
+_RECORD, _FACTS = TypeAdapter(SolutionRecord), TypeAdapter(Facts)
 
 _metadata = sa.MetaData()
 _PROBLEMS = sa.Table(
@@ -125,7 +131,7 @@ class JudgingStore:
         query = sa.select(_RECORDS.c.record).where(_RECORDS.c.id == entry, _RECORDS.c.limit_s >= limit_s)
         with self._errors(), self._engine.connect() as connection:
             packed = connection.scalar(query)
-        return None if packed is None else _record(packed, self.path)
+        return None if packed is None else _record(packed, entry, self.path)
 
     def problems(self, only: Collection[str] | None = None) -> Iterator[Facts]:
         """In order, one at a time; ``only``: of these, by what they are called here."""
@@ -133,7 +139,7 @@ class JudgingStore:
         with self._errors(), self._engine.connect() as connection:
             for name, packed in connection.execute(query):
                 if only is None or name in only:
-                    yield Facts.from_json(_unpack(packed))
+                    yield _facts(packed, name, self.path)
 
     def close(self) -> None:
         """Lets others in."""
@@ -198,13 +204,47 @@ def _pack(values: Mapping[str, Any]) -> bytes:
     return zlib.compress(json.dumps(values).encode(), 1)
 
 
-def _unpack(packed: bytes) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads(zlib.decompress(packed))
+def _unpack(packed: object) -> dict[str, Any]:
+    """What ``_pack`` gave.
+
+    Raises:
+        ValueError: it is something else, or too large to have been written.
+    """
+    if not isinstance(packed, bytes):
+        raise ValueError("not packed bytes")
+    try:
+        unpacking = zlib.decompressobj()
+        text = unpacking.decompress(packed, LARGEST_ROW)
+        values = json.loads(text) if unpacking.eof else None
+    except (zlib.error, RecursionError) as error:
+        raise ValueError(f"not packed JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise ValueError("no whole JSON object")
     return values
 
 
-def _record(packed: bytes, path: Path) -> SolutionRecord:
+def _record(packed: object, entry: str, path: Path) -> SolutionRecord:
     try:
-        return SolutionRecord.from_json(_unpack(packed))
+        record = SolutionRecord.from_json(_unpack(packed))
+        _RECORD.validate_python(asdict(record))
+    except ValidationError as error:
+        raise _damaged(path, "records", entry, "record", first_fault(error)) from error
     except ValueError as error:
-        raise StoreError(f"{path / STORE_FILE}: {error}; choose another --out and judge again") from error
+        raise _damaged(path, "records", entry, "record", str(error)) from error
+    return record
+
+
+def _facts(packed: object, name: object, path: Path) -> Facts:
+    try:
+        values = _unpack(packed)
+        _FACTS.validate_python(values)
+        return Facts.from_json(values)
+    except ValidationError as error:
+        raise _damaged(path, "problems", name, "facts", first_fault(error)) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _damaged(path, "problems", name, "facts", str(error)) from error
+
+
+def _damaged(path: Path, table: str, row: object, column: str, fault: str) -> StoreError:
+    where = f"row {row!r:.80} of {table}, column {column}"
+    return StoreError(f"{path / STORE_FILE} is damaged: {where}: {fault}; choose another --out and judge again")
