@@ -177,7 +177,7 @@ def test_groups_of_legacy_packages_are_levels(tmp_path: Path) -> None:
     ("base", "changes", "place", "message"),
     [
         (LEGACY, {"problem.yaml": "name: x\nlimits: {\n"}, "problem.yaml:3", "not YAML"),
-        (LEGACY, {"problem.yaml": "name: x\nname: y\n"}, "problem.yaml:2", "stands twice"),
+        (LEGACY, {"problem.yaml": "limits: {}\nlimits: {}\n"}, "problem.yaml:2", "stands twice"),
         (LEGACY, {"problem.yaml": "- a\n"}, "problem.yaml:1", "keys and values"),
         (LEGACY, {"problem.yaml": "name: x\nlimits:\n  memory: -1\n"}, "problem.yaml:3", "above 0"),
         (LEGACY, {"problem.yaml": "validation: magic\n"}, "problem.yaml:1", "default or custom"),
@@ -197,7 +197,7 @@ def test_groups_of_legacy_packages_are_levels(tmp_path: Path) -> None:
             "data/secret/testdata.yaml",
             "unknown flag 'fuzzy'",
         ),
-        (MODERN, {"problem.yaml": MODERN["problem.yaml"] + "colour: red\n"}, "problem.yaml:10", "unknown key 'colour'"),
+        (MODERN, {"problem.yaml": MODERN["problem.yaml"] + "validation: custom\n"}, "problem.yaml:10", "older format"),
         (MODERN, {"problem.yaml": MODERN["problem.yaml"] + "type: [multi-pass]\n"}, "problem.yaml:10", "not supported"),
         (MODERN, {"data/secret/a/test_group.yaml": "require_pass: secret/z\n"}, "test_group.yaml:1", "'secret/z'"),
         (MODERN, {"data/secret/b/test_group.yaml": "require_pass: secret/a\n"}, "double", "circle"),
@@ -207,7 +207,7 @@ def test_groups_of_legacy_packages_are_levels(tmp_path: Path) -> None:
             "data/secret/a/1.yaml:2",
             "args is not supported",
         ),
-        (MODERN, {"data/secret/a/1.yaml": "weight: 3\n"}, "data/secret/a/1.yaml:1", "unknown key 'weight'"),
+        (MODERN, {"data/secret/a/1.yaml": "output_validator_flags: x\n"}, "data/secret/a/1.yaml:1", "older format"),
         (MODERN, {"data/secret/a/1.files/x.txt": "x"}, "data/secret/a/1.files", "not supported"),
         (MODERN, {"output_validator/run": "#!/bin/sh\n"}, "output_validator/run", "build or run"),
         (MODERN, {"submissions/submissions.yaml": "accepted:\n  permitted: [OK]\n"}, "submissions.yaml:2", "'OK'"),
@@ -236,6 +236,63 @@ def test_a_bad_solution_leaves_the_others(tmp_path: Path) -> None:
     (package,) = (item for item in found if isinstance(item, Package))
     assert len(package.solutions) == 5
     assert package.solutions[1].files == {"d.py": "print(1)\n# \udcff\n"}
+
+
+@pytest.mark.parametrize(
+    ("base", "changes", "warning"),
+    [
+        (LEGACY, {"problem.yaml": "name: x\nname: y\n"}, "problem.yaml:2: warning: key 'name' stands twice"),
+        (
+            LEGACY,
+            {"data/secret/testdata.yaml": "on_reject: break\ninput_validator_flags: a\ninput_validator_flags: b\n"},
+            "data/secret/testdata.yaml:3: warning: key 'input_validator_flags' stands twice",
+        ),
+        (
+            MODERN,
+            {"problem.yaml": MODERN["problem.yaml"] + "colour: red\n"},
+            "problem.yaml:10: warning: unknown key 'colour', which is not used",
+        ),
+        (MODERN, {"data/secret/a/1.yaml": "weight: 3\n"}, "data/secret/a/1.yaml:1: warning: unknown key 'weight'"),
+        (
+            LEGACY,
+            {"submissions/time_limit_exceeded/Many/__pycache__/x.pyc": "x"},
+            "Many/__pycache__: warning: is left out: a cache",
+        ),
+        (
+            LEGACY,
+            {"submissions/time_limit_exceeded/Many/Main.class": "\xca\0"},
+            "Many/Main.class: warning: is left out: a binary",
+        ),
+        (MODERN, {"output_validator/check.bin": "\0"}, "output_validator/check.bin: warning: is left out: a binary"),
+    ],
+)
+def test_what_is_not_used_is_a_warning(
+    base: dict[str, str], changes: dict[str, str], warning: str, tmp_path: Path
+) -> None:
+    found = list(load(write(tmp_path / "double", base | changes)))
+    (said,) = (item for item in found if isinstance(item, Fault))
+    assert said.harmless
+    assert warning in str(said)
+    (package,) = (item for item in found if isinstance(item, Package))
+    assert not [name for solution in package.solutions for name in solution.files if name.endswith((".pyc", ".class"))]
+
+
+def test_tests_in_sample_alone(tmp_path: Path) -> None:
+    files = {name: text for name, text in LEGACY.items() if not name.startswith("data/secret")}
+    warning, package = load(write(tmp_path / "double", files))
+    assert isinstance(warning, Fault)
+    assert str(warning).endswith("data: warning: all tests are in data/sample, none in data/secret")
+    assert isinstance(package, Package)
+    assert [(test.public, test.level) for test in package.problem.tests] == [(True, 1)]
+
+
+def test_constants_with_variants(tmp_path: Path) -> None:
+    stated = "  factor:\n    value: 1000\n    tex: 1\\,000\n  small: 3\n"
+    changes = {
+        "problem.yaml": MODERN["problem.yaml"].replace("  factor: 2\n", stated),
+        "statement/problem.en.md": "{{factor}} {{factor.value}} {{factor.tex}} {{small}} {{small.tex}}",
+    }
+    assert only(write(tmp_path / "double", MODERN | changes)).problem.statement == "1000 1000 1\\,000 3 {{small.tex}}"
 
 
 def test_tests_need_not_be_utf_8(tmp_path: Path) -> None:

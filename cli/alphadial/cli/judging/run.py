@@ -76,7 +76,11 @@ def execute(wishes: Wishes, out: Path | None, json_to: str | None) -> None:
             store.end()
         rows, more = parted(rows_of(store, Terms(coverage=coverage), doubtful, judged))
         faults += more
-        result = {**summary(rows, doubtful), "faults": [_fault(fault) for fault in faults]}
+        result = {
+            **summary(rows, doubtful),
+            "faults": [_fault(fault) for fault in faults if not fault.harmless],
+            "warnings": [_fault(fault) for fault in faults if fault.harmless],
+        }
         result |= {
             "minutes": round(sum(row.judging_s - row.extra_s for row in rows) / 60, 2),
             "extra_minutes": round(sum(row.extra_s for row in rows) / 60, 2),
@@ -86,7 +90,7 @@ def execute(wishes: Wishes, out: Path | None, json_to: str | None) -> None:
     if not rows and not faults:
         say(f"no solutions come with these problems; to judge a program of yours: alphadial judge {wishes.path} FILE")
     show(rows, result, json_to)
-    if faults or any(row.judge_error for row in rows):
+    if result["faults"] or any(row.judge_error for row in rows):
         raise typer.Exit(USAGE)
 
 
@@ -120,7 +124,7 @@ def judge_one(wishes: Wishes, file: str, json_to: str | None) -> None:
             print_line(line)
         limit = f"limit {row.limit_s:g} s ({row.limit_source})"
         print_line(f"{row.language}, {limit}{', borderline' if row.borderline else ''}")
-    if row.judge_error or faults:
+    if row.judge_error or not all(fault.harmless for fault in faults):
         raise typer.Exit(USAGE)
 
 

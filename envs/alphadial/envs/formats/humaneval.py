@@ -48,7 +48,10 @@ def helpers(prompt: str, entry: str) -> list[ast.stmt]:
     Raises:
         FormatError: the prompt is not Python.
     """
-    defined = parsed(prompt, "field 'prompt'")
+    try:
+        defined = parsed(prompt, "field 'prompt'")
+    except FormatError:  # a head without so much as a docstring
+        defined = parsed(f"{prompt.rstrip()} pass", "field 'prompt'")
     return [node for node in defined if not (isinstance(node, ast.FunctionDef) and node.name == entry)]
 
 

@@ -36,7 +36,7 @@ def is_package(folder: Path) -> bool:
 
 
 def load(folder: Path, name: str) -> Iterator[Package | Fault]:
-    """The package in a folder, after a fault for each part that is left out; or the fault of the package.
+    """The package in a folder, after a fault for each part that is left out or not used; or the package's fault.
 
     Args:
         folder: which holds problem.yaml.
@@ -54,6 +54,7 @@ def load(folder: Path, name: str) -> Iterator[Package | Fault]:
             else:
                 yield solution
         yield from _left_out(tree)
+        yield from tree.warnings
         yield Package(problem, tuple(solutions), settings.time_rule, source=folder, python=KATTIS_PYTHON)
     except FormatError as error:
         yield error.fault(folder)

@@ -13,7 +13,7 @@ from .fields import text
 from .kattis_settings import Settings, words
 from .levels import SAMPLE, SECRET
 from .tree import Tree
-from .types import FormatError
+from .types import Fault, FormatError
 from .yaml_file import LARGEST, Yaml, at, parse_yaml
 
 _GROUP_KEYS = {"max_score", "score_aggregation", "static_validation_score", "require_pass", "args", "full_feedback"} | {
@@ -27,6 +27,18 @@ _GROUP_KEYS = {"max_score", "score_aggregation", "static_validation_score", "req
 }
 _DRAFT_KEYS = {"scoring", "static_validation"}
 """Some drafts have require_pass within scoring."""
+
+
+_GROUP_READ = {
+    "require_pass",
+    "scoring",
+    "output_validator_args",
+    "args",
+    "static_validation_score",
+    "static_validation",
+}
+_OLDER_READ = {"output_validator_flags", "output_validator_args", "on_reject"}
+"""Keys of test_group.yaml and of testdata.yaml that are used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +63,7 @@ def read_data(tree: Tree, settings: Settings) -> Data:
     """Reads all tests.
 
     Raises:
-        FormatError: an input without answer or the other way round, unknown keys, or what is not supported: arguments
+        FormatError: an input without answer or the other way round, or what is not supported: arguments
             and files for the program.
     """
     requires: dict[str, tuple[str, ...]] = {}
@@ -59,8 +71,10 @@ def read_data(tree: Tree, settings: Settings) -> Data:
     for folder in _folders(tree, settings, requires):
         for path in _inputs(tree, folder.path):
             tests.append(_test(tree, folder, path, _own_arguments(tree, settings, path, folder.arguments)))
-    if not any(not test.public for test in tests):
-        raise FormatError("there are no tests in data/secret", path=tree.root / "data")
+    if not tests:
+        raise FormatError("there are no tests in data/sample and data/secret", path=tree.root / "data")
+    if all(test.public for test in tests):
+        tree.warn(Fault(tree.root / "data", None, "all tests are in data/sample, none in data/secret", harmless=True))
     _check_requires(tree, requires, {test.group for test in tests})
     return Data(tuple(tests), requires, _continues(tree, settings, tests))
 
@@ -83,7 +97,7 @@ def _on_reject(tree: Tree, settings: Settings, folder: str) -> str:
     for place in (folder, *(parent.as_posix() for parent in PurePosixPath(folder).parents)):
         path = tree.root / "data" / place / "testdata.yaml"
         if tree.is_file(path):
-            yaml = parse_yaml(tree.text(path, LARGEST), path)
+            yaml = parse_yaml(tree.text(path, LARGEST), path, _OLDER_READ)
             if "on_reject" in yaml.values:
                 with at(yaml, "on_reject"):
                     return text(yaml.values["on_reject"], "on_reject")
@@ -117,7 +131,8 @@ def _configured(tree: Tree, settings: Settings, outer: _Folder, requires: dict[s
         return _Folder(outer.path, group, arguments)
     if settings.rules.final and depth not in (1, 2):
         raise FormatError("can stand in data/sample, data/secret and the folders in data/secret only", path=path)
-    yaml = parse_yaml(settings.filled(tree.text(path, LARGEST)), path)
+    yaml = parse_yaml(settings.filled(tree.text(path, LARGEST)), path, _GROUP_READ)
+    tree.warn(*yaml.warnings)
     with at(yaml, "require_pass"):
         scoring = yaml.values.get("scoring")
         within = scoring.get("require_pass") if isinstance(scoring, dict) else None
@@ -125,21 +140,24 @@ def _configured(tree: Tree, settings: Settings, outer: _Folder, requires: dict[s
         needed = words([stated] if isinstance(stated, str) else stated, "require_pass")
     if needed and group == place.as_posix():
         requires[group] = needed
-    return _Folder(outer.path, group, _arguments(yaml, arguments, settings))
+    return _Folder(outer.path, group, _arguments(tree, yaml, arguments, settings))
 
 
 def _own_arguments(tree: Tree, settings: Settings, path: Path, inherited: tuple[str, ...]) -> tuple[str, ...]:
     own = path.with_suffix(".yaml")
     if settings.rules.old or not tree.is_file(own):
         return settings.flags + inherited
-    return settings.flags + _arguments(parse_yaml(tree.text(own, LARGEST), own), inherited, settings)
+    yaml = parse_yaml(tree.text(own, LARGEST), own, _GROUP_READ)
+    tree.warn(*yaml.warnings)
+    return settings.flags + _arguments(tree, yaml, inherited, settings)
 
 
-def _arguments(yaml: Yaml, inherited: tuple[str, ...], settings: Settings) -> tuple[str, ...]:
+def _arguments(tree: Tree, yaml: Yaml, inherited: tuple[str, ...], settings: Settings) -> tuple[str, ...]:
     known = _GROUP_KEYS if settings.rules.final else _GROUP_KEYS | _DRAFT_KEYS
-    unknown = next((str(key) for key in yaml.values if key not in known), None)
-    if unknown is not None:
-        raise yaml.error(unknown, f"unknown key {unknown[:40]!r}")
+    for key in [str(key) for key in yaml.values if key not in known]:
+        if key in _OLDER_READ:  # passed over, it would change what is accepted
+            raise yaml.error(key, f"unknown key {key[:40]!r}, of an older format")
+        tree.warn(yaml.unread(key))
     for key in ("args", "static_validation_score", "static_validation"):
         if yaml.values.get(key):
             raise yaml.error(key, f"{key} is not supported")
@@ -156,7 +174,8 @@ def _older_arguments(tree: Tree, settings: Settings, folder: Path, inherited: tu
         return inherited
     if settings.rules.final:
         raise FormatError("of an older format: 2025-09 has test_group.yaml, with output_validator_args", path=path)
-    yaml = parse_yaml(tree.text(path, LARGEST), path)
+    yaml = parse_yaml(tree.text(path, LARGEST), path, _OLDER_READ)
+    tree.warn(*yaml.warnings)
     for key in ("output_validator_flags", "output_validator_args"):
         if key in yaml.values:
             with at(yaml, key):
@@ -198,5 +217,5 @@ def _check_requires(tree: Tree, requires: dict[str, tuple[str, ...]], groups: se
         for other in needed:
             if other not in groups:
                 path = tree.root / "data" / group / "test_group.yaml"
-                line = parse_yaml(tree.text(path, LARGEST), path).lines.get("require_pass")
+                line = parse_yaml(tree.text(path, LARGEST), path, _GROUP_READ).lines.get("require_pass")
                 raise FormatError(f"require_pass names {other[:40]!r}, which has no tests", path=path, line=line)

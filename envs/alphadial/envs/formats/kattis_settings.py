@@ -38,8 +38,15 @@ _LIMITS = {"time_multipliers", "time_limit", "time_resolution", "memory", "outpu
     "validation_output",
     "validation_passes",
 }
+_READ = {"problem_format_version", "type", "limits", "constants", "allow_file_writing"} | {
+    *("validation", "validator_flags", "grading"),
+}
+"""Keys that are used."""
+_OLDER = {"validation", "validator_flags", "grading", "limits.time_multiplier", "limits.time_safety_margin"}
+"""Of the legacy format: passed over in a later one, they would change what is accepted, or when."""
 _LONGEST_LINE = 64 * 1024
-_CONSTANT = re.compile(r"\{\{([a-zA-Z_][a-zA-Z0-9_]*)\}\}")
+_WORD = "[a-zA-Z_][a-zA-Z0-9_]*"
+_CONSTANT = re.compile(rf"\{{\{{({_WORD}(?:\.{_WORD})?)\}}\}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +79,14 @@ def read_settings(tree: Tree) -> Settings:
         FormatError: at the file and line where something is wrong, or of a kind that cannot be judged here.
     """
     path = tree.root / PROBLEM
-    yaml = parse_yaml(tree.text(path, LARGEST), path)
+    yaml = parse_yaml(tree.text(path, LARGEST), path, _READ)
+    tree.warn(*yaml.warnings)
     rules = rules_of(tree, yaml)
     _check_type(yaml)
     with at(yaml, "limits"):
         stated = mapping(yaml.values.get("limits") or {}, "limits")
     if not rules.legacy:
-        _check_keys(yaml, stated)
+        _check_keys(tree, yaml, stated)
     for key in stated.keys() & {"memory", "output", "time_limit", "time_multiplier", "time_safety_margin"}:
         with at(yaml, f"limits.{key}"):
             number(stated[key], f"limits.{key}")
@@ -117,11 +125,13 @@ def _check_type(yaml: Yaml) -> None:
                 raise FormatError(f"unknown type {kind[:40]!r}: choose pass-fail or scoring")
 
 
-def _check_keys(yaml: Yaml, stated: Mapping[str, Any]) -> None:
+def _check_keys(tree: Tree, yaml: Yaml, stated: Mapping[str, Any]) -> None:
     unknown = [str(key) for key in yaml.values if key not in _KEYS]
     unknown += [f"limits.{key}" for key in stated if key not in _LIMITS]
-    if unknown:
-        raise yaml.error(unknown[0], f"unknown key {unknown[0][:40]!r}")
+    for key in unknown:
+        if key in _OLDER:
+            raise yaml.error(key, f"unknown key {key[:40]!r}, of an older format")
+        tree.warn(yaml.unread(key))
     with at(yaml, "allow_file_writing"):
         flag(yaml.values.get("allow_file_writing", False), "allow_file_writing")
 
@@ -170,10 +180,16 @@ def _on_reject(yaml: Yaml) -> str:
 def _constants(yaml: Yaml) -> dict[str, str]:
     with at(yaml, "constants"):
         stated = mapping(yaml.values.get("constants") or {}, "constants")
+    found = {}
     for name, value in stated.items():
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
-            raise yaml.error(f"constants.{name}", f"constant {name[:40]!r} must be a number or a text")
-    return {name: str(value) for name, value in stated.items()}
+        variants = {"": value}
+        if isinstance(value, dict):  # the plain name stands for its value, the others are of statements and languages
+            variants = {"": value.get("value"), **{f".{key}": each for key, each in value.items()}}
+        for variant, each in variants.items():
+            if isinstance(each, bool) or not isinstance(each, int | float | str):
+                raise yaml.error(f"constants.{name}", f"constant {name[:40]!r} must be a number or a text")
+            found[f"{name}{variant}"] = str(each)
+    return found
 
 
 def _limit_beside(tree: Tree) -> float | None:

@@ -9,10 +9,12 @@ from pathlib import Path
 from alphadial.envs.raw import as_text
 
 from .lines import LONGEST_LINE, describe, read_data, read_text
-from .types import FormatError
+from .names import is_source
+from .types import Fault, FormatError
 
 DEEPEST = 16
 """Folders within folders."""
+_CACHES = ("__pycache__",)
 _NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.+-]{0,254}")
 """Files with other names, such as .git or a~, are left out, as the package format asks; "+" is for .c++ files."""
 
@@ -35,6 +37,7 @@ class Tree:
         self.root = root
         self.left_out: set[Path] = set()
         """What was met under a name that the package format does not allow, but for hidden files."""
+        self._warnings: dict[Fault, None] = {}
         self._real = root.resolve()
 
     def children(self, folder: Path) -> list[Path]:
@@ -85,16 +88,36 @@ class Tree:
             raise FormatError("missing", path=path)
         return as_text(read_data(path, largest))
 
+    @property
+    def warnings(self) -> tuple[Fault, ...]:
+        """What was met that is not used, in order."""
+        return tuple(self._warnings)
+
+    def warn(self, *warnings: Fault) -> None:
+        """Notes them, each once, however often a file is read."""
+        self._warnings.update(dict.fromkeys(warnings))
+
     def files(self, folder: Path, largest: int) -> dict[str, str]:
-        """The files of a folder and of those in it, by path relative to it."""
+        """The files of a folder and of those in it, by path relative to it; caches and binaries are left out."""
         texts: dict[str, str] = {}
         for entry in self.children(folder):
-            if self.is_folder(entry):
+            if entry.name in _CACHES:
+                self.warn(Fault(entry, None, "is left out: a cache", harmless=True))
+            elif self.is_folder(entry):
                 inner = self.files(entry, largest)
                 texts.update({f"{entry.name}/{name}": text for name, text in inner.items()})
+            elif not is_source(entry.name) and self._is_binary(entry, largest):
+                self.warn(Fault(entry, None, "is left out: a binary, which is no source", harmless=True))
             else:
-                texts[entry.name] = self.text(entry, largest)
+                texts[entry.name] = self.raw(entry, largest)
         return texts
+
+    def _is_binary(self, path: Path, largest: int) -> bool:
+        data = read_data(path, largest)
+        try:
+            return "\0" in data.decode()
+        except UnicodeDecodeError:
+            return True
 
     def _mode(self, path: Path) -> int:
         try:

@@ -65,10 +65,12 @@ class Fault:
     """1-based; None where the fault is of the whole file or folder."""
     message: str
     """One line: what is wrong and what to do."""
+    harmless: bool = False
+    """A warning: what it is about is not used, and all that is used was read."""
 
     def __str__(self) -> str:
         place = str(self.path) if self.line is None else f"{self.path}:{self.line}"
-        return f"{place}: {self.message}"
+        return f"{place}: {'warning: ' if self.harmless else ''}{self.message}"
 
 
 class FormatError(Exception):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from .lines import describe
-from .types import FormatError
+from .types import Fault, FormatError
 
 LARGEST = 1024 * 1024
 """Bytes."""
@@ -34,10 +34,16 @@ class Yaml:
     values: dict[str, Any]
     lines: dict[str, int]
     """Line of each key; those of mappings within have dotted names, as in "limits.memory"."""
+    warnings: tuple[Fault, ...] = ()
+    """Of keys that stand twice and that nobody reads."""
 
     def error(self, key: str, message: str) -> FormatError:
         """An error at a key's line."""
         return FormatError(message, path=self.path, line=self.lines.get(key))
+
+    def unread(self, key: str) -> Fault:
+        """A warning that nobody reads a key."""
+        return Fault(self.path, self.lines.get(key), f"unknown key {key[:40]!r}, which is not used", harmless=True)
 
 
 @contextmanager
@@ -51,16 +57,21 @@ def at(yaml: Yaml, key: str) -> Iterator[None]:
         raise yaml.error(key, str(error)) from None
 
 
-def parse_yaml(text: str, path: Path) -> Yaml:
+def parse_yaml(text: str, path: Path, read: Collection[str] | None = None) -> Yaml:
     """The mapping in a YAML file; an empty file is an empty one.
 
+    Args:
+        text: of the file.
+        path: of the file.
+        read: keys that somebody reads, with all in them; None: every key.
+
     Raises:
-        FormatError: it is not YAML, not a mapping with text keys, or says something twice.
+        FormatError: it is not YAML, not a mapping with text keys, or says something twice that is read.
     """
     try:
         loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
-        walk = _Walk(loader, path)
+        walk = _Walk(loader, path, read)
         if node is not None:
             walk.visit(node, "")
         values = {} if node is None else loader.construct_document(node)
@@ -74,14 +85,16 @@ def parse_yaml(text: str, path: Path) -> Yaml:
         values = {}
     if not isinstance(values, dict):
         raise FormatError("must hold keys and values", path=path, line=1)
-    return Yaml(path, values, walk.lines)
+    return Yaml(path, values, walk.lines, tuple(walk.warnings))
 
 
 class _Walk:
     """Looks at every node before values are made of them."""
 
-    def __init__(self, loader: Any, path: Path) -> None:
+    def __init__(self, loader: Any, path: Path, read: Collection[str] | None) -> None:
         self.lines: dict[str, int] = {}
+        self.warnings: list[Fault] = []
+        self._read = read
         self._loader = loader
         self._path = path
         self._count = 0
@@ -104,13 +117,20 @@ class _Walk:
             if not isinstance(key, yaml.ScalarNode):
                 raise self._error(key, "a key must be a text")
             if key.value in seen:
-                raise self._error(key, f"key {key.value[:40]!r} stands twice")
+                self._twice(key, f"{outer}.{key.value}" if outer else key.value)
             seen.add(key.value)
             self._check(key)
             name = f"{outer}.{key.value}" if outer else key.value
             if len(name) <= _LONGEST_NAME:
                 self.lines[name] = key.start_mark.line + 1
             self.visit(value, name[: _LONGEST_NAME + 1])
+
+    def _twice(self, key: Any, name: str) -> None:
+        message = f"key {key.value[:40]!r} stands twice"
+        if self._read is None or name.partition(".")[0].removesuffix("[]") in self._read:
+            raise self._error(key, message)
+        line = key.start_mark.line + 1
+        self.warnings.append(Fault(self._path, line, f"{message}, and is not used", harmless=True))
 
     def _check(self, node: Any) -> None:
         if node.tag in (_TEXT, _MERGE):
