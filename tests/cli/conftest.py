@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,9 @@ from alphadial.merge_engine import load_family
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("envs", "controller", "agents", "merge_engine", "training", "cli")
+
+_BEGUN = "open('/proc/self/comm', 'w').write('begun')"
+"""From then on Ctrl-C is for the command, no more for the interpreter."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +48,18 @@ Cli = Callable[..., Result]
 def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cli:
     """Runs one command line in this process, in an empty working folder."""
     monkeypatch.chdir(tmp_path)
+    ours = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def run(*arguments: str | Path) -> Result:
         monkeypatch.setattr(sys, "argv", ["alphadial", *map(str, arguments)])
         capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
+        try:
+            with pytest.raises(SystemExit) as ended:
+                main()
+        finally:  # a command listens until its process ends
+            signal.set_wakeup_fd(-1)
+            for number, handler in ours.items():
+                signal.signal(number, handler)
         captured = capsys.readouterr()
         code = ended.value.code
         return Result(code if isinstance(code, int) else 0, captured.out, captured.err)
@@ -66,7 +76,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
         missing = "".join(f"sys.modules[{name!r}] = None; " for name in without)
         # Where the tests themselves run in the background, Ctrl-C is ignored by all that they start.
         heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        code = f"import sys; {heard}{missing}from alphadial.cli import main; main()"
+        code = f"import sys; {heard}{missing}from alphadial.cli import main; {_BEGUN}; main()"
         command = [sys.executable, "-c", code, *map(str, arguments)]
         process = subprocess.Popen(
             command,

@@ -1,6 +1,9 @@
 """The command line: ``alphadial --help`` lists the commands. Importing it loads nothing heavy."""
 
+import os
+import signal
 import sys
+from types import FrameType
 
 __all__ = ["main"]
 
@@ -11,10 +14,23 @@ def main() -> None:
     0: done. 1: a fault of alphadial itself, with its traceback. 2: something that the user can mend, said in one line.
     130: interrupted.
     """
-    from alphadial.cli.boundary import boundary
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _leave)
+    from alphadial.cli.interrupt import INTERRUPTED, interruptible
 
-    with boundary():
-        from alphadial.cli.app import execute
+    with interruptible():
+        from alphadial.cli.boundary import boundary
 
-        status = execute()
+        with boundary():
+            from alphadial.cli.app import execute
+
+            status = execute()
+        if status == INTERRUPTED:  # Typer makes a status of the exception
+            raise KeyboardInterrupt
     sys.exit(status)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """Ends the process at once: nothing has begun yet, not even what listens for Ctrl-C from then on."""
+    os.write(2, b"interrupted: nothing is kept\n")
+    os._exit(130)

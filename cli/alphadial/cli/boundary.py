@@ -8,11 +8,12 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 
+from alphadial.cli.interrupt import interrupted
+
 FAULT = 1
 """Exit status of a fault of alphadial itself."""
 USAGE = 2
 """Exit status of everything that the user can mend."""
-INTERRUPTED = 130
 _PARTS = ("envs", "controller", "merge_engine", "agents", "training", "cli")
 _ERROR_MODULES = frozenset(f"alphadial.{part}.errors" for part in _PARTS)
 
@@ -26,6 +27,8 @@ def boundary() -> Iterator[None]:
         try:
             yield
         except Exception as error:
+            if interrupted():  # whatever became of the exception that Ctrl-C raises
+                raise KeyboardInterrupt from None
             if not is_deliberate(error):
                 traceback.print_exc()
                 sys.exit(FAULT)

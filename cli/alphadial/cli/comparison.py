@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import math
-import signal
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from multiprocessing import active_children, get_context
+from hashlib import blake2b
 from pathlib import Path
-
-import typer
+from typing import Any
 
 from alphadial.agents.compare.choice import BEST_SINGLE, ROWS, UNIFORM, Settings
 from alphadial.agents.compare.run import CHOSEN_ON, compare
+from alphadial.agents.config import RunConfig
 from alphadial.agents.errors import StoreError
 from alphadial.agents.policies.weights import choose_models
 from alphadial.agents.run_folder import LOCK_FILE, lock_folder
-from alphadial.cli.boundary import INTERRUPTED
 from alphadial.cli.comparison_report import PICTURE, RESULT, Bars, report
 from alphadial.cli.errors import CliError
+from alphadial.cli.interrupt import keeps
 from alphadial.cli.matrix import Matrix
-from alphadial.cli.options import parse_alphas, split_list
-from alphadial.cli.output import REPORT_FILE, check_json_target, say
-from alphadial.cli.sampling import default_folder
+from alphadial.cli.options import RUNS, parse_alphas, split_list
+from alphadial.cli.output import REPORT_FILE, check_json_target
+from alphadial.cli.processes import Processes
 from alphadial.cli.session import Machine
 from alphadial.controller import make_controller
 from alphadial.envs.problems import load_split
@@ -77,23 +76,25 @@ def execute(wishes: Wishes, out: Path | None, json_to: str | None, sandbox: str,
     plan = check(wishes)
     matrices = prepare(plan, wishes, Machine(None, True, sandbox, workers))
     first = next(iter(matrices.values())).config(wishes.split, plan.temperatures[0])
-    folder = out or default_folder(first)
+    decides = deciding(plan, wishes, matrices)
+    folder = out or default_folder(decides, first)
+    # Tables are bound to what they are of, and serve every comparison.
+    tables = (out or RUNS) / TABLES
     with opened(folder):
-        try:
-            with processes(workers) as executor, Bars() as bars:
-                summary = compare(
-                    {label: matrix.inside(folder / TABLES) for label, matrix in matrices.items()},
-                    wishes.split,
-                    rows=plan.rows,
-                    attempts=plan.attempts,
-                    temperatures=plan.temperatures,
-                    settings=Settings(wishes.orders, wishes.seed),
-                    executor=executor,
-                    on_progress=bars.update,
-                )
-        except KeyboardInterrupt:
-            say(f"interrupted: the tables made so far are in {folder}; the same command goes on from there")
-            raise typer.Exit(INTERRUPTED) from None
+        refuse_another(folder, decides)
+        if tables.is_dir():
+            keeps(f"the tables made so far are in {tables}; the same command goes on from there")
+        with Processes(workers) as executor, Bars() as bars:
+            summary = compare(
+                {label: matrix.inside(tables) for label, matrix in matrices.items()},
+                wishes.split,
+                rows=plan.rows,
+                attempts=plan.attempts,
+                temperatures=plan.temperatures,
+                settings=Settings(wishes.orders, wishes.seed),
+                executor=executor,
+                on_progress=bars.update,
+            )
         report(summary, folder, json_to)
 
 
@@ -139,6 +140,55 @@ def prepare(plan: Plan, wishes: Wishes, machine: Machine) -> dict[str, Matrix]:
     }
 
 
+def deciding(plan: Plan, wishes: Wishes, matrices: Mapping[str, Matrix]) -> dict[str, Any]:
+    """Whatever decides the results, by its name in compare.json."""
+    return {
+        "families": list(plan.families),
+        "weights": {
+            label: {model.name: model.weights_id for model in matrix.models} for label, matrix in matrices.items()
+        },
+        "split": wishes.split,
+        "alphas": plan.alphas,
+        "temperatures": plan.temperatures,
+        "samples": wishes.samples,
+        "orders": wishes.orders,
+        "seed": wishes.seed,
+        "attempts": plan.attempts,
+        "controllers": plan.rows,
+    }
+
+
+def default_folder(decides: Mapping[str, Any], first: RunConfig) -> Path:
+    """``runs/compare-FAMILY-SPLIT-ID``: the same options find their folder again, others get their own."""
+    digest = blake2b(json.dumps(decides).encode(), digest_size=4).hexdigest()
+    return RUNS / f"compare-{first.family}-{first.split}-{digest}"
+
+
+def refuse_another(folder: Path, decides: Mapping[str, Any]) -> None:
+    """Leaves the results of other options alone.
+
+    Raises:
+        StoreError: the folder holds such, or results that cannot be read.
+    """
+    file = folder / RESULT
+    if not file.exists():
+        return
+    try:
+        result = json.loads(file.read_text("utf-8"))
+        rows = result["rows"]
+        made = {name: result[name] for name in decides if name not in ("attempts", "controllers")}
+        made["attempts"] = list(dict.fromkeys(row["k"] for row in rows))
+        made["controllers"] = list(dict.fromkeys(row["controller"] for row in rows))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise StoreError(f"{file} cannot be read: delete it, or choose another --out") from error
+    differs = [f"{name}: {made[name]} / {decides[name]}" for name in decides if made[name] != decides[name]]
+    if differs:
+        said = "; ".join(differs)
+        raise StoreError(
+            f"{folder} holds a comparison of other options (there / here: {said:.300}): choose another --out"
+        )
+
+
 def _temperature(text: str) -> float:
     try:
         value = float(text)
@@ -177,23 +227,3 @@ def opened(folder: Path) -> Iterator[None]:
         raise StoreError(f"cannot use {folder}: {error.strerror}; choose another --out") from error
     with closing(lock):
         yield
-
-
-@contextmanager
-def processes(count: int | None) -> Iterator[ProcessPoolExecutor]:
-    """Processes that replay. They leave Ctrl-C to this one, which ends them when it gives up."""
-    pool = ProcessPoolExecutor(count, get_context("spawn"))
-    # They inherit the mask, so that Ctrl-C finds none of them half started with a traceback to show.
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        pool.submit(int)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    try:
-        yield pool
-    except BaseException:
-        for child in active_children():
-            child.terminate()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)

@@ -11,6 +11,7 @@ from alphadial.agents.config import ModelChoice, RunConfig, plan
 from alphadial.agents.errors import OutcomeTableError
 from alphadial.agents.outcomes import OutcomeTable, tabulate
 from alphadial.cli.errors import CliError
+from alphadial.cli.interrupt import keeps
 from alphadial.cli.output import say
 from alphadial.cli.session import Machine, session
 from alphadial.envs.problems import load_split
@@ -96,4 +97,5 @@ class Matrix:
                 opened.make(specs)
             table = tabulate(config, opened.folder.store.attempts())
             table.save(opened.folder.path / _TABLE)
+        keeps(f"the tables made so far are in {self.folder}; the same command goes on from there")
         return table

@@ -20,6 +20,7 @@ from rich.segment import Segment
 from rich.text import Text
 
 from alphadial.cli.errors import CliError
+from alphadial.cli.interrupt import interrupted
 from alphadial.cli.visible import visible
 
 STDOUT = "-"
@@ -44,7 +45,9 @@ class Notices(FileProxy):
     """Takes the place of stderr for what others write there, such as tracebacks and warnings; rich passes it by."""
 
     def write(self, text: str) -> int:
-        """Shows it as ``visible``."""
+        """Shows it as ``visible``; what is said of tasks and threads that an interrupted command drops is left out."""
+        if interrupted():
+            return len(text)
         self.rich_proxied_file.write(visible(text, lines=True))
         return len(text)
 
@@ -122,9 +125,10 @@ def write_json(target: str | Path, value: Any) -> None:
         draft.write_text(text, encoding="utf-8")
         draft.replace(file)
     except OSError as error:
-        with suppress(OSError):
-            draft.unlink()
         raise CliError(f"cannot write {file} ({error.strerror}): choose another place") from None
+    finally:
+        with suppress(OSError):
+            draft.unlink()  # of a write that did not come to its end
 
 
 def read_source(file: str) -> str:

@@ -7,16 +7,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import typer
-
 from alphadial.agents.config import RunConfig
 from alphadial.agents.policies import open_policy
 from alphadial.agents.run_folder import CONFIG_FILE, RunFolder
 from alphadial.agents.runner import Progress, run_attempts
 from alphadial.agents.tool_use.toolbox import Toolbox
 from alphadial.agents.types import AttemptSpec, Policy
-from alphadial.cli.boundary import INTERRUPTED
-from alphadial.cli.output import say
+from alphadial.cli.interrupt import keeps
 from alphadial.cli.progress import AttemptProgress
 from alphadial.envs.judge import Judge
 from alphadial.envs.sandbox import open_sandbox
@@ -67,7 +64,7 @@ class Session:
 def session(
     config: RunConfig, family: Family, problems: Sequence[Problem], out: Path, machine: Machine, first: AttemptSpec
 ) -> Iterator[Session]:
-    """Opens a run. Ctrl-C inside ends the command with how to go on.
+    """Opens a run. From then on an interrupted command tells how to go on.
 
     Args:
         config: of the run.
@@ -89,6 +86,7 @@ def session(
         folder = stack.enter_context(RunFolder(out, config))
         # A step budget gives a program the same verdict each time; samples repeat each other often.
         cache = _CACHED_REPORTS if all(problem.limits.steps is not None for problem in problems) else 0
+        keeps(f"the attempts made so far are in {out}; the same command goes on from there")
         judge = stack.enter_context(Judge(sandbox, workers=machine.workers, cache=cache))
         names = [model.name for model in config.models]
         toolbox = None
@@ -99,5 +97,5 @@ def session(
             yield Session(config, folder, policy, judge, toolbox, progress)
         except KeyboardInterrupt:
             done = len(folder.store.finished())
-            say(f"interrupted: {done:,} of {config.most:,} attempts are in {out}; the same command goes on from there")
-            raise typer.Exit(INTERRUPTED) from None
+            keeps(f"{done:,} of {config.most:,} attempts are in {out}; the same command goes on from there")
+            raise

@@ -16,6 +16,7 @@ def merge(
     json_to: JsonOption = None,
 ) -> None:
     """Write theta(alpha) of a family as a folder that transformers and vLLM load."""
+    from alphadial.cli.interrupt import keeps
     from alphadial.cli.output import STDOUT, check_json_target, print_line, write_json
     from alphadial.merge_engine import check_alpha, load_family, model_name
 
@@ -26,6 +27,7 @@ def merge(
     from alphadial.merge_engine import merge_to_folder
 
     report = merge_to_folder(loaded, value, out)
+    keeps(f"the merged checkpoint is in {out}")
     if json_to is not None:
         facts = {"weights_id": report.weights_id, "bytes": report.bytes_written, "out": str(out)}
         write_json(json_to, {"family": loaded.name, "alpha": report.alpha, **facts})

@@ -23,6 +23,7 @@ def report(
     """Write one HTML file that holds a run: frontier, pass@k, problems, choices, attempts. Unfinished runs too."""
     from alphadial.cli.errors import CliError
     from alphadial.cli.extras import need
+    from alphadial.cli.interrupt import keeps
     from alphadial.cli.output import REPORT_FILE, print_line
 
     file = run / REPORT_FILE if out is None else out
@@ -38,5 +39,6 @@ def report(
     from alphadial.cli.report import write_report
 
     written = write_report(run, file, transcripts, seed)
+    keeps(f"the report is in {file}")
     shown = f", {written.transcripts:,} of {written.attempts:,} attempts in full" if written.attempts else ""
     print_line(f"report: {file} ({written.size / 1e6:.1f} MB{shown})")

@@ -34,11 +34,11 @@ def train(
     workers: WorkersOption = None,
 ) -> None:
     """Train a family: SFT, then GRPO at low, middle and high coverage. The same command goes on where it stopped."""
-    from alphadial.cli.boundary import INTERRUPTED
     from alphadial.cli.curves import Curves
     from alphadial.cli.errors import CliError
+    from alphadial.cli.interrupt import keeps
     from alphadial.cli.options import nearest
-    from alphadial.cli.output import print_line, say
+    from alphadial.cli.output import print_line
     from alphadial.envs.sandbox import open_sandbox
 
     if family not in TRAINABLE:
@@ -48,12 +48,9 @@ def train(
         from alphadial.envs.judge import Judge
         from alphadial.training.train import train_family
 
-        try:
-            with Judge(opened, workers=workers) as judge, Curves(out) as curves:
-                train_family(config, judge, out, curves.step)
-        except KeyboardInterrupt:
-            say(f"interrupted; the same command goes on from the last saved step in {out}")
-            raise typer.Exit(INTERRUPTED) from None
+        with Judge(opened, workers=workers) as judge, Curves(out) as curves:
+            keeps(f"what was trained up to the last saved step is in {out}; the same command goes on from there")
+            train_family(config, judge, out, curves.step)
     print_line(f"trained {family} into {out}; try: alphadial frontier {out} --split dev")
     draw(out)
 

@@ -13,8 +13,9 @@ from typing import Any
 
 import typer
 
-from alphadial.cli.boundary import INTERRUPTED, USAGE
+from alphadial.cli.boundary import USAGE
 from alphadial.cli.errors import CliError
+from alphadial.cli.interrupt import keeps
 from alphadial.cli.judging.listing import notes
 from alphadial.cli.judging.progress import JudgingProgress
 from alphadial.cli.judging.reading import read_set
@@ -66,12 +67,9 @@ def execute(wishes: Wishes, out: Path | None, json_to: str | None) -> None:
         progress = JudgingProgress()
         judge = KeptJudge(sandbox, wishes.workers, store, progress)
         stack.callback(judge.close)
-        try:
-            with progress:
-                judged, faults = judge_set(items, store, judge, pythons, progress, coverage)
-        except KeyboardInterrupt:
-            say(f"interrupted: what was judged is in {out}; the same command goes on from there")
-            raise typer.Exit(INTERRUPTED) from None
+        keeps(f"what was judged is in {out}; the same command goes on from there")
+        with progress:
+            judged, faults = judge_set(items, store, judge, pythons, progress, coverage)
         if wishes.problems is None:
             store.end()
         rows, more = parted(rows_of(store, Terms(coverage=coverage), doubtful, judged))

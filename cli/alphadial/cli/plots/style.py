@@ -48,8 +48,11 @@ def figure(columns: int, size: tuple[float, float]) -> Iterator[tuple[Figure, li
 def save(drawing: Figure, file: Path) -> None:
     """Writes a PNG, whole or not at all."""
     draft = file.with_name(f".{file.name}.partial")
-    drawing.savefig(draft, format="png", dpi=160, facecolor="white")
-    draft.replace(file)
+    try:
+        drawing.savefig(draft, format="png", dpi=160, facecolor="white")
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def percent(axes: Axes, which: str) -> None:

@@ -218,9 +218,12 @@ def started(pid: int) -> str:
     """Start time in clock ticks: with it, a process id is never mistaken for an earlier one's.
 
     Raises:
-        OSError: there is no such process.
+        OSError: there is no such process, or it has ended and only waits to be reaped.
     """
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    if fields[0] in "ZX":
+        raise ProcessLookupError(pid)
+    return fields[19]
 
 
 def pid_namespace() -> int:
