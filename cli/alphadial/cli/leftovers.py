@@ -9,7 +9,7 @@ import signal
 import sys
 from contextlib import suppress
 
-from alphadial.envs.sandbox.cgroups import find
+from alphadial.envs.sandbox import cgroups, orphans
 
 
 def main() -> None:
@@ -18,7 +18,9 @@ def main() -> None:
     for descriptor in map(int, sys.argv[1:]):
         with suppress(OSError):
             signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-    find()
+    orphans.sweep()
+    if (parent := cgroups.find()) is not None:
+        orphans.sweep_groups(parent)
 
 
 if __name__ == "__main__":
