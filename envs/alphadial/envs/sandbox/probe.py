@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..errors import SandboxUnavailableError
 from .bubblewrap import INSTALL, Bubblewrap
@@ -76,7 +78,8 @@ def _reached(protection: Protection) -> list[Check]:
     if protection.cgroup is not None:
         found.append(Check("cgroup", True, f"{protection.cgroup}: memory, processes and CPU time of the whole tree"))
     else:
-        mend = _DELEGATE if shutil.which("systemd-run") else _AS_ROOT
+        managed = Path(f"/run/user/{os.getuid()}/systemd").exists()  # else systemd-run --user finds no one to ask
+        mend = _DELEGATE if managed else _AS_ROOT
         detail = "no writable cgroup: CPU time and memory of the whole tree are looked at every few milliseconds"
         found += [Check("cgroup", False, detail, mend), Check("verdicts", False, _DIFFER, mend)]
     counted = {"cgroup": "by the cgroup", "rlimit": "by RLIMIT_NPROC"}.get(protection.process_limit, "not limited")
