@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from alphadial.envs import FailureKind, JournalError, JudgeReport, TestResult, Verdict
-from alphadial.envs.journal import Entry, Journal, MemoryJournal, SqliteJournal
+from alphadial.envs.journal import Entry, Journal, MemoryJournal
+from alphadial.envs.journal_sqlite import SqliteJournal
 from alphadial.envs.sandbox import Workspace
 
 REPORT = JudgeReport(

@@ -29,7 +29,8 @@ from alphadial.envs import (
     Verdict,
     WorkspaceError,
 )
-from alphadial.envs.journal import Journal, MemoryJournal, SqliteJournal
+from alphadial.envs.journal import Journal, MemoryJournal
+from alphadial.envs.journal_sqlite import SqliteJournal
 from alphadial.envs.judge import Judge
 from alphadial.envs.sandbox import Sandbox, Workspace, WorkspaceRun, cgroups, open_sandbox
 from alphadial.envs.tool_text import MAX_CHARS
@@ -425,7 +426,7 @@ CHILD = """
 import sys
 from pathlib import Path
 from alphadial.envs import Limits, Problem, Rules, Setting, Test
-from alphadial.envs.journal import SqliteJournal
+from alphadial.envs.journal_sqlite import SqliteJournal
 from alphadial.envs.judge import Judge
 from alphadial.envs.sandbox import open_sandbox
 from alphadial.envs.tools import ToolSession

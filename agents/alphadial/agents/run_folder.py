@@ -13,6 +13,7 @@ from typing import IO, Self
 from alphadial.agents.config import RunConfig
 from alphadial.agents.errors import StoreError
 from alphadial.agents.store import Store, sqlite_url
+from alphadial.envs.forking import in_child
 
 CONFIG_FILE = "config.json"
 STORE_FILE = "attempts.sqlite"
@@ -138,7 +139,7 @@ def lock_folder(path: Path) -> IO[str]:
     stream.truncate(0)
     stream.write(f"process {os.getpid()} ({shlex.join(sys.argv)[:200]})")
     stream.flush()
-    return stream
+    return in_child(stream, lambda each: each.close())  # else the folder would be in use until the last child ends
 
 
 def _refuse_strangers(path: Path) -> None:

@@ -18,7 +18,10 @@ from alphadial.agents.attempt_rows import ATTEMPTS, FIELDS, METADATA, RUNS, chec
 from alphadial.agents.config import RUN_FORMAT, RunConfig
 from alphadial.agents.errors import StoreError
 from alphadial.agents.types import Attempt
+from alphadial.envs.forking import in_child
 
+_of_parents: list[sa.Pool] = []
+"""Connections of the process that this one was forked from: kept, since dropping them would close them."""
 FLUSH_ROWS = 256
 FLUSH_SECONDS = 0.5
 """A transaction holds at most so many rows, and waits at most so long for them."""
@@ -41,6 +44,7 @@ class Store:
         self._url = self._engine.url.render_as_string(hide_password=True)
         self._insert = _insert_new(self._engine, ATTEMPTS)
         self._rows: list[dict[str, Any]] = []
+        in_child(self, lambda store: store._rows.clear())  # the parent writes them
         self._flushed = time.monotonic()
         with self._errors():
             METADATA.create_all(self._engine)
@@ -141,7 +145,7 @@ def open_engine(url: str | sa.URL) -> sa.Engine:
         raise StoreError(f"store {url}: only sqlite and postgresql are supported")
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _prepare_sqlite)
-    return engine
+    return in_child(engine, _leave_connections)
 
 
 def open_reading(file: Path) -> sa.Engine:
@@ -196,6 +200,12 @@ def _reading(file: Path) -> Iterator[sa.Connection]:
 def sqlite_url(path: Path) -> sa.URL:
     """The URL of a SQLite file, whatever characters its name holds."""
     return sa.URL.create("sqlite", database=str(path))
+
+
+def _leave_connections(engine: sa.Engine) -> None:
+    """A connection serves one process: a forked child makes its own, and neither uses nor closes its parent's."""
+    _of_parents.append(engine.pool)
+    engine.dispose(close=False)
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:

@@ -16,6 +16,7 @@ from alphadial.agents.policies.weights import choose_models
 from alphadial.agents.runner import rollout
 from alphadial.agents.types import Judge, Policy
 from alphadial.controller.types import Kind, OutcomeLog
+from alphadial.envs.forking import OfOneProcess
 from alphadial.envs.problems import load_split
 from alphadial.envs.types import Problem
 from alphadial.merge_engine import Family, load_family, model_name
@@ -102,7 +103,7 @@ class _ReplayEpisode:
         return Kind(int(self._kinds[alpha, self._orders[alpha, seen]])), ""
 
 
-class Live:
+class Live(OfOneProcess):
     """Attempts made through the runner, single-turn, none of them stored.
 
     Args:

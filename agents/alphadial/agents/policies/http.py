@@ -15,6 +15,7 @@ from alphadial.agents.policies.http_answers import HttpAnswer, does_not_fit, rea
 from alphadial.agents.policies.http_loop import LoopThread
 from alphadial.agents.policies.weights import expected_weights_id
 from alphadial.agents.types import Completion, Request
+from alphadial.envs.forking import OfOneProcess, in_child
 from alphadial.merge_engine import Family
 
 MAX_BYTES = 32 * 1024 * 1024
@@ -22,7 +23,7 @@ MAX_BYTES = 32 * 1024 * 1024
 _RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 
 
-class HttpPolicy:
+class HttpPolicy(OfOneProcess):
     """Asks ``POST /v1/chat/completions``, many requests at a time.
 
     Args:
@@ -55,14 +56,20 @@ class HttpPolicy:
         self._server = server.rstrip("/").removesuffix("/v1")
         self._unverified = unverified_weights
         self._timeout_s, self._retries, self._backoff_s, self._logprobs = timeout_s, retries, backoff_s, logprobs
-        self._client = httpx.AsyncClient(
-            base_url=_address(f"{self._server}/v1/"),
-            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
-            # The deadline is ours: httpx bounds only the wait for the next byte, which a trickling server restarts.
-            timeout=httpx.Timeout(None, connect=min(10.0, timeout_s)),
-            limits=httpx.Limits(max_connections=batch_size, max_keepalive_connections=batch_size),
-        )
+        self._address, self._api_key = _address(f"{self._server}/v1/"), api_key
         self._loop = LoopThread("http")
+        self._connect()
+        in_child(self, HttpPolicy._connect)
+
+    def _connect(self) -> None:
+        """Makes the client. A connection serves one process, so a forked child has its own."""
+        self._client = httpx.AsyncClient(
+            base_url=self._address,
+            headers={"Authorization": f"Bearer {self._api_key}"} if self._api_key else {},
+            # The deadline is ours: httpx bounds only the wait for the next byte, which a trickling server restarts.
+            timeout=httpx.Timeout(None, connect=min(10.0, self._timeout_s)),
+            limits=httpx.Limits(max_connections=self.batch_size, max_keepalive_connections=self.batch_size),
+        )
 
     def complete(self, requests: Sequence[Request]) -> list[Completion]:
         """Asks the server for each request.

@@ -6,9 +6,14 @@ import asyncio
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from typing import Any, TypeVar
 
+from alphadial.envs.forking import in_child
+
 T = TypeVar("T")
+_END_S = 10.0
+"""How long what is cancelled may take to end."""
 
 
 class LoopThread:
@@ -16,10 +21,15 @@ class LoopThread:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._closed = False
+        self._begin_process()
+        in_child(self, LoopThread._begin_process)
+
+    def _begin_process(self) -> None:
+        """What every process has of its own: no thread lives on in a forked child."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
-        self._closed = False
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Blocks until the work is done.
@@ -45,10 +55,12 @@ class LoopThread:
         if closed or self._loop is None or self._thread is None:
             last.close()
             return
-        asyncio.run_coroutine_threadsafe(_finish(last), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        with suppress(TimeoutError):  # the loop may be stuck: its thread ends with the process
+            asyncio.run_coroutine_threadsafe(_finish(last), self._loop).result(_END_S)
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(_END_S)
+            if not self._thread.is_alive():
+                self._loop.close()
 
 
 async def _finish(last: Coroutine[Any, Any, None]) -> None:

@@ -8,6 +8,7 @@ from threading import Lock
 
 from alphadial.agents.errors import PolicyError
 from alphadial.agents.types import Completion, Request
+from alphadial.envs.forking import in_child
 
 Line = str | Completion | Exception
 """An answer, or one with tool calls, or what is raised instead of one."""
@@ -35,6 +36,10 @@ class ScriptedPolicy:
         self._script = script
         self._weights_id = weights_id
         self._played = 0
+        self._begin_process()
+        in_child(self, ScriptedPolicy._begin_process)
+
+    def _begin_process(self) -> None:
         self._lock = Lock()
 
     def complete(self, requests: Sequence[Request]) -> list[Completion]:

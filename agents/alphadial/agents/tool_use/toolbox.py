@@ -10,7 +10,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from alphadial.agents.errors import StoreError
-from alphadial.envs.journal import Journal, MemoryJournal, SqliteJournal
+from alphadial.envs.journal import Journal, MemoryJournal
+from alphadial.envs.journal_sqlite import SqliteJournal
 from alphadial.envs.sandbox import Sandbox
 
 if TYPE_CHECKING:
