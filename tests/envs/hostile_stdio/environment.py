@@ -2,7 +2,7 @@
 # expect: AC
 import os
 
-own = {"PATH", "HOME", "LANG", "PWD", "LC_CTYPE", "PYTHONHASHSEED", "PYTHONDONTWRITEBYTECODE", "OLDPWD", "SHLVL", "_"}
+own = {"PATH", "HOME", "LANG", "PWD", "LC_CTYPE", "PYTHONHASHSEED", "PYTHONDONTWRITEBYTECODE", "PYPY_GC_NURSERY", "OLDPWD", "SHLVL", "_"}
 found = sorted(set(os.environ) - own)
 for process in filter(str.isdigit, os.listdir("/proc")):
     try:
