@@ -13,14 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from ..types import Limits
 from . import channel_programs as programs
 from .conformance_warm import LIMITS as WARM_LIMITS
 from .layout import DEVICES
 from .protocol import Sandbox, Server
 from .workspace import Workspace
 
-LIMITS = replace(WARM_LIMITS, cpu_s=2.0, wall_s=10.0)
+LIMITS = replace(WARM_LIMITS, cpu_s=5.0, wall_s=60.0)
 _CALLED = "\ndef f(name):\n    return globals()[name]()\n"
 _MAIN = "\nimport json\nsaid = globals()[sys.argv[1]]()\nprint(json.dumps(said))\n"
 
@@ -36,10 +35,10 @@ def _asked(server: Server, source: str, function: str) -> Any:
     return json.loads(result.stdout)
 
 
-def _cold(sandbox: Sandbox, source: str, limits: Limits = LIMITS) -> Ask:
+def _cold(sandbox: Sandbox, source: str) -> Ask:
     def ask(function: str) -> Any:
         result = sandbox.run(
-            ["python3", "main.py", function], {"main.py": programs.COMMON + source + _MAIN}, "", limits
+            ["python3", "main.py", function], {"main.py": programs.COMMON + source + _MAIN}, "", LIMITS
         )
         assert result.exit_status == 0, f"{function}: {result}"
         return json.loads(result.stdout.splitlines()[-1])
@@ -150,7 +149,7 @@ def _nobody_seen(seen: list[str]) -> None:
 
 def no_counters_left(sandbox: Sandbox) -> None:
     """The numbers that the kernel gives to pipes do not tell how many others made."""
-    ask = _cold(sandbox, programs.COUNTERS, replace(LIMITS, cpu_s=5.0))
+    ask = _cold(sandbox, programs.COUNTERS)
     assert ask("leave") > ask("look"), "a program's pipes are numbered after those of the last one"
 
 
