@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import time
@@ -143,6 +144,16 @@ def test_merge_writes_a_folder_of_that_weights_id(cli: Cli, pico: Path, tmp_path
     assert report["weights_id"] == weights_id_of_folder(tmp_path / "merged")
     assert report["weights_id"] == expected_weights_id(load_family(pico), "pico@1.25")
     assert "weights id " in cli("merge", pico, "--alpha", "1.25", "--out", "merged").stdout
+
+
+def test_merge_says_where_the_endpoints_differ(cli: Cli, pico: Path, tmp_path: Path) -> None:
+    shutil.copytree(pico, tmp_path / "other")
+    file = tmp_path / "other" / "high" / "generation_config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), "eos_token_id": [3, 5]}), "utf-8")
+    done = cli("merge", "./other", "--alpha", "1", "--out", "merged", "--json", "-")
+    said = "generation_config.json differs in eos_token_id: 3 in the merge, [3, 5] at the high end"
+    assert done.stderr.strip() == f"warning: {said}"
+    assert json.loads(done.stdout)["warnings"] == [said]
 
 
 @pytest.mark.parametrize(

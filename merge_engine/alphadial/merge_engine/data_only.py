@@ -14,7 +14,7 @@ _CODE = frozenset({"auto_map", "custom_pipelines"})
 _IMPLEMENTATION = "_implementation"
 """Part of the keys that say how attention and the like are computed; a value with a slash is a repository of code."""
 _ADAPTER = "adapter_config.json"
-_PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 
 
 def check_data_only(folder: Path) -> None:
@@ -37,7 +37,7 @@ def check_data_only(folder: Path) -> None:
 
 def pickled_weights(folder: Path) -> str | None:
     """The name of a weights file whose format can hold code; None without one."""
-    return next((file.name for file in sorted(folder.iterdir()) if file.suffix in _PICKLED), None)
+    return next((file.name for file in sorted(folder.iterdir()) if file.suffix in PICKLED), None)
 
 
 def read_json(file: Path) -> dict[str, Any]:

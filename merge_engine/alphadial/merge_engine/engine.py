@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from alphadial.merge_engine.alpha import check_alpha, format_alpha
+from alphadial.merge_engine.companions import check_tokens, companion_files, differences
 from alphadial.merge_engine.errors import FamilyError, MergeError
 from alphadial.merge_engine.hashing import combine, tensor_digest, weights_id
 from alphadial.merge_engine.methods import find_method
@@ -18,21 +19,6 @@ from alphadial.merge_engine.pairs import check_pair
 from alphadial.merge_engine.reader import INDEX, Checkpoint, is_finite
 from alphadial.merge_engine.types import Family, MergeMethod, MergeReport, Weights
 from alphadial.merge_engine.writer import atomic_folder, write_safetensors
-
-# What else a Hugging Face folder needs to be loaded; taken from the low endpoint.
-_COMPANIONS = (
-    "config.json",
-    "generation_config.json",
-    "tokenizer.json",
-    "tokenizer.model",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "merges.txt",
-    "chat_template.jinja",
-    "chat_template.json",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +75,8 @@ def checkpoint(family: Family, name: str) -> Weights:
 def merge_to_folder(family: Family, alpha: float | str, out: Path) -> MergeReport:
     """Writes theta(alpha) as a Hugging Face folder, tensor by tensor, sharded as the low endpoint is.
 
-    Configuration, tokenizer and chat template are the low endpoint's. ``out`` appears whole or not at all.
+    Configuration, tokenizer, chat template and whatever else is neither weights nor code are the low endpoint's; where
+    the high endpoint's differ, the report's ``warnings`` say so. ``out`` appears whole or not at all.
 
     Raises:
         OutputError: ``out`` holds something else, or cannot be written.
@@ -97,7 +84,8 @@ def merge_to_folder(family: Family, alpha: float | str, out: Path) -> MergeRepor
     """
     start = time.perf_counter()
     blend = _blend(family, alpha)
-    companions = [name for name in _COMPANIONS if (blend.low.folder / name).is_file()]
+    companions = companion_files(blend.low.folder)
+    warnings = tuple(differences(blend.low.folder, blend.high.folder))
     indexes = [INDEX] if blend.low.index is not None else []
     names = [*blend.low.files, *companions, *indexes]
     digests: dict[str, str] = {}
@@ -112,16 +100,18 @@ def merge_to_folder(family: Family, alpha: float | str, out: Path) -> MergeRepor
             layout = {name: info for name, info in blend.low.tensors.items() if info.file == file}
             write_safetensors(draft / file, layout, tensor)
         for name in companions:
+            (draft / name).parent.mkdir(exist_ok=True)
             shutil.copyfile(blend.low.folder / name, draft / name)
         if blend.low.index is not None:
             (draft / INDEX).write_text(json.dumps(blend.low.index, indent=2) + "\n", encoding="utf-8")
-        bytes_written = sum(file.stat().st_size for file in draft.iterdir())
+        bytes_written = sum((draft / name).stat().st_size for name in names)
     return MergeReport(
         alpha=blend.alpha,
         weights_id=combine(digests),
         bytes_written=bytes_written,
         seconds=time.perf_counter() - start,
         out=out,
+        warnings=warnings,
     )
 
 
@@ -129,4 +119,5 @@ def _blend(family: Family, alpha: float | str) -> _Blend:
     checked = check_alpha(alpha, family)
     low, high = Checkpoint(family.low), Checkpoint(family.high)
     check_pair(low, high)
+    check_tokens(low.folder, high.folder)
     return _Blend(low, high, find_method(family.recipe.method), checked)

@@ -16,7 +16,21 @@ _WIRING = (
     "rope_theta",
     "rope_scaling",
     "rope_parameters",
+    "partial_rotary_factor",
+    "use_sliding_window",
+    "layer_types",
+    "attn_logit_softcapping",
+    "final_logit_softcapping",
+    "query_pre_attn_scalar",
+    "attention_multiplier",
+    "embedding_multiplier",
+    "residual_multiplier",
+    "logits_scaling",
+    "num_experts_per_tok",
+    "norm_topk_prob",
 )
+_WINDOW = ("sliding_window", "max_window_layers")
+"""Part of the wiring, unless both say that there is no window."""
 _HEAD = "lm_head.weight"
 _TIED = "tie_word_embeddings"
 
@@ -28,7 +42,7 @@ def check_pair(low: Checkpoint, high: Checkpoint) -> None:
         CheckpointError: the first difference found, naming the tensor or the setting.
     """
     _check_tied(low, high)
-    for key in _WIRING:
+    for key in _wiring(low, high):
         # A setting that only one of them spells out may be the other's default under another version.
         if key in low.config and key in high.config and low.config[key] != high.config[key]:
             values = f"{low.config[key]!r} and {high.config[key]!r}"
@@ -42,6 +56,11 @@ def check_pair(low: Checkpoint, high: Checkpoint) -> None:
         if info.dtype != other.dtype:
             dtypes = f"{info.dtype} in {low.folder} and {other.dtype} in {high.folder}"
             raise CheckpointError(f"tensor {name} has dtype {dtypes}: convert one of them")
+
+
+def _wiring(low: Checkpoint, high: Checkpoint) -> tuple[str, ...]:
+    unused = all(each.config.get("use_sliding_window") is False for each in (low, high))
+    return _WIRING if unused else (*_WIRING, *_WINDOW)
 
 
 def _check_tied(low: Checkpoint, high: Checkpoint) -> None:

@@ -76,6 +76,8 @@ class MergeReport:
     """Of all files of the folder together."""
     seconds: float
     out: Path
+    warnings: tuple[str, ...]
+    """Where the high endpoint's configuration, tokenizer or other files differ from those that the folder has."""
 
 
 class MergeMethod(Protocol):

@@ -67,7 +67,7 @@ def atomic_folder(out: Path, names: Collection[str]) -> Iterator[Path]:
         try:
             with _locked(draft):
                 yield draft
-                for file in draft.iterdir():
+                for file in draft.rglob("*"):
                     _sync(file)
                 _sync(draft)
                 _publish(draft, out)
@@ -81,12 +81,17 @@ def _check_room(out: Path, names: Collection[str]) -> None:
     for place in (out, out.parent):
         if place.exists() and not place.is_dir():
             raise OutputError(f"{place} is a file: name a new or empty folder")
-    if out.is_dir() and {entry.name for entry in out.iterdir()} not in (set(), set(names)):
+    if out.is_dir() and _listing(out) not in (set(), set(names)):
         raise OutputError(f"{out} is not empty and holds something else: name a new or empty folder")
 
 
+def _listing(folder: Path) -> set[str]:
+    """Relative paths of all that is not a folder."""
+    return {entry.relative_to(folder).as_posix() for entry in folder.rglob("*") if not entry.is_dir()}
+
+
 def _publish(draft: Path, out: Path) -> None:
-    names = sorted(file.name for file in draft.iterdir())
+    names = sorted(_listing(draft))
     if out.is_dir() and any(out.iterdir()):
         same, _, _ = filecmp.cmpfiles(draft, out, names, shallow=False)
         if sorted(same) != names:

@@ -17,7 +17,7 @@ def merge(
 ) -> None:
     """Write theta(alpha) of a family as a folder that transformers and vLLM load."""
     from alphadial.cli.interrupt import keeps
-    from alphadial.cli.output import STDOUT, check_json_target, print_line, write_json
+    from alphadial.cli.output import STDOUT, check_json_target, print_line, say, write_json
     from alphadial.merge_engine import check_alpha, load_family, model_name
 
     loaded = load_family(family)
@@ -30,7 +30,9 @@ def merge(
     keeps(f"the merged checkpoint is in {out}")
     if json_to is not None:
         facts = {"weights_id": report.weights_id, "bytes": report.bytes_written, "out": str(out)}
-        write_json(json_to, {"family": loaded.name, "alpha": report.alpha, **facts})
+        write_json(json_to, {"family": loaded.name, "alpha": report.alpha, **facts, "warnings": list(report.warnings)})
+    for warning in report.warnings:
+        say(f"warning: {warning}")
     if json_to != STDOUT:
         size = f"{report.bytes_written / 1e6:.1f} MB in {report.seconds:.2f} s"
         print_line(f"{model_name(loaded, value)} -> {out} ({size})")
