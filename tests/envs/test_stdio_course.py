@@ -77,3 +77,21 @@ def test_a_labelled_solution_runs_on_until_its_label_is_decided() -> None:
     assert run(problem(), "a/1", "wrong_answer") == ALL
     assert run(problem(), "a/1", "WA") == ["sample/1", "a/1"]
     assert run(problem(), "a/1", "brute_force") == ["sample/1", "a/1"]  # a wrong answer is not permitted
+
+
+def test_after_the_first_failure_time_is_measured_closely_where_it_decides_the_label() -> None:
+    def close(label: str | None, *slow: str, by_group: bool = False) -> list[str]:
+        found = []
+        course = Course(GROUPED, Solution("s", "python3", {}, label), 1.0, all_tests=False, by_group=by_group)
+        for index in course:
+            name = GROUPED.tests[index].name.removeprefix("secret/")
+            found += [name] * course.time_decides(index)
+            cpu_s = 1.1 if name in slow else 0.1
+            passed = TestRecord(index, name, GROUPED.tests[index].group, 1, False, cpu_s, cpu_s, 1.2, exit_status=0)
+            course.note(replace(passed, checked=name != "a/1"))
+        return found
+
+    assert close("wrong_answer") == ALL, "none may be too slow"
+    assert close("time_limit_exceeded", "b/1") == ALL[:4], "once one was too slow, others may or may not be"
+    assert close("time_limit_exceeded", "a/1", by_group=True) == ["sample/1", "a/1", "b/1", "b/2", "c/1"]
+    assert close("run_time_error") == ALL[:2]

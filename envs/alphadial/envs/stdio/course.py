@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from time import monotonic
 
 from ..labels import expectations_of
-from ..types import Problem, Solution, Test, Verdict
+from ..types import Expectation, Problem, Solution, Test, Verdict
 from .agreement import compare
 from .records import Place, SolutionRecord, TestRecord
 from .verdicts import folders, needed, verdict_of
@@ -59,6 +59,14 @@ class Course:
         if self._failed_at is not None and not self._all_tests:
             self._label_needs = compare(self._expectations, self._so_far(), self._limit_s).needs
 
+    def time_decides(self, index: int) -> bool:
+        """False where the label alone asks for a test, and whether that is too slow changes nothing about the label."""
+        test = self._problem.tests[index]
+        if self._all_tests or self._failed_at is None or self._judges(test):
+            return True
+        given = {verdict_of(each, self._limit_s) for each in self.ran}
+        return any(_weighs_time(each, given) for each in self._expectations)
+
     @property
     def unrun(self) -> list[Place]:
         """The tests that did not run, in order."""
@@ -74,6 +82,10 @@ class Course:
     def _wants(self, test: Test, index: int) -> bool:
         if self._all_tests or self._failed_at is None or name_of(test, index) in self._label_needs:
             return True
+        return self._judges(test)
+
+    def _judges(self, test: Test) -> bool:
+        """Whether the verdict on the solution, or on a group of tests, needs it after a first failure."""
         # What the public tests say must not depend on where the hidden ones stopped.
         if test.public and not self._public_failed:
             return True
@@ -92,6 +104,16 @@ class Course:
     @staticmethod
     def _rank(test: Test) -> tuple[int, bool]:
         return test.level, not test.public
+
+
+def _weighs_time(expectation: Expectation, given: set[Verdict | None]) -> bool:
+    permitted, required = set(expectation.permitted), set(expectation.required)
+    open_ones = set() if required & given else required
+    alike = all(
+        {Verdict.AC, Verdict.TLE} <= kinds or kinds.isdisjoint({Verdict.AC, Verdict.TLE})
+        for kinds in (permitted, open_ones)
+    )
+    return not alike or expectation.first_failure or bool(expectation.passing)
 
 
 def name_of(test: Test, index: int) -> str:

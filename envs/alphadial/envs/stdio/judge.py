@@ -101,7 +101,8 @@ class StdioJudge(OfOneProcess):
                 compile_error = compiled.message
             else:
                 for index in course:
-                    course.note(self._test(problem, compiled.program, index, limit_s, all_tests))
+                    roughly = not course.time_decides(index)
+                    course.note(self._test(problem, compiled.program, index, limit_s, all_tests, roughly))
         except EnvsError as failure:
             error = str(failure)
         return SolutionRecord(
@@ -120,9 +121,11 @@ class StdioJudge(OfOneProcess):
             counted_by=self.counted_by,
         )
 
-    def _test(self, problem: Problem, program: Program, index: int, limit_s: float, all_tests: bool) -> TestRecord:
+    def _test(
+        self, problem: Problem, program: Program, index: int, limit_s: float, all_tests: bool, roughly: bool
+    ) -> TestRecord:
         stdin = as_bytes(problem.tests[index].input)
-        measured = self._runner.measure(program, stdin, problem.limits, limit_s, to_the_end=all_tests)
+        measured = self._runner.measure(program, stdin, problem.limits, limit_s, to_the_end=all_tests, roughly=roughly)
         return self._found(problem, index, measured)
 
     def _found(self, problem: Problem, index: int, measured: Measured) -> TestRecord:
