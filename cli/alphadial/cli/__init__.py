@@ -14,8 +14,9 @@ def main() -> None:
     0: done. 1: a fault of alphadial itself, with its traceback. 2: something that the user can mend, said in one line.
     130: interrupted.
     """
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _leave)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _leave)
     from alphadial.cli.interrupt import INTERRUPTED, interruptible
 
     with interruptible():
