@@ -19,6 +19,7 @@ from alphadial.envs import Limits, RunResult, SandboxFailedError, SandboxUnavail
 from alphadial.envs.errors import MachineFullError
 from alphadial.envs.judge import Judge
 from alphadial.envs.sandbox import Sandbox, cgroups, interpreter, launch, namespaces, open_sandbox, orphans, seccomp
+from alphadial.envs.sandbox.channel import Channel
 from alphadial.envs.sandbox.conformance import LIMITS
 from alphadial.envs.sandbox.layout import BOX
 from alphadial.envs.sandbox.probe import checks
@@ -231,6 +232,23 @@ def test_a_run_that_cannot_begin_leaves_no_descriptor(sandbox: Sandbox, monkeypa
         with pytest.raises(SandboxFailedError):
             sandbox.open(STEPS)
     assert count() == before
+
+
+def test_what_a_program_uses_while_the_judge_waits_for_the_cpu_counts(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = Channel.ready
+
+    def late(channel: Channel) -> int:
+        pid = ready(channel)
+        time.sleep(0.8)
+        return pid
+
+    monkeypatch.setattr(Channel, "ready", late)
+    server = sandbox.open(replace(LIMITS, cpu_s=5.0))
+    busy = "import time\nwhile time.process_time() < 0.2: pass\ndef f(x): return x\n"
+    assert server.start(busy, entry="f").call("[1]").cpu_s >= 0.1
+    server.close()
 
 
 def test_null_bytes_in_a_command_are_our_failure(sandbox: Sandbox) -> None:

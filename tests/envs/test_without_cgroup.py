@@ -12,7 +12,7 @@ from alphadial.envs.sandbox import Sandbox, cgroups, open_sandbox
 from alphadial.envs.stdio import SolutionReport, StdioJudge
 from alphadial.envs.types import MIB, FailureKind, Interface, Limits, Problem, Solution, Test, Verdict
 
-LIMITS = Limits(wall_s=4.0, memory_bytes=64 * MIB, processes=8)
+LIMITS = Limits(wall_s=10.0, memory_bytes=64 * MIB, processes=8)
 PROBLEM = Problem("p", "", "", "", "", "", (Test(1, "21\n", "42\n"),), LIMITS, interface=Interface.STDIO)
 LIMIT_S = 0.4
 UNWAITED = """
@@ -35,6 +35,7 @@ def burn(total, each):
 DAEMON = """
 import os, time
 def daemon(seconds):
+    ours, theirs = os.pipe()
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:
@@ -42,7 +43,8 @@ def daemon(seconds):
             while time.process_time() < until: pass
         os._exit(0)
     os.wait()
-    time.sleep(1.5 * seconds)
+    os.close(theirs)
+    os.read(ours, 1)
 """
 
 
@@ -143,7 +145,7 @@ def test_children_too_short_to_be_seen_leave_no_verdict(judge: StdioJudge) -> No
 
 
 def test_a_warm_server_counts_children_and_daemons(sandbox: Sandbox) -> None:
-    limits = Limits(cpu_s=0.3, wall_s=8.0, processes=8)
+    limits = Limits(cpu_s=0.3, wall_s=20.0, processes=8)
     problem = Problem("p", "", "", "", "", "f", (Test(1, "[]", "42"),), limits)
     with Judge(sandbox, workers=1) as judge:
         for source in (f"{UNWAITED}def f():\n    burn(1.2, 0.1)\n", f"{DAEMON}def f():\n    daemon(1.0)\n"):

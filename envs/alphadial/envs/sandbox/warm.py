@@ -163,7 +163,7 @@ class WarmProgram:
         self._used, self._used_before, self._began = Usage(), Usage(), 0.0
         self._over: RunResult | None = None
         self._closed: RunResult | None = None
-        self._channel.send(json.dumps([source, entry, self._limits.steps, tagged]).encode())
+        self._program = json.dumps([source, entry, self._limits.steps, tagged]).encode()
 
     def call(self, input: str) -> RunResult:
         """See ``Program``."""
@@ -189,10 +189,11 @@ class WarmProgram:
 
     def _call(self, input: str) -> RunResult:
         self._began = monotonic()
-        self._channel.send(input.encode())
         if self._meter is None:
             self._meter = self._server.meter(self._channel.ready())
             self._used = self._meter()
+            self._channel.send(self._program)  # not before: what it uses meanwhile would not count
+        self._channel.send(input.encode())
         self._used_before = self._used
         got = self._channel.receive(self._overrun)
         self._used = self._meter()
