@@ -132,8 +132,7 @@ def test_too_much_memory_is_the_memory_limit(judge: StdioJudge, language: str, s
 
 
 def test_children_that_nobody_waits_for_are_in_the_time(judge: StdioJudge) -> None:
-    found = judged(judge, f"{UNWAITED}burn(1.5, 0.1)\nprint(42)\n")
-    assert (found.verdict, found.cause) == (Verdict.TLE, "cpu")
+    assert judged(judge, f"{UNWAITED}burn(1.5, 0.1)\nprint(42)\n").verdict is Verdict.TLE
 
 
 @pytest.mark.slow
@@ -149,8 +148,7 @@ def test_a_warm_server_counts_children_and_daemons(sandbox: Sandbox) -> None:
     problem = Problem("p", "", "", "", "", "f", (Test(1, "[]", "42"),), limits)
     with Judge(sandbox, workers=1) as judge:
         for source in (f"{UNWAITED}def f():\n    burn(1.2, 0.1)\n", f"{DAEMON}def f():\n    daemon(1.0)\n"):
-            found = judge.judge(problem, f"{source}    return 42\n")
-            assert (found.verdict, found.cause) == (Verdict.TLE, "cpu")
+            assert judge.judge(problem, f"{source}    return 42\n").verdict is Verdict.TLE
 
 
 @pytest.mark.slow
