@@ -143,14 +143,16 @@ def test_a_store_is_opened_anew(tmp_path: Path) -> None:
 
 def test_a_child_does_not_keep_the_folder_of_its_parent(tmp_path: Path) -> None:
     held = lock_folder(tmp_path)
-    go_on, end = os.pipe()
+    (go_on, end), (begun, begin) = os.pipe(), os.pipe()
     child = os.fork()
     if child == 0:
+        os.write(begin, b"!")
         os.close(end)
         os.read(go_on, 1)
         os._exit(0)
+    os.read(begun, 1)
     held.close()
     lock_folder(tmp_path).close()
-    for descriptor in (go_on, end):
+    for descriptor in (go_on, end, begun, begin):
         os.close(descriptor)
     assert os.waitpid(child, 0)[1] == 0

@@ -29,7 +29,7 @@ from alphadial.envs.stdio import StdioJudge
 from alphadial.envs.tools import ToolSession
 from alphadial.envs.types import Interface, Rules, Setting, Solution
 
-BOUND_S = 60
+BOUND_S = 120
 PROBLEM = Problem("p", "t", "", "", "", "f", (Test(1, "[2]", "4", public=True), Test(2, "[30]", "60")), Limits())
 TWICE = Problem(
     "q", "t", "", "", "", "", (Test(1, "21\n", "42\n", public=True),), Limits(), interface=Interface.STDIO
@@ -171,7 +171,7 @@ def test_forks_in_mid_judgement_of_stdin_and_stdout(sandbox: str) -> None:
             solution = Solution("s", "python3", {"main.py": READERS[wanted]})
             return str(judge.judge(TWICE, solution, 2.0).verdict)
 
-        fork_in_the_midst(found, list(READERS), forks=12)
+        fork_in_the_midst(found, list(READERS), forks=4)
 
 
 def test_forks_in_mid_command() -> None:
