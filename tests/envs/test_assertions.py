@@ -163,6 +163,27 @@ def test_forged_values_fail_the_check_and_nothing_else(judge: Judge, answer: byt
     assert report.verdict is Verdict.WA
 
 
+SAME = "def same(a, b):\n    assert a == b\n"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [*SAME.splitlines(), "same(candidate('aa'), ('a', 1))"],  # a helper that asserts, within or around the check
+        ["assert candidate('')", "got = candidate('aa')", "same(got, ('a', 1))"],
+        ["assert candidate('')", "if candidate('aa') != ('a', 1):", "    raise ValueError"],
+        ["assert candidate('')", "for text in ['aa']:", "    if candidate(text) != ('a', 1): raise ValueError"],
+        ["n = 0", "for text in ['aa', 'bb']:", "    n += candidate(text)[1]", "    assert text", "assert n == 2"],
+        ["match candidate('aa'):", "    case [half, size]:", "        assert half and size"],
+    ],
+)  # fmt: skip
+def test_all_that_a_check_asserts_is_asserted(judge: Judge, lines: list[str], tmp_path: Path) -> None:
+    test = "\n".join([SAME, "def check(candidate):", *(f"    {line}" for line in lines), "", "check(halve)"])
+    problem = only(tmp_path, ROW | {"test": test}).problem
+    assert verdict(judge, problem, RIGHT) == "AC"
+    assert verdict(judge, problem, "    return 'wrong', 0\n") == "WA"
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -172,6 +193,16 @@ def test_forged_values_fail_the_check_and_nothing_else(judge: Judge, answer: byt
         ({"prompt": "def ("}, "'prompt' is not Python"),
         ({"test": "import numpy\ndef check(c):\n    assert c('')\n"}, "import numpy, which the sandbox does not have"),
         ({"test": "def check(c):\n    assert c(Pair(1))\n"}, "use Pair, which only the program"),
+        ({"test": "def check(c):\n    print('done')\n"}, "there are no tests"),
+        ({"test": "def check(c):\n    assert c(text='')\n"}, "pass arguments by name"),
+        ({"test": "def check(c):\n    assert c(lambda: 1)\n"}, "pass functions or objects"),
+        ({"test": "class P: pass\ndef check(c):\n    assert c([P()])\n"}, "pass functions or objects"),
+        ({"test": "def check(c):\n    assert c('')(1)\n"}, "call what the program returns"),
+        (
+            {"test": "def check(c):\n    try: c(1)\n    except ValueError: pass\n    else: assert 0\n"},
+            "catch exceptions",
+        ),
+        ({"test": "def check(c):\n    assert c('')\n    break\n    c(1)\n"}, "cannot be run apart"),
     ],
 )
 def test_rows_that_cannot_be_judged_are_faults(change: dict[str, Any], message: str, tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 The check is run as it is, each assertion as a test of its own, with the equality that it uses itself: in it ``1 ==
 True``, and a tuple is no list. Source: ``human_eval/execution.py`` of openai/human-eval, whose limit of 3 seconds is
 one of the whole check. The check and what the prompt defines beside the function never enter the candidate's process;
-that process sends plain values, so that no object of the program decides what it equals. All published rows are read.
+that process sends plain values, so that no object of the program decides what it equals. Arguments are copies, so that
+what a program does to them is seen by none of the assertions. All published rows are read.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def package(row: Row, path: Path, line: int | None) -> Package:
     """
     entry = text_of(row, "entry_point")
     prompt = text_of(row, "prompt")
-    check, around = _check(text_of(row, "test"))
+    check, around = _check(text_of(row, "test"), entry)
     before = [*helpers(prompt, entry), *around]
     tests = assertion_tests(before, check.body, entry, check.args.args[0].arg, public=False)
     named = [replace(test, name=str(at)) for at, test in enumerate(tests)]
@@ -55,8 +56,9 @@ def helpers(prompt: str, entry: str) -> list[ast.stmt]:
     return [node for node in defined if not (isinstance(node, ast.FunctionDef) and node.name == entry)]
 
 
-def _check(source: str) -> tuple[ast.FunctionDef, list[ast.stmt]]:
-    body = parsed(source, "field 'test'")
+def _check(source: str, entry: str) -> tuple[ast.FunctionDef, list[ast.stmt]]:
+    """The function, and what is around it but for calls of it, which some rows end with."""
+    body = [node for node in parsed(source, "field 'test'") if ast.unparse(node) != f"check({entry})"]
     checks = [node for node in body if isinstance(node, ast.FunctionDef) and node.name == "check"]
     if len(checks) != 1 or len(checks[0].args.args) != 1:
         raise FormatError("field 'test' must define one function check(candidate)")
