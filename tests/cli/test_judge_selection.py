@@ -96,8 +96,11 @@ def test_labels_are_directories_of_packages_or_verdicts(cli: Cli, tmp_path: Path
     rows = [submission(name, label, WRONG if label == "WA" else GOOD) for name, label in labels.items()]
     write(tmp_path / "set.jsonl", problem("p", rows))
     done = cli("judge", "set.jsonl", "--json", "-")
-    assert done.status == 2
-    assert "c.py has the unknown label 'accpeted', which counts for nothing; known: AC, CE, " in done.stderr
+    assert done.status == 0, "a warning: all that is used was read"
+    assert "warning: unknown label 'accpeted' of c.py, which says nothing of verdicts" in done.stderr
+    assert [fault["message"].partition(" of ")[0] for fault in json.loads(done.stdout)["warnings"]] == [
+        "unknown label 'accpeted'"
+    ]
     assert [row["agrees"] for row in json.loads(done.stdout)["rows"]] == [True, True, None, False]
 
 
@@ -169,8 +172,8 @@ def test_no_limit_says_how_to_give_one(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "good.py").write_text(GOOD)
     done = cli("judge", "set.jsonl", "good.py")
     assert (done.status, "limit 10 s (default)" in done.stdout) == (0, True)
-    assert "no time limit and no accepted solution to derive one: there is none" in done.stderr
-    assert "judged with 10 s: give another with --limit" in done.stderr
+    assert "p states no time limit, and no accepted solution gives one (there is none)" in done.stderr
+    assert "judged with 10 s per test: give another limit with --limit" in done.stderr
     assert "limit 1 s (option)" in cli("judge", "set.jsonl", "good.py", "--limit", "1").stdout
 
 

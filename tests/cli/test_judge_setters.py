@@ -119,16 +119,23 @@ def test_a_folder_has_no_function_to_call(cli: Cli, tmp_path: Path) -> None:
 
 def test_without_a_right_solution_the_limit_is_a_stated_default(cli: Cli, tmp_path: Path) -> None:
     solutions = [submission("a.py", "accepted", WRONG), submission("b.py", "accepted", CRASH)]
+    solutions.append(submission("c.kt", "accepted", "", language="kotlin"))
     write(tmp_path / "set.jsonl", problem("p", solutions, time_limit_s=None))
     done = cli("judge", "set.jsonl", "--json", "out.json", "--python", "python3")
     assert done.status == 0, done.stderr
-    assert "no accepted solution to derive one: a.py: WA on 2; b.py: RTE on 0 exit status 3" in done.stderr
-    assert "judged with 10 s: give another with --limit" in done.stderr
+    why = "no accepted solution gives one (a.py: WA on 2; b.py: RTE on 0 exit status 3; c.kt: kotlin is none of"
+    assert f"p states no time limit, and {why}" in done.stderr
+    assert "judged with 10 s per test: give another limit with --limit" in done.stderr
     rows = json.loads((tmp_path / "out.json").read_text("utf-8"))["rows"]
     assert {(row["verdict"], row["limit_s"], row["limit_source"]) for row in rows} == {
         ("WA", 10.0, "default"),
         ("RTE", 10.0, "default"),
+        (None, 10.0, "default"),
     }
+    reasons = {row["submission"]: row["not_calibrating"] for row in rows}
+    assert reasons.pop("c.kt").startswith("kotlin is none of the languages")
+    assert reasons == {"a.py": "WA on 2", "b.py": "RTE on 0 exit status 3"}
+    assert "left out of the time limit" in done.stdout
     assert "p: limit 10 s (default)" in done.stdout
 
 

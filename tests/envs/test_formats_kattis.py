@@ -227,11 +227,14 @@ def test_broken_packages_name_file_and_line(
 
 
 def test_a_bad_solution_leaves_the_others(tmp_path: Path) -> None:
-    folder = write(tmp_path / "double", LEGACY | {"submissions/accepted/c.xyz": "?"})
+    folder = write(
+        tmp_path / "double", LEGACY | {f"submissions/accepted/{name}": "?" for name in ("c.xyz", "__pycache__/c.pyc")}
+    )
     (folder / "submissions/accepted/d.py").write_bytes(b"print(1)\n# \xff\n")
     found = list(load(folder))
     assert [str(item) for item in found if isinstance(item, Fault)] == [
-        f"{folder}/submissions/accepted/c.xyz: .xyz: no known extension tells the language",
+        f"{folder}/submissions/accepted/c.xyz: warning: is left out: .xyz: no known extension tells the language",
+        f"{folder}/submissions/accepted/__pycache__: warning: is left out: a cache",
     ]
     (package,) = (item for item in found if isinstance(item, Package))
     assert len(package.solutions) == 5

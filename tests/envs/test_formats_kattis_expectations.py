@@ -34,7 +34,11 @@ def package(folder: Path, yaml: str, *names: str, **more: str) -> tuple[dict[str
             path.write_text(text)
     found = list(load(folder))
     (read,) = (item for item in found if isinstance(item, Package))
-    said = [f"{item.path.name}:{item.line}: {item.message}" for item in found if isinstance(item, Fault)]
+    said = [
+        f"{item.path.name}:{item.line}: {'warning: ' * item.harmless}{item.message}"
+        for item in found
+        if isinstance(item, Fault)
+    ]
     return {solution.name: solution for solution in read.solutions}, said
 
 
@@ -150,9 +154,9 @@ def test_grades_in_a_comment_are_of_the_groups(tmp_path: Path) -> None:
 def test_what_speaks_of_nothing_is_told(tmp_path: Path) -> None:
     yaml = "accepted/b.py:\n  permitted: [AC]\nbrute_force:\n  permitted: [AC, TLE]\n"
     _, faults = package(tmp_path / "final", yaml, "accepted/a.py")
-    assert faults == ["submissions.yaml:1: pattern 'accepted/b.py' is of no solution"]
+    assert faults == ["submissions.yaml:1: warning: no solution matches the pattern 'accepted/b.py'"]
     _, faults = package(tmp_path / "legacy", yaml, "accepted/a.py", problem_yaml="name: x\n")
-    assert [fault.partition(" is left out: ")[0] for fault in faults] == ["submissions.yaml:None:"]
+    assert [fault.partition(" is not used: ")[0] for fault in faults] == ["submissions.yaml:None: warning:"]
 
 
 def test_how_groups_are_judged_on(tmp_path: Path) -> None:

@@ -257,7 +257,7 @@ def test_patterns_of_many_stars_take_linear_time(tmp_path: Path) -> None:
     before = time.perf_counter()
     faults, (package,) = read(tmp_path, files)
     assert time.perf_counter() - before < 20
-    assert [found.endswith("is of no solution") for found in faults] == [True]
+    assert ["no solution matches the pattern" in found for found in faults] == [True]
     assert [solution.expected for solution in package.solutions] == ["accepted", "accepted"]
 
 

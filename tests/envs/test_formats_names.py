@@ -56,3 +56,8 @@ def test_the_class_that_starts_a_java_program(classes: dict[str, bytes], stem: s
 
 def test_c_beside_cpp_is_cpp() -> None:
     assert language_of({"main.cpp": "", "help.c": ""}) == "cpp"
+
+
+def test_rare_languages_count_where_nothing_else_tells_one() -> None:
+    assert language_of({"a.lua": "", "notes.txt": ""}) == "lua"
+    assert language_of({"main.cpp": "", "run.sh": "", "main.d": ""}) == "cpp"

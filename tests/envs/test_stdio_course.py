@@ -64,7 +64,11 @@ def test_groups_that_require_a_failed_one_are_not_judged() -> None:
     assert run(requiring, "a/1", "wrong_answer") == ["sample/1", "a/1", "a/2"]
 
 
-def test_folders_that_break_end_what_holds_them() -> None:
+def test_a_folder_says_whether_what_is_in_it_goes_on_after_a_failure_there() -> None:
+    assert run(problem(("secret",)), "a/1 b/1") == ["sample/1", "a/1", "b/1", "c/1"], (
+        "what holds it breaks, it does not"
+    )
+    assert run(problem(("secret",)), "sample/1") == ["sample/1"]
     assert run(problem(("", "secret", "secret/a")), "a/1 b/1") == ["sample/1", "a/1", "a/2", "b/1", "c/1"]
     assert run(problem(("",)), "a/1") == ["sample/1", "a/1"]
     assert run(problem(("",)), "sample/1 a/2") == ["sample/1", "a/1", "a/2"]

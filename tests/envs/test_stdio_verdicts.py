@@ -108,6 +108,14 @@ def test_a_group_passes_only_with_those_that_it_requires() -> None:
         }
 
 
+def test_a_folder_fails_with_what_a_group_in_it_requires() -> None:
+    record_ = replace(
+        record(ran(0, group="sample", checked=False), unrun=(Place("secret/1", 2, False),)),
+        requires={"secret/1": ("sample",)},
+    )
+    assert report(record_, 1.0).groups == {"sample": Verdict.WA, "secret": Verdict.WA, "secret/1": Verdict.WA}
+
+
 def test_what_was_not_run_is_not_guessed() -> None:
     stopped = record(ran(0), ran(1, 1.5, killed_by=KilledBy.CPU, checked=None), unrun=(Place("secret", 1, False),))
     assert report(stopped, 1.0).verdict is Verdict.TLE

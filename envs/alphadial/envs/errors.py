@@ -1,5 +1,7 @@
 """Errors of the judging machinery. What the candidate program does wrong is a result, never one of these."""
 
+from collections.abc import Mapping
+
 
 class EnvsError(Exception):
     """Base of every error raised by ``alphadial.envs``."""
@@ -7,6 +9,15 @@ class EnvsError(Exception):
 
 class ProblemError(EnvsError):
     """A problem set, split, template or problem that does not exist or cannot be read."""
+
+
+class NoTimeLimitError(ProblemError):
+    """A problem states no time limit, and the times of its own solutions give none."""
+
+    def __init__(self, message: str, left_out: Mapping[str, str]) -> None:
+        super().__init__(message)
+        self.left_out = left_out
+        """Solution whose time would count, to why it does not."""
 
 
 class SandboxUnavailableError(EnvsError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from alphadial.cli.judging.calls import AnyJudge
@@ -12,7 +12,7 @@ from alphadial.cli.judging.reading import Item
 from alphadial.cli.judging.stopping import Stopping
 from alphadial.cli.judging.store import JudgingStore
 from alphadial.cli.output import say
-from alphadial.envs.errors import EnvsError, ProblemError, SandboxFailedError
+from alphadial.envs.errors import EnvsError, NoTimeLimitError, ProblemError, SandboxFailedError
 from alphadial.envs.formats import Fault, Package
 from alphadial.envs.formats.generate import with_tests
 from alphadial.envs.judge import coverage_level
@@ -173,27 +173,41 @@ def find_limit(package: Package, id: str, option_s: float | None, judge: StdioJu
     judged = [each for each in package.solutions if entry_of(each, id).judged]
     try:
         found, _ = calibrate(judge, package.problem, judged, package.time_rule, cache=default_cache())
-    except ProblemError as error:
-        say(f"{error}; it is judged with {DEFAULT_LIMIT_S:g} s: give another with --limit")
-        return Limit(DEFAULT_LIMIT_S, LimitSource.DEFAULT)
+    except NoTimeLimitError as error:
+        left_out = _left_out(package, id, error.left_out)
+        names = {entry.id: entry.name for entry in _bounds(package, id)}
+        why = "; ".join(f"{names[each]}: {reason}" for each, reason in left_out.items()) or "there is none"
+        say(
+            f"{package.problem.id} states no time limit, and no accepted solution gives one ({why}); "
+            f"it is judged with {DEFAULT_LIMIT_S:g} s per test: give another limit with --limit"
+        )
+        return Limit(DEFAULT_LIMIT_S, LimitSource.DEFAULT, left_out=left_out)
     for name, reason in found.left_out.items():
         say(f"{package.problem.id}: {name} does not count for the time limit: {reason}")
-    bounds = [entry_of(each, id) for each in package.solutions if bounding(each)]
-    without = {entry.id: found.limit_without(entry.name) for entry in bounds if entry.name in found.times}
-    reasons = {entry.id: entry.unjudged or found.left_out.get(entry.name) for entry in bounds}
-    left_out = {entry: reason for entry, reason in reasons.items() if reason}
-    return Limit(found.limit_s, LimitSource.CALIBRATED, without, left_out)
+    without = {entry.id: found.limit_without(entry.name) for entry in _bounds(package, id) if entry.name in found.times}
+    return Limit(found.limit_s, LimitSource.CALIBRATED, without, _left_out(package, id, found.left_out))
+
+
+def _bounds(package: Package, id: str) -> list[Entry]:
+    """The solutions whose labels would have their times count for the limit."""
+    return [entry_of(each, id) for each in package.solutions if bounding(each)]
+
+
+def _left_out(package: Package, id: str, failed: Mapping[str, str]) -> dict[str, str]:
+    """Id of each solution whose time would count, to why it does not: its language, or what became of it."""
+    reasons = {entry.id: entry.unjudged or failed.get(entry.name, "") for entry in _bounds(package, id)}
+    return {entry: reason for entry, reason in reasons.items() if reason}
 
 
 def _strange_labels(package: Package) -> list[Fault]:
-    """A misspelt label, or folder, would leave its solutions out of the agreement without a word."""
+    """Warnings, since a misspelt label, or folder, would leave its solutions out of the agreement without a word."""
     strange: dict[str, list[str]] = {}
     for each in package.solutions:
         if each.expected is not None and not expectations_of(each):
             strange.setdefault(each.expected, []).append(each.name)
-    why = f"which counts for nothing; known: {', '.join(sorted(LABELS))}"
+    why = f"which says nothing of verdicts, so they count for no agreement; known: {', '.join(sorted(LABELS))}"
     return [
-        Fault(package.source, None, f"{', '.join(names)} has the unknown label {label[:40]!r}, {why}")
+        Fault(package.source, None, f"unknown label {label[:40]!r} of {', '.join(names)}, {why}", harmless=True)
         for label, names in strange.items()
     ]
 

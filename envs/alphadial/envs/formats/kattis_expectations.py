@@ -95,13 +95,15 @@ class Submissions:
         return Expected((*kept, *grades), tuple(dict.fromkeys(not_counted)))
 
     def left_out(self, names: Sequence[str]) -> Iterator[Fault]:
-        """A fault for each thing that speaks of no solution."""
+        """A warning for each thing that speaks of no solution."""
         if self._ignored:
-            yield Fault(self._path, None, "is left out: of the format 2025-09, where this package is a legacy one")
+            why = "is not used: only packages of the format 2025-09 have it, and this one is in the legacy format"
+            yield Fault(self._path, None, why, harmless=True)
         for entry in self._entries:
             default = any(choice in self._folders for choice in entry.choices)
             if not default and not any(entry.of(name) for name in names):
-                yield entry.yaml.error(entry.key, f"pattern {entry.key[:80]!r} is of no solution").fault(self._path)
+                line = entry.yaml.lines.get(entry.key)
+                yield Fault(self._path, line, f"no solution matches the pattern {entry.key[:80]!r}", harmless=True)
 
     def _rules(
         self, entry: _Entry, place: str, values: Mapping[str, Any], base: Expectation, not_counted: list[str]

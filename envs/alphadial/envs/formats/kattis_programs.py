@@ -10,8 +10,8 @@ from alphadial.envs.types import Solution, Test, Validator
 from .kattis_expectations import Submissions
 from .kattis_settings import Settings
 from .names import is_source, known_language, language_of, main_first
-from .tree import Tree
-from .types import Fault, FormatError
+from .tree import CACHE, Tree
+from .types import Fault, FormatError, NoLanguageError
 from .yaml_file import at
 
 _LARGEST = 16 * 1024 * 1024
@@ -53,9 +53,14 @@ def read_solutions(tree: Tree, settings: Settings, tests: Sequence[Test]) -> Ite
                 yield Fault(folder, None, "is left out: solutions belong in a folder here, such as accepted")
             continue
         for path in tree.children(folder):
+            if path.name == CACHE:
+                tree.warn(Fault(path, None, "is left out: a cache", harmless=True))
+                continue
             names.append(path.relative_to(root).as_posix())
             try:
                 yield _solution(tree, settings, path, names[-1], submissions)
+            except NoLanguageError as error:
+                yield Fault(path, None, f"is left out: {error}", harmless=True)
             except FormatError as error:
                 yield error.fault(path)
     yield from submissions.left_out(names)

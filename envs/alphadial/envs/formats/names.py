@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from alphadial.envs.languages import PYTHON, all_languages, implementations
 from alphadial.envs.languages import language_of as judged_language
 
-from .types import FormatError
+from .types import FormatError, NoLanguageError
 
 _OTHERS = {
     ".cs": "csharp",
@@ -26,6 +26,41 @@ _OTHERS = {
     ".scala": "scala",
 }
 """Extensions that the package format gives to languages which are not judged here yet."""
+_RARE = {
+    **dict.fromkeys((".adb", ".ads"), "ada"),
+    ".a68": "algol68",
+    ".apl": "apl",
+    ".sh": "bash",
+    ".cob": "cobol",
+    ".cr": "crystal",
+    ".d": "d",
+    ".dart": "dart",
+    ".ex": "elixir",
+    ".erl": "erlang",
+    **dict.fromkeys((".fth", ".4th", ".forth", ".frt"), "forth"),
+    ".f90": "fortran",
+    ".fs": "fsharp",
+    ".ss": "gerbil",
+    ".jl": "julia",
+    **dict.fromkeys((".lisp", ".cl"), "lisp"),
+    ".lua": "lua",
+    **dict.fromkeys((".mod", ".def"), "modula2"),
+    ".nim": "nim",
+    ".m": "objectivec",
+    ".ml": "ocaml",
+    ".odin": "odin",
+    ".pm": "perl",
+    ".rkt": "racket",
+    ".sim": "simula",
+    ".st": "smalltalk",
+    ".sno": "snobol",
+    ".swift": "swift",
+    ".ts": "typescript",
+    ".vb": "visualbasic",
+    ".zig": "zig",
+}
+"""Others of the package format's table, which tell a language only where no other file does: beside sources of another
+language they are scripts and data."""
 _PYTHON2 = re.compile(r"#!.*python2")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.+-]")
 _IGNORED_BY_JAVA = re.compile(r"//.*|/\*[\s\S]*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'")
@@ -71,7 +106,7 @@ def known_language(name: str) -> str:
     Raises:
         FormatError: none does.
     """
-    if name not in all_languages() and name not in _OTHERS.values():
+    if name not in all_languages() and name not in {*_OTHERS.values(), *_RARE.values()}:
         raise FormatError(f"unknown language {name[:40]!r}; the judge knows: {', '.join(all_languages())}")
     return name
 
@@ -85,14 +120,16 @@ def language_of(files: Mapping[str, str]) -> str:
     """The language that the extensions of the files name.
 
     Raises:
-        FormatError: they name none, or several.
+        NoLanguageError: they name none.
+        FormatError: they name several.
     """
     found = {language for name in files if (language := _by_extension(name))}
+    found = found or {_RARE[suffix] for name in files if (suffix := PurePosixPath(name).suffix) in _RARE}
     if found == {"c", "cpp"}:
         found = {"cpp"}
     if not found:
         shown = ", ".join(sorted({PurePosixPath(name).suffix or name for name in files}))
-        raise FormatError(f"{shown}: no known extension tells the language")
+        raise NoLanguageError(f"{shown or 'no files'}: no known extension tells the language")
     if len(found) > 1:
         raise FormatError(f"sources of several languages: {', '.join(sorted(found))}")
     language = found.pop()

@@ -14,7 +14,7 @@ from .types import Fault, FormatError
 
 DEEPEST = 16
 """Folders within folders."""
-_CACHES = ("__pycache__",)
+CACHE = "__pycache__"
 _NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.+-]{0,254}")
 """Files with other names, such as .git or a~, are left out, as the package format asks; "+" is for .c++ files."""
 
@@ -101,7 +101,7 @@ class Tree:
         """The files of a folder and of those in it, by path relative to it; caches and binaries are left out."""
         texts: dict[str, str] = {}
         for entry in self.children(folder):
-            if entry.name in _CACHES:
+            if entry.name == CACHE:
                 self.warn(Fault(entry, None, "is left out: a cache", harmless=True))
             elif self.is_folder(entry):
                 inner = self.files(entry, largest)

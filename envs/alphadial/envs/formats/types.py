@@ -84,3 +84,7 @@ class FormatError(Exception):
     def fault(self, path: Path, line: int | None = None) -> Fault:
         """The fault, at its own place where it names one and else at the given place."""
         return Fault(self.path or path, self.line if self.path or self.line else line, str(self))
+
+
+class NoLanguageError(FormatError):
+    """No file of a program tells its language: it may be no program at all."""

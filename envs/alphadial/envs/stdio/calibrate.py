@@ -20,7 +20,7 @@ from pathlib import Path
 from time import process_time
 from typing import Any
 
-from ..errors import ProblemError
+from ..errors import NoTimeLimitError
 from ..formats.types import TimeRule
 from ..labels import bounding, expectations_of
 from ..problems.hashing import problems_hash
@@ -80,7 +80,7 @@ def calibrate(
         where a time may be longer than on a quiet machine, or where our side could not judge one of them.
 
     Raises:
-        ProblemError: no solution labelled accepted passes every test.
+        NoTimeLimitError: no solution labelled accepted passes every test.
     """
     accepted = [solution for solution in solutions if bounding(solution)]
     key = _key(problem, accepted, rule, judge.sandbox_name)
@@ -103,7 +103,9 @@ def calibrate(
             sure = sure and not found.judge_error
     if not times:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items()) or "there is none"
-        raise ProblemError(f"problem {problem.id} has no time limit and no accepted solution to derive one: {reasons}")
+        raise NoTimeLimitError(
+            f"problem {problem.id} has no time limit and no accepted solution to derive one: {reasons}", left_out
+        )
     found_limit = limit_of(list(times.values()), rule)
     calibration = Calibration(problem.id, found_limit, times, rule, host_speed(), left_out)
     if cache and sure:

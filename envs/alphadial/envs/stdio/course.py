@@ -33,8 +33,8 @@ class Course:
         self._all_tests = all_tests
         self._continues = set(problem.continues) if by_group else set()
         self._order = sorted(range(len(problem.tests)), key=lambda index: self._rank(problem.tests[index]))
-        self._ended: set[str] = set()
-        """Folders of tests that are judged no further; "" is that of all."""
+        self._failures: set[str] = set()
+        """Groups of the tests that failed."""
         self._failed: set[str] = set()
         """Folders in which a test failed."""
         self._public_failed = False
@@ -50,9 +50,8 @@ class Course:
         """How the program did on a test."""
         self.ran.append(test)
         if verdict_of(test, self._limit_s) is not Verdict.AC:
-            inside = {"", *folders(test.group)}
-            self._failed |= inside - {""}
-            self._ended |= inside - self._continues
+            self._failures.add(test.group)
+            self._failed.update(folders(test.group))
             self._public_failed = self._public_failed or test.public
             if self._failed_at is None:
                 self._failed_at = monotonic()
@@ -89,9 +88,10 @@ class Course:
         # What the public tests say must not depend on where the hidden ones stopped.
         if test.public and not self._public_failed:
             return True
-        inside = folders(test.group)
-        required = needed(test.group, self._problem.requires) - set(inside)
-        return self._ended.isdisjoint(("", *inside)) and self._failed.isdisjoint(required)
+        required = needed(test.group, self._problem.requires) - set(folders(test.group))
+        # Each folder judges what is in it one after the other: the one that holds both says whether it goes on.
+        met = {_innermost_of_both(test.group, failed) for failed in self._failures}
+        return met <= self._continues and self._failed.isdisjoint(required)
 
     def _so_far(self) -> SolutionRecord:
         return SolutionRecord(
@@ -104,6 +104,11 @@ class Course:
     @staticmethod
     def _rank(test: Test) -> tuple[int, bool]:
         return test.level, not test.public
+
+
+def _innermost_of_both(one: str, other: str) -> str:
+    """The innermost folder that two groups lie in; "" is that of all tests."""
+    return max(set(folders(one)) & set(folders(other)), key=len, default="")
 
 
 def _weighs_time(expectation: Expectation, given: set[Verdict | None]) -> bool:

@@ -146,8 +146,12 @@ def _cause(test: TestRecord | Place, verdict: Verdict | None) -> str:
 
 
 def _groups(record: SolutionRecord, limit_s: float) -> dict[str, Verdict | None]:
-    groups = dict.fromkeys(folder for test in record.places for folder in folders(test.group))
-    return {group: _decide(record, limit_s, _within(needed(group, record.requires))).verdict for group in groups}
+    """The verdict of each folder: that of the first failing test in it, or in what something in it requires."""
+    inside: dict[str, set[str]] = {}
+    for group in dict.fromkeys(test.group for test in record.places):
+        for folder in folders(group):
+            inside.setdefault(folder, set()).update(needed(group, record.requires))
+    return {group: _decide(record, limit_s, _within(wanted)).verdict for group, wanted in inside.items()}
 
 
 def _within(groups: set[str]) -> Callable[[TestRecord | Place], bool]:
