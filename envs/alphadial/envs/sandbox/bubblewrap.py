@@ -38,7 +38,7 @@ _SUPPORTED = "0.7"
 _KERNEL_COUNTS_PER_NAMESPACE = (5, 14)
 """Since then RLIMIT_NPROC counts a user namespace's processes; before, all of the host uid's."""
 _OPEN_FILES = 256
-_STACKS = 2
+_STACKS = 4
 """Times the limit on memory."""
 
 

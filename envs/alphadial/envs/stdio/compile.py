@@ -131,7 +131,7 @@ def self_test(sandbox: Sandbox, language: str) -> str:
         return str(error)
     if result.stdout.strip() == "42":
         return ""
-    return (result.stderr.strip().splitlines() or [f"it printed {result.words[:80]!r}"])[-1]
+    return (result.stderr.strip().splitlines() or [f"it printed {result.stdout[:80]!r}"])[-1]
 
 
 def _killed(run: WorkspaceRun) -> bool:
