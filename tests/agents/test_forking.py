@@ -15,10 +15,10 @@ import gymnasium
 import pytest
 import sqlalchemy as sa
 
+from alphadial.agents.databases import open_engine, sqlite_url
 from alphadial.agents.policies import ScriptedPolicy, open_policy
 from alphadial.agents.policies.http import HttpPolicy
 from alphadial.agents.run_folder import lock_folder
-from alphadial.agents.store import open_engine, sqlite_url
 from alphadial.agents.types import Message, Policy, Request
 from alphadial.agents.weight_env import ENV_ID, Live
 from alphadial.envs.backend import Backend
@@ -124,7 +124,7 @@ def test_a_journal_is_opened_anew(tmp_path: Path) -> None:
 
 
 def test_a_store_is_opened_anew(tmp_path: Path) -> None:
-    engine = open_engine(sqlite_url(tmp_path / "store.sqlite"))
+    engine = open_engine(sqlite_url(tmp_path / "store.sqlite"), sa.MetaData())
 
     def write(number: int) -> None:
         with engine.begin() as connection:

@@ -133,10 +133,10 @@ def test_damaged_tables_are_refused(tmp_path: Path, table: OutcomeTable) -> None
     with pytest.raises(OutcomeTableError, match="damaged"):
         load_outcomes(path)
     for text, message in (
-        ("{", "no outcome table: Expecting"),
+        ("{", "is not JSON: Expecting"),
         ("[]", "no outcome table: Input should be a valid dictionary"),
         (json.dumps(whole | {"samples": "x"}), "no outcome table: samples: Input should be a valid integer"),
-        ("[" * 100_000, "no outcome table: maximum recursion depth"),
+        ("[" * 100_000, "is not JSON: it nests too deeply"),
     ):
         path.write_text(text)
         with pytest.raises(OutcomeTableError, match=message):

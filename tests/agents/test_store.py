@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from alphadial.agents.attempt_rows import ATTEMPTS
+from alphadial.agents.attempt_rows import ATTEMPTS, METADATA
 from alphadial.agents.config import RunConfig, attempt_id
+from alphadial.agents.databases import open_reading, sqlite_url
 from alphadial.agents.errors import StoreError
 from alphadial.agents.run_folder import RunFolder, write_atomically
-from alphadial.agents.store import Store, find_attempts, open_reading, sqlite_url
+from alphadial.agents.store import Store, find_attempts
 from alphadial.agents.types import Attempt
 
 
@@ -56,7 +57,7 @@ def test_a_store_is_read_where_nothing_can_be_written(
         store.append(attempt(config))
     assert [entry.name for entry in tmp_path.iterdir()] == ["run ?#%20"]
     monkeypatch.setattr(os, "access", lambda *_: False)
-    with open_reading(file).connect() as connection:
+    with open_reading(file, METADATA).connect() as connection:
         assert connection.scalars(sa.select(ATTEMPTS.c.sample)).all() == [0]
         with pytest.raises(sa.exc.OperationalError, match="readonly"):
             connection.execute(sa.delete(ATTEMPTS))
@@ -125,7 +126,7 @@ def test_a_folder_of_another_version_is_refused(tmp_path: Path, config: RunConfi
     with pytest.raises(StoreError, match=r"format version 99.*choose another --out"):
         RunFolder(tmp_path, config)
     file.write_text("{")
-    with pytest.raises(StoreError, match=r"cannot be read.*choose another --out"):
+    with pytest.raises(StoreError, match=r"config.json is not JSON.*choose another --out"):
         RunFolder(tmp_path, config)
 
 

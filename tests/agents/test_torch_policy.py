@@ -13,7 +13,7 @@ from alphadial.agents.policies.sampler import Sampler
 from alphadial.agents.policies.torch_policy import TorchPolicy, load_model
 from alphadial.agents.policies.weights import choose_models, expected_weights_id
 from alphadial.agents.types import Completion, Message, Request
-from alphadial.merge_engine import AlphaError, Family, FamilyError, load_family, merge, merge_to_folder
+from alphadial.merge_engine import AlphaError, CheckpointError, Family, FamilyError, load_family, merge, merge_to_folder
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +94,6 @@ def test_a_folder_without_a_model_is_refused(family_folder: Path, tmp_path: Path
     for name in ("low", "high", "init"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.json").write_text(json.dumps({"model_type": "nonsense"}))
-    with pytest.raises(PolicyError, match="no complete Hugging Face folder") as error:
+    with pytest.raises(CheckpointError, match=r"holds neither model.safetensors nor ") as error:
         TorchPolicy(load_family(tmp_path))
     assert "\n" not in str(error.value)

@@ -207,7 +207,7 @@ def test_show_refuses(cli: Cli, tmp_path: Path) -> None:
         (attempt,) = connection.execute("select min(id) from attempts").fetchone()
     connection.close()
     (run / "config.json").write_bytes(b"\xff{")
-    assert cli("show", attempt, "--run", "run").refused("the run in run cannot be used")
+    assert cli("show", attempt, "--run", "run").refused("run/config.json")
 
 
 def test_run_refuses_what_it_could_not_carry_out(cli: Cli, tmp_path: Path) -> None:

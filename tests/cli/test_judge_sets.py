@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from alphadial.agents.store import open_engine
+from alphadial.agents.databases import open_engine
 from alphadial.cli.judging.rows import Row, agreement
 from alphadial.envs.languages import all_languages, find_language
 from alphadial.envs.stdio import SolutionRecord, StdioJudge
@@ -134,8 +134,8 @@ def test_a_full_disk_keeps_what_was_judged(cli: Cli, tmp_path: Path, judged: lis
     assert len(rows_in(tmp_path / "out.json")) == 6
 
 
-def _of_few_pages(url: sa.URL) -> sa.Engine:
-    engine = open_engine(url)
+def _of_few_pages(url: sa.URL, tables: sa.MetaData) -> sa.Engine:
+    engine = open_engine(url, tables)
     sa.event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA max_page_count = 16"))
     return engine
 

@@ -13,7 +13,8 @@ import pytest
 
 from alphadial.agents.errors import StoreError
 from alphadial.cli.judging.facts import Facts, Limit, LimitSource
-from alphadial.cli.judging.store import LARGEST_ROW, JudgingStore, Settings
+from alphadial.cli.judging.packed import LARGEST_ROW
+from alphadial.cli.judging.store import JudgingStore, Settings
 from alphadial.envs.stdio import SolutionRecord, TestRecord
 
 TEST = TestRecord(0, "1", "", 1, True, 0.1, 0.2, 1.0, (0.1,))

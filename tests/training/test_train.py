@@ -20,7 +20,7 @@ from alphadial.training.errors import TrainingError
 from alphadial.training.grpo import GrpoConfig, run_grpo
 from alphadial.training.model import new_model, train_tokenizer
 from alphadial.training.sft import SftConfig, encode_answer, run_sft
-from alphadial.training.state import CurvePoint
+from alphadial.training.state import STATE_FILE, CurvePoint, read_curve
 from alphadial.training.train import TrainConfig, load_fp32, train_family
 
 SFT = SftConfig(steps=5, batch=4, save_every=2)
@@ -81,6 +81,70 @@ def test_other_settings_are_refused(tokenizer: Any, tmp_path: Path) -> None:
     run_sft(SFT, tokenizer, tmp_path, ignore, stop_after=1)
     with pytest.raises(TrainingError, match="other settings"):
         run_sft(replace(SFT, learning_rate=1e-4), tokenizer, tmp_path, ignore)
+
+
+def damaged_states(file: Path) -> Iterator[str]:
+    """Writes states that no training has left, one after the other; what must be said of each."""
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    whole = file.read_bytes()
+    with safe_open(file, "pt") as saved:
+        known = saved.metadata()
+        tensors = {name: saved.get_tensor(name) for name in saved.keys()}  # noqa: SIM118  (no mapping)
+    name = next(name for name in tensors if name.startswith("weight/"))
+    point = json.loads(known["curve"])[0]
+    for curve in ("", "[" * 100_000, "{}", json.dumps([{**point, "step": -1}]), json.dumps([{**point, "loss": "x"}])):
+        save_file(tensors, file, {**known, "curve": curve})
+        yield "is damaged: "
+    save_file(tensors, file, {"settings": known["settings"]})
+    yield "its metadata has no curve"
+    save_file(tensors, file)
+    yield "its metadata has no "
+    save_file({key: value for key, value in tensors.items() if key != name}, file, known)
+    yield f"it has no tensor {name} of shape"
+    save_file({**tensors, name: tensors[name][:1].contiguous()}, file, known)
+    yield f"it has no tensor {name} of shape"
+    file.write_bytes(whole[:-1])
+    yield "is damaged: "
+    file.write_bytes(b"")
+    yield "is damaged: "
+    file.unlink()
+    file.symlink_to("elsewhere")
+    (file.parent / "elsewhere").write_bytes(whole)
+    yield "is a link"
+    file.unlink()
+    os.mkfifo(file)
+    yield "is no regular file"
+
+
+def test_a_state_that_no_training_left_is_one_line(tokenizer: Any, tmp_path: Path) -> None:
+    run_sft(SFT, tokenizer, tmp_path, ignore, stop_after=1)
+    for words in damaged_states(tmp_path / STATE_FILE):
+        for way in (lambda: run_sft(SFT, tokenizer, tmp_path, ignore), lambda: read_curve(tmp_path)):
+            try:
+                way()
+            except TrainingError as error:
+                assert words in str(error)  # noqa: PT017  (a curve alone needs no settings and tensors)
+                assert STATE_FILE in str(error)  # noqa: PT017
+                assert "\n" not in str(error)  # noqa: PT017
+            else:
+                assert way.__code__.co_names[0] == "read_curve"
+                assert "tensor" in words or "settings" in words
+
+
+def test_settings_that_no_training_left_are_one_line(tmp_path: Path, judge: Judge) -> None:
+    states = tmp_path / "training"
+    for content in (b"", b"[]", b"{", b"\xff", b'{"seed": NaN}', b'{"seed": 0, "seed": 1}', b"[" * 100_000, b"7"):
+        states.mkdir(exist_ok=True)
+        (states / "config.json").write_bytes(content)
+        with pytest.raises(TrainingError, match=r"config\.json") as error:
+            train_family(TrainConfig(), judge, tmp_path, lambda stage, point, steps: None)
+        assert "\n" not in str(error.value)
+    (states / "config.json").unlink()
+    os.mkfifo(states / "config.json")
+    with pytest.raises(StoreError, match=r"config\.json is no regular file"):
+        train_family(TrainConfig(), judge, tmp_path, lambda stage, point, steps: None)
 
 
 @pytest.mark.slow

@@ -86,23 +86,23 @@ class RunConfig:
         return json.dumps({"format": RUN_FORMAT, **asdict(self)}, sort_keys=True, indent=1)
 
     @classmethod
-    def from_json(cls, text: str) -> RunConfig:
-        """Reads what ``to_json`` wrote.
+    def from_values(cls, values: Any) -> RunConfig:
+        """From what is in the JSON of ``to_json``.
 
         Raises:
             StoreError: of another version, or not a configuration.
         """
         try:
-            values: dict[str, Any] = json.loads(text)
-            version = values.pop("format")
+            fields_there = dict(values)
+            version = fields_there.pop("format")
             if version != RUN_FORMAT:
                 raise StoreError(f"it is of format version {version}, and this alphadial writes version {RUN_FORMAT}")
-            if unknown := values.keys() - {field.name for field in fields(cls)}:
+            if unknown := fields_there.keys() - {field.name for field in fields(cls)}:
                 raise StoreError(f"its configuration has an unknown field {min(unknown)[:80]!r}")
-            return _CONFIG.validate_python(values)
+            return _CONFIG.validate_python(fields_there)
         except ValidationError as error:
             raise StoreError(f"its configuration cannot be read: {first_fault(error)}") from error
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise StoreError(f"its configuration cannot be read ({type(error).__name__}: {error})") from error
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,12 +9,14 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from alphadial.agents.checks import first_fault
+from alphadial.agents.checks import Count, Integer, Name, NotNegative, Number, Positive, Text, first_fault
 from alphadial.agents.config import RunConfig
 from alphadial.agents.errors import OutcomeTableError
 from alphadial.agents.run_folder import write_atomically
 from alphadial.agents.types import Attempt
 from alphadial.controller.types import Kind
+from alphadial.envs.errors import ForeignError
+from alphadial.envs.foreign import read_json
 from alphadial.envs.types import FailureKind
 
 OUTCOME_FORMAT = 1
@@ -54,9 +55,9 @@ class TableProblem(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    id: str
-    template: str
-    group: str
+    id: Name
+    template: Name
+    group: Name
 
 
 class TableModel(BaseModel):
@@ -64,11 +65,11 @@ class TableModel(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str
-    alpha: float | None
+    name: Name
+    alpha: Number | None
     """None for a checkpoint asked for by name."""
-    weights_id: str | None
-    outcomes: dict[str, str]
+    weights_id: Name | None
+    outcomes: dict[Name, Text]
     """Problem id to one letter per sample."""
 
 
@@ -77,16 +78,16 @@ class OutcomeTable(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    format: int = OUTCOME_FORMAT
-    family: str
-    problem_set: str
-    split: str
-    split_hash: str
-    coverage: str | None
-    temperature: float
-    max_tokens: int
-    seed: int
-    samples: int
+    format: Count = OUTCOME_FORMAT
+    family: Name
+    problem_set: Name
+    split: Name
+    split_hash: Name
+    coverage: Name | None
+    temperature: NotNegative
+    max_tokens: Positive
+    seed: Integer
+    samples: Positive
     problems: tuple[TableProblem, ...]
     models: tuple[TableModel, ...]
 
@@ -173,13 +174,11 @@ def load_outcomes(path: Path, expected: Expected | None = None) -> OutcomeTable:
             message names what differs.
     """
     try:
-        table = OutcomeTable.model_validate(json.loads(path.read_bytes()))
-    except OSError as error:
-        raise OutcomeTableError(f"cannot read {path}: {error.strerror}") from error
+        table = OutcomeTable.model_validate(read_json(path))
+    except ForeignError as error:
+        raise OutcomeTableError(str(error)) from error
     except ValidationError as error:
         raise OutcomeTableError(f"{path} is no outcome table: {first_fault(error)}") from error
-    except (ValueError, RecursionError) as error:
-        raise OutcomeTableError(f"{path} is no outcome table: {error}") from error
     if faults := _faults(table, expected):
         raise OutcomeTableError(f"{path} does not fit: {'; '.join(faults)}")
     return table

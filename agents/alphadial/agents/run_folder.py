@@ -11,8 +11,11 @@ from types import TracebackType
 from typing import IO, Self
 
 from alphadial.agents.config import RunConfig
+from alphadial.agents.databases import sqlite_url
 from alphadial.agents.errors import StoreError
-from alphadial.agents.store import Store, sqlite_url
+from alphadial.agents.store import Store
+from alphadial.envs.errors import ForeignError
+from alphadial.envs.foreign import check_folder, read_json
 from alphadial.envs.forking import in_child
 
 CONFIG_FILE = "config.json"
@@ -20,6 +23,9 @@ STORE_FILE = "attempts.sqlite"
 LOCK_FILE = "lock"
 DRAFTS = ".*.[0-9]*.tmp"
 """What ``write_atomically`` has not yet put in place."""
+_OWNER = "process "
+"""What a lock says begins so."""
+_LONGEST_OWNER = 4096
 
 
 class RunFolder:
@@ -36,9 +42,9 @@ class RunFolder:
             _refuse_strangers(path)
             self._lock = lock_folder(path)
             try:
+                self._bind(config)
                 for draft in path.glob(DRAFTS):  # of a process that was killed while it wrote
                     draft.unlink()
-                self._bind(config)
                 self.store = Store(store_url or sqlite_url(path / STORE_FILE), config)
             except BaseException:
                 self._lock.close()
@@ -94,11 +100,11 @@ def read_config(path: Path) -> RunConfig:
     """
     file = path / CONFIG_FILE
     try:
-        return RunConfig.from_json(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise StoreError(f"cannot read {file}: {error.strerror}") from error
-    except (StoreError, UnicodeDecodeError) as error:
-        raise StoreError(f"the run in {path} cannot be used: {error}") from error
+        return RunConfig.from_values(read_json(file))
+    except StoreError as error:
+        raise StoreError(f"{file} cannot be used: {error}") from error
+    except ForeignError as error:
+        raise StoreError(str(error)) from error
 
 
 def write_atomically(file: Path, content: str | bytes) -> None:
@@ -120,7 +126,8 @@ def lock_folder(path: Path) -> IO[str]:
     """Makes the folder and takes its lock, which is the open file: it goes when its process does, however that ends.
 
     Raises:
-        StoreError: another process holds it (named), or its name is no text, which databases need.
+        StoreError: another process holds it (named), its name is no text, which databases need, an entry is neither a
+            file nor a folder of its own, or its lock is something else's.
         OSError: the folder cannot be made or written.
     """
     try:
@@ -128,16 +135,24 @@ def lock_folder(path: Path) -> IO[str]:
     except UnicodeEncodeError:
         raise StoreError(f"the name {path} is not UTF-8: choose another folder") from None
     path.mkdir(parents=True, exist_ok=True)
+    try:
+        check_folder(path)
+    except ForeignError as error:
+        raise StoreError(f"{error}, or choose another --out") from error
     stream = (path / LOCK_FILE).open("a+", encoding="utf-8", errors="backslashreplace")
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         stream.seek(0)
-        owner = stream.read().strip() or "another process"
+        owner = stream.read(_LONGEST_OWNER).strip() or "another process"
         stream.close()
         raise StoreError(f"{path} is in use by {owner}: wait for it or stop it, or choose another --out") from None
+    stream.seek(0)
+    if (owner := stream.read(_LONGEST_OWNER)) and not owner.startswith(_OWNER):
+        stream.close()
+        raise StoreError(f"{path / LOCK_FILE} is not alphadial's lock: choose another --out, or remove it")
     stream.truncate(0)
-    stream.write(f"process {os.getpid()} ({shlex.join(sys.argv)[:200]})")
+    stream.write(f"{_OWNER}{os.getpid()} ({shlex.join(sys.argv)[:200]})")
     stream.flush()
     return in_child(stream, lambda each: each.close())  # else the folder would be in use until the last child ends
 

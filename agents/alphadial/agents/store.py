@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from alphadial.agents.attempt_rows import ATTEMPTS, FIELDS, METADATA, RUNS, checked, read_rows, selection
 from alphadial.agents.config import RUN_FORMAT, RunConfig
+from alphadial.agents.databases import cause_of, open_engine, open_reading
 from alphadial.agents.errors import StoreError
 from alphadial.agents.types import Attempt
+from alphadial.envs.errors import ForeignError
 from alphadial.envs.forking import in_child
 
-_of_parents: list[sa.Pool] = []
-"""Connections of the process that this one was forked from: kept, since dropping them would close them."""
 FLUSH_ROWS = 256
 FLUSH_SECONDS = 0.5
 """A transaction holds at most so many rows, and waits at most so long for them."""
@@ -40,7 +38,7 @@ class Store:
         """
         self.run_id = config.run_id
         self._config = config
-        self._engine = open_engine(url)
+        self._engine = open_engine(url, METADATA)
         self._url = self._engine.url.render_as_string(hide_password=True)
         self._insert = _insert_new(self._engine, ATTEMPTS)
         self._rows: list[dict[str, Any]] = []
@@ -119,45 +117,8 @@ class Store:
             yield
         except sa.exc.SQLAlchemyError as error:
             raise StoreError(f"store {self._url}: {cause_of(error)}") from error
-
-
-def cause_of(error: Exception) -> str:
-    """What the database said, in one line, and what to do where we know."""
-    said = str(getattr(error, "orig", None) or error).splitlines()[0]
-    hint = ": free some space and run the same command again, nothing is lost" if "disk is full" in said else ""
-    return said + hint
-
-
-def open_engine(url: str | sa.URL) -> sa.Engine:
-    """An engine for a URL such as ``sqlite:///run/attempts.sqlite`` or ``postgresql+psycopg://host/db``.
-
-    Raises:
-        StoreError: not such a URL, or its driver is not installed.
-    """
-    try:
-        engine = sa.create_engine(url)
-    except sa.exc.SQLAlchemyError as error:
-        raise StoreError(f"store {url}: {error}") from error
-    except ModuleNotFoundError as error:
-        hint = "pip install 'psycopg[binary]' and write postgresql+psycopg://..."
-        raise StoreError(f"store {url}: its driver {error.name} is not installed: {hint}") from error
-    if engine.dialect.name not in ("sqlite", "postgresql"):
-        raise StoreError(f"store {url}: only sqlite and postgresql are supported")
-    if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", _prepare_sqlite)
-    return in_child(engine, _leave_connections)
-
-
-def open_reading(file: Path) -> sa.Engine:
-    """An engine for reading a SQLite store, which may be in a folder where nothing can be written."""
-    if os.access(file.parent, os.W_OK):
-        return open_engine(sqlite_url(file))
-    # SQLite reads in WAL mode by the log's index, which it could not make there: without a log, nobody writes either.
-    frozen = {} if file.with_name(f"{file.name}-wal").exists() else {"immutable": "1"}
-    query = {"mode": "ro", "uri": "true", **frozen}
-    engine = sa.create_engine(sa.URL.create("sqlite", database=f"file:{quote(str(file.absolute()))}", query=query))
-    sa.event.listen(engine, "connect", _decode_leniently)
-    return engine
+        except ForeignError as error:
+            raise StoreError(f"store {error}") from error
 
 
 def stored_attempts(file: Path, config: RunConfig, *, texts: bool = True) -> Iterator[Attempt]:
@@ -187,37 +148,17 @@ def find_attempts(file: Path, ids: Sequence[str]) -> Iterator[Attempt]:
 
 @contextmanager
 def _reading(file: Path) -> Iterator[sa.Connection]:
-    engine = open_reading(file)
     try:
-        with engine.connect() as connection:
-            yield connection
+        engine = open_reading(file, METADATA)
+        try:
+            with engine.connect() as connection:
+                yield connection
+        finally:
+            engine.dispose()
     except sa.exc.SQLAlchemyError as error:
         raise StoreError(f"cannot read {file}: {cause_of(error)}") from error
-    finally:
-        engine.dispose()
-
-
-def sqlite_url(path: Path) -> sa.URL:
-    """The URL of a SQLite file, whatever characters its name holds."""
-    return sa.URL.create("sqlite", database=str(path))
-
-
-def _leave_connections(engine: sa.Engine) -> None:
-    """A connection serves one process: a forked child makes its own, and neither uses nor closes its parent's."""
-    _of_parents.append(engine.pool)
-    engine.dispose(close=False)
-
-
-def _prepare_sqlite(connection: Any, record: Any) -> None:
-    # With WAL a commit needs no fsync to survive the death of the process, only that of the machine.
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000"):
-        connection.execute(f"PRAGMA {pragma}")
-    _decode_leniently(connection, record)
-
-
-def _decode_leniently(connection: Any, record: Any) -> None:
-    # Bytes that are no UTF-8 become lone surrogates, which no check of a row lets pass: so the row and column are told.
-    connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+    except ForeignError as error:
+        raise StoreError(f"cannot read {file.parent}: {error}") from error
 
 
 def _insert_new(engine: sa.Engine, table: sa.Table) -> Any:

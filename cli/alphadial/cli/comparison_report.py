@@ -15,6 +15,7 @@ from rich.text import Text
 
 from alphadial.agents.compare.rows import IN_SAMPLE, ORACLE
 from alphadial.agents.run_folder import write_atomically
+from alphadial.cli.errors import CliError
 from alphadial.cli.interrupt import keeps
 from alphadial.cli.output import STDOUT, cell, notices, print_line, results, say, write_json
 from alphadial.cli.plots import MISSING, can_draw
@@ -75,7 +76,10 @@ class Bars:
 
 def report(summary: dict[str, Any], folder: Path, json_to: str | None) -> None:
     """Writes compare.json and compare.png into the folder, and shows the rows."""
-    write_atomically(folder / RESULT, json.dumps(summary, indent=2, allow_nan=False) + "\n")
+    try:
+        write_atomically(folder / RESULT, json.dumps(summary, indent=2, allow_nan=False) + "\n")
+    except OSError as error:
+        raise CliError(f"cannot write {folder / RESULT}: {error.strerror}; choose another --out") from error
     keeps(f"the results are in {folder / RESULT}")
     picture = folder / PICTURE
     if can_draw():

@@ -42,6 +42,8 @@ def load_state(path: Path, controller: type[Controller] | None = None) -> Contro
     Raises:
         StateError: the file cannot be read, or a field is missing, unknown, of the wrong type or out of range.
     """
+    if path.exists() and not path.is_file():
+        raise StateError(f"{path} is no regular file")
     try:
         state = json.loads(path.read_bytes())
     except OSError as error:

@@ -42,3 +42,7 @@ class WorkspaceError(EnvsError):
 
 class JournalError(EnvsError):
     """A journal file that cannot be used: of another version, or damaged."""
+
+
+class ForeignError(EnvsError):
+    """A file or a folder that is read back is not what alphadial would have made."""

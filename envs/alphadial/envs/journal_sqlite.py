@@ -8,12 +8,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, Json, StrictStr, TypeAdapter, ValidationError
 
-from alphadial.envs.errors import JournalError, WorkspaceError
+from alphadial.envs.errors import ForeignError, JournalError, WorkspaceError
+from alphadial.envs.foreign import Schema, check_tables, schema
 from alphadial.envs.forking import in_child
 from alphadial.envs.journal import Entry
 from alphadial.envs.sandbox.workspace import Workspace, parse
@@ -65,6 +67,9 @@ class SqliteJournal:
         except sqlite3.Error as error:
             self._database.close()
             raise JournalError(f"{path} is not a journal of tool calls: {error}") from None
+        except ForeignError as error:
+            self._database.close()
+            raise JournalError(str(error)) from None
         except JournalError:
             self._database.close()
             raise
@@ -137,6 +142,7 @@ class SqliteJournal:
                 raise JournalError(f"the journal {self._path} cannot be used: {error}") from None
 
     def _prepare(self) -> None:
+        check_tables(self._database, _made(), self._path)
         self._database.execute("PRAGMA journal_mode = WAL")
         # A killed process loses nothing under NORMAL; a power cut may lose the last calls, never damage the file.
         self._database.execute("PRAGMA synchronous = NORMAL")
@@ -176,6 +182,13 @@ class SqliteJournal:
             return parse(stream)
         except WorkspaceError as error:
             raise JournalError(f"the journal {self._path} is damaged: {error}") from None
+
+
+@cache
+def _made() -> Schema:
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.executescript(_SCHEMA)
+        return schema(database)
 
 
 class _Transaction:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,10 @@ def check_data_only(folder: Path) -> None:
     """Refuses a checkpoint whose configuration asks for code.
 
     Raises:
-        CheckpointError: the first such thing, by file and key; or a configuration that is no JSON object.
+        CheckpointError: the first such thing, by file and key; a configuration that is no JSON object; or an entry that
+            is neither a file nor a folder of the checkpoint's own.
     """
+    _check_entries(folder)
     if (folder / _ADAPTER).exists():
         raise CheckpointError(
             f"{folder / _ADAPTER}: an adapter names a model elsewhere: merge it into the weights and remove the file"
@@ -33,6 +36,22 @@ def check_data_only(folder: Path) -> None:
                 f"{file}: {key} asks for code of its own to be run, which alphadial never does: use a model type that "
                 "transformers knows, and remove the key"
             )
+
+
+def _check_entries(folder: Path) -> None:
+    """Refuses links that lead out: a merge would copy what they lead to; and pipes, which nobody may ever write to."""
+    own = folder.resolve()
+    # The cache of the Hugging Face Hub keeps every file as a link to its content.
+    roots = (own, own.parent.parent / "blobs") if own.parent.name == "snapshots" else (own,)
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise CheckpointError(f"cannot read {folder}: {error.strerror}") from error
+    for entry in entries:
+        if entry.is_symlink() and not any(Path(os.path.realpath(entry)).is_relative_to(root) for root in roots):
+            raise CheckpointError(f"{entry} is a link out of its folder: put a copy in its place")
+        if not (entry.is_file() or entry.is_dir()):
+            raise CheckpointError(f"{entry} is no regular file: remove it")
 
 
 def pickled_weights(folder: Path) -> str | None:

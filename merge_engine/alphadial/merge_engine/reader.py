@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,7 @@ class Checkpoint:
                 part = file.get_slice(key)
                 self.tensors[key] = TensorInfo(part.get_dtype(), tuple(part.get_shape()), name)
         self._check_dtypes()
+        self._check_layers()
         if self.index is not None:
             self._check_index(self.index["weight_map"])
 
@@ -91,6 +93,14 @@ class Checkpoint:
             if info.dtype not in DTYPE_BYTES:
                 file = self.folder / info.file
                 raise CheckpointError(f"{file}: tensor {name} has dtype {info.dtype}: convert it to BF16, F16 or F32")
+
+    def _check_layers(self) -> None:
+        """Each layer has tensors. A model of many more would be built for hours before anyone saw that they lack."""
+        inner = [value for value in self.config.values() if isinstance(value, dict)]  # of composite models
+        for key, value in chain.from_iterable(settings.items() for settings in (self.config, *inner)):
+            if "layer" in key and isinstance(value, int) and value > len(self.tensors):
+                file, there = self.folder / CONFIG, len(self.tensors)
+                raise CheckpointError(f"{file}: {key} is {value:.4g}, and the checkpoint has {there} tensors in all")
 
     def _check_index(self, weight_map: dict[str, str]) -> None:
         found = {name: info.file for name, info in self.tensors.items()}

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
+from alphadial.agents.checks import Count, Number, Seconds, first_fault
+from alphadial.envs.errors import ForeignError
+from alphadial.envs.foreign import check_folder
 from alphadial.training.errors import TrainingError
 
 STATE_FILE = "state.safetensors"
@@ -16,25 +23,68 @@ STATE_FILE = "state.safetensors"
 class CurvePoint:
     """One step of a stage. Rates are fractions of the step's samples."""
 
-    step: int
-    loss: float
-    reward: float | None = None
+    step: Count
+    loss: Number
+    reward: Number | None = None
     """Share of samples that pass every test of the coverage; None in SFT."""
-    tle: float | None = None
-    wa: float | None = None
-    seconds: float = 0.0
+    tle: Number | None = None
+    wa: Number | None = None
+    seconds: Seconds = 0.0
+
+
+_CURVE = TypeAdapter(list[CurvePoint])
 
 
 def read_curve(folder: Path) -> list[CurvePoint]:
     """The curve of a saved stage.
 
     Raises:
+        TrainingError: what was saved there cannot be read.
         OSError: nothing was saved there.
     """
-    from safetensors import safe_open
+    with _opened(folder) as saved:
+        return _curve(saved)
 
-    with safe_open(folder / STATE_FILE, "pt") as saved:
-        return [CurvePoint(**row) for row in json.loads(saved.metadata()["curve"])]
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[Any]:
+    """A stage's file, which may come from anywhere, checked as far as its header goes."""
+    from safetensors import SafetensorError, safe_open
+
+    file = folder / STATE_FILE
+    try:
+        check_folder(folder)
+        with safe_open(file, "pt") as saved:
+            yield saved
+    except ForeignError as error:
+        raise TrainingError(f"{error}; or choose another --out") from error
+    except ValidationError as error:
+        raise TrainingError(f"{file} is damaged: curve: {first_fault(error)}: choose another --out") from error
+    except (SafetensorError, ValueError) as error:
+        raise TrainingError(f"{file} is damaged: {error}: choose another --out") from error
+
+
+def _curve(saved: Any) -> list[CurvePoint]:
+    return _CURVE.validate_json(_metadata(saved, "curve"))
+
+
+def _metadata(saved: Any, name: str) -> str:
+    """Raises ValueError where the file lacks it."""
+    found = (saved.metadata() or {}).get(name)
+    if found is None:
+        raise ValueError(f"its metadata has no {name}")
+    return str(found)
+
+
+def _tensor(saved: Any, name: str, like: Any | None) -> Any:
+    """One tensor, of the shape of ``like``, or without one a single number.
+
+    Raises ValueError where the file has no such tensor.
+    """
+    shape = [] if like is None else list(like.shape)
+    if name not in saved.keys() or saved.get_slice(name).get_shape() != shape:  # noqa: SIM118  (no mapping)
+        raise ValueError(f"it has no tensor {name} of shape {shape}")
+    return saved.get_tensor(name)
 
 
 class Stage:
@@ -59,24 +109,21 @@ class Stage:
         """Loads the last saved state, if there is one, and returns the number of steps done.
 
         Raises:
-            TrainingError: the folder belongs to a run with other settings.
+            TrainingError: the folder belongs to a run with other settings, or what was saved there cannot be read.
         """
         if not self._file.exists():
             return 0
-        from safetensors import safe_open
-
-        with safe_open(self._file, "pt") as saved:
-            metadata = saved.metadata()
-            tensors = {name: saved.get_tensor(name) for name in saved.keys()}  # noqa: SIM118  (no mapping)
-        if metadata["settings"] != self.settings:
-            raise TrainingError(
-                f"{self.folder} was trained with other settings ({metadata['settings']}): choose another --out"
-            )
-        for name, parameter in self.model.named_parameters():
-            parameter.data.copy_(tensors[f"weight/{name}"])
-            moments = {key: tensors[f"{key}/{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
-            self.optimiser.state[parameter] = moments
-        self.curve = read_curve(self.folder)
+        with _opened(self.folder) as saved:
+            settings = _metadata(saved, "settings")
+            if settings != self.settings:
+                raise TrainingError(
+                    f"{self.folder} was trained with other settings ({settings[:1000]}): choose another --out"
+                )
+            for name, parameter in self.model.named_parameters():
+                parameter.data.copy_(_tensor(saved, f"weight/{name}", parameter))
+                moments = {key: _tensor(saved, f"{key}/{name}", parameter) for key in ("exp_avg", "exp_avg_sq")}
+                self.optimiser.state[parameter] = {"step": _tensor(saved, f"step/{name}", None), **moments}
+            self.curve = _curve(saved)
         return len(self.curve)
 
     def save(self) -> None:

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from alphadial.agents.run_folder import lock_folder, write_atomically
+from alphadial.envs.errors import ForeignError
+from alphadial.envs.foreign import check_folder, read_json
 from alphadial.envs.judge import Judge
 from alphadial.envs.problems import load_split
-from alphadial.merge_engine import FamilyFile, check_data_only, save_family
+from alphadial.merge_engine import FamilyFile, save_family
 from alphadial.training.errors import TrainingError
 from alphadial.training.grpo import GrpoConfig, run_grpo
 from alphadial.training.model import train_tokenizer
@@ -105,14 +107,19 @@ def _prepare(out: Path, config: TrainConfig) -> IO[str]:
     if out.exists() and not states.is_dir() and (not out.is_dir() or any(out.iterdir())):
         raise TrainingError(f"{out} is not empty and not a training folder: choose another --out")
     try:
+        check_folder(out)
         lock = lock_folder(states)
         bound, wanted = states / "config.json", asdict(config)
         wanted.pop("control")  # may be added to a finished family
         if not bound.exists():
             write_atomically(bound, json.dumps(wanted, indent=1) + "\n")
+        present = read_json(bound)
+        if not isinstance(present, dict):
+            raise TrainingError(f"{bound} holds no settings: choose another --out")
     except OSError as error:
         raise TrainingError(f"cannot write to {out} ({error.strerror}): choose another --out") from None
-    present = json.loads(bound.read_text())
+    except ForeignError as error:
+        raise TrainingError(f"{error}; or choose another --out") from None
     if differs := [
         f"{key} {present.get(key)} there, {value} here" for key, value in wanted.items() if present.get(key) != value
     ]:
@@ -129,12 +136,17 @@ def load_fp32(folder: Path) -> Any:
     """A causal language model in fp32, from whatever dtype its folder holds.
 
     Raises:
-        CheckpointError: its configuration asks for code to be run.
+        CheckpointError: its configuration asks for code to be run, or its weights cannot be read.
+        PolicyError: they do not fit each other.
     """
     import torch
     from transformers import AutoModelForCausalLM
 
-    check_data_only(folder)
+    from alphadial.agents.policies.torch_policy import check_fits, open_folder
+    from alphadial.merge_engine.reader import Checkpoint
+
+    _, config = open_folder(folder)
+    check_fits(config, {name: info.shape for name, info in Checkpoint(folder).tensors.items()})
     return AutoModelForCausalLM.from_pretrained(
         folder, dtype=torch.float32, local_files_only=True, trust_remote_code=False, use_safetensors=True
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +14,14 @@ from alphadial.agents.errors import PolicyError
 from alphadial.agents.policies.sampler import Sampler
 from alphadial.agents.policies.weights import build_weights
 from alphadial.agents.types import Completion, Request
-from alphadial.merge_engine import Family, check_data_only
+from alphadial.merge_engine import Family
+from alphadial.merge_engine.reader import Checkpoint
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+
+_HEAD = "lm_head.weight"
 
 
 class TorchPolicy:
@@ -72,16 +76,15 @@ def open_folder(folder: Path) -> tuple[Any, Any]:
     """The tokenizer and the configuration of a Hugging Face folder. Code that lies in it is never run.
 
     Raises:
-        CheckpointError: a configuration asks for code to be run.
-        PolicyError: something is missing or damaged.
+        CheckpointError: a configuration asks for code to be run, or the weights are missing or damaged.
+        PolicyError: something else is.
     """
-    check_data_only(folder)
+    Checkpoint(folder)
     given = {"local_files_only": True, "trust_remote_code": False}
     try:
         return AutoTokenizer.from_pretrained(folder, **given), AutoConfig.from_pretrained(folder, **given)
     except Exception as error:  # whatever transformers makes of a damaged file; tokenizers raises bare Exceptions
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise PolicyError(f"{folder} is no complete Hugging Face folder: {reason}") from error
+        raise PolicyError(f"{folder} is no complete Hugging Face folder: {_first_line(error)}") from error
 
 
 def load_model(config: Any, tensors: dict[str, torch.Tensor]) -> PreTrainedModel:
@@ -90,15 +93,44 @@ def load_model(config: Any, tensors: dict[str, torch.Tensor]) -> PreTrainedModel
     Raises:
         PolicyError: a tensor is missing, superfluous or of another shape (named).
     """
-    model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=torch.float32, trust_remote_code=False)
-    try:
-        report = model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, strict=False)
-    except RuntimeError as error:
-        raise PolicyError(f"the weights do not fit the configuration: {str(error).splitlines()[-1].strip()}") from error
+    check_fits(config, {name: tensor.shape for name, tensor in tensors.items()})
+    model = _model(config)
+    model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, strict=False)
     model.tie_weights()
-    tied = model.get_output_embeddings().weight is model.get_input_embeddings().weight
-    missing = [name for name in report.missing_keys if not (tied and name == "lm_head.weight")]
-    if missing or report.unexpected_keys:
-        fault = f"lack {missing[0]}" if missing else f"hold {report.unexpected_keys[0]}, which it does not have"
-        raise PolicyError(f"the weights do not fit the configuration: they {fault}")
     return model.eval()
+
+
+def check_fits(config: Any, shapes: Mapping[str, Sequence[int]]) -> None:
+    """Compares the tensors that a model of this configuration has with those at hand, and takes no memory for it.
+
+    Raises:
+        PolicyError: one is missing, superfluous or of another shape (named), or there is no such model.
+    """
+    try:
+        with torch.device("meta"):
+            model = _model(config)
+            model.tie_weights()
+    except Exception as error:  # whatever transformers and torch make of a strange configuration
+        raise PolicyError(f"no model can be made of the configuration: {_first_line(error)}") from error
+    wanted = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    if model.get_output_embeddings().weight is model.get_input_embeddings().weight and _HEAD not in shapes:
+        wanted.pop(_HEAD, None)
+    for name in sorted(wanted.keys() | shapes.keys()):
+        if name not in shapes:
+            fault = f"lack {name}"
+        elif name not in wanted:
+            fault = f"hold {name}, which it does not have"
+        elif list(shapes[name]) != list(wanted[name]):
+            fault = f"hold {name} of shape {list(shapes[name])}, not {list(wanted[name])}"
+        else:
+            continue
+        raise PolicyError(f"the weights do not fit the configuration: they {fault}")
+
+
+def _model(config: Any) -> PreTrainedModel:
+    model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=torch.float32, trust_remote_code=False)
+    return model
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
 import aiosqlite
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointTuple
+from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from alphadial.agents.checks import first_fault
 from alphadial.agents.errors import StoreError
 from alphadial.agents.tool_use.plain_json import MESSAGES, PlainSerializer
+from alphadial.envs.foreign import Schema, schema
 
 
 class _StepMetadata(BaseModel):
@@ -53,6 +58,14 @@ class CheckpointSaver(AsyncSqliteSaver):
             f"{self._file}: the checkpoint of attempt {thread} is damaged or not ours: {fault}; remove the file to "
             "begin its unfinished attempts again"
         )
+
+
+@cache
+def made_tables() -> Schema:
+    """The tables of LangGraph's checkpointer, as it makes them."""
+    with closing(sqlite3.connect(":memory:")) as database:
+        SqliteSaver(database).setup()
+        return schema(database)
 
 
 def _check(found: CheckpointTuple) -> None:

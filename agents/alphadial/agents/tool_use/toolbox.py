@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from alphadial.agents.errors import StoreError
+from alphadial.envs.errors import ForeignError
+from alphadial.envs.foreign import check_tables
 from alphadial.envs.journal import Journal, MemoryJournal
 from alphadial.envs.journal_sqlite import SqliteJournal
 from alphadial.envs.sandbox import Sandbox
@@ -54,6 +56,8 @@ class Toolbox:
         from alphadial.agents.tool_use.checkpoints import CheckpointSaver
 
         try:
+            with self._opened(self._checkpoints):
+                pass
             async with aiosqlite.connect(self._checkpoints, timeout=_BUSY_S) as connection:
                 saver = CheckpointSaver(connection, self._checkpoints)
                 await saver.setup()
@@ -75,12 +79,23 @@ class Toolbox:
         if self._checkpoints is None or not self._checkpoints.exists():
             return
         try:
-            with closing(sqlite3.connect(self._checkpoints, timeout=_BUSY_S)) as connection, connection:
+            with self._opened(self._checkpoints) as connection, connection:
                 known = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
                 for table in known & {"checkpoints", "writes"}:
                     connection.executemany(f"DELETE FROM {table} WHERE thread_id = ?", threads)
         except sqlite3.Error as error:
             raise StoreError(f"{self._checkpoints} cannot be used: {error}") from error
+
+    @contextmanager
+    def _opened(self, file: Path) -> Iterator[sqlite3.Connection]:
+        from alphadial.agents.tool_use.checkpoints import made_tables
+
+        try:
+            with closing(sqlite3.connect(file, timeout=_BUSY_S)) as connection:
+                check_tables(connection, made_tables(), file)
+                yield connection
+        except ForeignError as error:
+            raise StoreError(str(error)) from error
 
     def close(self) -> None:
         """Closes the journal. Idempotent."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -13,23 +12,23 @@ from types import TracebackType
 from typing import Any, Self
 
 import sqlalchemy as sa
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, StrictBool, TypeAdapter, ValidationError
 from sqlalchemy.dialects.sqlite import insert
 
-from alphadial.agents.checks import first_fault
+from alphadial.agents.checks import Name, NotNegative, first_fault
+from alphadial.agents.databases import cause_of, open_engine, open_reading, sqlite_url
 from alphadial.agents.errors import StoreError
 from alphadial.agents.run_folder import LOCK_FILE, lock_folder, write_atomically
-from alphadial.agents.store import cause_of, open_engine, open_reading, sqlite_url
 from alphadial.cli.judging.facts import Facts
+from alphadial.cli.judging.packed import pack, read_facts, read_record
+from alphadial.envs.errors import ForeignError
+from alphadial.envs.foreign import check_folder, read_json
 from alphadial.envs.stdio import SolutionRecord
 
 FORMAT = 3
 SETTINGS_FILE = "judging.json"
 STORE_FILE = "records.sqlite"
 
-LARGEST_ROW = 2**30
-"""Bytes of JSON in one row: far above what the largest set gives, far below what a small bomb unpacks to."""
-_RECORD, _FACTS = TypeAdapter(SolutionRecord), TypeAdapter(Facts)
 
 _metadata = sa.MetaData()
 _PROBLEMS = sa.Table(
@@ -56,14 +55,19 @@ _RECORDS = sa.Table(
 class Settings:
     """What the records of one folder have in common."""
 
-    path: str
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    path: Name
     """Absolute: what is judged."""
-    sandbox: str
-    limit_s: float | None
+    sandbox: Name
+    limit_s: NotNegative | None
     """``--limit``."""
-    all_tests: bool
-    python: str | None = None
+    all_tests: StrictBool
+    python: Name | None = None
     """``--python``."""
+
+
+_SETTINGS = TypeAdapter(Settings)
 
 
 class JudgingStore:
@@ -86,13 +90,17 @@ class JudgingStore:
         with ExitStack() as stack:
             try:
                 _refuse_strangers(path)
+                check_folder(path)
                 if settings is not None:
                     stack.enter_context(lock_folder(path))
                 self.settings = _bind(path, settings)
             except OSError as error:
                 raise StoreError(f"cannot use {path}: {error.strerror}; choose another --out") from error
+            except ForeignError as error:
+                raise StoreError(f"cannot use {path}: {error}, or choose another --out") from error
             file = path / STORE_FILE
-            self._engine = open_reading(file) if settings is None else open_engine(sqlite_url(file))
+            reading = settings is None
+            self._engine = open_reading(file, _metadata) if reading else open_engine(sqlite_url(file), _metadata)
             stack.callback(self._engine.dispose)
             with self._errors():
                 if settings is not None:
@@ -107,7 +115,7 @@ class JudgingStore:
         """Adds or replaces a problem; what it is called here."""
         name = self.keep(facts.id)
         origin = f"{facts.source}:{facts.problem}"
-        self._write(_PROBLEMS, {"id": name, "place": place, "origin": origin, "facts": _pack(facts.to_json())})
+        self._write(_PROBLEMS, {"id": name, "place": place, "origin": origin, "facts": pack(facts.to_json())})
         self._forget(_PROBLEMS.c.origin == origin)  # what it was before it was changed
         return name
 
@@ -124,14 +132,14 @@ class JudgingStore:
 
     def append(self, entry: str, limit_s: float, record: SolutionRecord) -> None:
         """Adds or replaces the record of a solution, made at a limit; it is on disk when this returns."""
-        self._write(_RECORDS, {"id": entry, "limit_s": limit_s, "record": _pack(record.to_json())})
+        self._write(_RECORDS, {"id": entry, "limit_s": limit_s, "record": pack(record.to_json())})
 
     def find(self, entry: str, limit_s: float = 0.0) -> SolutionRecord | None:
         """The record of a solution, if it was made at this limit or a larger one."""
         query = sa.select(_RECORDS.c.record).where(_RECORDS.c.id == entry, _RECORDS.c.limit_s >= limit_s)
         with self._errors(), self._engine.connect() as connection:
             packed = connection.scalar(query)
-        return None if packed is None else _record(packed, entry, self.path)
+        return None if packed is None else read_record(packed, entry, self.path / STORE_FILE)
 
     def problems(self, only: Collection[str] | None = None) -> Iterator[Facts]:
         """In order, one at a time; ``only``: of these, by what they are called here."""
@@ -139,7 +147,7 @@ class JudgingStore:
         with self._errors(), self._engine.connect() as connection:
             for name, packed in connection.execute(query):
                 if only is None or name in only:
-                    yield _facts(packed, name, self.path)
+                    yield read_facts(packed, name, self.path / STORE_FILE)
 
     def close(self) -> None:
         """Lets others in."""
@@ -171,6 +179,8 @@ class JudgingStore:
             yield
         except sa.exc.SQLAlchemyError as error:
             raise StoreError(f"store {self.path / STORE_FILE}: {cause_of(error)}") from error
+        except ForeignError as error:
+            raise StoreError(f"store {error}") from error
 
 
 def _bind(path: Path, settings: Settings | None) -> Settings:
@@ -179,13 +189,17 @@ def _bind(path: Path, settings: Settings | None) -> Settings:
         write_atomically(file, json.dumps({"format": FORMAT, **asdict(settings)}, indent=2) + "\n")
         return settings
     try:
-        values = json.loads(file.read_text("utf-8"))
+        values = dict(read_json(file))
         version = values.pop("format")
-        there = Settings(**values) if version == FORMAT else None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        there = _SETTINGS.validate_python(values) if version == FORMAT else None
+    except ForeignError as error:
+        raise StoreError(f"{error}: choose another --out") from error
+    except ValidationError as error:
+        raise StoreError(f"{file} is damaged: {first_fault(error)}: choose another --out") from error
+    except (ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{file} is damaged ({error}): choose another --out") from error
     if there is None:
-        raise StoreError(f"{path} is of format version {version}, not {FORMAT}: choose another --out")
+        raise StoreError(f"{path} is of format version {version!r:.40}, not {FORMAT}: choose another --out")
     if settings is None or settings == there:
         return there
     ours, theirs = asdict(settings), asdict(there)
@@ -198,53 +212,3 @@ def _refuse_strangers(path: Path) -> None:
         strangers = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")} - {LOCK_FILE}
         if strangers:
             raise StoreError(f"{path} holds something else than a judging: choose another --out")
-
-
-def _pack(values: Mapping[str, Any]) -> bytes:
-    return zlib.compress(json.dumps(values).encode(), 1)
-
-
-def _unpack(packed: object) -> dict[str, Any]:
-    """What ``_pack`` gave.
-
-    Raises:
-        ValueError: it is something else, or too large to have been written.
-    """
-    if not isinstance(packed, bytes):
-        raise ValueError("not packed bytes")
-    try:
-        unpacking = zlib.decompressobj()
-        text = unpacking.decompress(packed, LARGEST_ROW)
-        values = json.loads(text) if unpacking.eof else None
-    except (zlib.error, RecursionError) as error:
-        raise ValueError(f"not packed JSON: {error}") from None
-    if not isinstance(values, dict):
-        raise ValueError("no whole JSON object")
-    return values
-
-
-def _record(packed: object, entry: str, path: Path) -> SolutionRecord:
-    try:
-        record = SolutionRecord.from_json(_unpack(packed))
-        _RECORD.validate_python(asdict(record))
-    except ValidationError as error:
-        raise _damaged(path, "records", entry, "record", first_fault(error)) from error
-    except ValueError as error:
-        raise _damaged(path, "records", entry, "record", str(error)) from error
-    return record
-
-
-def _facts(packed: object, name: object, path: Path) -> Facts:
-    try:
-        values = _unpack(packed)
-        _FACTS.validate_python(values)
-        return Facts.from_json(values)
-    except ValidationError as error:
-        raise _damaged(path, "problems", name, "facts", first_fault(error)) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _damaged(path, "problems", name, "facts", str(error)) from error
-
-
-def _damaged(path: Path, table: str, row: object, column: str, fault: str) -> StoreError:
-    where = f"row {row!r:.80} of {table}, column {column}"
-    return StoreError(f"{path / STORE_FILE} is damaged: {where}: {fault}; choose another --out and judge again")

@@ -13,6 +13,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from alphadial.cli.errors import CliError
+
 INK = "#262626"
 FAINT = "#D9D9D9"
 _SETTINGS: dict[Any, Any] = {
@@ -46,11 +48,17 @@ def figure(columns: int, size: tuple[float, float]) -> Iterator[tuple[Figure, li
 
 
 def save(drawing: Figure, file: Path) -> None:
-    """Writes a PNG, whole or not at all."""
+    """Writes a PNG, whole or not at all.
+
+    Raises:
+        CliError: it cannot be written.
+    """
     draft = file.with_name(f".{file.name}.partial")
     try:
         drawing.savefig(draft, format="png", dpi=160, facecolor="white")
         draft.replace(file)
+    except OSError as error:
+        raise CliError(f"cannot write {file}: {error.strerror}; choose another --out") from error
     finally:
         draft.unlink(missing_ok=True)
 

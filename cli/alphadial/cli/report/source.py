@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -11,13 +10,15 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from alphadial.agents.checks import Count, Integer, Name, Number, Positive, first_fault
 from alphadial.agents.config import RunConfig
 from alphadial.agents.errors import StoreError
 from alphadial.agents.run_folder import CONFIG_FILE, STORE_FILE, read_config
 from alphadial.agents.store import find_attempts, stored_attempts
 from alphadial.agents.types import Attempt
 from alphadial.cli.errors import CliError
-from alphadial.envs.errors import EnvsError
+from alphadial.envs.errors import EnvsError, ForeignError
+from alphadial.envs.foreign import check_folder, read_json
 from alphadial.envs.problems import find_problem
 from alphadial.envs.types import Problem
 
@@ -49,18 +50,18 @@ class CompareRow(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    controller: str
-    k: int
-    solve: float | None
-    solve_ci: tuple[float | None, float | None] = (None, None)
-    minus_best_single: float | None = None
-    minus_best_single_ci: tuple[float | None, float | None] = (None, None)
-    minus_uniform: float | None = None
-    minus_uniform_ci: tuple[float | None, float | None] = (None, None)
-    temperature: float | None = None
-    alphas: tuple[float, ...] | None = None
-    attempts_mean: float | None = None
-    family: str | None = None
+    controller: Name
+    k: Positive
+    solve: Number | None
+    solve_ci: tuple[Number | None, Number | None] = (None, None)
+    minus_best_single: Number | None = None
+    minus_best_single_ci: tuple[Number | None, Number | None] = (None, None)
+    minus_uniform: Number | None = None
+    minus_uniform_ci: tuple[Number | None, Number | None] = (None, None)
+    temperature: Number | None = None
+    alphas: tuple[Number, ...] | None = None
+    attempts_mean: Number | None = None
+    family: Name | None = None
     """Where several families are compared."""
 
 
@@ -71,14 +72,14 @@ class Comparison(BaseModel):
 
     rows: tuple[CompareRow, ...]
     beside: tuple[CompareRow, ...] = ()
-    family: str = ""
-    problem_set: str = ""
-    split: str = ""
-    split_hash: str = ""
-    problems: int | None = None
-    orders: int | None = None
-    samples: int | None = None
-    seed: int | None = None
+    family: Name = ""
+    problem_set: Name = ""
+    split: Name = ""
+    split_hash: Name = ""
+    problems: Count | None = None
+    orders: Count | None = None
+    samples: Count | None = None
+    seed: Integer | None = None
 
 
 def read(folder: Path) -> Run | Comparison:
@@ -88,6 +89,10 @@ def read(folder: Path) -> Run | Comparison:
         CliError: it is none.
         StoreError: it is of another version, or cannot be read.
     """
+    try:
+        check_folder(folder)
+    except (ForeignError, OSError) as error:
+        raise CliError(f"cannot read {folder}: {error}") from error
     if (folder / CONFIG_FILE).is_file() and (folder / STORE_FILE).is_file():
         return _read_run(folder)
     if (folder / COMPARE_FILE).is_file():
@@ -129,12 +134,12 @@ def _problems(config: RunConfig) -> dict[str, Problem]:
 
 def _read_comparison(file: Path) -> Comparison:
     try:
-        found = Comparison.model_validate(json.loads(file.read_bytes()))
-    except OSError as error:
-        raise CliError(f"cannot read {file}: {error.strerror}") from error
-    except (ValidationError, ValueError) as error:
+        found = Comparison.model_validate(read_json(file))
+    except ForeignError as error:
+        raise CliError(f"{error}: make it anew with alphadial compare") from error
+    except ValidationError as error:
         raise CliError(
-            f"{file} is no comparison ({str(error).splitlines()[0]}): make it anew with alphadial compare"
+            f"{file} is no comparison ({first_fault(error)}): make it anew with alphadial compare"
         ) from error
     if not found.rows:
         raise CliError(f"{file} has no rows: make it anew with alphadial compare")

@@ -18,9 +18,12 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import process_time
-from typing import Any
+from typing import Annotated, Any
 
-from ..errors import NoTimeLimitError
+from pydantic import Field, TypeAdapter, ValidationError
+
+from ..errors import ForeignError, NoTimeLimitError
+from ..foreign import read_json
 from ..formats.types import TimeRule
 from ..labels import bounding, expectations_of
 from ..problems.hashing import problems_hash
@@ -42,7 +45,7 @@ class Calibration:
     """The limit of one problem on one host."""
 
     problem: str
-    limit_s: float
+    limit_s: Annotated[float, Field(gt=0)]
     times: Mapping[str, float]
     """Solution that counts to CPU seconds of its slowest test, of those that count."""
     rule: TimeRule
@@ -55,6 +58,9 @@ class Calibration:
         """The limit that the other accepted solutions give; ``limit_s`` where there is none."""
         others = [time for name, time in self.times.items() if name != solution]
         return limit_of(others, self.rule) if others else self.limit_s
+
+
+_CALIBRATION = TypeAdapter(Calibration)
 
 
 def limit_of(times: Sequence[float], rule: TimeRule) -> float:
@@ -86,8 +92,8 @@ def calibrate(
     key = _key(problem, accepted, rule, judge.sandbox_name)
     known = _read(cache).get(key) if cache else None
     if known is not None:
-        with suppress(KeyError, TypeError):
-            return Calibration(**{**known, "rule": TimeRule(**known["rule"])}), ()
+        with suppress(ValidationError):  # of another version, or damaged: found again
+            return _CALIBRATION.validate_python(known), ()
     records = tuple(judge.record(problem, solution, CAP_S) for solution in accepted)
     times: dict[str, float] = {}
     left_out: dict[str, str] = {}
@@ -161,8 +167,8 @@ def _processor() -> str:
 
 def _read(cache: Path) -> dict[str, Any]:
     try:
-        values = json.loads(cache.read_text())
-    except (OSError, ValueError):
+        values = read_json(cache)
+    except ForeignError:
         return {}
     return values if isinstance(values, dict) else {}
 
