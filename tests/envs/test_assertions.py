@@ -163,6 +163,25 @@ def test_forged_values_fail_the_check_and_nothing_else(judge: Judge, answer: byt
     assert report.verdict is Verdict.WA
 
 
+VIEWS = """
+def check(candidate):
+    assert candidate("keys") == {1, 3} and list(candidate("keys")) == [3, 1]
+    assert sorted(candidate("values")) == [2, 4] and len(candidate("values")) == 2
+    assert candidate("items") == {(1, 2), (3, 4)}
+    assert candidate("bytes") == b"ab"
+"""
+
+
+def test_views_and_arrays_of_bytes_pass_between(judge: Judge, tmp_path: Path) -> None:
+    body = "    return bytearray(b'ab') if text == 'bytes' else getattr({3: 4, 1: 2}, text)()\n"
+    assert verdict(judge, only(tmp_path, ROW | {"test": VIEWS}).problem, body) == "AC"
+
+
+def test_a_byte_order_mark_is_no_error(judge: Judge, tmp_path: Path) -> None:
+    report = judge.judge(only(tmp_path, ROW).problem, f"\ufeffdef halve(text):\n{RIGHT}")
+    assert report.verdict is Verdict.AC
+
+
 SAME = "def same(a, b):\n    assert a == b\n"
 
 

@@ -139,6 +139,11 @@ def test_taco_limits_that_are_none(stated: Any, tmp_path: Path) -> None:
         (['"a\u2028"\n[1]'], ["2"], "", [(["a\u2028", [1]], 2)]),
         (["3"], ['"3"'], "", [([3], "3")]),
         (["3"], ["[3]"], "", [([3], [3])]),
+        # Keys that are integers are read as such, of an object alone.
+        ([[{"1": 2}]], [{"-3": 4}], "", [([{"$dict": [[1, 2]]}], {"$dict": [[-3, 4]]})]),
+        ([[{"1": 2}]], [[{"a": 4}]], "", [([{"$dict": [[1, 2]]}], {"a": 4})]),
+        # What looks like a tag is none.
+        ([[{"$x": 2}]], [{"$tuple": [1]}], "", [([{"$dict": [["$x", 2]]}], {"$dict": [["$tuple", [1]]]})]),
     ],
 )
 def test_apps_calls(
@@ -157,7 +162,7 @@ def test_apps_calls(
         ("N = 3\narr[] = {1, 2}", "1", "input of test '0' is not JSON"),
         ("3", "yes", "answer of test '0' is not JSON"),
         (3, 1, "input of test '0' must be an array"),
-        ([{"1": 2}], 1, "input of test '0' has integers as keys"),
+        ([{"1": 2}, 3], 1, "input of test '0' has integers as keys"),
     ],
 )
 def test_apps_calls_that_cannot_be_made(given: Any, answer: Any, message: str, tmp_path: Path) -> None:
@@ -179,6 +184,8 @@ def test_the_prelude_hides_no_builtin_and_no_module() -> None:
     after_form_feed = "'''\f'''\nfrom __future__ import annotations\ndef f(x: Unknown):\n    return sqrt(x)\n"
     exec(callable_source(after_form_feed, "f"), scope)
     assert scope["f"](9) == 3
+    exec(callable_source("\ufeffdef f(x):\n    return sqrt(x)\n", "f"), scope)
+    assert scope["f"](16) == 4
 
 
 def packed(pickled: bytes) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+BOM = "\ufeff"
+"""The mark that some editors put before UTF-8; Python leaves it out of a file that begins with it."""
+
 
 def as_text(data: bytes | bytearray) -> str:
     """Bytes as text; each that is not part of UTF-8 becomes a lone surrogate (PEP 383), so that none equals another."""

@@ -112,7 +112,8 @@ def _calls(inputs: list[Any], outputs: list[Any], depth: int | None) -> list[Tes
         answer = value[0] if wrapped else value
         if isinstance(given, str) and isinstance(answer, str):
             answer = parse(answer, f"answer of test '{at}'")
-        tests.append(call_test(str(at), _arguments(given, f"input of test '{at}'"), answer, public=False))
+        arguments = _arguments(given, f"input of test '{at}'")
+        tests.append(call_test(str(at), arguments, _whole_keys(answer), public=False))
     return tests
 
 
@@ -120,10 +121,21 @@ def _arguments(given: Any, what: str) -> list[Any]:
     if isinstance(given, str):
         return argument_lines(given, what)
     arguments = sequence(given, what)
-    first = arguments[0] if arguments else None
-    if isinstance(first, dict) and first and all(_is_integer(key) for key in first):
-        raise FormatError(f"{what} has integers as keys, as the authors' runner reads them: JSON cannot pass these on")
-    return arguments
+    if len(arguments) > 1 and _whole_keys(arguments[0]) != arguments[0]:
+        raise FormatError(f"{what} has integers as keys, for which the authors' runner leaves out the other arguments")
+    return [_whole_keys(argument) for argument in arguments]
+
+
+def _whole_keys(value: Any) -> Any:
+    """The authors' runner reads the keys of an object, alone or alone in a list, as integers where all are such."""
+    if isinstance(value, list) and len(value) == 1:
+        return [_whole_keys(value[0])] if isinstance(value[0], dict) else value
+    if not isinstance(value, dict):
+        return value
+    try:
+        return {int(key): item for key, item in value.items()}
+    except ValueError:
+        return value
 
 
 def _returned_depth(starter: str, entry: str) -> int | None:
@@ -141,11 +153,3 @@ def _returned_depth(starter: str, entry: str) -> int | None:
 
 def _depth(value: Any) -> int:
     return 1 + max(map(_depth, value), default=0) if isinstance(value, list) else 0
-
-
-def _is_integer(key: str) -> bool:
-    try:
-        int(key)
-    except ValueError:
-        return False
-    return True

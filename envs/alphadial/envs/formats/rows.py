@@ -12,6 +12,8 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+from alphadial.envs.raw import BOM
+from alphadial.envs.sandbox.guest.values import encode
 from alphadial.envs.types import MIB, Checker, Interface, Limits, Problem, Rule, Solution, Test
 
 from .fields import Row, parse, text
@@ -108,8 +110,8 @@ def argument_lines(given: str, what: str) -> list[Any]:
 
 
 def call_test(name: str, arguments: Sequence[Any], answer: Any, *, public: bool) -> Test:
-    """A test of a call."""
-    return Test(1, json.dumps(arguments), json.dumps(answer), public, name)
+    """A test of a call, its values tagged as ``sandbox.guest.values`` has it, for the rules of data sets."""
+    return Test(1, json.dumps(encode(list(arguments))), json.dumps(encode(answer)), public, name)
 
 
 def grouped(tests: Iterable[Test]) -> list[Test]:
@@ -137,6 +139,7 @@ def callable_source(source: str, entry: str) -> str:
     Programs answering a call-based problem go through this too. What does not parse is left as it is, for the judge
     to say.
     """
+    source = source.removeprefix(BOM)
     try:
         body = ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

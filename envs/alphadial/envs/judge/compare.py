@@ -22,6 +22,7 @@ def same(answer: str, expected: str, checker: Checker = EXACT) -> bool:
     By that of Kattis, arrays and objects of JSON: 1 equals 1.0, no number equals a truth value, NaN equals nothing. By
     those of LiveCodeBench and APPS, as the authors' runners have it: Python's, in which 1 equals True, and a tuple no
     list; but one that is returned counts as a list, and by that of APPS those within it too.
+    Fractions, decimals and complex numbers equal nothing here: no answer is one.
 
     Args:
         answer: from the candidate; what is not JSON equals nothing. By all rules but Kattis's it is tagged.

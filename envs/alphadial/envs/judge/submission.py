@@ -6,7 +6,7 @@ import builtins
 from time import monotonic
 
 from ..errors import UncountedError
-from ..raw import readable
+from ..raw import BOM, readable
 from ..sandbox.protocol import Program, Server
 from ..types import (
     FailureKind,
@@ -29,7 +29,7 @@ class Submission:
 
     def __init__(self, problem: Problem, source: str, level: int, all_tests: bool) -> None:
         self.problem = problem
-        self._source = source
+        self._source = source.removeprefix(BOM)
         self._level = level
         self._all_tests = all_tests
         self._tests = sorted(problem.tests, key=lambda test: (test.level, not test.public))

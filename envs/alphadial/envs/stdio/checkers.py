@@ -30,7 +30,7 @@ def accepts(checker: Checker, output: bytes, answer: bytes) -> bool:
 
     By that of Kattis, tokens are separated by ASCII white space and compared as text, in ASCII without case; with a
     tolerance, where the answer has a decimal number, the output needs one within the absolute or the relative
-    tolerance of it.
+    tolerance of it. Left out is what C makes of text beside: hexadecimal numbers, and tokens that end at a NUL.
     """
     if output == answer:
         return True

@@ -35,7 +35,8 @@ def apps(output: bytes, answer: bytes) -> bool:
     """Lines that are not blank hold the same tokens, or numbers that are close where the answer has a decimal point.
 
     Source: ``run_test`` in ``eval/testing_util.py`` of hendrycks/apps, and its copy in FlagOpen/TACO. Left out is that
-    it takes tokens and lines in any order, and integers that are off by 1e-5 of their value: both accept wrong answers.
+    it takes tokens and lines in any order and number, integers that are off by 1e-5 of their value, and infinity for
+    infinity: all accept wrong answers. Numbers are close here beside words too, and any white space parts tokens.
     The copy, by a slip, takes the output for a list and so finds no number in it: numbers of TACO are compared as those
     of APPS.
     """
