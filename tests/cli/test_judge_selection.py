@@ -154,8 +154,11 @@ def test_problems_of_one_name_are_told_apart_by_their_path(cli: Cli, tmp_path: P
     [
         (("missing.jsonl", "good.py"), "no file or folder 'missing.jsonl'"),
         (("no/package", "good.py"), "no file or folder 'no/package'"),
-        (("set.jsonl", "good.py", "--out", "run"), "--out says nothing about 'set.jsonl good.py'"),
-        (("pair_diff_eq.plus7.negate.tight", "good.py", "--limit", "1", "--problems", "p"), "--problems, --limit says"),
+        (("set.jsonl", "good.py", "--out", "run"), "leave out --out, which has no meaning for 'set.jsonl good.py'"),
+        (
+            ("pair_diff_eq.plus7.negate.tight", "good.py", "--limit", "1", "--problems", "p"),
+            "leave out --problems, --limit,",
+        ),
     ],
 )
 def test_arguments_that_do_not_fit(cli: Cli, tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:

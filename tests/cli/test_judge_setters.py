@@ -102,6 +102,8 @@ def test_a_folder_is_one_program(cli: Cli, tmp_path: Path) -> None:
     put(tmp_path / "empty", {"notes.txt": "none"})
     assert cli("judge", "set.jsonl", "kotlin").refused("kotlin is in kotlin", "python3")
     assert cli("judge", "set.jsonl", "empty").refused("empty", "no known extension tells the language")
+    put(tmp_path / "package", {"problem.yaml": "", "submissions/accepted/a.py": GOOD})
+    assert cli("judge", "set.jsonl", "package").refused("is a problem package, not a program")
 
 
 def test_a_folder_has_no_function_to_call(cli: Cli, tmp_path: Path) -> None:

@@ -306,6 +306,20 @@ def test_tests_need_not_be_utf_8(tmp_path: Path) -> None:
     assert (as_bytes(raw.input), as_bytes(raw.answer)) == (b"1\xff", b"\xc3")
 
 
+def test_a_solution_that_is_a_bad_link_leaves_the_others(tmp_path: Path) -> None:
+    write(tmp_path / "outside", {"a.py": "hidden"})
+    folder = write(tmp_path / "double", LEGACY)
+    (folder / "submissions/accepted/out.py").symlink_to(tmp_path / "outside/a.py")
+    (folder / "submissions/accepted/dead.py").symlink_to("nowhere.py")
+    *faults, package = load(folder)
+    assert [item.message for item in faults if isinstance(item, Fault)] == [
+        "a link that leads nowhere",
+        "a link that leads out of the package: replace it by the file",
+    ]
+    assert isinstance(package, Package)
+    assert "hidden" not in str(package)
+
+
 @pytest.mark.parametrize("place", ["data/secret/03.ans", "submissions/accepted", "problem.yaml", "data/secret"])
 def test_links_out_of_the_package_are_refused(place: str, tmp_path: Path) -> None:
     outside = write(tmp_path / "outside", {"secret.txt": "hidden", "03.in": "hidden", "03.ans": "hidden"})

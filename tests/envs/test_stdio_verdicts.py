@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from alphadial.envs.stdio.records import Place, SolutionRecord, TestRecord
-from alphadial.envs.stdio.verdicts import report
+from alphadial.envs.stdio.verdicts import report, telling_line
 from alphadial.envs.types import FailureKind, KilledBy, Verdict
 
 
@@ -196,3 +196,16 @@ def test_time_that_nothing_counted_gives_no_verdict_where_it_could_decide() -> N
     assert report(record(replace(test, checked=False)), 1.0).verdict is Verdict.WA
     near = report(record(replace(test, uncounted_s=0.4)), 1.0)
     assert (near.verdict, near.borderline) == (Verdict.AC, True)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ('Traceback (most recent call last):\n  File "a.py"\nSyntaxError: no', "SyntaxError: no"),
+        ("a.cpp: In function 'int main()':\na.cpp:1:14: error: expected '}'", "a.cpp:1:14: error: expected '}'"),
+        ("exit status 3", "exit status 3"),
+        ("", ""),
+    ],
+)
+def test_of_a_compilers_words_the_line_with_the_error_is_told(said: str, told: str) -> None:
+    assert telling_line(said) == told

@@ -25,7 +25,7 @@ LimitOption = Annotated[
         min=0.001,
         callback=finite,
         metavar="S",
-        help="CPU seconds per test, for PATH.",
+        help="Time limit in CPU seconds per test, for the problems of PATH.",
         show_default="the package's",
     ),
 ]
@@ -34,7 +34,7 @@ PythonOption = Annotated[
     typer.Option(
         "--python",
         metavar="python3|pypy3",
-        help="Interpreter of the Python programs for PATH that read stdin.",
+        help="Interpreter that runs the Python programs, for problems of PATH that read stdin.",
         show_default="pypy3 for Kattis packages and the judging sets made of them, where it works; else python3",
     ),
 ]
@@ -42,7 +42,10 @@ PythonOption = Annotated[
 
 def judge(
     target: Annotated[
-        str, typer.Argument(metavar="PROBLEM|PATH", help="Id of a problem; or problems: a package, a folder, JSONL.")
+        str,
+        typer.Argument(
+            metavar="PROBLEM|PATH", help="Id of a problem; or where problems are: a package, a folder, JSONL."
+        ),
     ],
     file: Annotated[
         str | None,
@@ -60,18 +63,20 @@ def judge(
         bool, typer.Option("--all-tests", help="Go on after the first failing test, to see every level.")
     ] = False,
     problem_set: Annotated[
-        str, typer.Option("--problem-set", metavar="NAME", help="Where to look for PROBLEM.")
+        str, typer.Option("--problem-set", metavar="NAME", help="Problem set that PROBLEM is looked up in.")
     ] = "tiny-problems",
     problems: Annotated[
         str | None,
-        typer.Option("--problems", metavar="ID,ID,...", help="Of PATH, only these.", show_default="all"),
+        typer.Option("--problems", metavar="ID,ID,...", help="Judge only these problems of PATH.", show_default="all"),
     ] = None,
     limit: LimitOption = None,
     python: PythonOption = None,
     doubtful: Annotated[
         str | None,
         typer.Option(
-            "--doubtful", metavar="FILE|P/S,...", help="Solutions of PATH (PROBLEM/NAME) whose labels do not count."
+            "--doubtful",
+            metavar="FILE|P/S,...",
+            help="Solutions of PATH (PROBLEM/NAME) whose labels do not count.",
         ),
     ] = None,
     out: Annotated[
@@ -79,7 +84,7 @@ def judge(
         typer.Option(
             "--out",
             metavar="DIR",
-            help="Run folder of PATH: what was judged, which the same command goes on from.",
+            help="Folder for what was judged of PATH; the same command goes on from there.",
             show_default="the one of these settings in runs/",
         ),
     ] = None,
@@ -110,7 +115,7 @@ def judge(
 def _refuse(options: Mapping[str, object], what: str) -> None:
     given = [name for name, value in options.items() if value is not None]
     if given:
-        raise typer.BadParameter(f"{', '.join(given)} says nothing about {what!r}: it is for the solutions of a PATH")
+        raise typer.BadParameter(f"leave out {', '.join(given)}, which has no meaning for {what!r}")
 
 
 def _judge_program(

@@ -7,10 +7,11 @@ from itertools import groupby
 
 from alphadial.cli.judging.rows import Row
 from alphadial.envs.formats.types import KATTIS_PYTHON
+from alphadial.envs.stdio.verdicts import telling_line
 from alphadial.envs.types import Verdict
 
 UNKNOWN = "?"
-_TOO_OLD = "if it needs a newer Python than this PyPy knows: --python python3"
+_TOO_OLD = "PyPy may be too old for it: if it needs a newer Python, judge it with --python python3"
 _LONGEST_NOTE = 300
 """Characters of a line that a program or a validator wrote."""
 
@@ -42,14 +43,15 @@ def notes(row: Row) -> Iterator[str]:
     """What there is to say of a solution, a line each."""
     if row.disagreement:
         yield f"does not agree: {row.disagreement}"
-        if row.language == KATTIS_PYTHON and row.verdict in (Verdict.CE, Verdict.RTE):
-            yield _TOO_OLD
     if row.judge_error:
         yield f"judge error: {row.judge_error}"
     elif row.verdict not in (Verdict.AC, None):
-        cause = f" ({row.cause.partition(chr(10))[0]})" if row.cause else ""
+        cause = f" ({telling_line(row.cause)})" if row.cause else ""
         where = f"fails first on {row.first_failure}" if row.first_failure else "fails before any test"
         yield f"{where}{cause}"
+    wanted = row.agrees is None or row.disagreement
+    if wanted and row.language == KATTIS_PYTHON and row.verdict in (Verdict.CE, Verdict.RTE):
+        yield _TOO_OLD
     yield from (f"validator: {line}" for line in row.message.splitlines() if line.strip())
     if row.not_counted:
         yield f"not counted: {', '.join(row.not_counted)}"

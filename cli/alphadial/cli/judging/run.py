@@ -32,6 +32,7 @@ from alphadial.envs.formats.types import FormatError
 from alphadial.envs.sandbox import open_sandbox
 from alphadial.envs.stdio.calibrate import host_speed
 from alphadial.envs.stdio.pythons import Pythons
+from alphadial.envs.stdio.verdicts import telling_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ def judge_one(wishes: Wishes, file: str, json_to: str | None) -> None:
     if json_to is not None:
         write_json(json_to, {**as_json(row), "tests": tests})
     if json_to != STDOUT:
-        cause = row.judge_error or row.cause
+        cause = row.judge_error or telling_line(row.cause)
         outcome = headline(row.problem, row.verdict, row.failure_kind, row.level_reached, cause)
         print_line(outcome)
         results().print(tests_table(tests))

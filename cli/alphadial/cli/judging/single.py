@@ -19,6 +19,7 @@ from alphadial.cli.output import STDOUT, VERDICT_STYLES, cell, read_source
 from alphadial.envs.errors import ProblemError
 from alphadial.envs.formats import Fault, Package
 from alphadial.envs.formats.generate import with_tests
+from alphadial.envs.formats.kattis import is_package
 from alphadial.envs.formats.kattis_programs import program_in
 from alphadial.envs.formats.rows import solution as formatted
 from alphadial.envs.formats.types import FormatError
@@ -50,6 +51,8 @@ def solution_in(file: str) -> Solution:
 
 def _solution_of(folder: Path) -> Solution:
     """As a package has it: a folder is one program."""
+    if is_package(folder):
+        raise CliError(f"{folder} is a problem package, not a program: give a source, or the folder of one program")
     try:
         solution = program_in(folder)
     except FormatError as error:

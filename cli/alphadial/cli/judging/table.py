@@ -72,7 +72,7 @@ def headline(rows: Sequence[Row], result: dict[str, Any]) -> Iterator[str]:
     yield f"{len(rows)} solutions of {problems} problems ({languages}){agree}"
     if result["labelled"]:
         yield (
-            f"all labels: {result['agreed']}/{result['labelled']}; own time left out of limits: "
+            f"all labels: {result['agreed']}/{result['labelled']}; agreeing at limits that leave out their own time: "
             f"{_percent(result['agreement_without_own_time'])}; doubtful: {result['doubtful']}; "
             f"borderline: {result['borderline']}; judge errors: {result['judge_errors']}"
         )

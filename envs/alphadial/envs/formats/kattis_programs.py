@@ -52,7 +52,7 @@ def read_solutions(tree: Tree, settings: Settings, tests: Sequence[Test]) -> Ite
             if is_source(folder.name):
                 yield Fault(folder, None, "is left out: solutions belong in a folder here, such as accepted")
             continue
-        for path in tree.children(folder):
+        for path in tree.names(folder):
             if path.name == CACHE:
                 tree.warn(Fault(path, None, "is left out: a cache", harmless=True))
                 continue

@@ -44,8 +44,15 @@ class Tree:
         """What is in a folder, by name; empty where there is no such folder.
 
         Raises:
-            FormatError: something leads out of the package, or is neither a file nor a folder.
+            FormatError: something leads out of the package or nowhere, or is neither a file nor a folder.
         """
+        found = self.names(folder)
+        for entry in found:
+            self._mode(entry)
+        return found
+
+    def names(self, folder: Path) -> list[Path]:
+        """As ``children``, whatever each of them is: reading one that leads out of the package is refused."""
         if not self.is_folder(folder):
             return []
         if len(folder.relative_to(self.root).parts) > DEEPEST:
@@ -56,8 +63,6 @@ class Tree:
             raise FormatError(f"cannot be listed: {describe(error)}", path=folder) from None
         found = [entry for entry in entries if _NAME.fullmatch(entry.name)]
         self.left_out.update(entry for entry in set(entries) - set(found) if not entry.name.startswith("."))
-        for entry in found:
-            self._mode(entry)
         return found
 
     def is_folder(self, path: Path) -> bool:
@@ -85,7 +90,7 @@ class Tree:
             FormatError: it is missing, not a file of the package, or too large.
         """
         if not self.is_file(path):
-            raise FormatError("missing", path=path)
+            raise FormatError("a link that leads nowhere" if path.is_symlink() else "missing", path=path)
         return as_text(read_data(path, largest))
 
     @property

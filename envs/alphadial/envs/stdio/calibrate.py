@@ -31,7 +31,7 @@ from ..types import Problem, Solution
 from .agreement import compare
 from .judge import StdioJudge
 from .records import SolutionRecord, SolutionReport, TestRecord
-from .verdicts import report
+from .verdicts import report, telling_line
 
 CAP_S = 20.0
 """Accepted solutions get so many CPU seconds per test; those that need more do not count."""
@@ -128,7 +128,7 @@ def _tests_that_bound(solution: Solution, record: SolutionRecord) -> list[TestRe
 def _ending(found: SolutionReport) -> str:
     """What became of a solution, and on which test."""
     where = f"on {found.first_failure.name}" if found.first_failure else ""
-    return " ".join(f"{found.verdict} {where} {found.cause}".partition("\n")[0].split())
+    return " ".join(f"{found.verdict} {where} {telling_line(found.cause)}".split())
 
 
 def default_cache() -> Path:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..types import FailureKind, KilledBy, Verdict
 from .records import Place, SolutionRecord, SolutionReport, TestRecord
 
+_ERROR = re.compile(r"error\b(?: \w+)?:", re.IGNORECASE)
 BAND, CONTENDED_BAND = 0.15, 0.6
 """Times nearer to the limit than this share of it are uncertain; the other holds above it where others were at work,
 who take from the caches what is not in CPU time."""
@@ -46,6 +48,12 @@ def report(record: SolutionRecord, limit_s: float, *, level: int | None = None) 
         first_failure=found.test,
         record=record,
     )
+
+
+def telling_line(cause: str) -> str:
+    """The first line of a compiler's words that names an error, as those before it only say where; else the first."""
+    lines = cause.strip().splitlines() or [""]
+    return next((line.strip() for line in lines if _ERROR.search(line)), lines[0])
 
 
 def around(limit_s: float, *, contended: bool = False) -> tuple[float, float]:
