@@ -247,6 +247,27 @@ def test_environments_that_are_dropped_leave_nothing(sandbox: str) -> None:
             del env
 
 
+def test_what_is_dropped_is_closed_in_whatever_thread_collects_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    popen = subprocess.Popen
+
+    def collects(*arguments: Any, **named: Any) -> subprocess.Popen[bytes]:
+        gc.collect()  # where bwrap is started
+        return popen(*arguments, **named)
+
+    with nothing_left(), Backend(workers=1) as backend:
+        before = children()
+        cycle: list[object] = [Backend(workers=1)]
+        verdict(cycle[0], "AC")  # type: ignore[arg-type]
+        cycle.append(cycle)
+        del cycle
+        monkeypatch.setattr(subprocess, "Popen", collects)
+        began = time.monotonic()
+        assert verdict(backend, "AC") == "AC"
+        assert time.monotonic() - began < 25  # nobody waited in vain
+        assert len(children()) == len(before) + 1
+        monkeypatch.undo()
+
+
 _DROPS_AT_THE_END = """
 import os
 from alphadial.envs.backend import Backend

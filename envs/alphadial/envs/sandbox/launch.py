@@ -98,33 +98,57 @@ def launch(
     Raises:
         SandboxFailedError: bwrap did not get as far as its command.
     """
+    begun = spawner.submit(_start, invocation.arguments, [*invocation.descriptors, *pass_fds], stdio, uid)
+    try:
+        start = begun.result(_START_S)
+    except (OSError, ValueError) as error:  # a ValueError of null bytes
+        begun.cancel()
+        raise SandboxFailedError(f"cannot start bubblewrap: {error or 'it takes too long'}") from None
+    finally:
+        invocation.close()
+    return _admit(start, group)
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """A bwrap that waits for its options, with our ends of its pipes."""
+
+    process: subprocess.Popen[bytes]
+    held_back: list[str]
+    """Its options."""
+    options: FileIO
+    """Where it reads them."""
+    status: FileIO
+    gate: FileIO
+    """What it waits for before its command begins."""
+
+
+def _start(arguments: list[str], passed: list[int], stdio: tuple[int, int, int], uid: int | None) -> _Start:
+    # All of it in one thread, which waits for no other: what is dropped unclosed is closed in whatever thread the
+    # garbage is collected, this one too, and closing needs ``starting``.
     with starting:
         status, status_end = os.pipe()
         gate_end, gate = os.pipe()
         options_end, options = os.pipe()
-        ours = reports, opener, words = (
-            OwnFile(lambda: status), OwnFile(lambda: gate, "w"), OwnFile(lambda: options, "w"),
-        )  # fmt: skip
-        inner = invocation.arguments.index("--")
-        bwrap, *held_back = invocation.arguments[:inner]
+        ours = OwnFile(lambda: options, "w"), OwnFile(lambda: status), OwnFile(lambda: gate, "w")
+        inner = arguments.index("--")
+        bwrap, *held_back = arguments[:inner]
         held_back += ["--json-status-fd", str(status_end), "--block-fd", str(gate_end)]
         # bwrap waits for its options, and makes nothing without them; the one here is what ``orphans`` knows ours by.
-        command = [bwrap, "--setenv", "HOME", BOX, "--args", str(options_end), *invocation.arguments[inner:]]
+        command = [bwrap, "--setenv", "HOME", BOX, "--args", str(options_end), *arguments[inner:]]
+        ends = (status_end, gate_end, options_end)
         try:
-            passed = (*invocation.descriptors, *pass_fds, status_end, gate_end, options_end)
-            process = spawner.submit(_start, command, stdio, passed, uid).result(_START_S)
-        except (OSError, ValueError) as error:  # a ValueError of null bytes
+            return _Start(_bwrap(command, stdio, [*passed, *ends], uid), held_back, *ours)
+        except (OSError, ValueError):
             for own in ours:
                 own.close()
-            raise SandboxFailedError(f"cannot start bubblewrap: {error or 'it takes too long'}") from None
+            raise
         finally:
-            for end in (status_end, gate_end, options_end):
+            for end in ends:
                 os.close(end)
-            invocation.close()
-    return _admit(process, reports, opener, group, words, held_back)
 
 
-def _start(
+def _bwrap(
     arguments: list[str], stdio: tuple[int, int, int], passed: Sequence[int], uid: int | None
 ) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
@@ -149,21 +173,15 @@ def _start(
     return process
 
 
-def _admit(
-    process: subprocess.Popen[bytes],
-    status: FileIO,
-    gate: FileIO,
-    group: Group | None,
-    options: FileIO,
-    held_back: Sequence[str],
-) -> Contained:
+def _admit(start: _Start, group: Group | None) -> Contained:
+    process, status, options = start.process, start.status, start.options
     init_fd: FileIO | None = None
     try:
         with options:
             # Before it makes the cgroup namespace: where it is by then is what /proc/self/cgroup will show as "/".
             if group is not None:
                 group.attach(process.pid)
-            rest = b"".join(os.fsencode(word) + b"\0" for word in held_back)
+            rest = b"".join(os.fsencode(word) + b"\0" for word in start.held_back)
             while rest:
                 rest = rest[options.write(rest) :]
         init = _first_process(status)
@@ -181,7 +199,7 @@ def _admit(
             raise SandboxFailedError(said[-1] if said else f"bubblewrap did not start: {error}") from None
         raise SandboxFailedError(f"bubblewrap did not start, and does not end: {error}") from None
     finally:
-        gate.close()  # bwrap reads the end of file and goes on
+        start.gate.close()  # bwrap reads the end of file and goes on
     return Contained(process, init, init_fd, status)
 
 
