@@ -77,7 +77,14 @@ def test_all_but_weights_and_code_is_copied(family: Family, tmp_path: Path) -> N
             {"eos_token": "b"},
             "special_tokens_map.json differs: the merge",
         ),
-        ("tokenizer.json", tokenizer({"a": 0}), tokenizer({"a": 0, "b": 1}), "tokenizer.json differs in model: "),
+        ("tokenizer.json", tokenizer({"a": 0}), tokenizer({"a": 0, "b": 1}), "tokenizer.json differs in model.vocab: "),
+        ("tokenizer.json", tokenizer({"a": 0}), tokenizer({"a": [0]}), "tokenizer.json differs in model.vocab: "),
+        (
+            "tokenizer.json",
+            {"model": {"vocab": {"a": 0}, "merges": ["a b", "b c"]}},
+            {"model": {"vocab": {"a": 0}, "merges": ["b c", "a b"]}},
+            "tokenizer.json differs in model.merges: ['a b', 'b c'] in the merge, ['b c', 'a b'] at the high end",
+        ),
         (
             "tokenizer.json",
             {"normalizer": None},

@@ -92,11 +92,13 @@ def differences(low: Path, high: Path) -> Iterator[str]:
         yield f"{low} has no tokenizer, so the merge has none: copy that of its base model there"
 
 
-def _by_key(name: str, low: Mapping[str, Any], high: Mapping[str, Any]) -> Iterator[str]:
+def _by_key(name: str, low: Mapping[str, Any], high: Mapping[str, Any], within: str = "") -> Iterator[str]:
     for key in sorted((low.keys() | high.keys()) - _IDLE):
-        if low.get(key) != high.get(key):
-            kept, other = _shown(low.get(key)), _shown(high.get(key))
-            yield f"{name} differs in {key}: {kept} in the merge, {other} at the high end"
+        ours, theirs = low.get(key), high.get(key)
+        if isinstance(ours, dict) and isinstance(theirs, dict) and not within:  # further down there may be many
+            yield from _by_key(name, ours, theirs, f"{within}{key}.")
+        elif ours != theirs:
+            yield f"{name} differs in {within}{key}: {_shown(ours)} in the merge, {_shown(theirs)} at the high end"
 
 
 def _shown(value: object) -> str:
@@ -109,7 +111,7 @@ def _numbers(tokenizer: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
     model = tokenizer.get("model")
     vocab = model.get("vocab") if isinstance(model, dict) else None
     if isinstance(vocab, dict):
-        yield from vocab.items()
+        yield from ((token, number) for token, number in vocab.items() if isinstance(number, int))
     elif isinstance(vocab, list):  # of the unigram model: token and score, numbered by place
         yield from ((str(entry[0]), place) for place, entry in enumerate(vocab) if isinstance(entry, list) and entry)
     added = tokenizer.get("added_tokens")
