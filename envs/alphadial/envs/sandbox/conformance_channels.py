@@ -153,6 +153,24 @@ def no_counters_left(sandbox: Sandbox) -> None:
     assert ask("leave") > ask("look"), "a program's pipes are numbered after those of the last one"
 
 
+def no_word_of_cached_pages(sandbox: Sandbox) -> None:
+    """No system call tells which pages of the host's files are in memory, where the program before may have read them.
+
+    The time that reading takes and the count of page faults still tell it, on every backend that shows these files.
+    """
+    source = """
+def look():
+    with open(sys.executable, 'rb') as file:
+        return attempt(os.preadv, file.fileno(), [bytearray(1)], 0, os.RWF_NOWAIT)
+"""
+    server = sandbox.open(LIMITS)
+    try:
+        found = [_asked(server, source, "look"), _cold(sandbox, source)("look")]
+    finally:
+        server.close()
+    assert found == ["OSError"] * 2, found
+
+
 def no_word_of_the_judge(sandbox: Sandbox) -> None:
     """Nothing in /proc names the judge: not its number, its group or its folder."""
     source = """
@@ -194,6 +212,6 @@ CHANNEL_BEHAVIOURS: dict[str, Callable[[Sandbox], None]] = {
     for check in (
         no_network_left, no_shared_memory_left, no_files_left, no_process_state_left, no_device_times_left,
         cold_runs_leave_nothing, cold_device_times, locks_of_a_neighbour, cold_locks_of_a_neighbour,
-        no_counters_left, no_word_of_the_judge,
+        no_counters_left, no_word_of_cached_pages, no_word_of_the_judge,
     )
 }  # fmt: skip

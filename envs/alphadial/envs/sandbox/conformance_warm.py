@@ -44,6 +44,32 @@ def large_inputs(sandbox: Sandbox) -> None:
     assert [result.stdout for result in results] == ["[500000, 1000000]", "[500000, 400000]"]
 
 
+def ordinary_means(sandbox: Sandbox) -> None:
+    """A database in a file, a lock on one, processes that are given functions, and dataclasses with late annotations."""
+    source = """
+from __future__ import annotations
+import dataclasses, fcntl, multiprocessing, sqlite3
+
+@dataclasses.dataclass
+class Pair:
+    left: int
+
+def double(x):
+    return 2 * x
+
+def f(x):
+    with multiprocessing.Pool(1) as pool, open("lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        kept = sqlite3.connect("kept.sqlite")
+        kept.execute("CREATE TABLE kept (value)")
+        kept.execute("INSERT INTO kept VALUES (?)", pool.map(double, [x]))
+        kept.commit()
+        return [Pair(row[0]).left for row in kept.execute("SELECT value FROM kept")]
+"""
+    (result,) = _calls(sandbox, source, "[21]", limits=replace(LIMITS, cpu_s=5.0, wall_s=60.0))
+    assert result.stdout == "[42]", result
+
+
 def errors(sandbox: Sandbox) -> None:
     """Exceptions and compile errors come in one line; later calls repeat the end."""
     first, again = _calls(sandbox, "def f(x):\n    return [][x]\n", "[1]", "[0]")
@@ -96,6 +122,6 @@ def one_program_at_a_time(sandbox: Sandbox) -> None:
 WARM_BEHAVIOURS: dict[str, Callable[[Sandbox], None]] = {
     check.__name__: check
     for check in (
-        answers, large_inputs, errors, step_limit, warm_limits, warm_endings, one_program_at_a_time,
+        answers, large_inputs, ordinary_means, errors, step_limit, warm_limits, warm_endings, one_program_at_a_time,
     )
 }  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import platform
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 # Both columns: what no judged program needs and what has opened kernels or leaked between sandboxes before.
@@ -34,12 +35,15 @@ _SOCKET_FAMILIES = (1, 2, 10, 16)
 """AF_UNIX, AF_INET, AF_INET6 and AF_NETLINK; no AF_VSOCK, AF_ALG, AF_PACKET or rarer ones."""
 _PAIRS = tuple(kind | flags for kind in (1, 5) for flags in (0, 0x800, 0x80000, 0x80800))
 """SOCK_STREAM and SOCK_SEQPACKET, with and without SOCK_NONBLOCK and SOCK_CLOEXEC: these never have an address."""
-_WATCHING_FCNTLS = (1024, 1026)
+_WATCHING_FCNTLS = dict.fromkeys((1024, 1026), errno.EPERM)
 """F_SETLEASE and F_NOTIFY: watching what others do to files that all sandboxes see."""
-_LOCKING_FCNTLS = (5, 6, 7, 36, 37, 38)
-"""F_GETLK, F_SETLK, F_SETLKW and their F_OFD_ kin. A lock on such a file is seen by every program that runs just then.
+_DONE = 0
+_LOCKING_FCNTLS = dict.fromkeys((5, 36), errno.ENOLCK) | dict.fromkeys((6, 7, 37, 38), _DONE)
+"""F_GETLK and F_OFD_GETLK; F_SETLK, F_SETLKW, F_OFD_SETLK and F_OFD_SETLKW. A lock on such a file is seen by every
+program that runs just then. No other program writes to the files that a program makes: the system call is not made, and
+the program is told that it has its lock, without which a database in a file would not work.
 """
-_TERMINAL_IOCTLS = (0x5412, 0x541C)
+_TERMINAL_IOCTLS = dict.fromkeys((0x5412, 0x541C), errno.EPERM)
 """TIOCSTI and TIOCLINUX: typing into the judge's terminal."""
 
 
@@ -56,11 +60,12 @@ class _Machine:
     ioctl: int
     fcntl: int
     flock: int
+    preadv2: int
 
 
 _MACHINES = {
-    "x86_64": _Machine(0, 0xC000_003E, 56, 435, 41, 53, 49, 42, 16, 72, 73),
-    "aarch64": _Machine(1, 0xC000_00B7, 220, 435, 198, 199, 200, 203, 29, 25, 32),
+    "x86_64": _Machine(0, 0xC000_003E, 56, 435, 41, 53, 49, 42, 16, 72, 73, 327),
+    "aarch64": _Machine(1, 0xC000_00B7, 220, 435, 198, 199, 200, 203, 29, 25, 32, 286),
 }
 
 _LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _JUMP_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -83,7 +88,7 @@ def deny_list(machine: str | None = None, *, warm: bool = False) -> bytes:
     Args:
         machine: the architecture; None: this machine's.
         warm: for the programs of a warm server, who share a network namespace: no sockets but pairs of AF_UNIX, which
-            leave neither ports nor names behind, and no locks on files.
+            leave neither ports nor names behind, and no locks on files that another could see.
 
     Raises:
         KeyError: no table for the architecture; see ``supported``.
@@ -93,6 +98,8 @@ def deny_list(machine: str | None = None, *, warm: bool = False) -> bytes:
     blocks = {number: block for number, block in denied.items() if number is not None}
     # glibc falls back to clone, whose flags can be looked at; those of clone3 lie behind a pointer.
     blocks[this.clone3] = [_fail(errno.ENOSYS)]
+    # So it does to preadv, which cannot tell whether the page of a file is in memory because another program read it.
+    blocks[this.preadv2] = [_fail(errno.ENOSYS)]
     blocks[this.clone] = [
         (_LOAD, 0, 0, _FIRST_ARGUMENT),
         (_JUMP_ANY_BIT, 0, 1, _NEW_NAMESPACES),
@@ -101,8 +108,8 @@ def deny_list(machine: str | None = None, *, warm: bool = False) -> bytes:
     ]
     families = _only(_FIRST_ARGUMENT, _SOCKET_FAMILIES, errno.EAFNOSUPPORT)
     blocks |= {this.socket: families, this.socketpair: families}
-    blocks[this.ioctl] = _never(_SECOND_ARGUMENT, _TERMINAL_IOCTLS, errno.EPERM)
-    blocks[this.fcntl] = _never(_SECOND_ARGUMENT, _WATCHING_FCNTLS, errno.EPERM)
+    blocks[this.ioctl] = _failing(_SECOND_ARGUMENT, _TERMINAL_IOCTLS)
+    blocks[this.fcntl] = _failing(_SECOND_ARGUMENT, _WATCHING_FCNTLS)
     if warm:
         blocks |= _of_warm_programs(this)
     blocks[_X32_BIT] = [(_RETURN, 0, 0, _KILL_PROCESS)]
@@ -124,8 +131,8 @@ def _of_warm_programs(this: _Machine) -> dict[int, list[Instruction]]:
         # A name in the network namespace outlives its owner, where the socket was sent over itself.
         this.bind: [_fail(errno.EACCES)],
         this.connect: [_fail(errno.EACCES)],
-        this.fcntl: _never(_SECOND_ARGUMENT, _WATCHING_FCNTLS + _LOCKING_FCNTLS, errno.ENOLCK),
-        this.flock: [_fail(errno.ENOLCK)],
+        this.fcntl: _failing(_SECOND_ARGUMENT, _WATCHING_FCNTLS | _LOCKING_FCNTLS),
+        this.flock: [_fail(_DONE)],
     }
 
 
@@ -153,9 +160,10 @@ def _only(argument: int, values: tuple[int, ...], error: int) -> list[Instructio
     return [(_LOAD, 0, 0, argument), *tests, _fail(error), _ALLOWED]
 
 
-def _never(argument: int, values: tuple[int, ...], error: int) -> list[Instruction]:
-    tests = [(_JUMP_EQUAL, len(values) - index, 0, value) for index, value in enumerate(values)]
-    return [(_LOAD, 0, 0, argument), *tests, _ALLOWED, _fail(error)]
+def _failing(argument: int, errors: Mapping[int, int]) -> list[Instruction]:
+    """Allowed but for some values of an argument, each of which has an error of its own."""
+    tests = [step for value, error in errors.items() for step in ((_JUMP_EQUAL, 0, 1, value), _fail(error))]
+    return [(_LOAD, 0, 0, argument), *tests, _ALLOWED]
 
 
 def _fail(error: int) -> Instruction:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from opcode import opmap
 from types import CodeType
@@ -14,6 +15,7 @@ from .steps import Budget, compile_steps, namespace
 from .values import decode, encode
 
 MAX_MESSAGE_CHARS = 200
+_NAME = "program"
 _RAISE = opmap["RAISE_VARARGS"]
 
 
@@ -56,9 +58,10 @@ def _compile(source: str) -> CodeType:
 
 
 def _plain(code: CodeType, entry: str) -> Callable[[list[Any]], Any]:
-    globals_: dict[str, Any] = {"__name__": "program", "__builtins__": __builtins__}
-    exec(code, globals_)
-    return _entry(globals_, entry)
+    # Among the modules: there pickle, and so multiprocessing, and dataclasses look for what it defines.
+    module = sys.modules[_NAME] = type(sys)(_NAME)
+    exec(code, module.__dict__)
+    return _entry(module.__dict__, entry)
 
 
 def _counted(
