@@ -223,9 +223,11 @@ def test_java_that_only_says_so_is_not_out_of_memory(judge: StdioJudge) -> None:
         f"public class Main {{ {main} java.util.List<int[]> hoard = new java.util.ArrayList<>();"
         " while (true) hoard.add(new int[100000]); } }"
     )
+    at_once = f"public class Main {{ {main} System.out.println(new boolean[1_000_000_001].length); }} }}"
     roomy = replace(DOUBLE, limits=replace(LIMITS, memory_bytes=192 * MIB))
     assert judged(judge, said, roomy, language="java").verdict is Verdict.RTE
-    assert judged(judge, grown, roomy, language="java").verdict is Verdict.MLE
+    for too_much in (grown, at_once):
+        assert judged(judge, too_much, roomy, language="java").verdict is Verdict.MLE
 
 
 def test_tests_with_a_checker_or_arguments_of_their_own(judge: StdioJudge) -> None:

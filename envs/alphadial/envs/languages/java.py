@@ -35,5 +35,5 @@ LANGUAGE = Language(
     main="Main",
     own_memory_bytes=320 * MIB,
     own_processes=64,
-    memory_errors="java.lang.OutOfMemoryError",
+    memory_errors="java.lang.OutOfMemoryError: Java heap space",
 )

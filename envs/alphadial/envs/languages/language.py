@@ -40,7 +40,8 @@ class Language:
     implements: str = ""
     """The language whose programs it runs in another way; the extensions of file names mean that one."""
     memory_errors: str = ""
-    """What a program that was refused memory says on stderr, where its runtime has a limit of its own."""
+    """What the runtime says on stderr where it refuses memory beyond a limit of its own: of one large array nothing is
+    held then, so that what was used cannot tell."""
 
     def expand(self, words: Sequence[str], sources: Sequence[str], memory_bytes: int) -> list[str]:
         """A command line. The first of ``sources`` is the main one."""

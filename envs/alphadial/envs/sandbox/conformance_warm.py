@@ -45,7 +45,7 @@ def large_inputs(sandbox: Sandbox) -> None:
 
 
 def ordinary_means(sandbox: Sandbox) -> None:
-    """A database in a file, a lock on one, processes that are given functions, and dataclasses with late annotations."""
+    """Programs may lock files, keep a database in one, give functions to processes and define dataclasses."""
     source = """
 from __future__ import annotations
 import dataclasses, fcntl, multiprocessing, sqlite3

@@ -23,8 +23,6 @@ _PATIENCE = 4.0
 _CONTENDED_PAST = 2.0
 _WAITED, _START_S = 1.25, 0.3
 """Wall time beyond this many times CPU time, and that of starting, is waiting."""
-_NEAR = 0.5
-"""A program that was refused memory held this share of its limit at least: what grows asks for as much again."""
 _BROKE = "breaks the sandbox: "
 
 
@@ -147,8 +145,7 @@ class Runner:
         language = program.language
         failed = result.killed_by is None and result.exit_status != 0
         if failed and language.memory_errors and language.memory_errors in result.stderr:
-            near = result.peak_bytes is None or result.peak_bytes >= _NEAR * limits.memory_bytes
-            return replace(result, oom=near)
+            return replace(result, oom=True)
         return result
 
 
