@@ -340,6 +340,18 @@ def test_installed_packages_and_our_own_are_hidden(monkeypatch: pytest.MonkeyPat
     assert {own, packages} <= set(hidden)
 
 
+def test_a_sandbox_that_someone_has_stopped_ends() -> None:
+    with open_sandbox() as sandbox:
+        server = sandbox.open(Limits())
+        for bwrap in Path("/proc/self/task").glob("*/children"):
+            for child in bwrap.read_text().split():
+                if Path(f"/proc/{child}/comm").read_text() == "bwrap\n":
+                    os.kill(int(child), signal.SIGSTOP)
+        began = time.monotonic()
+        server.close()
+        assert time.monotonic() - began < 20
+
+
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
 def test_the_filter_decides_every_call(machine: str) -> None:
     arch = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}[machine]

@@ -31,23 +31,26 @@ def sandbox() -> Iterator[Sandbox]:
 class Killing:
     """A sandbox in which someone else kills the first process of each kind, or every one but what is spared."""
 
-    def __init__(self, sandbox: Sandbox, *, always: bool = False, spared: str = "nothing") -> None:
+    def __init__(
+        self, sandbox: Sandbox, *, always: bool = False, spared: str = "nothing", terminated: bool = False
+    ) -> None:
         self._sandbox = sandbox
         self._always, self._spared = always, spared
         self._seen: set[str] = set()
+        self._signal, self._name = (15, "Terminated") if terminated else (9, "Killed")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sandbox, name)
 
     def run(self, command: Sequence[str], *arguments: Any) -> RunResult:
         result = self._sandbox.run(command, *arguments)
-        return replace(result, exit_status=None, signal=9) if self._kills(command) else result
+        return replace(result, exit_status=None, signal=self._signal) if self._kills(command) else result
 
     def run_in(self, workspace: Any, command: Sequence[str], limits: Limits) -> WorkspaceRun:
         found = self._sandbox.run_in(workspace, command, limits)
         if not self._kills(command):
             return found
-        said = "g++: fatal error: Killed signal terminated program cc1plus"
+        said = f"g++: fatal error: {self._name} signal terminated program cc1plus"
         return replace(found, result=replace(found.result, exit_status=1, stderr=said))
 
     def _kills(self, command: Sequence[str]) -> bool:
@@ -60,9 +63,10 @@ def measured(killing: Killing) -> RunResult:
     return Runner(cast(Sandbox, killing), Cores(1)).measure(PROGRAM, b"1\n", Limits(), 1.0).result
 
 
-def test_compilers_programs_and_validators_are_tried_again(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("terminated", [False, True])
+def test_compilers_programs_and_validators_are_tried_again(sandbox: Sandbox, terminated: bool) -> None:
     problem = replace(DOUBLE, validator=Validator("python3", {"check.py": "import sys\nsys.exit(42)"}))
-    judge = StdioJudge(cast(Sandbox, Killing(sandbox)))
+    judge = StdioJudge(cast(Sandbox, Killing(sandbox, terminated=terminated)))
     report = judge.judge(problem, Solution("s", "python3", {"main.py": GOOD}), 2.0)
     assert (report.verdict, report.judge_error) == (Verdict.AC, "")
 

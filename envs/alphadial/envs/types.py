@@ -119,8 +119,11 @@ class RunResult:
 
     @property
     def unexplained_kill(self) -> bool:
-        """SIGKILL ended it although it hit no limit: the program sent it to itself, or someone outside sent it."""
-        return self.signal == 9 and self.killed_by is None and not self.oom
+        """SIGKILL or SIGTERM ended it although it hit no limit: it sent that to itself, or someone outside sent it.
+
+        Those are the two by which people and services end processes, first the second, then the first.
+        """
+        return self.signal in (9, 15) and self.killed_by is None and not self.oom
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,9 +55,10 @@ class Contained:
     status: FileIO
 
     def kill(self) -> None:
-        """Ends everything inside; bwrap itself follows."""
+        """Ends everything inside; bwrap itself follows, even where someone has stopped it."""
         with suppress(OSError):
             signal.pidfd_send_signal(self.init_fd.fileno(), signal.SIGKILL)
+        self.process.send_signal(signal.SIGCONT)
 
     def finish(self) -> int | None:
         """Waits, after the end or ``kill``. The exit status as bwrap saw it; None if the command never began.

@@ -26,8 +26,12 @@ MAX_PROGRAM_BYTES = 128 * MIB
 """Of sources and all that the compiler makes of them: programs with large tables are large."""
 _LONGEST_MESSAGE = 4_000
 _NO_COMMAND = 127
-_PART_KILLED = ("Killed signal terminated program", "terminated with signal 9")
-"""What gcc says, and its linker's driver, when a process of theirs was ended by SIGKILL."""
+_PART_KILLED = tuple(
+    words
+    for number, name in ((9, "Killed"), (15, "Terminated"))
+    for words in (f"{name} signal terminated program", f"terminated with signal {number}")
+)
+"""What gcc says, and its linker's driver, when a process of theirs was ended by SIGKILL or SIGTERM."""
 
 
 @dataclass(frozen=True, slots=True)
