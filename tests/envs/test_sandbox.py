@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -499,14 +500,23 @@ def test_a_judge_that_is_killed_while_a_sandbox_starts_lets_no_command_begin() -
 
 
 def test_a_judge_that_is_killed_before_bwrap_has_its_options_leaves_nothing() -> None:
-    hangs = _HANGS_IN_THE_START.replace("_first_process", "_admit").replace("(status)", "(process, *_)")
-    hangs = hangs.replace("print(first_process(process, *_), flush=True)", "print(process.pid, flush=True)")
+    hangs = _HANGS_IN_THE_START.replace("_first_process", "_admit").replace("(status)", "(start, *_)")
+    hangs = hangs.replace("print(first_process(start, *_), flush=True)", "print(start.process.pid, flush=True)")
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen([sys.executable, "-c", hangs], env=environment, stdout=subprocess.PIPE, text=True) as owner:
         assert owner.stdout is not None
         waiting = int(owner.stdout.readline())
         owner.kill()
     _await_end(waiting)
+
+
+def test_a_run_that_is_refused_leaves_no_descriptor(sandbox: Sandbox) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for path in ("/outside", "../outside"):
+        with pytest.raises(ValueError, match="outside"):
+            sandbox.run(["true"], {"inside": "", path: ""}, "", Limits())
+    gc.collect()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_what_never_began_is_swept_and_what_lives_is_not(sandbox: Sandbox) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import SandboxFailedError
-from ..forking import in_child, starting
+from ..forking import OwnFile
 from ..raw import as_bytes
 from .interpreter import Interpreter
 
@@ -49,15 +49,17 @@ _FLAGS = ("-P", "-s", "-S", "-X", "int_max_str_digits=0")
 """Python's -I would ignore the hash seed; under an environment of our own -P -s do the same."""
 
 
-@dataclass(slots=True, eq=False, weakref_slot=True)
+@dataclass(slots=True)
 class Invocation:
     """A command line with the descriptors that it names. ``close`` them after the start."""
 
     arguments: list[str]
-    descriptors: list[int] = field(default_factory=list)
+    _files: list[OwnFile] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        in_child(self, Invocation.close)
+    @property
+    def descriptors(self) -> list[int]:
+        """Those that the arguments speak of."""
+        return [file.fileno() for file in self._files]
 
     def add(self, *arguments: str) -> None:
         """Appends arguments."""
@@ -70,22 +72,21 @@ class Invocation:
             SandboxFailedError: the machine has no more of them, or no memory; all are closed.
         """
         try:
-            with starting:
-                descriptor = os.memfd_create("alphadial")
-                self.descriptors.append(descriptor)
-            with open(descriptor, "wb", closefd=False) as file:
+            own = OwnFile(lambda: os.memfd_create("alphadial"))
+            self._files.append(own)
+            with open(own.fileno(), "wb", closefd=False) as file:
                 file.write(content)
-            os.lseek(descriptor, 0, os.SEEK_SET)
+            os.lseek(own.fileno(), 0, os.SEEK_SET)
         except OSError as error:
             self.close()
             raise SandboxFailedError(f"cannot hold a file for the sandbox: {error}") from None
-        return str(descriptor)
+        return str(own.fileno())
 
     def close(self) -> None:
-        """Closes the descriptors on our side."""
-        with starting:
-            while self.descriptors:
-                os.close(self.descriptors.pop())
+        """Closes the descriptors on our side; those of an invocation that nobody closes go with it."""
+        for file in self._files:
+            file.close()
+        self._files.clear()
 
 
 def for_server(bwrap: str, interpreter: Interpreter) -> Invocation:
