@@ -1,5 +1,5 @@
-# expect: TLE
-# Forks as far as it can; every process burns CPU.
+# expect: TLE or MLE
+# Forks as far as it can; every process burns CPU and holds some memory: either may be found first.
 import os
 
 
