@@ -81,6 +81,8 @@ def interrupt(process: subprocess.Popen[str], how: str, within_s: float) -> str 
     assert took < within_s, (took, stderr)
     if process.returncode in (0, 2) and "interrupted" not in stderr:
         return None
+    if process.returncode < 0 and stderr.startswith("alphadial: "):
+        return None  # its error was told, and the interpreter was about to end
     assert process.returncode == 130, (process.returncode, stderr)
     last = stderr.splitlines()[-1]
     assert last.startswith("interrupted: ")

@@ -431,7 +431,7 @@ from alphadial.envs.judge import Judge
 from alphadial.envs.sandbox import open_sandbox
 from alphadial.envs.tools import ToolSession
 
-problem = Problem("p", "t", "", "", "", "f", (Test(1, "[1]", "1"),), Limits(), {}, {"log": ""})
+problem = Problem("p", "t", "", "", "", "f", (Test(1, "[1]", "1"),), Limits(), files={"log": ""})
 with open_sandbox() as sandbox, Judge(sandbox, 1) as judge:
     journal = SqliteJournal(Path(sys.argv[1]))
     session = ToolSession(problem, Rules(Setting.AGENTIC), sandbox, judge, journal=journal, episode="e")
