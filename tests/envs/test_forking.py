@@ -86,7 +86,11 @@ def of_the_sandbox() -> list[str]:
 
 
 def children() -> set[str]:
-    return {name for task in Path("/proc/self/task").iterdir() for name in (task / "children").read_text().split()}
+    found = set[str]()
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(FileNotFoundError):  # the thread has ended meanwhile
+            found |= set((task / "children").read_text().split())
+    return found
 
 
 @contextmanager
