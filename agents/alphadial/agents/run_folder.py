@@ -139,6 +139,10 @@ def lock_folder(path: Path) -> IO[str]:
         check_folder(path)
     except ForeignError as error:
         raise StoreError(f"{error}, or choose another --out") from error
+    if (path / LOCK_FILE).is_dir():
+        raise StoreError(
+            f"{path / LOCK_FILE} is a folder, and not alphadial's lock: choose another --out, or remove it"
+        )
     stream = (path / LOCK_FILE).open("a+", encoding="utf-8", errors="backslashreplace")
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
