@@ -67,7 +67,7 @@ def open_reading(file: Path, tables: sa.MetaData) -> sa.Engine:
 
 
 def _checked_first(engine: sa.Engine, tables: sa.MetaData) -> None:
-    made, name = _schema(tables), engine.url.database or ""
+    made, name = _schema(tables), (engine.url.database or "").removeprefix("file:")
     sa.event.listen(engine, "connect", lambda connection, _: check_tables(connection, made, name))
 
 
