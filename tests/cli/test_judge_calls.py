@@ -46,18 +46,19 @@ def test_a_program_that_breaks_the_sandbox_ends_there(monkeypatch: pytest.Monkey
     assert "breaks the sandbox" in found.cause
 
 
-@pytest.mark.parametrize(("seconds", "runs", "borderline"), [(0.1, {1}, False), (0.3, {2, 3, 4}, True)])
-def test_near_the_limit_all_tests_are_run_again(seconds: float, runs: set[int], borderline: bool) -> None:
+@pytest.mark.parametrize(("seconds", "runs", "borderline"), [(0.1, 1, False), (0.3, 4, True)])
+def test_near_the_limit_all_tests_are_run_again(seconds: float, runs: int, borderline: bool) -> None:
     tests = tuple(Test(1, f"[{share * seconds}]", "0", public=True) for share in (0.1, 1.0))
     problem = Problem("spin", "", "", "", "", "spin", tests, Limits(cpu_s=9.0, wall_s=20.0))
     with open_sandbox() as sandbox:
         judge = AnyJudge(sandbox, 1)
         record = judge.record(problem, Solution("s", "python3", {"main.py": SPIN}), 0.3)
         judge.close()
-    made, of_the_other = (len(test.runs) for test in record.tests)
-    assert made in runs  # fewer where the machine itself takes the time of one beyond the band
-    assert of_the_other == made
+    made = [len(test.runs) for test in record.tests]
+    if sandbox.protection.cgroup is None and made == [2, 2]:
+        return  # times are polled, and one beyond the band needs no other
+    assert made == [runs, runs]
     assert record.tests[1].cpu_s == min(record.tests[1].runs)
     found = report(record, 0.3)
-    assert found.borderline is borderline or 1 < made < 4
+    assert found.borderline is borderline
     assert borderline or found.verdict is Verdict.AC

@@ -118,7 +118,8 @@ def _weighs_time(expectation: Expectation, given: set[Verdict | None]) -> bool:
         {Verdict.AC, Verdict.TLE} <= kinds or kinds.isdisjoint({Verdict.AC, Verdict.TLE})
         for kinds in (permitted, open_ones)
     )
-    return not alike or expectation.first_failure or bool(expectation.passing)
+    # ``given`` is of all tests: of those that only some expectations speak of it says too little.
+    return not alike or expectation.first_failure or bool(expectation.passing) or expectation.tests is not None
 
 
 def name_of(test: Test, index: int) -> str:
