@@ -20,8 +20,9 @@ from alphadial.envs import Limits, RunResult, SandboxFailedError, SandboxUnavail
 from alphadial.envs.errors import MachineFullError
 from alphadial.envs.judge import Judge
 from alphadial.envs.sandbox import Sandbox, cgroups, interpreter, launch, namespaces, open_sandbox, orphans, seccomp
-from alphadial.envs.sandbox.channel import Channel
+from alphadial.envs.sandbox.channel import Channel, channel_ends
 from alphadial.envs.sandbox.conformance import LIMITS
+from alphadial.envs.sandbox.guest import frames
 from alphadial.envs.sandbox.layout import BOX
 from alphadial.envs.sandbox.probe import checks
 from alphadial.envs.stdio import StdioJudge
@@ -250,6 +251,15 @@ def test_what_a_program_uses_while_the_judge_waits_for_the_cpu_counts(
     busy = "import time\nwhile time.process_time() < 0.2: pass\ndef f(x): return x\n"
     assert server.start(busy, entry="f").call("[1]").cpu_s >= 0.1
     server.close()
+
+
+def test_a_program_that_is_ready_at_once_is_known_by_its_process() -> None:
+    ours, theirs = channel_ends()
+    with theirs:
+        theirs.send(frames.READY)
+        channel = Channel(ours, 1000)
+        assert channel.ready() == os.getpid()
+        channel.close()
 
 
 def test_null_bytes_in_a_command_are_our_failure(sandbox: Sandbox) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from ..errors import SandboxFailedError
+from ..forking import OwnSocket, socket_pair
 from ..raw import as_text, readable
 from ..types import KilledBy
 from .guest import frames
@@ -42,12 +43,21 @@ class Gone:
     reason: str = ""
 
 
+def channel_ends() -> tuple[OwnSocket, OwnSocket]:
+    """Our end and a program's.
+
+    Ours asks for credentials before a program can have the other: the first message has them, however quick it is.
+    """
+    ours, theirs = socket_pair()
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    return ours, theirs
+
+
 class Channel:
-    """Our end. ``max_bytes`` bounds the text of one frame."""
+    """Our end, from ``channel_ends``. ``max_bytes`` bounds the text of one frame."""
 
     def __init__(self, end: socket.socket, max_bytes: int) -> None:
         end.setblocking(False)
-        end.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self._socket = end
         self._max_bytes = max_bytes
         self._poll = select.poll()
@@ -68,7 +78,7 @@ class Channel:
         """Waits for the program's process to say that it is isolated. Nothing of the program has run before.
 
         Returns:
-            The number of that process in our pid namespace, from the kernel.
+            The number of that process in our pid namespace, from the kernel; 0 where the kernel knows none.
 
         Raises:
             SandboxFailedError: it said that it could not be, or nothing.

@@ -17,10 +17,11 @@ from multiprocessing.util import Finalize
 from time import monotonic
 
 from ..errors import SandboxFailedError, SandboxUnavailableError
-from ..forking import OwnFile, in_child, socket_pair
+from ..forking import OwnFile, in_child
 from ..raw import as_bytes
 from ..types import MIB, Limits, RunResult
 from .bubblewrap import Bubblewrap
+from .channel import channel_ends
 from .guest.gvisor import BEGUN
 from .gvisor_layout import Outgoing, bundle, stream
 from .launch import Contained
@@ -175,7 +176,7 @@ class FreshServer:
             raise SandboxFailedError("the server's last program is still open: close it first")
         if not self._alive:
             raise SandboxFailedError("the server is closed")
-        ours, theirs = socket_pair()
+        ours, theirs = channel_ends()
         try:
             with theirs:
                 slot, contained = self._sandbox.launch_program(self.limits, theirs)

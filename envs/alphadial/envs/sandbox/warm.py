@@ -12,9 +12,9 @@ from time import monotonic
 from typing import Protocol
 
 from ..errors import SandboxFailedError
-from ..forking import in_child, socket_pair
+from ..forking import in_child
 from ..types import KilledBy, Limits, RunResult
-from .channel import Channel, Frame, Gone
+from .channel import Channel, Frame, Gone, channel_ends
 from .guest import frames
 from .protocol import Program
 from .usage import Meter, Usage, process_meter
@@ -90,7 +90,7 @@ class WarmServer:
         if self._open is not None:
             raise SandboxFailedError("the warm server's last program is still open: close it first")
         self._number += 1
-        ours, theirs = socket_pair()
+        ours, theirs = channel_ends()
         try:
             with theirs:
                 socket.send_fds(self._control, [frames.COMMAND.pack(frames.START, self._number)], [theirs.fileno()])
@@ -112,6 +112,8 @@ class WarmServer:
 
     def meter(self, pid: int) -> Meter:
         """A program in the step-counted language is one process and cannot make another."""
+        if pid <= 0:
+            raise self._broken("the kernel does not say which process a program runs in: nothing could count it")
         return process_meter(pid) if self.limits.steps is not None else self._host.meter(pid)
 
     def oom_kills(self) -> int:
