@@ -22,16 +22,17 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from alphadial.agents import episodes
-from alphadial.agents.config import ModelChoice, RunConfig, plan
+from alphadial.agents.agent.checkpoint_store import Toolbox
 from alphadial.agents.policies import ScriptedPolicy
 from alphadial.agents.policies.scripted import Line
-from alphadial.agents.run_folder import RunFolder, write_atomically
-from alphadial.agents.runner import Progress, run_attempts
-from alphadial.agents.store import Store
-from alphadial.agents.tool_use.toolbox import Toolbox
+from alphadial.agents.runs import episodes
+from alphadial.agents.runs.config import ModelChoice, RunConfig, plan
+from alphadial.agents.runs.run_folder import RunFolder
+from alphadial.agents.runs.runner import Progress, run_attempts
+from alphadial.agents.runs.store import Store
 from alphadial.agents.types import Completion, Request, ToolCall
-from alphadial.envs.judge import Judge
+from alphadial.envs.folders import write_atomically
+from alphadial.envs.judging import Judge
 from alphadial.envs.problems import load_split
 from alphadial.envs.sandbox import Sandbox, open_sandbox
 from alphadial.envs.types import JudgeReport, Limits, Problem, PublicResult, Setting, Test, Verdict

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alphadial.agents.metrics import (
+from alphadial.agents.experiments.metrics import (
     ClusterBootstrap,
     Estimate,
     eff_at_k,
@@ -33,9 +33,9 @@ from alphadial.agents.metrics import (
     level_score,
     pass_at_k,
 )
-from alphadial.envs.formats import enamel_guest
-from alphadial.envs.formats.enamel import SEED, TESTS, UNUSED
-from alphadial.envs.formats.enamel import samples as read_samples
+from alphadial.envs.problems.formats import enamel_guest
+from alphadial.envs.problems.formats.enamel import SEED, TESTS, UNUSED
+from alphadial.envs.problems.formats.enamel import samples as read_samples
 from alphadial.envs.sandbox import Sandbox, open_sandbox
 from alphadial.envs.types import MIB, Limits, RunResult
 
@@ -55,7 +55,7 @@ LIMITS = Limits(
 )
 GUEST = {
     "enamel_guest.py": Path(__file__).with_name("enamel_guest.py").read_text("utf-8"),
-    "alphadial/envs/formats/enamel_guest.py": Path(enamel_guest.__file__).read_text("utf-8"),
+    "alphadial/envs/problems/formats/enamel_guest.py": Path(enamel_guest.__file__).read_text("utf-8"),
 }
 
 

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from alphadial.envs.formats.enamel_guest import rand_parens, rand_primality, rand_probably_prime
+from alphadial.envs.problems.formats.enamel_guest import rand_parens, rand_primality, rand_probably_prime
 
 GIVING_UP = (MemoryError, OverflowError)
 """A program that ends so has only not got through; after any other exception it is wrong."""

@@ -24,9 +24,9 @@ from typing import Any
 
 import numpy as np
 
-from alphadial.agents.frontier import frontier, problem_rates
-from alphadial.agents.metrics import ClusterBootstrap
-from alphadial.agents.outcomes import SOLVED, OutcomeTable, TableModel, load_outcomes
+from alphadial.agents.experiments.frontier import frontier, problem_rates
+from alphadial.agents.experiments.metrics import ClusterBootstrap
+from alphadial.agents.experiments.outcomes import SOLVED, OutcomeTable, TableModel, load_outcomes
 from alphadial.envs.types import FailureKind
 
 ALPHAS = "-1,-0.5,-0.25,0,0.25,0.5,0.75,1,1.25,1.5,2"

@@ -30,8 +30,8 @@ from typing import Any
 from programs import efficient, mixed
 
 from alphadial.envs.errors import SandboxUnavailableError
-from alphadial.envs.judge import Judge
-from alphadial.envs.judge.submission import Submission as Judged
+from alphadial.envs.judging import Judge
+from alphadial.envs.judging.function_run import Submission as Judged
 from alphadial.envs.sandbox import Sandbox, open_sandbox
 from alphadial.envs.types import Limits, Problem, TestResult, Verdict
 

@@ -19,15 +19,15 @@ from typing import Any
 
 import numpy as np
 
-from alphadial.agents.config import derive_seed
-from alphadial.agents.episodes import Episode, play
-from alphadial.agents.metrics import ClusterBootstrap, Estimate
+from alphadial.agents.agent.checkpoint_store import Toolbox
+from alphadial.agents.agent.prompts import find_parser, find_strategy
+from alphadial.agents.experiments.metrics import ClusterBootstrap, Estimate
 from alphadial.agents.policies import open_policy
-from alphadial.agents.prompts import find_parser, find_strategy
-from alphadial.agents.run_folder import write_atomically
-from alphadial.agents.tool_use.toolbox import Toolbox
+from alphadial.agents.runs.config import derive_seed
+from alphadial.agents.runs.episodes import Episode, play
 from alphadial.agents.types import Policy, Request, Rollout
-from alphadial.envs.judge import Judge
+from alphadial.envs.folders import write_atomically
+from alphadial.envs.judging import Judge
 from alphadial.envs.problems import Split, load_split
 from alphadial.envs.sandbox import open_sandbox
 from alphadial.envs.types import Rules, Setting

@@ -5,7 +5,7 @@ python -m benchmarks.shipped_ids
 
 from __future__ import annotations
 
-from alphadial.agents.compare.tables import SHIPPED_ALPHAS
+from alphadial.agents.experiments.compare.shipped_tables import SHIPPED_ALPHAS
 from alphadial.merge_engine import Family, checkpoint, load_family, merge, model_name, shipped_families
 from alphadial.merge_engine.shipped_ids import IDS_FILE, ShippedIds, hashes
 

@@ -25,9 +25,9 @@ from typing import Any
 
 from programs import mixed
 
-from alphadial.envs.judge import Judge
+from alphadial.envs.judging import Judge
+from alphadial.envs.judging.stdio import StdioJudge
 from alphadial.envs.sandbox import open_sandbox
-from alphadial.envs.stdio import StdioJudge
 from alphadial.envs.types import MIB, Interface, Limits, Problem, Solution, Test, Validator, Verdict
 
 LIMIT_S = 1.0

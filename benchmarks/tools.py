@@ -21,8 +21,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from alphadial.envs.backend import Backend
-from alphadial.envs.coding_env import CodingEnv, tool_call
+from alphadial.envs.gym import CodingEnv, tool_call
+from alphadial.envs.gym.backend import Backend
 
 COMMANDS = {"echo": "echo hello > x; cat x", "python": "python3 -S -c 'print(sum(range(1000)))'"}
 WORKERS = 2

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from alphadial.agents.config import RunConfig
+from alphadial.agents.runs.config import RunConfig
 from alphadial.envs.types import Problem
 
 from .fakes import make_config, make_problems

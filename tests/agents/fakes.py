@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alphadial.agents.config import ModelChoice, RunConfig
+from alphadial.agents.runs.config import ModelChoice, RunConfig
 from alphadial.agents.types import Request
 from alphadial.envs.types import FailureKind, JudgeReport, Limits, Problem, PublicResult, Test, Verdict
 

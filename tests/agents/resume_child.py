@@ -12,12 +12,12 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from alphadial.agents import store
-from alphadial.agents.attempt_rows import TIMES
-from alphadial.agents.config import plan
 from alphadial.agents.policies import ScriptedPolicy
-from alphadial.agents.run_folder import RunFolder
-from alphadial.agents.runner import run_attempts
+from alphadial.agents.runs import store
+from alphadial.agents.runs.attempt_rows import TIMES
+from alphadial.agents.runs.config import plan
+from alphadial.agents.runs.run_folder import RunFolder
+from alphadial.agents.runs.runner import run_attempts
 from alphadial.agents.types import Request
 
 from .fakes import ReadingJudge, answer, make_config, make_problems

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from alphadial.agents.batcher import Answer, Batcher
 from alphadial.agents.errors import PolicyError
 from alphadial.agents.policies import ScriptedPolicy
+from alphadial.agents.policies.batcher import Answer, Batcher
 from alphadial.agents.policies.scripted import Line
 from alphadial.agents.types import Completion, Message, Request
 

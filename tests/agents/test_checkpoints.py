@@ -16,11 +16,11 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langgraph.checkpoint.serde import jsonplus
 
+from alphadial.agents.agent.checkpoint_store import CHECKPOINT_FILE
+from alphadial.agents.agent.plain_json import FORMAT, PlainSerializer
 from alphadial.agents.errors import PolicyError, StoreError
 from alphadial.agents.policies import ScriptedPolicy
 from alphadial.agents.policies.scripted import Line
-from alphadial.agents.tool_use.plain_json import FORMAT, PlainSerializer
-from alphadial.agents.tool_use.toolbox import CHECKPOINT_FILE
 from alphadial.agents.types import Rollout
 from alphadial.envs.types import Problem, Setting
 

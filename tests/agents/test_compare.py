@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from alphadial.agents.compare.choice import (
+from alphadial.agents.experiments.compare.choice import (
     BEST_SINGLE,
     ROWS,
     UNIFORM,
@@ -23,10 +23,10 @@ from alphadial.agents.compare.choice import (
     play,
     single_rates,
 )
-from alphadial.agents.compare.rows import Entry, json_rows, pool, split_half_oracle
-from alphadial.agents.compare.run import compare
-from alphadial.agents.compare.tables import bench
-from alphadial.agents.outcomes import OutcomeTable, TableModel, TableProblem
+from alphadial.agents.experiments.compare.comparing import compare
+from alphadial.agents.experiments.compare.entries import Entry, json_rows, pool, split_half_oracle
+from alphadial.agents.experiments.compare.shipped_tables import bench
+from alphadial.agents.experiments.outcomes import OutcomeTable, TableModel, TableProblem
 from alphadial.controller import Kind
 
 ALPHAS = (0.0, 1.0)

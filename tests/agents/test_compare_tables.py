@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from alphadial.agents.compare.tables import bench, fitting_table, shipped_table, table_config
-from alphadial.agents.config import ModelChoice, RunConfig, plan
 from alphadial.agents.errors import OutcomeTableError
-from alphadial.agents.outcomes import OutcomeTable, tabulate
+from alphadial.agents.experiments.compare.shipped_tables import bench, fitting_table, shipped_table, table_config
+from alphadial.agents.experiments.outcomes import OutcomeTable, tabulate
 from alphadial.agents.policies import open_policy
 from alphadial.agents.policies.weights import choose_models
-from alphadial.agents.run_folder import RunFolder
-from alphadial.agents.runner import run_attempts
-from alphadial.envs.judge import Judge
+from alphadial.agents.runs.config import ModelChoice, RunConfig, plan
+from alphadial.agents.runs.run_folder import RunFolder
+from alphadial.agents.runs.runner import run_attempts
+from alphadial.envs.judging import Judge
 from alphadial.envs.problems import load_split
 from alphadial.envs.sandbox import open_sandbox
 from alphadial.merge_engine import load_family

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from alphadial.agents.attempt_rows import TIMES
-from alphadial.agents.config import ModelChoice, RunConfig
-from alphadial.agents.controlled import run_controlled
 from alphadial.agents.errors import PolicyError, StoreError
 from alphadial.agents.policies import ScriptedPolicy
-from alphadial.agents.run_folder import RunFolder
-from alphadial.agents.run_summary import summarise
-from alphadial.agents.runner import Progress, run_attempts
+from alphadial.agents.runs.attempt_rows import TIMES
+from alphadial.agents.runs.config import ModelChoice, RunConfig
+from alphadial.agents.runs.controlled import run_controlled
+from alphadial.agents.runs.run_folder import RunFolder
+from alphadial.agents.runs.run_summary import summarise
+from alphadial.agents.runs.runner import Progress, run_attempts
 from alphadial.agents.types import Request
 from alphadial.controller import make_controller
 from alphadial.controller.errors import ControllerError

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from alphadial.agents.compare.tables import SHIPPED_ALPHAS
+from alphadial.agents.experiments.compare.shipped_tables import SHIPPED_ALPHAS
 from alphadial.agents.policies.weights import choose_models
 from alphadial.merge_engine import load_family
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from alphadial.envs.formats import enamel_guest as helpers
+from alphadial.envs.problems.formats import enamel_guest as helpers
 from alphadial.envs.sandbox import Sandbox, open_sandbox
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"

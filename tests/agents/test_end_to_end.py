@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from alphadial.agents.config import ModelChoice, RunConfig, plan
 from alphadial.agents.errors import WrongWeightsError
-from alphadial.agents.frontier import frontier
-from alphadial.agents.outcomes import tabulate
+from alphadial.agents.experiments.frontier import frontier
+from alphadial.agents.experiments.outcomes import tabulate
 from alphadial.agents.policies import ScriptedPolicy, open_policy
 from alphadial.agents.policies.weights import choose_models
-from alphadial.agents.run_folder import RunFolder
-from alphadial.agents.runner import rollout, run_attempts
+from alphadial.agents.runs.config import ModelChoice, RunConfig, plan
+from alphadial.agents.runs.run_folder import RunFolder
+from alphadial.agents.runs.runner import rollout, run_attempts
 from alphadial.agents.types import Policy, Request
-from alphadial.envs.judge import Judge
+from alphadial.envs.judging import Judge
 from alphadial.envs.problems import Split, load_split
 from alphadial.envs.problems.tiny import reference, templates
 from alphadial.envs.sandbox import open_sandbox

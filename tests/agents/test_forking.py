@@ -15,17 +15,17 @@ import gymnasium
 import pytest
 import sqlalchemy as sa
 
-from alphadial.agents.databases import open_engine, sqlite_url
 from alphadial.agents.policies import ScriptedPolicy, open_policy
 from alphadial.agents.policies.http import HttpPolicy
-from alphadial.agents.run_folder import lock_folder
 from alphadial.agents.types import Message, Policy, Request
 from alphadial.agents.weight_env import ENV_ID, Live
-from alphadial.envs.backend import Backend
-from alphadial.envs.journal import Entry
-from alphadial.envs.journal_sqlite import SqliteJournal
+from alphadial.envs.databases import open_engine, sqlite_url
+from alphadial.envs.folders import lock_folder
+from alphadial.envs.gym.backend import Backend
 from alphadial.envs.problems import load_split
 from alphadial.envs.sandbox import Workspace
+from alphadial.envs.tools.journal import Entry
+from alphadial.envs.tools.journal_sqlite import SqliteJournal
 from alphadial.merge_engine import load_family
 
 from .servers import completion, serving

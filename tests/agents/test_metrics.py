@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alphadial.agents.metrics import (
+from alphadial.agents.experiments.metrics import (
     ClusterBootstrap,
     cost_of_pass,
     eff_at_k,

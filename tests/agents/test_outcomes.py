@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from alphadial.agents.config import RunConfig, plan
 from alphadial.agents.errors import OutcomeTableError
-from alphadial.agents.frontier import frontier
-from alphadial.agents.outcomes import Expected, OutcomeTable, failure_kind, letter, load_outcomes, tabulate
+from alphadial.agents.experiments.frontier import frontier
+from alphadial.agents.experiments.outcomes import Expected, OutcomeTable, failure_kind, letter, load_outcomes, tabulate
 from alphadial.agents.policies import ScriptedPolicy
-from alphadial.agents.run_folder import RunFolder
-from alphadial.agents.runner import run_attempts
+from alphadial.agents.runs.config import RunConfig, plan
+from alphadial.agents.runs.run_folder import RunFolder
+from alphadial.agents.runs.runner import run_attempts
 from alphadial.agents.types import Attempt, Request
 from alphadial.envs.types import FailureKind, Problem, Verdict
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from alphadial.agents.agent.prompts import STRATEGIES, Turn, find_parser, find_strategy
+from alphadial.agents.agent.prompts.grid import INSTRUCTION, REASONING
 from alphadial.agents.errors import AgentsError
-from alphadial.agents.prompts import STRATEGIES, Turn, find_parser, find_strategy
-from alphadial.agents.prompts.grid import INSTRUCTION, REASONING
 from alphadial.agents.types import Message
 from alphadial.envs.types import Problem, Setting, Verdict
 

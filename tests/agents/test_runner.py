@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
-from alphadial.agents.attempt_rows import TIMES
-from alphadial.agents.config import ModelChoice, RunConfig, plan
+from alphadial.agents.agent.checkpoint_store import Toolbox
+from alphadial.agents.agent.tool_player import ToolPlayer
 from alphadial.agents.errors import PolicyError, WrongWeightsError
 from alphadial.agents.policies import ScriptedPolicy
-from alphadial.agents.run_folder import RunFolder
-from alphadial.agents.runner import Progress, rollout, run_attempts
-from alphadial.agents.tool_use.play import ToolPlayer
-from alphadial.agents.tool_use.toolbox import Toolbox
+from alphadial.agents.runs.attempt_rows import TIMES
+from alphadial.agents.runs.config import ModelChoice, RunConfig, plan
+from alphadial.agents.runs.run_folder import RunFolder
+from alphadial.agents.runs.runner import Progress, rollout, run_attempts
 from alphadial.agents.types import Request
 from alphadial.envs.types import Problem, Setting
 
@@ -194,7 +194,7 @@ def test_a_row_is_on_disk_before_what_it_could_be_resumed_from_goes(
     tmp_path: Path, problems: tuple[Problem, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = dataclasses.replace(make_config(samples=2), setting=Setting.TOOLS, max_turns=2)
-    monkeypatch.setattr("alphadial.agents.store.FLUSH_SECONDS", 1e9)  # no row goes by itself
+    monkeypatch.setattr("alphadial.agents.runs.store.FLUSH_SECONDS", 1e9)  # no row goes by itself
     forget, forgotten = ToolPlayer.forget, []
 
     async def watched(player: ToolPlayer, attempt: str) -> None:

@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from alphadial.agents.attempt_rows import ATTEMPTS, METADATA
-from alphadial.agents.config import RunConfig, attempt_id
-from alphadial.agents.databases import open_reading, sqlite_url
 from alphadial.agents.errors import StoreError
-from alphadial.agents.run_folder import RunFolder, write_atomically
-from alphadial.agents.store import Store, find_attempts
+from alphadial.agents.runs.attempt_rows import ATTEMPTS, METADATA
+from alphadial.agents.runs.config import RunConfig, attempt_id
+from alphadial.agents.runs.run_folder import RunFolder
+from alphadial.agents.runs.store import Store, find_attempts
 from alphadial.agents.types import Attempt
+from alphadial.envs.databases import open_reading, sqlite_url
+from alphadial.envs.folders import write_atomically
 
 
 def attempt(config: RunConfig, sample: int = 0, verdict: str = "AC") -> Attempt:
@@ -133,7 +134,7 @@ def test_a_folder_of_another_version_is_refused(tmp_path: Path, config: RunConfi
 def test_a_folder_in_use_names_its_owner(tmp_path: Path, config: RunConfig) -> None:
     code = (
         "import sys, time; from pathlib import Path; sys.path.insert(0, sys.argv[2]); from fakes import make_config;"
-        "from alphadial.agents.run_folder import RunFolder;"
+        "from alphadial.agents.runs.run_folder import RunFolder;"
         "folder = RunFolder(Path(sys.argv[1]), make_config()); print('open', flush=True); time.sleep(60)"
     )
     owner = subprocess.Popen(
@@ -172,9 +173,9 @@ def test_a_failed_open_lets_the_lock_go(tmp_path: Path, config: RunConfig) -> No
 
 def test_a_draft_of_a_killed_process_goes_with_the_next_one(tmp_path: Path, config: RunConfig) -> None:
     code = (
-        "import os, signal, sys; from pathlib import Path; from alphadial.agents import run_folder;"
+        "import os, signal, sys; from pathlib import Path; from alphadial.envs import folders;"
         "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL);"
-        "run_folder.write_atomically(Path(sys.argv[1]), 'half')"
+        "folders.write_atomically(Path(sys.argv[1]), 'half')"
     )
     RunFolder(tmp_path, config).close()
     before = set(tmp_path.iterdir())

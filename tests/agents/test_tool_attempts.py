@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from alphadial.agents.agent.checkpoint_store import CHECKPOINT_FILE, JOURNAL_FILE
+from alphadial.agents.agent.tool_attempt import turn_seed
+from alphadial.agents.agent.transcript import LEFT_OUT, MAX_CALLS
 from alphadial.agents.errors import AgentsError, PolicyError, StoreError, WrongWeightsError
 from alphadial.agents.policies import ScriptedPolicy
 from alphadial.agents.policies.scripted import Line
-from alphadial.agents.tool_use.attempt import turn_seed
-from alphadial.agents.tool_use.toolbox import CHECKPOINT_FILE, JOURNAL_FILE
-from alphadial.agents.tool_use.transcript import LEFT_OUT, MAX_CALLS
 from alphadial.agents.types import Completion, Request, Rollout, ToolCall
 from alphadial.envs.errors import JournalError, SandboxFailedError
 from alphadial.envs.types import FailureKind, Problem, Setting, Verdict

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from alphadial.agents.config import derive_seed
-from alphadial.agents.episodes import Episode, play
+from alphadial.agents.agent.prompts import find_parser, find_strategy
 from alphadial.agents.errors import PolicyError
 from alphadial.agents.policies import open_policy
-from alphadial.agents.prompts import find_parser, find_strategy
+from alphadial.agents.runs.config import derive_seed
+from alphadial.agents.runs.episodes import Episode, play
 from alphadial.agents.types import Request, Rollout
-from alphadial.envs.judge import Judge
+from alphadial.envs.judging import Judge
 from alphadial.envs.problems import load_split
 from alphadial.envs.sandbox import open_sandbox
 from alphadial.envs.types import Rules, Setting

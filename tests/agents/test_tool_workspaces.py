@@ -16,7 +16,7 @@ import pytest
 from alphadial.agents.policies import ScriptedPolicy, open_policy
 from alphadial.agents.policies.weights import expected_weights_id
 from alphadial.agents.types import Completion, Policy, Rollout
-from alphadial.envs.judge import Judge
+from alphadial.envs.judging import Judge
 from alphadial.envs.problems import load_split
 from alphadial.envs.sandbox import Sandbox, open_sandbox
 from alphadial.envs.types import Problem, Setting

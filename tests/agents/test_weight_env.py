@@ -15,7 +15,7 @@ from alphadial.agents.errors import AgentsError
 from alphadial.agents.policies import ScriptedPolicy, open_policy
 from alphadial.agents.weight_env import ENV_ID, Live, Replay
 from alphadial.controller.types import OutcomeLog
-from alphadial.envs.judge import Judge
+from alphadial.envs.judging import Judge
 from alphadial.envs.problems import load_split
 from alphadial.envs.sandbox import open_sandbox
 from alphadial.merge_engine import load_family

@@ -11,14 +11,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from alphadial.agents.attempt_rows import TIMES
-from alphadial.agents.config import ModelChoice, RunConfig, plan
+from alphadial.agents.agent.checkpoint_store import Toolbox
 from alphadial.agents.policies import ScriptedPolicy
-from alphadial.agents.run_folder import RunFolder
-from alphadial.agents.runner import run_attempts
-from alphadial.agents.tool_use.toolbox import Toolbox
+from alphadial.agents.runs.attempt_rows import TIMES
+from alphadial.agents.runs.config import ModelChoice, RunConfig, plan
+from alphadial.agents.runs.run_folder import RunFolder
+from alphadial.agents.runs.runner import run_attempts
 from alphadial.agents.types import Completion, Request
-from alphadial.envs.judge import Judge
+from alphadial.envs.judging import Judge
 from alphadial.envs.problems import load_split
 from alphadial.envs.sandbox import open_sandbox
 from alphadial.envs.types import Setting

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from alphadial.agents.episodes import Episode, play
-from alphadial.agents.prompts import find_parser, find_strategy
-from alphadial.agents.tool_use.toolbox import Toolbox
+from alphadial.agents.agent.checkpoint_store import Toolbox
+from alphadial.agents.agent.prompts import find_parser, find_strategy
+from alphadial.agents.runs.episodes import Episode, play
 from alphadial.agents.types import Completion, Judge, Message, Policy, Request, Rollout, ToolCall
 from alphadial.envs.problems.workspaces import references
 from alphadial.envs.sandbox import Sandbox

@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from alphadial.agents.attempt_rows import TIMES
+from alphadial.agents.runs.attempt_rows import TIMES
 from alphadial.envs.sandbox import cgroups
 
 Start = Callable[..., subprocess.Popen[str]]

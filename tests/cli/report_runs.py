@@ -12,8 +12,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from alphadial.agents.config import ModelChoice, RunConfig, attempt_id
-from alphadial.agents.run_folder import RunFolder
+from alphadial.agents.runs.config import ModelChoice, RunConfig, attempt_id
+from alphadial.agents.runs.run_folder import RunFolder
 from alphadial.agents.types import Attempt
 
 ALPHAS = (-0.5, 0.0, 0.5, 1.0, 1.5)

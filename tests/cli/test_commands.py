@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from matplotlib.image import imread
 
-from alphadial.agents.outcomes import load_outcomes
+from alphadial.agents.experiments.outcomes import load_outcomes
 from alphadial.agents.policies.weights import expected_weights_id
 from alphadial.envs.problems import load_split
 from alphadial.envs.problems.tiny import reference

@@ -16,7 +16,7 @@ import pytest
 from matplotlib.image import imread
 from rich.console import Console
 
-from alphadial.agents.compare.choice import ROWS
+from alphadial.agents.experiments.compare.choice import ROWS
 from alphadial.cli.comparison_report import comparison_table
 from alphadial.merge_engine import load_family
 
@@ -198,7 +198,7 @@ def test_a_folder_with_something_else_is_left_alone(cli: Cli, tmp_path: Path) ->
 
 
 def test_a_folder_in_use_names_its_owner(cli: Cli, tmp_path: Path) -> None:
-    from alphadial.agents.run_folder import lock_folder
+    from alphadial.envs.folders import lock_folder
 
     with lock_folder(tmp_path / "out"):
         assert cli("compare", "tiny", *SMALL, "--out", "out").refused("in use by process")

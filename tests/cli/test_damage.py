@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from alphadial.agents.attempt_rows import FIELDS, checked
 from alphadial.agents.errors import StoreError
-from alphadial.agents.run_folder import RunFolder, read_config
-from alphadial.agents.store import find_attempts, stored_attempts
+from alphadial.agents.runs.attempt_rows import FIELDS, checked
+from alphadial.agents.runs.run_folder import RunFolder, read_config
+from alphadial.agents.runs.store import find_attempts, stored_attempts
 from alphadial.cli.report import write_report
 
 from .conftest import Cli

@@ -40,7 +40,7 @@ def test_here_the_sandbox_works(cli: Cli) -> None:
 def test_a_language_that_does_not_work_names_the_command(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     for broken, words in (("print(", "SyntaxError"), ("print(41)", "'41\\n'")):
         language = replace(find_language("python3"), self_test=broken)
-        monkeypatch.setattr("alphadial.envs.stdio.compile.find_language", lambda _, language=language: language)
+        monkeypatch.setattr("alphadial.envs.judging.compiling.find_language", lambda _, language=language: language)
         report = json.loads(cli("doctor", "--json", "-").stdout)
         (check,) = report["languages"]
         assert check["ok"] is False

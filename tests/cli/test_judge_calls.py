@@ -6,9 +6,9 @@ import pytest
 
 from alphadial.cli.judging.calls import AnyJudge
 from alphadial.envs.errors import SandboxFailedError
+from alphadial.envs.judging.verdicts import report
 from alphadial.envs.sandbox import open_sandbox
 from alphadial.envs.sandbox.warm import WarmProgram
-from alphadial.envs.stdio.verdicts import report
 from alphadial.envs.types import Limits, Problem, RunResult, Solution, Test, Verdict
 
 SPIN = """

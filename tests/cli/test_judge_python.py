@@ -56,13 +56,13 @@ def test_the_user_chooses_and_records_are_not_mixed(cli: Cli) -> None:
 
 def test_where_pypy_does_not_work_cpython_takes_its_place(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("alphadial.envs.stdio.pythons.self_test", lambda *_: "run: apt-get install pypy3")
+        patch.setattr("alphadial.envs.judging.pythons.self_test", lambda *_: "run: apt-get install pypy3")
         done = cli("judge", "set.jsonl", "--out", "run", "--json", "-")
         assert by(done) == ["python3"]
         assert done.stderr.count("apt-get install pypy3") == 1
         refused = cli("judge", "set.jsonl", "--python", "pypy3", "--out", "none")
         assert refused.refused("pypy3 does not work here", "apt-get install pypy3")
-    monkeypatch.setattr("alphadial.envs.stdio.pythons.self_test", lambda *_: "")
+    monkeypatch.setattr("alphadial.envs.judging.pythons.self_test", lambda *_: "")
     if shutil.which("pypy3"):  # found meanwhile: judged again, not taken for the same
         assert by(cli("judge", "set.jsonl", "--out", "run", "--json", "-")) == ["pypy3"]
 

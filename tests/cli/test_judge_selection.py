@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from alphadial.envs.stdio import SolutionRecord, StdioJudge
+from alphadial.envs.judging.records import SolutionRecord
+from alphadial.envs.judging.stdio import StdioJudge
 from alphadial.envs.types import Problem, Solution
 
 from .judging_sets import GOOD, WRONG, problem, submission, write
@@ -53,7 +54,7 @@ def test_what_an_interrupted_judging_has_not_judged_is_named(cli: Cli, monkeypat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("alphadial.envs.stdio.judge.StdioJudge.record", interrupted)
+        patch.setattr("alphadial.envs.judging.stdio.StdioJudge.record", interrupted)
         assert cli("judge", "set.jsonl", "--out", "run").status == 130
     done = cli("rejudge", "run")
     assert (done.status, done.stdout) == (2, "")

@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from alphadial.agents.databases import open_engine
 from alphadial.cli.judging.rows import Row, agreement
+from alphadial.envs.databases import open_engine
+from alphadial.envs.judging.records import SolutionRecord
+from alphadial.envs.judging.stdio import StdioJudge
 from alphadial.envs.languages import all_languages, find_language
-from alphadial.envs.stdio import SolutionRecord, StdioJudge
 from alphadial.envs.types import Problem, Solution
 
 from .judging_sets import CRASH, GOOD, SPIN, TWICE, WRONG, busy, problem, submission, write

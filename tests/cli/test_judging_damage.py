@@ -15,7 +15,7 @@ from alphadial.agents.errors import StoreError
 from alphadial.cli.judging.facts import Facts, Limit, LimitSource
 from alphadial.cli.judging.packed import LARGEST_ROW
 from alphadial.cli.judging.store import JudgingStore, Settings
-from alphadial.envs.stdio import SolutionRecord, TestRecord
+from alphadial.envs.judging.records import SolutionRecord, TestRecord
 
 TEST = TestRecord(0, "1", "", 1, True, 0.1, 0.2, 1.0, (0.1,))
 FACTS = Facts("f", "p", "source", ("1",), 1, {"all": 1}, False, (), Limit(1.0, LimitSource.OPTION))

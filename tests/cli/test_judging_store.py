@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from alphadial.cli.judging.store import JudgingStore, Settings
-from alphadial.envs.stdio import SolutionRecord
+from alphadial.envs.judging.records import SolutionRecord
 
 
 @pytest.mark.parametrize(("asked_s", "found"), [(0.5, True), (1.0, True), (1.5, False)])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from alphadial.agents.runner import Progress
+from alphadial.agents.runs.runner import Progress
 from alphadial.cli.curves import SPARKS, Curves, describe, sparkline
 from alphadial.cli.progress import AttemptProgress, Tally
 from alphadial.training.state import CurvePoint

@@ -17,8 +17,8 @@ from typing import Any
 import plotly.graph_objects as go  # type: ignore[import-untyped]
 import pytest
 
-from alphadial.agents.config import RunConfig
-from alphadial.agents.outcomes import tabulate_so_far
+from alphadial.agents.experiments.outcomes import tabulate_so_far
+from alphadial.agents.runs.config import RunConfig
 from alphadial.cli.plots import OKABE_ITO
 from alphadial.cli.report import MOST_BYTES, write_report
 from alphadial.cli.report.curves import pass_curves, within_k

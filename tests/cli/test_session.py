@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from alphadial.agents.compare.tables import table_config
-from alphadial.agents.config import plan
+from alphadial.agents.experiments.compare.shipped_tables import table_config
 from alphadial.agents.policies import ScriptedPolicy
 from alphadial.agents.policies.weights import choose_models
+from alphadial.agents.runs.config import plan
 from alphadial.cli import session as opening
 from alphadial.cli.session import Machine, session
 from alphadial.envs.problems import load_split

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from alphadial.envs.formats import Fault, Package, load
-from alphadial.envs.judge import Judge
+from alphadial.envs.judging import Judge
+from alphadial.envs.problems.formats import Fault, Package, load
 from alphadial.envs.sandbox import open_sandbox
 from alphadial.envs.types import Problem, Verdict
 

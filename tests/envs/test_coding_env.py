@@ -20,13 +20,13 @@ from gymnasium.utils.env_checker import check_env, data_equivalence
 from gymnasium.vector import AutoresetMode
 
 from alphadial.envs import EnvsError, FailureKind, JudgeReport, ProblemError, SandboxFailedError, Setting
-from alphadial.envs.backend import Backend
-from alphadial.envs.coding_env import ENV_ID, CodingEnv, tool_call
+from alphadial.envs.gym import ENV_ID, CodingEnv, tool_call
+from alphadial.envs.gym.backend import Backend
+from alphadial.envs.gym.spaces import Utf8
+from alphadial.envs.gym.vector import AsyncCodingEnv, make_vec
 from alphadial.envs.problems import load_split
 from alphadial.envs.problems.tiny import reference
-from alphadial.envs.spaces import Utf8
 from alphadial.envs.types import Interface
-from alphadial.envs.vector import AsyncCodingEnv, make_vec
 
 from .workspace_programs import PROGRAMS
 
@@ -52,7 +52,7 @@ def solution(problem: str) -> str:
 def test_check_env(setting: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        env = gymnasium.make(f"alphadial.envs.coding_env:{ENV_ID}", setting=setting, split="dev", render_mode="ansi")
+        env = gymnasium.make(f"alphadial.envs.gym:{ENV_ID}", setting=setting, split="dev", render_mode="ansi")
         check_env(env.unwrapped)
     assert env.spec is not None
     copy = gymnasium.envs.registration.EnvSpec.from_json(env.spec.to_json()).make().unwrapped
@@ -227,7 +227,7 @@ def test_bad_arguments() -> None:
 def test_problems_of_stdin_and_stdout_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     split = load_split("tiny-problems", "dev")
     other = replace(split, problems=(replace(split.problems[0], interface=Interface.STDIO),))
-    monkeypatch.setattr("alphadial.envs.coding_env.load_split", lambda *_: other)
+    monkeypatch.setattr("alphadial.envs.gym.coding_env.load_split", lambda *_: other)
     with pytest.raises(ProblemError, match="call no function: judge it with StdioJudge"):
         CodingEnv()
 

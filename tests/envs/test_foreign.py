@@ -11,7 +11,7 @@ import pytest
 
 from alphadial.envs.errors import ForeignError, JournalError
 from alphadial.envs.foreign import check_folder, check_tables, parse_json, read_json, schema
-from alphadial.envs.journal_sqlite import SqliteJournal
+from alphadial.envs.tools.journal_sqlite import SqliteJournal
 
 OURS = "CREATE TABLE ours (id TEXT PRIMARY KEY, n INTEGER)"
 

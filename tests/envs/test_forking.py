@@ -22,11 +22,11 @@ from typing import Any
 import pytest
 
 from alphadial.envs import Limits, Problem, Test
-from alphadial.envs.backend import Backend
-from alphadial.envs.coding_env import CodingEnv, tool_call
+from alphadial.envs.gym import CodingEnv, tool_call
+from alphadial.envs.gym.backend import Backend
+from alphadial.envs.judging.stdio import StdioJudge
 from alphadial.envs.sandbox import cgroups, open_sandbox
-from alphadial.envs.stdio import StdioJudge
-from alphadial.envs.tools import ToolSession
+from alphadial.envs.tools.session import ToolSession
 from alphadial.envs.types import Interface, Rules, Setting, Solution
 
 BOUND_S = 120
@@ -279,7 +279,7 @@ def test_what_is_dropped_is_closed_in_whatever_thread_collects_it(monkeypatch: p
 
 _DROPS_AT_THE_END = """
 import os
-from alphadial.envs.backend import Backend
+from alphadial.envs.gym.backend import Backend
 from alphadial.envs.problems import load_split
 backend = Backend(workers=1)
 backend.judge.judge(load_split("tiny-problems", "dev").problems[0], "def f(a, k):\\n    return 0\\n")

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from alphadial.envs.formats import Fault, Format, Package, callable_source, detect, load, with_tests
-from alphadial.envs.formats.enamel import samples
-from alphadial.envs.judge import Judge
+from alphadial.envs.judging import Judge
+from alphadial.envs.problems.formats import Fault, Format, Package, callable_source, detect, load, with_tests
+from alphadial.envs.problems.formats.enamel import samples
 from alphadial.envs.sandbox import open_sandbox
 from alphadial.envs.types import MIB, Checker, Interface, Rule, Verdict
 

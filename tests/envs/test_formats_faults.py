@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alphadial.envs.formats import Fault, Format, Package, detect, load
-from alphadial.envs.formats.levels import LEVELS, by_size
-from alphadial.envs.formats.lines import read_lines
+from alphadial.envs.problems.formats import Fault, Format, Package, detect, load
+from alphadial.envs.problems.formats.levels import LEVELS, by_size
+from alphadial.envs.problems.formats.lines import read_lines
 from alphadial.envs.types import Test as Case
 
 TEST = {"name": "sample/1", "group": "sample", "input": "1\n", "answer": "2\n"}

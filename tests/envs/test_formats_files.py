@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from alphadial.envs.formats import Fault, Format, Package, detect, load
+from alphadial.envs.problems.formats import Fault, Format, Package, detect, load
 
 PROGRAM = {"name": "a.py", "language": "python3", "expected": "accepted", "source": "print(2)\n"}
 ROW = {"id": "double", "tests": [{"name": "1", "input": "1\n", "answer": "2\n"}], "submissions": [PROGRAM]}

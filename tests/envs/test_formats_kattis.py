@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from alphadial.envs.formats import Fault, Format, Package, TimeRule, detect, load
-from alphadial.envs.labels import FOLDERS
+from alphadial.envs.judging.labels import FOLDERS
+from alphadial.envs.problems.formats import Fault, Format, Package, TimeRule, detect, load
 from alphadial.envs.raw import as_bytes
 from alphadial.envs.types import MIB, Checker
 

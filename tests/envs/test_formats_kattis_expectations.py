@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from alphadial.envs.formats import Fault, Package, load
-from alphadial.envs.labels import FOLDERS, LEGACY_FOLDERS, bounding, graded, partly
+from alphadial.envs.judging.labels import FOLDERS, LEGACY_FOLDERS, bounding, graded, partly
+from alphadial.envs.problems.formats import Fault, Package, load
 from alphadial.envs.types import Expectation, Solution, Verdict
 
 AC, WA, TLE, RTE = (Verdict.AC,), (Verdict.WA, Verdict.OLE), (Verdict.TLE,), (Verdict.RTE, Verdict.MLE)

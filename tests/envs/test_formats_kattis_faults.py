@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from alphadial.envs.formats import Fault, Package, TimeRule, kattis, load
-from alphadial.envs.formats.kattis_patterns import matches
-from alphadial.envs.formats.levels import leveled
-from alphadial.envs.formats.types import LEGACY_TIME_RULE, FormatError
-from alphadial.envs.formats.yaml_file import parse_yaml
+from alphadial.envs.problems.formats import Fault, Package, TimeRule, kattis, load
+from alphadial.envs.problems.formats.kattis_patterns import matches
+from alphadial.envs.problems.formats.levels import leveled
+from alphadial.envs.problems.formats.packages import LEGACY_TIME_RULE, FormatError
+from alphadial.envs.problems.formats.yaml_file import parse_yaml
 from alphadial.envs.types import Checker, Test
 
 from .test_formats_kattis import write

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from alphadial.envs.formats.names import language_of, source_file
 from alphadial.envs.languages.java import main_class
+from alphadial.envs.problems.formats.names import language_of, source_file
 
 MAIN = b"main ([Ljava/lang/String;)V"
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from alphadial.envs.formats import Fault, Package, callable_source, load
-from alphadial.envs.formats import livecodebench as livecodebench_format
-from alphadial.envs.formats.lines import read_header, read_table
+from alphadial.envs.problems.formats import Fault, Package, callable_source, load
+from alphadial.envs.problems.formats import livecodebench as livecodebench_format
+from alphadial.envs.problems.formats.lines import read_header, read_table
 from alphadial.envs.types import MIB
 
 ROWS = Path(__file__).parent / "formats"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from alphadial.envs.judging.stdio import StdioJudge
 from alphadial.envs.languages import find_language, language_of
 from alphadial.envs.sandbox import open_sandbox
-from alphadial.envs.stdio import StdioJudge
 from alphadial.envs.types import MIB, Interface, Limits, Problem, Solution, Test, Verdict
 
 LIMITS = Limits(memory_bytes=256 * MIB, output_bytes=8 * MIB, files_bytes=16 * MIB, processes=16)

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from alphadial.envs import FailureKind, Limits, Problem, Test, Verdict
-from alphadial.envs.judge import Judge
+from alphadial.envs.judging import Judge
 from alphadial.envs.sandbox import Sandbox, open_sandbox
 
 from .tempting import tempting_host, traces

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from alphadial.envs.judging.stdio import StdioJudge
 from alphadial.envs.sandbox import Sandbox, open_sandbox
-from alphadial.envs.stdio import StdioJudge
 from alphadial.envs.types import Interface, Limits, Problem, Solution, Test, Verdict
 
 from .tempting import Host, Traces, tempting_host, traces

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from alphadial.envs import FailureKind, JournalError, JudgeReport, TestResult, Verdict
-from alphadial.envs.journal import Entry, Journal, MemoryJournal
-from alphadial.envs.journal_sqlite import SqliteJournal
 from alphadial.envs.sandbox import Workspace
+from alphadial.envs.tools.journal import Entry, Journal, MemoryJournal
+from alphadial.envs.tools.journal_sqlite import SqliteJournal
 
 REPORT = JudgeReport(
     Verdict.TLE, FailureKind.OPTIMISATION, 1, "cpu", Verdict.AC, (TestResult(2, Verdict.TLE, None, 0.5),), 0.5, 0.75

@@ -18,8 +18,8 @@ from alphadial.envs import (
     Test,
     Verdict,
 )
-from alphadial.envs.judge import Judge, reward
-from alphadial.envs.judge.compare import same
+from alphadial.envs.judging import Judge, reward
+from alphadial.envs.judging.equality import same
 from alphadial.envs.sandbox import Sandbox, open_sandbox
 from alphadial.envs.types import Checker, Interface, Rule
 

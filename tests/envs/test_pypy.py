@@ -11,12 +11,13 @@ from typing import cast
 import pytest
 
 from alphadial.envs.errors import ProblemError
-from alphadial.envs.formats import Package, load
+from alphadial.envs.judging.compiling import self_test
+from alphadial.envs.judging.pythons import Pythons
+from alphadial.envs.judging.records import SolutionReport
+from alphadial.envs.judging.stdio import StdioJudge
 from alphadial.envs.languages import find_language, implementations, language_of
+from alphadial.envs.problems.formats import Package, load
 from alphadial.envs.sandbox import Sandbox, open_sandbox
-from alphadial.envs.stdio import SolutionReport, StdioJudge
-from alphadial.envs.stdio.compile import self_test
-from alphadial.envs.stdio.pythons import Pythons
 from alphadial.envs.types import MIB, Interface, Limits, Problem, Solution, Test, Verdict
 
 from .test_formats_kattis import LEGACY, write
@@ -103,7 +104,7 @@ class Tried:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
         self.names: list[str] = []
         self.wrong = wrong
-        monkeypatch.setattr("alphadial.envs.stdio.pythons.self_test", self)
+        monkeypatch.setattr("alphadial.envs.judging.pythons.self_test", self)
 
     def __call__(self, sandbox: Sandbox, name: str) -> str:
         self.names.append(name)

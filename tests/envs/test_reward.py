@@ -7,9 +7,9 @@ from functools import partial
 
 import pytest
 
-from alphadial.envs.judge import collapsed_reward, dense_reward, fast_enough, reward
-from alphadial.envs.judge.reward import Judged
-from alphadial.envs.stdio.records import TestRecord as Record
+from alphadial.envs.judging import collapsed_reward, dense_reward, fast_enough, reward
+from alphadial.envs.judging.records import TestRecord as Record
+from alphadial.envs.judging.rewards import Judged
 from alphadial.envs.types import FailureKind, JudgeReport, Verdict
 from alphadial.envs.types import TestResult as Result
 

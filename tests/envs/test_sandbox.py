@@ -18,14 +18,14 @@ import pytest
 import alphadial
 from alphadial.envs import Limits, RunResult, SandboxFailedError, SandboxUnavailableError
 from alphadial.envs.errors import MachineFullError
-from alphadial.envs.judge import Judge
+from alphadial.envs.judging import Judge
+from alphadial.envs.judging.stdio import StdioJudge
 from alphadial.envs.sandbox import Sandbox, cgroups, interpreter, launch, namespaces, open_sandbox, orphans, seccomp
 from alphadial.envs.sandbox.channel import Channel, channel_ends
 from alphadial.envs.sandbox.conformance import LIMITS
 from alphadial.envs.sandbox.guest import frames
 from alphadial.envs.sandbox.layout import BOX
 from alphadial.envs.sandbox.probe import checks
-from alphadial.envs.stdio import StdioJudge
 from alphadial.envs.types import Interface, Problem, Solution, Test, Verdict
 
 from .tempting import groups

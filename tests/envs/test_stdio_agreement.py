@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from alphadial.envs.labels import FOLDERS, LABELS, LEGACY_FOLDERS, graded, meaning, partly
-from alphadial.envs.stdio.agreement import compare
-from alphadial.envs.stdio.records import Place, SolutionRecord, TestRecord
+from alphadial.envs.judging.agreement import compare
+from alphadial.envs.judging.labels import FOLDERS, LABELS, LEGACY_FOLDERS, graded, meaning, partly
+from alphadial.envs.judging.records import Place, SolutionRecord, TestRecord
 from alphadial.envs.types import Expectation, KilledBy, Verdict
 
 LIMIT_S = 1.0

@@ -3,8 +3,8 @@ from time import process_time
 
 import pytest
 
-from alphadial.envs.stdio.checkers import accepts, digest, recheck
-from alphadial.envs.stdio.records import SolutionRecord, TestRecord
+from alphadial.envs.judging.checkers import accepts, digest, recheck
+from alphadial.envs.judging.records import SolutionRecord, TestRecord
 from alphadial.envs.types import Checker, Interface, Limits, Problem, Rule, Test
 
 PLAIN = Checker()

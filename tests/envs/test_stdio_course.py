@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from alphadial.envs.stdio.course import Course
-from alphadial.envs.stdio.records import TestRecord
+from alphadial.envs.judging.course import Course
+from alphadial.envs.judging.records import TestRecord
 from alphadial.envs.types import Interface, Limits, Problem, Solution, Test
 
 NAMES = ("sample/1", "secret/a/1", "secret/a/2", "secret/b/1", "secret/b/2", "secret/c/1")

@@ -10,11 +10,12 @@ from typing import Any, cast
 import pytest
 
 from alphadial.envs.errors import ProblemError, SandboxFailedError
+from alphadial.envs.judging.checkers import recheck
+from alphadial.envs.judging.compiling import Compiled, compile_program, self_test
+from alphadial.envs.judging.records import SolutionRecord, SolutionReport
+from alphadial.envs.judging.stdio import StdioJudge
 from alphadial.envs.languages import all_languages, find_language, language_of
 from alphadial.envs.sandbox import Sandbox, WorkspaceRun, open_sandbox
-from alphadial.envs.stdio import SolutionRecord, SolutionReport, StdioJudge
-from alphadial.envs.stdio.checkers import recheck
-from alphadial.envs.stdio.compile import Compiled, compile_program, self_test
 from alphadial.envs.types import (
     MIB,
     Checker,
@@ -265,7 +266,7 @@ def test_what_cannot_be_judged(judge: StdioJudge) -> None:
 
 def test_a_missing_compiler_is_no_compile_error(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = replace(find_language("c"), compile=("no-such-compiler", "{sources}"))
-    monkeypatch.setattr("alphadial.envs.stdio.compile.find_language", lambda name: missing)
+    monkeypatch.setattr("alphadial.envs.judging.compiling.find_language", lambda name: missing)
     with pytest.raises(ProblemError, match="no no-such-compiler for c programs; run: apt-get install gcc"):
         compile_program(sandbox, "c", {"main.c": "int main(void) { return 0; }"})
     assert "apt-get install gcc" in self_test(sandbox, "c")
@@ -354,7 +355,7 @@ def test_a_validator_that_does_not_compile_is_compiled_once(sandbox: Sandbox, mo
         compiled.append(language)
         return compile_program(sandbox, language, files)
 
-    monkeypatch.setattr("alphadial.envs.stdio.validators.compile_program", count)
+    monkeypatch.setattr("alphadial.envs.judging.validators.compile_program", count)
     problem = replace(DOUBLE, validator=Validator("python3", {"check.py": "("}))
     judge = StdioJudge(sandbox)
     for _ in range(2):

@@ -9,12 +9,12 @@ from typing import Any, cast
 import pytest
 
 from alphadial.envs.errors import SandboxFailedError
+from alphadial.envs.judging.compiling import Program, compile_program
+from alphadial.envs.judging.cores import Cores
+from alphadial.envs.judging.measuring import Runner
+from alphadial.envs.judging.stdio import StdioJudge
 from alphadial.envs.languages import find_language
 from alphadial.envs.sandbox import Sandbox, WorkspaceRun, open_sandbox
-from alphadial.envs.stdio import StdioJudge
-from alphadial.envs.stdio.compile import Program, compile_program
-from alphadial.envs.stdio.cores import Cores
-from alphadial.envs.stdio.runner import Runner
 from alphadial.envs.types import Interface, Limits, Problem, RunResult, Solution, Test, Validator, Verdict
 
 DOUBLE = Problem("d", "d", "", "", "", "", (Test(1, "1\n", "2\n"),), Limits(), interface=Interface.STDIO)

@@ -12,15 +12,15 @@ from typing import Any, cast
 import pytest
 
 from alphadial.envs.errors import ProblemError, SandboxFailedError
-from alphadial.envs.formats.types import TimeRule
+from alphadial.envs.judging.calibration import Calibration, calibrate, host_speed, limit_of
+from alphadial.envs.judging.compiling import Program
+from alphadial.envs.judging.cores import Cores
+from alphadial.envs.judging.measuring import Runner
+from alphadial.envs.judging.records import SolutionRecord, TestRecord
+from alphadial.envs.judging.stdio import StdioJudge
 from alphadial.envs.languages import find_language
+from alphadial.envs.problems.formats.packages import TimeRule
 from alphadial.envs.sandbox.protocol import Sandbox
-from alphadial.envs.stdio.calibrate import Calibration, calibrate, host_speed, limit_of
-from alphadial.envs.stdio.compile import Program
-from alphadial.envs.stdio.cores import Cores
-from alphadial.envs.stdio.judge import StdioJudge
-from alphadial.envs.stdio.records import SolutionRecord, TestRecord
-from alphadial.envs.stdio.runner import Runner
 from alphadial.envs.types import Interface, KilledBy, Limits, Problem, RunResult, Solution, Test
 
 PROGRAM = Program(find_language("python3"), ("main.py",), {"main.py": ""})

@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from alphadial.envs.stdio.records import Place, SolutionRecord, TestRecord
-from alphadial.envs.stdio.verdicts import report, telling_line
+from alphadial.envs.judging.records import Place, SolutionRecord, TestRecord
+from alphadial.envs.judging.verdicts import report, telling_line
 from alphadial.envs.types import FailureKind, KilledBy, Verdict
 
 

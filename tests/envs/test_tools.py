@@ -29,12 +29,12 @@ from alphadial.envs import (
     Verdict,
     WorkspaceError,
 )
-from alphadial.envs.journal import Journal, MemoryJournal
-from alphadial.envs.journal_sqlite import SqliteJournal
-from alphadial.envs.judge import Judge
+from alphadial.envs.judging import Judge
 from alphadial.envs.sandbox import Sandbox, Workspace, WorkspaceRun, cgroups, open_sandbox
-from alphadial.envs.tool_text import MAX_CHARS
-from alphadial.envs.tools import MIN_FILES_BYTES, TOOLS, ToolResult, ToolSession
+from alphadial.envs.tools.journal import Journal, MemoryJournal
+from alphadial.envs.tools.journal_sqlite import SqliteJournal
+from alphadial.envs.tools.session import MIN_FILES_BYTES, TOOLS, ToolResult, ToolSession
+from alphadial.envs.tools.text import MAX_CHARS
 from alphadial.envs.types import Interface
 
 TESTS = (
@@ -426,10 +426,10 @@ CHILD = """
 import sys
 from pathlib import Path
 from alphadial.envs import Limits, Problem, Rules, Setting, Test
-from alphadial.envs.journal_sqlite import SqliteJournal
-from alphadial.envs.judge import Judge
+from alphadial.envs.tools.journal_sqlite import SqliteJournal
+from alphadial.envs.judging import Judge
 from alphadial.envs.sandbox import open_sandbox
-from alphadial.envs.tools import ToolSession
+from alphadial.envs.tools.session import ToolSession
 
 problem = Problem("p", "t", "", "", "", "f", (Test(1, "[1]", "1"),), Limits(), files={"log": ""})
 with open_sandbox() as sandbox, Judge(sandbox, 1) as judge:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from alphadial.envs.judge import Judge
+from alphadial.envs.judging import Judge
+from alphadial.envs.judging.records import SolutionReport
+from alphadial.envs.judging.stdio import StdioJudge
 from alphadial.envs.languages import find_language
 from alphadial.envs.sandbox import Sandbox, cgroups, open_sandbox
-from alphadial.envs.stdio import SolutionReport, StdioJudge
 from alphadial.envs.types import MIB, FailureKind, Interface, Limits, Problem, Solution, Test, Verdict
 
 LIMITS = Limits(wall_s=10.0, memory_bytes=64 * MIB, processes=8)

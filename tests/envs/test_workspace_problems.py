@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from alphadial.envs import FailureKind, Problem, ProblemError, Verdict
-from alphadial.envs.judge import Judge
+from alphadial.envs.judging import Judge
 from alphadial.envs.problems import find_problem, load_split
-from alphadial.envs.problems.workspaces import build
+from alphadial.envs.problems.workspaces import tasks as build
 from alphadial.envs.sandbox import open_sandbox
 
 from .workspace_programs import PROGRAMS

@@ -9,10 +9,10 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from alphadial.agents.agent.prompts import Turn, find_strategy
 from alphadial.agents.policies.torch_policy import TorchPolicy
-from alphadial.agents.prompts import Turn, find_strategy
 from alphadial.agents.types import Message, Request
-from alphadial.envs.judge import Judge
+from alphadial.envs.judging import Judge
 from alphadial.envs.problems import load_split
 from alphadial.envs.problems.tiny.variants import render, templates
 from alphadial.envs.sandbox import open_sandbox

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from alphadial.agents.errors import StoreError
-from alphadial.agents.run_folder import lock_folder
-from alphadial.envs.judge import Judge
+from alphadial.envs.folders import lock_folder
+from alphadial.envs.judging import Judge
 from alphadial.envs.problems import load_split
 from alphadial.envs.sandbox import open_sandbox
 from alphadial.training.errors import TrainingError

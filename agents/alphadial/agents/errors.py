@@ -1,5 +1,7 @@
 """Errors of solving: ours, never the candidate program's."""
 
+from alphadial.envs.errors import StoreError as StoreError
+
 
 class AgentsError(Exception):
     """Base of every error raised by ``alphadial.agents``."""
@@ -11,10 +13,6 @@ class PolicyError(AgentsError):
 
 class WrongWeightsError(PolicyError):
     """An answer came from other weights than were asked for, or from a server that does not say which."""
-
-
-class StoreError(AgentsError):
-    """A run folder that cannot be used: other configuration, other version, in use, or unwritable."""
 
 
 class OutcomeTableError(AgentsError):

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NotRequired, Protocol, TypedDict
 
-from alphadial.agents.checks import (
+from alphadial.controller.types import Decision
+from alphadial.envs.checks import (
     Count,
     EndName,
     FailureName,
@@ -22,7 +23,6 @@ from alphadial.agents.checks import (
     Text,
     VerdictName,
 )
-from alphadial.controller.types import Decision
 from alphadial.envs.types import JudgeReport, Problem, PublicResult, Rules
 
 
@@ -119,7 +119,7 @@ class Policy(Protocol):
 
 
 class Judge(Protocol):
-    """What the runner needs of ``alphadial.envs.judge.Judge``. Thread-safe."""
+    """What the runner needs of ``alphadial.envs.judging.Judge``. Thread-safe."""
 
     @property
     def workers(self) -> int:

@@ -9,11 +9,17 @@ from typing import Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from alphadial.agents.compare.tables import SHIPPED_ALPHAS, SHIPPED_SAMPLES, bench, shipped_table, table_config
 from alphadial.agents.errors import AgentsError
-from alphadial.agents.outcomes import kind_of
+from alphadial.agents.experiments.compare.shipped_tables import (
+    SHIPPED_ALPHAS,
+    SHIPPED_SAMPLES,
+    bench,
+    shipped_table,
+    table_config,
+)
+from alphadial.agents.experiments.outcomes import kind_of
 from alphadial.agents.policies.weights import choose_models
-from alphadial.agents.runner import rollout
+from alphadial.agents.runs.runner import rollout
 from alphadial.agents.types import Judge, Policy
 from alphadial.controller.types import Kind, OutcomeLog
 from alphadial.envs.forking import OfOneProcess

@@ -11,12 +11,11 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from alphadial.agents.compare.choice import BEST_SINGLE, ROWS, UNIFORM, Settings
-from alphadial.agents.compare.run import CHOSEN_ON, compare
-from alphadial.agents.config import RunConfig
 from alphadial.agents.errors import StoreError
+from alphadial.agents.experiments.compare.choice import BEST_SINGLE, ROWS, UNIFORM, Settings
+from alphadial.agents.experiments.compare.comparing import CHOSEN_ON, compare
 from alphadial.agents.policies.weights import choose_models
-from alphadial.agents.run_folder import LOCK_FILE, lock_folder
+from alphadial.agents.runs.config import RunConfig
 from alphadial.cli.comparison_report import PICTURE, RESULT, Bars, report
 from alphadial.cli.errors import CliError
 from alphadial.cli.interrupt import keeps
@@ -26,6 +25,7 @@ from alphadial.cli.output import REPORT_FILE, check_json_target
 from alphadial.cli.processes import Processes
 from alphadial.cli.session import Machine
 from alphadial.controller import make_controller
+from alphadial.envs.folders import LOCK_FILE, lock_folder
 from alphadial.envs.problems import load_split
 from alphadial.envs.sandbox import SANDBOXES
 from alphadial.merge_engine import Family, load_family

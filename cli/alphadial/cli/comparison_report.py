@@ -13,13 +13,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from alphadial.agents.compare.rows import IN_SAMPLE, ORACLE
-from alphadial.agents.run_folder import write_atomically
+from alphadial.agents.experiments.compare.entries import IN_SAMPLE, ORACLE
 from alphadial.cli.errors import CliError
 from alphadial.cli.interrupt import keeps
 from alphadial.cli.output import STDOUT, cell, notices, print_line, results, say, write_json
 from alphadial.cli.plots import MISSING, can_draw
 from alphadial.cli.visible import visible
+from alphadial.envs.folders import write_atomically
 
 RESULT, PICTURE = "compare.json", "compare.png"
 _DIFFERENCES = ("minus_best_single", "minus_uniform")

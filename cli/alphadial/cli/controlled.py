@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-from alphadial.agents.compare.tables import SHIPPED_SAMPLES, bench, shipped_table, table_config
-from alphadial.agents.config import ModelChoice, Planner, RunConfig
-from alphadial.agents.controlled import run_controlled
 from alphadial.agents.errors import OutcomeTableError
-from alphadial.agents.outcomes import Expected, OutcomeTable, load_outcomes
+from alphadial.agents.experiments.compare.shipped_tables import SHIPPED_SAMPLES, bench, shipped_table, table_config
+from alphadial.agents.experiments.outcomes import Expected, OutcomeTable, load_outcomes
 from alphadial.agents.policies.weights import choose_models
-from alphadial.agents.run_summary import summarise
+from alphadial.agents.runs.config import ModelChoice, Planner, RunConfig
+from alphadial.agents.runs.controlled import run_controlled
+from alphadial.agents.runs.run_summary import summarise
 from alphadial.cli.errors import CliError
 from alphadial.cli.extras import need
 from alphadial.cli.options import DEFAULT_ALPHAS, parse_alphas, split_list

@@ -59,8 +59,8 @@ def _memory() -> Check:
 
 def languages(sandbox: Sandbox) -> list[Check]:
     """Each language that the judge knows: whether its self-test program compiles and runs. Takes seconds."""
+    from alphadial.envs.judging.compiling import self_test
     from alphadial.envs.languages import all_languages
-    from alphadial.envs.stdio.compile import self_test
 
     found = []
     for name, language in all_languages().items():

@@ -6,10 +6,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from alphadial.agents.compare.tables import fitting_table, shipped_table, table_config
-from alphadial.agents.config import ModelChoice, RunConfig, plan
 from alphadial.agents.errors import OutcomeTableError
-from alphadial.agents.outcomes import OutcomeTable, tabulate
+from alphadial.agents.experiments.compare.shipped_tables import fitting_table, shipped_table, table_config
+from alphadial.agents.experiments.outcomes import OutcomeTable, tabulate
+from alphadial.agents.runs.config import ModelChoice, RunConfig, plan
 from alphadial.cli.errors import CliError
 from alphadial.cli.interrupt import keeps
 from alphadial.cli.output import say

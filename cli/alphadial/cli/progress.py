@@ -18,7 +18,7 @@ from rich.text import Text
 from alphadial.cli.output import cell, notices, say
 
 if TYPE_CHECKING:
-    from alphadial.agents.runner import Progress
+    from alphadial.agents.runs.runner import Progress
     from alphadial.agents.types import Attempt
 
 _PLAIN_SECONDS = 10.0

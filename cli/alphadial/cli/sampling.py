@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from alphadial.agents.config import RunConfig
 from alphadial.agents.policies.weights import choose_models
+from alphadial.agents.runs.config import RunConfig
 from alphadial.cli.errors import CliError
 from alphadial.cli.options import RUNS
 from alphadial.envs.problems import Split

@@ -7,15 +7,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from alphadial.agents.config import RunConfig
+from alphadial.agents.agent.checkpoint_store import Toolbox
 from alphadial.agents.policies import open_policy
-from alphadial.agents.run_folder import CONFIG_FILE, RunFolder
-from alphadial.agents.runner import Progress, run_attempts
-from alphadial.agents.tool_use.toolbox import Toolbox
+from alphadial.agents.runs.config import RunConfig
+from alphadial.agents.runs.run_folder import CONFIG_FILE, RunFolder
+from alphadial.agents.runs.runner import Progress, run_attempts
 from alphadial.agents.types import AttemptSpec, Policy
 from alphadial.cli.interrupt import keeps
 from alphadial.cli.progress import AttemptProgress
-from alphadial.envs.judge import Judge
+from alphadial.envs.judging import Judge
 from alphadial.envs.sandbox import open_sandbox
 from alphadial.envs.types import Problem, Setting
 from alphadial.merge_engine import Family

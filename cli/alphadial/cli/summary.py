@@ -13,7 +13,7 @@ from alphadial.cli.output import cell
 from alphadial.cli.visible import visible
 
 if TYPE_CHECKING:
-    from alphadial.agents.run_folder import RunFolder
+    from alphadial.agents.runs.run_folder import RunFolder
     from alphadial.agents.types import Attempt
 
 _COLUMNS = (("solve", "green"), ("correctness_failure", "red"), ("optimisation_failure", "blue"))

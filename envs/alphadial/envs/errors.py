@@ -46,3 +46,7 @@ class JournalError(EnvsError):
 
 class ForeignError(EnvsError):
     """A file or a folder that is read back is not what alphadial would have made."""
+
+
+class StoreError(EnvsError):
+    """A run folder or a store that cannot be used: of another configuration or version, in use, or unwritable."""

@@ -162,7 +162,7 @@ class Interface(StrEnum):
 
 
 class Rule(StrEnum):
-    """Whose way of comparing it is; ``stdio.graders`` has outputs, ``judge.compare`` the values that calls return."""
+    """Whose way of comparing it is: ``judging.graders`` compares outputs, ``judging.equality`` values of calls."""
 
     KATTIS = "kattis"
     """The default output validator, with its flags; values that calls return are compared as JSON."""
@@ -233,7 +233,7 @@ class Solution:
     expected: str | None = None
     """Its label: accepted, wrong_answer, time_limit_exceeded, ...; None: not labelled."""
     expectations: tuple[Expectation, ...] = ()
-    """What the label asks for, where the package says it; empty: what ``alphadial.envs.labels`` says."""
+    """What the label asks for, where the package says it; empty: what ``alphadial.envs.judging.labels`` says."""
     not_counted: tuple[str, ...] = ()
     """What its package says of it that the judge does not count, such as "score"."""
 

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from alphadial.agents.policies.sampler import Sampler
-from alphadial.agents.runner import rollout
+from alphadial.agents.runs.runner import rollout
 from alphadial.agents.types import Completion, Request, Rollout
-from alphadial.envs.judge import Judge
+from alphadial.envs.judging import Judge
 from alphadial.envs.types import Problem, Verdict
 from alphadial.training.sft import encode_prompt
 from alphadial.training.state import CurvePoint, Stage

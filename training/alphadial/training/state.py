@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from alphadial.agents.checks import Count, Number, Seconds, first_fault
+from alphadial.envs.checks import Count, Number, Seconds, first_fault
 from alphadial.envs.errors import ForeignError
 from alphadial.envs.foreign import check_folder
 from alphadial.training.errors import TrainingError

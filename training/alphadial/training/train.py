@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from alphadial.agents.run_folder import lock_folder, write_atomically
 from alphadial.envs.errors import ForeignError
+from alphadial.envs.folders import lock_folder, write_atomically
 from alphadial.envs.foreign import check_folder, read_json
-from alphadial.envs.judge import Judge
+from alphadial.envs.judging import Judge
 from alphadial.envs.problems import load_split
 from alphadial.merge_engine import FamilyFile, save_family
 from alphadial.training.errors import TrainingError

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from alphadial.agents.checks import Count, first_fault
 from alphadial.agents.errors import PolicyError
 from alphadial.agents.types import Completion, ToolCall
+from alphadial.envs.checks import Count, first_fault
 
 _Tokens = Annotated[Count, Field(le=2**24)]
 """No context is as long; the sum over all turns of an attempt still fits a column."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
-from alphadial.agents.config import ModelChoice
 from alphadial.agents.errors import PolicyError
+from alphadial.agents.runs.config import ModelChoice
 from alphadial.merge_engine import Family, Weights, check_alpha, model_name, shipped_weights_id, split_model_name
 
 

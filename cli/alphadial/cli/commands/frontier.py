@@ -23,8 +23,8 @@ from alphadial.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from alphadial.agents.config import RunConfig
-    from alphadial.agents.run_folder import RunFolder
+    from alphadial.agents.runs.config import RunConfig
+    from alphadial.agents.runs.run_folder import RunFolder
 
 
 def frontier(
@@ -60,7 +60,7 @@ def frontier(
     if server is None:
         need("sampling in this process (without --server)", "torch", "transformers", extra="local")
 
-    from alphadial.agents.config import plan
+    from alphadial.agents.runs.config import plan
     from alphadial.cli.sampling import RunChoices, configure, default_folder
     from alphadial.cli.session import Machine, session
 
@@ -78,8 +78,8 @@ def report(config: RunConfig, folder: RunFolder, json_to: str | None) -> None:
     """Writes frontier.json, outcomes.json and frontier.png into the run folder, and shows the table."""
     import json
 
-    from alphadial.agents.frontier import frontier as summarise
-    from alphadial.agents.outcomes import tabulate
+    from alphadial.agents.experiments.frontier import frontier as summarise
+    from alphadial.agents.experiments.outcomes import tabulate
     from alphadial.cli.output import STDOUT, print_line, results, say, write_json
     from alphadial.cli.plots import MISSING, can_draw
     from alphadial.cli.summary import examples, frontier_table

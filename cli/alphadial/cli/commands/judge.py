@@ -129,7 +129,7 @@ def _judge_program(
 ) -> None:
     from alphadial.cli.options import parse_coverage
     from alphadial.cli.output import STDOUT, check_json_target, headline, print_line, read_source, results, write_json
-    from alphadial.envs.judge import Judge
+    from alphadial.envs.judging import Judge
     from alphadial.envs.problems import find_problem
     from alphadial.envs.sandbox import open_sandbox
 

@@ -15,7 +15,7 @@ from alphadial.cli.options import RUNS, JsonOption
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from alphadial.agents.config import RunConfig
+    from alphadial.agents.runs.config import RunConfig
     from alphadial.agents.types import Attempt, Message
 
 
@@ -31,7 +31,7 @@ def show(
     from rich.syntax import Syntax
     from rich.text import Text
 
-    from alphadial.agents.prompts import find_strategy
+    from alphadial.agents.agent.prompts import find_strategy
     from alphadial.cli.output import STDOUT, cell, check_json_target, results, write_json
     from alphadial.cli.visible import visible
     from alphadial.envs.problems import find_problem
@@ -71,8 +71,8 @@ def find(attempt_id: str, run: Path | None) -> tuple[Attempt, RunConfig]:
         CliError: no such run folder or attempt.
         StoreError: a folder that cannot be read, or of another version.
     """
-    from alphadial.agents.run_folder import CONFIG_FILE, STORE_FILE, read_config
-    from alphadial.agents.store import find_attempts
+    from alphadial.agents.runs.run_folder import CONFIG_FILE, STORE_FILE, read_config
+    from alphadial.agents.runs.store import find_attempts
     from alphadial.cli.errors import CliError
 
     folders = [run] if run is not None else sorted(path.parent for path in RUNS.glob(f"*/{STORE_FILE}"))

@@ -45,7 +45,7 @@ def train(
         raise CliError(f"cannot train {family!r}: choose {nearest(family, TRAINABLE)}")
     with open_sandbox(sandbox) as opened:
         config = scaled(seed, control, scale)
-        from alphadial.envs.judge import Judge
+        from alphadial.envs.judging import Judge
         from alphadial.training.train import train_family
 
         with Judge(opened, workers=workers) as judge, Curves(out) as curves:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from alphadial.envs.judge import Judge
+from alphadial.envs.judging import Judge
+from alphadial.envs.judging.course import name_of
+from alphadial.envs.judging.measuring import PAST, RERUNS
+from alphadial.envs.judging.records import Place, SolutionRecord, TestRecord
+from alphadial.envs.judging.stdio import StdioJudge
+from alphadial.envs.judging.verdicts import around
 from alphadial.envs.languages import PYTHON
 from alphadial.envs.sandbox import Sandbox
-from alphadial.envs.stdio import SolutionRecord, StdioJudge, TestRecord
-from alphadial.envs.stdio.course import name_of
-from alphadial.envs.stdio.records import Place
-from alphadial.envs.stdio.runner import PAST, RERUNS
-from alphadial.envs.stdio.verdicts import around
 from alphadial.envs.types import Interface, JudgeReport, KilledBy, Problem, Solution, Test, TestResult, Verdict
 
 

@@ -9,9 +9,9 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Any
 
-from alphadial.envs.formats import Package
-from alphadial.envs.labels import expectations_of
+from alphadial.envs.judging.labels import expectations_of
 from alphadial.envs.languages import all_languages
+from alphadial.envs.problems.formats import Package
 from alphadial.envs.problems.hashing import problems_hash
 from alphadial.envs.types import Expectation, Interface, Solution, Verdict
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from alphadial.cli.judging.rows import Row
-from alphadial.envs.formats.types import KATTIS_PYTHON
-from alphadial.envs.stdio.verdicts import telling_line
+from alphadial.envs.judging.verdicts import telling_line
+from alphadial.envs.problems.formats.packages import KATTIS_PYTHON
 from alphadial.envs.types import Verdict
 
 UNKNOWN = "?"

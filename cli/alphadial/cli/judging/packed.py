@@ -11,10 +11,10 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from alphadial.agents.checks import first_fault
 from alphadial.agents.errors import StoreError
 from alphadial.cli.judging.facts import Facts
-from alphadial.envs.stdio import SolutionRecord
+from alphadial.envs.checks import first_fault
+from alphadial.envs.judging.records import SolutionRecord
 
 LARGEST_ROW = 2**30
 """Bytes of JSON in one row: far above what the largest set gives, far below what a small bomb unpacks to."""

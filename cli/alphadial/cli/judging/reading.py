@@ -8,7 +8,7 @@ from pathlib import Path
 
 from alphadial.cli.errors import CliError
 from alphadial.cli.output import say
-from alphadial.envs.formats import Fault, Package, load
+from alphadial.envs.problems.formats import Fault, Package, load
 
 Item = tuple[int, Package | Fault]
 """With its place among all that is below the path."""

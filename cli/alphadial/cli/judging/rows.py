@@ -10,11 +10,11 @@ from typing import Any
 from alphadial.cli.judging.facts import Entry, Facts, Limit
 from alphadial.cli.judging.store import JudgingStore
 from alphadial.envs.errors import ProblemError
-from alphadial.envs.formats import Fault
-from alphadial.envs.stdio import SolutionRecord, SolutionReport
-from alphadial.envs.stdio.agreement import Agreement, compare
-from alphadial.envs.stdio.checkers import recheck
-from alphadial.envs.stdio.verdicts import report
+from alphadial.envs.judging.agreement import Agreement, compare
+from alphadial.envs.judging.checkers import recheck
+from alphadial.envs.judging.records import SolutionRecord, SolutionReport
+from alphadial.envs.judging.verdicts import report
+from alphadial.envs.problems.formats import Fault
 from alphadial.envs.types import Checker, Limits, Problem, Test, Verdict
 
 

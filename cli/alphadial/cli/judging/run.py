@@ -26,13 +26,13 @@ from alphadial.cli.judging.store import FORMAT, JudgingStore, Settings
 from alphadial.cli.judging.table import tables
 from alphadial.cli.options import RUNS, parse_coverage, split_list
 from alphadial.cli.output import STDOUT, check_json_target, headline, print_line, results, say, write_json
-from alphadial.envs.formats import Fault
-from alphadial.envs.formats.flags import checker as parse_flags
-from alphadial.envs.formats.types import FormatError
+from alphadial.envs.judging.calibration import host_speed
+from alphadial.envs.judging.pythons import Pythons
+from alphadial.envs.judging.verdicts import telling_line
+from alphadial.envs.problems.formats import Fault
+from alphadial.envs.problems.formats.flags import checker as parse_flags
+from alphadial.envs.problems.formats.packages import FormatError
 from alphadial.envs.sandbox import open_sandbox
-from alphadial.envs.stdio.calibrate import host_speed
-from alphadial.envs.stdio.pythons import Pythons
-from alphadial.envs.stdio.verdicts import telling_line
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,15 +13,16 @@ from alphadial.cli.judging.stopping import Stopping
 from alphadial.cli.judging.store import JudgingStore
 from alphadial.cli.output import say
 from alphadial.envs.errors import EnvsError, NoTimeLimitError, ProblemError, SandboxFailedError
-from alphadial.envs.formats import Fault, Package
-from alphadial.envs.formats.generate import with_tests
-from alphadial.envs.judge import coverage_level
-from alphadial.envs.labels import LABELS, bounding, expectations_of
+from alphadial.envs.judging import coverage_level
+from alphadial.envs.judging.agreement import compare
+from alphadial.envs.judging.calibration import calibrate, default_cache
+from alphadial.envs.judging.labels import LABELS, bounding, expectations_of
+from alphadial.envs.judging.pythons import Pythons
+from alphadial.envs.judging.records import SolutionRecord
+from alphadial.envs.judging.stdio import StdioJudge
+from alphadial.envs.problems.formats import Fault, Package
+from alphadial.envs.problems.formats.generate import with_tests
 from alphadial.envs.sandbox import Sandbox
-from alphadial.envs.stdio import SolutionRecord, StdioJudge
-from alphadial.envs.stdio.agreement import compare
-from alphadial.envs.stdio.calibrate import calibrate, default_cache
-from alphadial.envs.stdio.pythons import Pythons
 from alphadial.envs.types import Problem, Solution
 
 DEFAULT_LIMIT_S = 10.0

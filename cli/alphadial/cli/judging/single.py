@@ -17,16 +17,16 @@ from alphadial.cli.judging.rows import Row, Terms, level_of, row_of
 from alphadial.cli.judging.session import find_limit
 from alphadial.cli.output import STDOUT, VERDICT_STYLES, cell, read_source
 from alphadial.envs.errors import ProblemError
-from alphadial.envs.formats import Fault, Package
-from alphadial.envs.formats.generate import with_tests
-from alphadial.envs.formats.kattis import is_package
-from alphadial.envs.formats.kattis_programs import program_in
-from alphadial.envs.formats.rows import solution as formatted
-from alphadial.envs.formats.types import FormatError
+from alphadial.envs.judging.pythons import Pythons
+from alphadial.envs.judging.verdicts import verdict_of
 from alphadial.envs.languages import PYTHON, all_languages, find_language, language_of
+from alphadial.envs.problems.formats import Fault, Package
+from alphadial.envs.problems.formats.generate import with_tests
+from alphadial.envs.problems.formats.kattis import is_package
+from alphadial.envs.problems.formats.kattis_programs import program_in
+from alphadial.envs.problems.formats.packages import FormatError
+from alphadial.envs.problems.formats.rows import solution as formatted
 from alphadial.envs.sandbox import Sandbox
-from alphadial.envs.stdio.pythons import Pythons
-from alphadial.envs.stdio.verdicts import verdict_of
 from alphadial.envs.types import MIB, Interface, Solution
 
 

@@ -15,15 +15,15 @@ import sqlalchemy as sa
 from pydantic import ConfigDict, StrictBool, TypeAdapter, ValidationError
 from sqlalchemy.dialects.sqlite import insert
 
-from alphadial.agents.checks import Name, NotNegative, first_fault
-from alphadial.agents.databases import cause_of, open_engine, open_reading, sqlite_url
 from alphadial.agents.errors import StoreError
-from alphadial.agents.run_folder import LOCK_FILE, lock_folder, write_atomically
 from alphadial.cli.judging.facts import Facts
 from alphadial.cli.judging.packed import pack, read_facts, read_record
+from alphadial.envs.checks import Name, NotNegative, first_fault
+from alphadial.envs.databases import cause_of, open_engine, open_reading, sqlite_url
 from alphadial.envs.errors import ForeignError
+from alphadial.envs.folders import LOCK_FILE, lock_folder, write_atomically
 from alphadial.envs.foreign import check_folder, read_json
-from alphadial.envs.stdio import SolutionRecord
+from alphadial.envs.judging.records import SolutionRecord
 
 FORMAT = 3
 SETTINGS_FILE = "judging.json"

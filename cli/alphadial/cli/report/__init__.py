@@ -37,12 +37,12 @@ def write_report(folder: Path, out: Path, transcripts: int = MOST_TRANSCRIPTS, s
         CliError: not such a folder, a run without attempts, or a file that cannot be written or would be too large.
         StoreError: of another version, or it cannot be read.
     """
-    from alphadial.agents.run_folder import write_atomically
     from alphadial.cli.report.comparison import comparison_page
     from alphadial.cli.report.page import render
     from alphadial.cli.report.sections import run_page
     from alphadial.cli.report.source import Run, read
     from alphadial.cli.report.transcripts import pack, sample_ids
+    from alphadial.envs.folders import write_atomically
 
     source = read(folder)
     if isinstance(source, Run):

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from alphadial.agents.metrics import ClusterBootstrap, Estimate, pass_at_k
-from alphadial.agents.outcomes import SOLVED, UNMEASURABLE, OutcomeTable, TableModel
+from alphadial.agents.experiments.metrics import ClusterBootstrap, Estimate, pass_at_k
+from alphadial.agents.experiments.outcomes import SOLVED, UNMEASURABLE, OutcomeTable, TableModel
 from alphadial.cli.report.source import Run
 
 Floats = npt.NDArray[np.float64]

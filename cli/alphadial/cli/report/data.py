@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from alphadial.agents.config import RunConfig
-from alphadial.agents.frontier import frontier
-from alphadial.agents.outcomes import OutcomeTable, tabulate_so_far
+from alphadial.agents.experiments.frontier import frontier
+from alphadial.agents.experiments.outcomes import OutcomeTable, tabulate_so_far
+from alphadial.agents.runs.config import RunConfig
 from alphadial.agents.types import Attempt
 from alphadial.cli.report.curves import dialled, pass_curves, solved_and_measured, within_k
 from alphadial.cli.report.source import Run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from alphadial.agents.config import RunConfig
+from alphadial.agents.runs.config import RunConfig
 from alphadial.cli.report.page import Tile
 from alphadial.cli.report.text import interval, number, percent
 

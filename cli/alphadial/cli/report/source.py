@@ -10,13 +10,13 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from alphadial.agents.checks import Count, Integer, Name, Number, Positive, first_fault
-from alphadial.agents.config import RunConfig
 from alphadial.agents.errors import StoreError
-from alphadial.agents.run_folder import CONFIG_FILE, STORE_FILE, read_config
-from alphadial.agents.store import find_attempts, stored_attempts
+from alphadial.agents.runs.config import RunConfig
+from alphadial.agents.runs.run_folder import CONFIG_FILE, STORE_FILE, read_config
+from alphadial.agents.runs.store import find_attempts, stored_attempts
 from alphadial.agents.types import Attempt
 from alphadial.cli.errors import CliError
+from alphadial.envs.checks import Count, Integer, Name, Number, Positive, first_fault
 from alphadial.envs.errors import EnvsError, ForeignError
 from alphadial.envs.foreign import check_folder, read_json
 from alphadial.envs.problems import find_problem

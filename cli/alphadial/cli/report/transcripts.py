@@ -10,10 +10,10 @@ from dataclasses import dataclass, fields
 from random import Random
 from typing import Any
 
-from alphadial.agents.attempt_rows import TEXTS
-from alphadial.agents.config import RunConfig
+from alphadial.agents.agent.prompts import find_strategy
 from alphadial.agents.errors import AgentsError
-from alphadial.agents.prompts import find_strategy
+from alphadial.agents.runs.attempt_rows import TEXTS
+from alphadial.agents.runs.config import RunConfig
 from alphadial.agents.types import Attempt
 from alphadial.cli.report.source import Run
 from alphadial.cli.report.text import cut

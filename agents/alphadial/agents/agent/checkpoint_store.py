@@ -1,0 +1,110 @@
+"""What attempts with tools need beside policy and judge: a sandbox, and where their journal and checkpoints live."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from alphadial.agents.errors import StoreError
+from alphadial.envs.errors import ForeignError
+from alphadial.envs.foreign import check_tables
+from alphadial.envs.sandbox import Sandbox
+from alphadial.envs.tools.journal import Journal, MemoryJournal
+from alphadial.envs.tools.journal_sqlite import SqliteJournal
+
+if TYPE_CHECKING:
+    from alphadial.agents.agent.checkpoints import CheckpointSaver
+
+JOURNAL_FILE = "journal.sqlite"
+CHECKPOINT_FILE = "checkpoints.sqlite"
+_BUSY_S = 30.0
+
+
+class Toolbox:
+    """A context manager; the sandbox stays the caller's.
+
+    Args:
+        sandbox: where tools run.
+        folder: keeps what an interrupted attempt is resumed from: checkpoints of its graph, and the journal of its tool
+            calls. None: nothing is kept.
+
+    Raises:
+        JournalError: the folder's journal cannot be used.
+    """
+
+    def __init__(self, sandbox: Sandbox, folder: Path | None = None) -> None:
+        self.sandbox = sandbox
+        self._checkpoints = folder / CHECKPOINT_FILE if folder is not None else None
+        self.journal: Journal = SqliteJournal(folder / JOURNAL_FILE) if folder is not None else MemoryJournal()
+
+    @asynccontextmanager
+    async def checkpointer(self) -> AsyncIterator[CheckpointSaver | None]:
+        """LangGraph's checkpointer, for the running event loop; None where nothing is kept.
+
+        Raises:
+            StoreError: the file cannot be read or written.
+        """
+        if self._checkpoints is None:
+            yield None
+            return
+        import aiosqlite
+
+        from alphadial.agents.agent.checkpoints import CheckpointSaver
+
+        try:
+            with self._opened(self._checkpoints):
+                pass
+            async with aiosqlite.connect(self._checkpoints, timeout=_BUSY_S) as connection:
+                saver = CheckpointSaver(connection, self._checkpoints)
+                await saver.setup()
+                # A killed process loses nothing under NORMAL in WAL mode, which setup chose.
+                await connection.execute("PRAGMA synchronous=NORMAL")
+                yield saver
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._checkpoints} cannot be used: {error}") from error
+
+    def forget(self, attempts: Iterable[str]) -> None:
+        """Drops what attempts would be resumed from, once their rows are stored. Not while attempts are being made.
+
+        Raises:
+            StoreError: the file cannot be written.
+        """
+        threads = [(attempt,) for attempt in attempts]
+        for (attempt,) in threads:
+            self.journal.forget(attempt)
+        if self._checkpoints is None or not self._checkpoints.exists():
+            return
+        try:
+            with self._opened(self._checkpoints) as connection, connection:
+                known = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
+                for table in known & {"checkpoints", "writes"}:
+                    connection.executemany(f"DELETE FROM {table} WHERE thread_id = ?", threads)
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._checkpoints} cannot be used: {error}") from error
+
+    @contextmanager
+    def _opened(self, file: Path) -> Iterator[sqlite3.Connection]:
+        from alphadial.agents.agent.checkpoints import made_tables
+
+        try:
+            with closing(sqlite3.connect(file, timeout=_BUSY_S)) as connection:
+                check_tables(connection, made_tables(), file)
+                yield connection
+        except ForeignError as error:
+            raise StoreError(str(error)) from error
+
+    def close(self) -> None:
+        """Closes the journal. Idempotent."""
+        self.journal.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,105 @@
+"""The outcome tables that comparing and fitting stand on: those that ship with alphadial, and whether one fits.
+
+A shipped table serves every run of a part of it: the seed of an attempt follows from problem, sample, alpha and
+temperature, so fewer samples or fewer alphas are the same attempts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from alphadial.agents.errors import OutcomeTableError
+from alphadial.agents.experiments.compare.choice import Bench
+from alphadial.agents.experiments.outcomes import Expected, OutcomeTable, failure_kind, kind_of, load_outcomes
+from alphadial.agents.runs.config import ModelChoice, RunConfig
+from alphadial.controller import OutcomeLog
+from alphadial.envs.problems import Split
+from alphadial.merge_engine import Family
+
+_SHIPPED = Path(__file__).parent / "shipped"
+SHIPPED_ALPHAS = (-0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
+SHIPPED_SAMPLES = 16
+"""Per problem and alpha."""
+
+
+def table_config(
+    family: Family, models: Sequence[ModelChoice], split: Split, temperature: float, samples: int, seed: int
+) -> RunConfig:
+    """The run that makes one table: every model, ``samples`` single-turn attempts on every problem of a split."""
+    return RunConfig(
+        command="compare",
+        family=family.name,
+        problem_set=split.problem_set,
+        split=split.name,
+        split_hash=split.hash,
+        problems=tuple(problem.id for problem in split.problems),
+        models=tuple(models),
+        samples=samples,
+        temperature=temperature,
+        max_tokens=family.max_tokens,
+        seed=seed,
+        prompt=family.prompt,
+        parser=family.parser,
+    )
+
+
+def shipped_table(config: RunConfig) -> OutcomeTable | None:
+    """The table of a run that comes with alphadial; None where none of that family, split and temperature does.
+
+    Raises:
+        OutcomeTableError: there is one, and it does not fit; the message says what differs.
+    """
+    path = _SHIPPED / config.family / table_name(config.split, config.temperature)
+    return fitting_table(path, config) if path.is_file() else None
+
+
+def table_name(split: str, temperature: float) -> str:
+    """File name of a shipped table, such as ``dev-0.6.json``."""
+    return f"{split}-{temperature:g}.json"
+
+
+def fitting_table(path: Path, config: RunConfig) -> OutcomeTable:
+    """The part of a stored table that a run would make: its models and its first samples.
+
+    Raises:
+        OutcomeTableError: unreadable, or made by something else; the message says what differs.
+    """
+    weights_ids = {model.name: model.weights_id or "" for model in config.models}
+    table = load_outcomes(path, Expected(config.family, config.split_hash, config.temperature, weights_ids))
+    faults = [
+        f"{what} {have} there, {want} here"
+        for what, have, want in (
+            ("seed", table.seed, config.seed),
+            ("max_tokens", table.max_tokens, config.max_tokens),
+            ("coverage", table.coverage, config.coverage),
+            ("problems", len(table.problems), len(config.problems)),
+        )
+        if have != want
+    ]
+    if table.samples < config.samples:
+        faults.append(f"{table.samples} samples there, {config.samples} here")
+    if faults:
+        raise OutcomeTableError(f"{path} does not fit: {'; '.join(faults)}")
+    models = {model.name: model for model in table.models}
+    parts = [
+        models[wanted.name].model_copy(
+            update={"outcomes": {p: cell[: config.samples] for p, cell in models[wanted.name].outcomes.items()}}
+        )
+        for wanted in config.models
+    ]
+    return table.model_copy(update={"samples": config.samples, "models": tuple(parts)})
+
+
+def bench(table: OutcomeTable) -> Bench:
+    """A table without its checkpoints that have no alpha; alphas ascending."""
+    models = sorted((model for model in table.models if model.alpha is not None), key=lambda model: model.alpha or 0.0)
+    kinds = [
+        [[kind_of(failure_kind(outcome)) for outcome in model.outcomes[problem.id]] for model in models]
+        for problem in table.problems
+    ]
+    log = OutcomeLog(tuple(model.alpha or 0.0 for model in models), np.array(kinds, dtype=np.uint8))
+    problems = tuple(problem.id for problem in table.problems)
+    return Bench(log, problems, tuple(problem.template for problem in table.problems))

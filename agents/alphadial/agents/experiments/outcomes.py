@@ -1,0 +1,213 @@
+"""Outcome tables: what every sample of every model did on every problem, one letter each, bound to what made it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from alphadial.agents.errors import OutcomeTableError
+from alphadial.agents.runs.config import RunConfig
+from alphadial.agents.types import Attempt
+from alphadial.controller.types import Kind
+from alphadial.envs.checks import Count, Integer, Name, NotNegative, Number, Positive, Text, first_fault
+from alphadial.envs.errors import ForeignError
+from alphadial.envs.folders import write_atomically
+from alphadial.envs.foreign import read_json
+from alphadial.envs.types import FailureKind
+
+OUTCOME_FORMAT = 1
+_LETTERS = {"AC": "A", "WA": "W", "RTE": "R", "CE": "C", "TLE": "T", "MLE": "M", "OLE": "L"}
+UNMEASURABLE = "U"
+SOLVED = "A"
+OPTIMISATION = frozenset("TM")
+"""TLE and MLE after level 1 passed. In level 1 they are correctness failures and written in lower case."""
+
+
+def letter(verdict: str | None, failure_kind: str | None) -> str:
+    """One of A W R C T t M m L U; verdict and failure kind follow from it."""
+    if verdict is None or failure_kind == FailureKind.UNMEASURABLE:
+        return UNMEASURABLE
+    spelled = _LETTERS[verdict]
+    late = spelled in OPTIMISATION and failure_kind != FailureKind.OPTIMISATION
+    return spelled.lower() if late else spelled
+
+
+def failure_kind(outcome: str) -> FailureKind | None:
+    """The failure kind that a letter stands for; None when solved."""
+    if outcome == SOLVED:
+        return None
+    if outcome == UNMEASURABLE:
+        return FailureKind.UNMEASURABLE
+    return FailureKind.OPTIMISATION if outcome in OPTIMISATION else FailureKind.CORRECTNESS
+
+
+def kind_of(failure_kind: str | None) -> Kind:
+    """What a controller sees of an attempt's failure kind; None when solved."""
+    return Kind.SOLVED if failure_kind is None else Kind[failure_kind.upper()]
+
+
+class TableProblem(BaseModel):
+    """A problem of an outcome table."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: Name
+    template: Name
+    group: Name
+
+
+class TableModel(BaseModel):
+    """A model of an outcome table, and what it did."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name
+    alpha: Number | None
+    """None for a checkpoint asked for by name."""
+    weights_id: Name | None
+    outcomes: dict[Name, Text]
+    """Problem id to one letter per sample."""
+
+
+class OutcomeTable(BaseModel):
+    """Problem x model x sample, as letters."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Count = OUTCOME_FORMAT
+    family: Name
+    problem_set: Name
+    split: Name
+    split_hash: Name
+    coverage: Name | None
+    temperature: NotNegative
+    max_tokens: Positive
+    seed: Integer
+    samples: Positive
+    problems: tuple[TableProblem, ...]
+    models: tuple[TableModel, ...]
+
+    def counts(self, model: TableModel) -> list[Counter[str]]:
+        """How often each letter occurs, per problem, in the table's order."""
+        return [Counter(model.outcomes[problem.id]) for problem in self.problems]
+
+    def save(self, path: Path) -> None:
+        """Writes the table, whole or not at all.
+
+        Raises:
+            OutcomeTableError: rows of weights that nobody vouches for, or the file cannot be written.
+        """
+        if unverified := [model.name for model in self.models if model.weights_id is None]:
+            raise OutcomeTableError(f"no outcome table is kept of unverified weights ({', '.join(unverified)})")
+        try:
+            write_atomically(path, self.model_dump_json())
+        except OSError as error:
+            raise OutcomeTableError(f"cannot write {path}: {error.strerror}") from error
+
+
+def tabulate(config: RunConfig, attempts: Iterable[Attempt]) -> OutcomeTable:
+    """The outcome table of a finished run.
+
+    Raises:
+        OutcomeTableError: attempts are missing.
+    """
+    table = tabulate_so_far(config, attempts)
+    made = sum(len(cell) for model in table.models for cell in model.outcomes.values())
+    if missing := len(config.models) * len(config.problems) * config.samples - made:
+        raise OutcomeTableError(f"{missing} attempts of this run are still to be made: run the same command again")
+    return table
+
+
+def tabulate_so_far(config: RunConfig, attempts: Iterable[Attempt]) -> OutcomeTable:
+    """The outcomes of a run that may go on: cells of any length, of the problems that were attempted."""
+    cells: dict[tuple[str, str], str] = defaultdict(str)
+    described: dict[str, TableProblem] = {}
+    weights: dict[str, str | None] = {}
+    for attempt in sorted(attempts, key=lambda attempt: attempt.sample):
+        cells[attempt.model, attempt.problem] += letter(attempt.verdict, attempt.failure_kind)
+        described[attempt.problem] = TableProblem(id=attempt.problem, template=attempt.template, group=attempt.group)
+        weights[attempt.model] = attempt.weights_id
+    problems = tuple(described[problem] for problem in config.problems if problem in described)
+    return OutcomeTable(
+        family=config.family,
+        problem_set=config.problem_set,
+        split=config.split,
+        split_hash=config.split_hash,
+        coverage=config.coverage,
+        temperature=config.temperature,
+        max_tokens=config.max_tokens,
+        seed=config.seed,
+        samples=config.samples,
+        problems=problems,
+        models=tuple(
+            TableModel(
+                name=model.name,
+                alpha=model.alpha,
+                weights_id=weights.get(model.name, model.weights_id),
+                outcomes={problem.id: cells[model.name, problem.id] for problem in problems},
+            )
+            for model in config.models
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a table must agree with to be reused."""
+
+    family: str
+    split_hash: str
+    temperature: float
+    weights_ids: Mapping[str, str]
+    """By model name; every one must be in the table."""
+
+
+def load_outcomes(path: Path, expected: Expected | None = None) -> OutcomeTable:
+    """Reads an outcome table.
+
+    Raises:
+        OutcomeTableError: unreadable, of another version, incomplete, or made by something else than is expected; the
+            message names what differs.
+    """
+    try:
+        table = OutcomeTable.model_validate(read_json(path))
+    except ForeignError as error:
+        raise OutcomeTableError(str(error)) from error
+    except ValidationError as error:
+        raise OutcomeTableError(f"{path} is no outcome table: {first_fault(error)}") from error
+    if faults := _faults(table, expected):
+        raise OutcomeTableError(f"{path} does not fit: {'; '.join(faults)}")
+    return table
+
+
+def _faults(table: OutcomeTable, expected: Expected | None) -> list[str]:
+    if table.format != OUTCOME_FORMAT:
+        return [f"format version {table.format}, not {OUTCOME_FORMAT}"]
+    alphabet = {*_LETTERS.values(), *(kind.lower() for kind in OPTIMISATION), UNMEASURABLE}
+    ids = {problem.id for problem in table.problems}
+    for model in table.models:
+        cells = model.outcomes.values()
+        if set(model.outcomes) != ids or any(len(cell) != table.samples or not alphabet >= set(cell) for cell in cells):
+            return [f"the outcomes of {model.name} are damaged"]
+    if expected is None:
+        return []
+    faults = [
+        f"{what} {have} there, {want} here"
+        for what, have, want in (
+            ("family", table.family, expected.family),
+            ("split hash", table.split_hash, expected.split_hash),
+            ("temperature", table.temperature, expected.temperature),
+        )
+        if have != want
+    ]
+    present = {model.name: model.weights_id for model in table.models}
+    for name, weights_id in expected.weights_ids.items():
+        if name not in present:
+            faults.append(f"it has no {name}")
+        elif present[name] != weights_id:
+            faults.append(f"weights id of {name} {present[name]} there, {weights_id} here")
+    return faults

@@ -1,0 +1,185 @@
+"""The tables of a store, and the only place where their rows are read: every one is checked before it is used.
+
+A store is a file that may come from anywhere, and a database keeps whatever is put into a column. What does not hold is
+one line that names file, row and column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from alphadial.envs.checks import Text, first_fault
+from alphadial.agents.runs.config import RunConfig, attempt_id
+from alphadial.agents.errors import StoreError
+from alphadial.agents.types import Attempt
+from alphadial.envs.types import FailureKind, Verdict
+
+METADATA = sa.MetaData()
+RUNS = sa.Table(
+    "runs",
+    METADATA,
+    sa.Column("id", sa.String(16), primary_key=True),
+    sa.Column("format", sa.Integer, nullable=False),
+    sa.Column("config", sa.Text, nullable=False),
+)
+ATTEMPTS = sa.Table(
+    "attempts",
+    METADATA,
+    sa.Column("id", sa.String(16), primary_key=True),
+    sa.Column("run", sa.String(16), sa.ForeignKey("runs.id"), nullable=False, index=True),
+    sa.Column("problem", sa.Text, nullable=False),
+    sa.Column("template", sa.Text, nullable=False),
+    sa.Column("group", sa.Text, nullable=False),
+    sa.Column("sample", sa.Integer, nullable=False),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("alpha", sa.Double),
+    sa.Column("weights_id", sa.Text),
+    sa.Column("seed", sa.BigInteger, nullable=False),
+    sa.Column("temperature", sa.Double, nullable=False),
+    sa.Column("coverage", sa.Text),
+    sa.Column("prompt_tokens", sa.Integer, nullable=False),
+    sa.Column("completion_tokens", sa.Integer, nullable=False),
+    sa.Column("finish_reason", sa.Text, nullable=False),
+    sa.Column("turns", sa.Integer, nullable=False),
+    sa.Column("answer", sa.Text, nullable=False),
+    sa.Column("program", sa.Text, nullable=False),
+    sa.Column("verdict", sa.Text),
+    sa.Column("public_verdict", sa.Text),
+    sa.Column("failure_kind", sa.Text),
+    sa.Column("level_reached", sa.Integer, nullable=False),
+    sa.Column("cause", sa.Text, nullable=False),
+    sa.Column("cpu_s", sa.Double, nullable=False),
+    sa.Column("judge_s", sa.Double, nullable=False),
+    sa.Column("model_s", sa.Double, nullable=False),
+    sa.Column("tools_s", sa.Double, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("end_reason", sa.Text, nullable=False),
+    sa.Column("transcript", sa.Text, nullable=False),
+    sa.Column("workspace", sa.Text, nullable=False),
+    sa.Column("decision", sa.Text),
+    sa.Column("propensity", sa.Double),
+    sa.Column("p_hat", sa.Double),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("cost", sa.Double),
+)
+TIMES = frozenset({"cpu_s", "judge_s", "model_s", "tools_s"})
+"""Columns that differ between two runs of one configuration."""
+TEXTS = frozenset({"answer", "program", "transcript"})
+"""Columns that may be longer than all others together."""
+FIELDS = tuple(field.name for field in fields(Attempt))
+_ATTEMPT = TypeAdapter(Attempt)
+
+
+class _Function(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    name: Text
+    arguments: Text
+
+
+class _Call(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    id: Text
+    function: _Function
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    role: Text
+    content: Text
+    tool_calls: list[_Call] = []
+    tool_call_id: Text = ""
+
+
+_TRANSCRIPT = TypeAdapter(list[_Message])
+
+
+def selection(*, texts: bool = True) -> sa.Select[Any]:
+    """The columns of an attempt, in their order; without ``texts``, those are empty."""
+    return sa.select(
+        *(ATTEMPTS.c[name] if texts or name not in TEXTS else sa.literal("").label(name) for name in FIELDS)
+    )
+
+
+def read_rows(
+    connection: sa.Connection, query: sa.Select[Any], source: str, config: RunConfig | None = None
+) -> Iterator[Attempt]:
+    """The attempts that a ``selection`` gives.
+
+    Args:
+        connection: to the store.
+        query: made with ``selection``.
+        source: what the store is called in messages.
+        config: of the run whose attempts they must be; None: of any.
+
+    Raises:
+        StoreError: a row that no run can have written.
+    """
+    stranger = _stranger(config) if config is not None else None
+    for row in connection.execute(query):
+        yield checked(row, source, stranger)
+
+
+def checked(row: Sequence[Any], source: str, stranger: Callable[[Attempt], str] | None = None) -> Attempt:
+    """An attempt of these values, in the order of ``FIELDS``.
+
+    Args:
+        row: the values.
+        source: where they are from, for messages.
+        stranger: says why an attempt cannot be there, "" where it can; None: every attempt can.
+
+    Raises:
+        StoreError: one of them cannot be; the message names it.
+    """
+    try:
+        attempt = _ATTEMPT.validate_python(dict(zip(FIELDS, row, strict=True)))
+        if attempt.transcript:
+            _TRANSCRIPT.validate_json(attempt.transcript)
+    except ValidationError as error:
+        column = "transcript: " if error.title.startswith("list") else ""
+        raise StoreError(_damaged(source, row[0], column + first_fault(error))) from error
+    if fault := (stranger(attempt) if stranger is not None else "") or _contradiction(attempt):
+        raise StoreError(_damaged(source, attempt.id, fault))
+    return attempt
+
+
+def _damaged(source: str, row: object, fault: str) -> str:
+    column, _, what = fault.partition(": ")
+    return f"{source} is damaged: row {row!r:.60} of attempts, column {column}: {what}"
+
+
+def _contradiction(attempt: Attempt) -> str:
+    if attempt.id != attempt_id(attempt.run, attempt.problem, attempt.model, attempt.sample):
+        return "id: it does not follow from run, problem, model and sample"
+    if (attempt.failure_kind is None) != (attempt.verdict == Verdict.AC):
+        return f"failure_kind: {attempt.failure_kind} does not fit verdict {attempt.verdict}"
+    if (attempt.failure_kind == FailureKind.UNMEASURABLE) != (attempt.verdict is None):
+        return f"failure_kind: {attempt.failure_kind} does not fit verdict {attempt.verdict}"
+    if (attempt.status == "unmeasurable") != (attempt.verdict is None):
+        return f"status: {attempt.status} does not fit verdict {attempt.verdict}"
+    if attempt.decision is not None and (attempt.alpha is None or attempt.propensity is None):
+        return "decision: one without an alpha or a propensity"
+    return ""
+
+
+def _stranger(config: RunConfig) -> Callable[[Attempt], str]:
+    alphas = {model.name: model.alpha for model in config.models}
+    problems = frozenset(config.problems)
+
+    def fault(attempt: Attempt) -> str:
+        if attempt.model not in alphas or attempt.alpha != alphas[attempt.model]:
+            return f"model: {attempt.model[:80]!r} at alpha {attempt.alpha} is none of the run's"
+        if attempt.problem not in problems:
+            return f"problem: {attempt.problem[:80]!r} is none of the run's"
+        if attempt.sample >= config.samples:
+            return f"sample: {attempt.sample}, and the run makes {config.samples} at most"
+        return ""
+
+    return fault

@@ -1,0 +1,143 @@
+"""Runs under a controller: rounds of decisions, attempts and updates, the same however often they are interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from alphadial.agents.runs.config import ModelChoice, Planner, RunConfig
+from alphadial.agents.errors import StoreError
+from alphadial.agents.experiments.outcomes import kind_of
+from alphadial.agents.runs.runner import Progress
+from alphadial.agents.runs.store import Store
+from alphadial.agents.types import Attempt, AttemptSpec
+from alphadial.controller import guarded
+from alphadial.controller.errors import ControllerError
+from alphadial.controller.types import Budget, Context, Controller, Decision, Kind, Outcome, Tried
+from alphadial.envs.types import Problem
+
+MakeAttempts = Callable[[Sequence[AttemptSpec], Callable[[Progress], None]], None]
+"""``run_attempts`` with everything but the attempts and the callback given."""
+
+
+@dataclass(slots=True)
+class _Case:
+    """A problem and what was tried on it."""
+
+    problem: Problem
+    history: list[Tried]
+
+    @property
+    def solved(self) -> bool:
+        return bool(self.history) and self.history[-1].outcome.kind is Kind.SOLVED
+
+
+def outcome(attempt: Attempt) -> Outcome:
+    """All that a controller may learn of an attempt."""
+    return Outcome(kind_of(attempt.failure_kind), attempt.verdict)
+
+
+def run_controlled(
+    config: RunConfig,
+    problems: Sequence[Problem],
+    *,
+    controller: Controller,
+    make: MakeAttempts,
+    store: Store,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> None:
+    """Attempts every problem until it is solved, or its attempts or the whole budget are spent.
+
+    A round's decisions come before its attempts, and its updates after them, in order of the problems; so the run does
+    not depend on which attempt ends first. A resumed run makes the decisions again and finds their attempts stored.
+    Where the budget does not reach for a whole round, the problems with the best estimated chances come first.
+
+    Args:
+        config: of the run; ``samples`` bounds the attempts per problem, ``budget`` those of the run.
+        problems: those that ``config.problems`` names, in its order.
+        controller: fitted, and otherwise as new.
+        make: makes the attempts that are not stored yet.
+        store: of the run.
+        on_progress: told after every attempt.
+
+    Raises:
+        ControllerError: a decision that cannot be carried out.
+        StoreError: the store holds attempts that this controller would not have made.
+        AgentsError, EnvsError: as ``run_attempts``.
+    """
+    planner = Planner(config)
+    models = {model.alpha: model for model in config.models}
+    cases = [_Case(problem, []) for problem in problems]
+    known = {(attempt.problem, attempt.sample): attempt for attempt in store.attempts()}
+    spent = resumed = 0
+
+    def report(progress: Progress) -> None:
+        if progress.latest is not None:
+            known[progress.latest.problem, progress.latest.sample] = progress.latest
+        if on_progress is not None:
+            on_progress(Progress(spent + progress.done, config.most, resumed + progress.resumed, progress.latest))
+
+    while chosen := _decide(controller, cases, config, spent):
+        specs = [
+            planner.attempt(case.problem, _model(controller, decision, models), len(case.history), decision)
+            for case, decision in chosen
+        ]
+        stored = _refuse_other_choices(known, specs)
+        make(specs, report)
+        for (case, decision), spec in zip(chosen, specs, strict=True):
+            result = outcome(known[spec.problem.id, spec.sample])
+            with guarded(controller):
+                controller.update(decision, result)
+            case.history.append(Tried(decision.alpha, result))
+        spent, resumed = spent + len(specs), resumed + stored
+
+
+def _decide(
+    controller: Controller, cases: Sequence[_Case], config: RunConfig, spent: int
+) -> list[tuple[_Case, Decision]]:
+    left = None if config.budget is None else config.budget - spent
+    pending = [case for case in cases if not case.solved and len(case.history) < config.samples]
+    decided = []
+    for case in pending if left != 0 else ():
+        context = Context(case.problem.id, case.problem.statement)
+        budget = Budget(config.samples - len(case.history), left)
+        with guarded(controller):
+            (decision,) = controller.select(context, case.history, budget)
+            _refuse_nonsense(controller, decision)
+        decided.append((case, decision))
+    if left is not None and left < len(decided):
+        decided.sort(key=lambda pair: -(pair[1].p_hat or 0.0))
+        del decided[left:]
+    return decided
+
+
+def _model(controller: Controller, decision: Decision, models: dict[float | None, ModelChoice]) -> ModelChoice:
+    if decision.alpha not in models:
+        known = ", ".join(f"{alpha:g}" for alpha in models if alpha is not None)
+        raise ControllerError(
+            f"controller {controller.name} chose alpha {decision.alpha} for {decision.id}; this run has {known}"
+        )
+    return models[decision.alpha]
+
+
+def _refuse_nonsense(controller: Controller, decision: Decision) -> None:
+    if not 0.0 < decision.propensity <= 1.0:
+        raise ControllerError(
+            f"controller {controller.name} gave {decision.id} propensity {decision.propensity}, not in (0, 1]"
+        )
+    if decision.p_hat is not None and not 0.0 <= decision.p_hat <= 1.0:
+        raise ControllerError(f"controller {controller.name} gave {decision.id} chance {decision.p_hat}, not in [0, 1]")
+    if not isinstance(decision.reason, str):
+        raise ControllerError(f"controller {controller.name} gave {decision.id} reason {decision.reason!r}, not text")
+
+
+def _refuse_other_choices(known: Mapping[tuple[str, int], Attempt], specs: Sequence[AttemptSpec]) -> int:
+    """How many of these attempts are stored."""
+    stored = [(known[key], spec) for spec in specs if (key := (spec.problem.id, spec.sample)) in known]
+    for attempt, spec in stored:
+        if spec.id != attempt.id:
+            raise StoreError(
+                f"attempt {attempt.sample} on {attempt.problem} was made with {attempt.model}, and the controller now "
+                f"chooses {spec.request.model}: it is not the controller that began this run; choose another --out"
+            )
+    return len(stored)

@@ -1,0 +1,106 @@
+"""A controlled run in numbers: problems solved within k attempts, what each alpha did, and each problem's story."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from alphadial.agents.runs.config import RunConfig
+from alphadial.agents.experiments.metrics import ClusterBootstrap
+from alphadial.agents.types import Attempt
+from alphadial.envs.types import FailureKind, Problem
+
+
+def summarise(config: RunConfig, problems: Sequence[Problem], attempts: Iterable[Attempt]) -> dict[str, Any]:
+    """The run as ``alphadial run --json`` writes it.
+
+    Returns:
+        ``rows``: for each k up to the attempts per problem, the share of problems solved within k attempts with its
+        95 % interval, clustered by template, and the mean number of attempts made by then. ``by_alpha``: counts of
+        attempts and of their outcomes. ``by_problem``: alphas and verdicts in order, the attempts' ids, and which one
+        solved it (from 1; None). The rest says what was run.
+    """
+    stories: dict[str, list[Attempt]] = {problem.id: [] for problem in problems}
+    for attempt in attempts:
+        stories[attempt.problem].append(attempt)
+    for story in stories.values():
+        story.sort(key=lambda attempt: attempt.sample)
+    made = [attempt for story in stories.values() for attempt in story]
+    return {
+        **{name: getattr(config, name) for name in _SAID},
+        "problems": len(problems),
+        "attempts": len(made),
+        "unmeasurable": sum(attempt.failure_kind == FailureKind.UNMEASURABLE for attempt in made),
+        "rows": _rows(config, problems, stories),
+        "by_alpha": _by_alpha(config, made),
+        "by_problem": [_story(problem, stories[problem.id]) for problem in problems],
+    }
+
+
+_SAID = (
+    "family",
+    "problem_set",
+    "split",
+    "split_hash",
+    "coverage",
+    "setting",
+    "max_turns",
+    "feedback",
+    "prompt",
+    "controller",
+    "temperature",
+    "max_tokens",
+    "seed",
+    "samples",
+    "budget",
+)
+
+
+def _solved_at(story: Sequence[Attempt]) -> int | None:
+    return next((attempt.sample + 1 for attempt in story if attempt.failure_kind is None), None)
+
+
+def _rows(config: RunConfig, problems: Sequence[Problem], stories: dict[str, list[Attempt]]) -> list[dict[str, Any]]:
+    bootstrap = ClusterBootstrap([problem.template for problem in problems])
+    solved_at = [_solved_at(stories[problem.id]) for problem in problems]
+    rows = []
+    for k in range(1, config.samples + 1):
+        estimate = bootstrap.mean([float(solved is not None and solved <= k) for solved in solved_at])
+        attempts = [min(k, len(stories[problem.id])) for problem in problems]
+        rows.append(
+            {
+                "k": k,
+                "solve": estimate.value,
+                "solve_ci": estimate.interval,
+                "attempts_mean": sum(attempts) / len(attempts),
+            }
+        )
+    return rows
+
+
+def _by_alpha(config: RunConfig, made: Sequence[Attempt]) -> list[dict[str, Any]]:
+    counts: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(("solved", *FailureKind), 0))
+    for attempt in made:
+        counts[attempt.model][attempt.failure_kind or "solved"] += 1
+    return [
+        {
+            "alpha": model.alpha,
+            "model": model.name,
+            "weights_id": model.weights_id,
+            "attempts": sum(counts[model.name].values()),
+            **{str(name): count for name, count in counts[model.name].items()},
+        }
+        for model in config.models
+    ]
+
+
+def _story(problem: Problem, story: Sequence[Attempt]) -> dict[str, Any]:
+    return {
+        "problem": problem.id,
+        "template": problem.template,
+        "solved_at": _solved_at(story),
+        "alphas": [attempt.alpha for attempt in story],
+        "verdicts": [attempt.verdict for attempt in story],
+        "attempts": [attempt.id for attempt in story],
+    }

@@ -1,0 +1,188 @@
+"""Runs: attempts that are planned, made, stored and resumed; and rollouts, the same attempts without a store."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from alphadial.agents.runs.config import derive_seed
+from alphadial.agents.runs.episodes import Episode, play
+from alphadial.agents.agent.prompts import find_parser, find_strategy
+from alphadial.agents.runs.store import Store
+from alphadial.agents.agent.checkpoint_store import Toolbox
+from alphadial.agents.types import Attempt, AttemptSpec, Judge, Policy, Request, Rollout
+from alphadial.envs.types import FailureKind, Problem, Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is."""
+
+    done: int
+    """Finished attempts, those of earlier processes included."""
+    total: int
+    resumed: int
+    """Attempts found finished when this process began."""
+    latest: Attempt | None
+    """None in the first report, before this process finished any."""
+
+
+def run_attempts(
+    specs: Sequence[AttemptSpec],
+    *,
+    parser: str,
+    policy: Policy,
+    judge: Judge,
+    store: Store,
+    on_progress: Callable[[Progress], None] | None = None,
+    prompt: str | None = None,
+    toolbox: Toolbox | None = None,
+) -> None:
+    """Makes every attempt that the store does not hold yet.
+
+    May be interrupted anywhere, by SIGKILL too: run again with the same specs and store, it ends in the same table,
+    times aside.
+
+    Args:
+        specs: the attempts.
+        parser: name of the answer parser.
+        policy: answers.
+        judge: judges.
+        store: of the run.
+        on_progress: told after every attempt.
+        prompt: name of the prompting strategy; attempts with tools need it.
+        toolbox: what attempts with tools need; with a folder, they are resumed in the middle.
+
+    Raises:
+        AgentsError, EnvsError: the first error of policy, judge or store; the attempts finished before it are stored.
+    """
+    finished = store.finished()
+    pending = [spec for spec in specs if spec.id not in finished]
+    total, resumed = len(specs), len(specs) - len(pending)
+    done = resumed
+
+    def on_rollout(position: int, rollout: Rollout) -> None:
+        nonlocal done
+        attempt = _row(pending[position], rollout, store.run_id)
+        store.append(attempt)
+        if toolbox is not None:
+            store.flush()  # what the attempt could be resumed from goes next
+        done += 1
+        if on_progress is not None:
+            on_progress(Progress(done, total, resumed, attempt))
+
+    if on_progress is not None:
+        on_progress(Progress(done, total, resumed, None))
+    episodes = [Episode(spec.id, spec.problem, spec.request, spec.rules, spec.weights_id) for spec in pending]
+    if toolbox is not None:
+        toolbox.forget(spec.id for spec in specs if spec.id in finished)
+    strategy = find_strategy(prompt, specs[0].rules.setting) if prompt is not None and specs else None
+    try:
+        asyncio.run(
+            play(
+                episodes,
+                parser=find_parser(parser),
+                policy=policy,
+                judge=judge,
+                on_rollout=on_rollout,
+                strategy=strategy,
+                toolbox=toolbox,
+            )
+        )
+    finally:
+        store.flush()
+
+
+def rollout(
+    problems: Sequence[Problem],
+    *,
+    model: str,
+    policy: Policy,
+    judge: Judge,
+    seed: int | str,
+    temperature: float,
+    max_tokens: int,
+    coverage: str | None,
+    prompt: str,
+    parser: str,
+) -> list[Rollout]:
+    """One attempt for each entry of ``problems``, in order; a problem may be named many times. Nothing is stored.
+
+    Raises:
+        AgentsError, EnvsError: the first error of policy or judge.
+    """
+    strategy = find_strategy(prompt)
+    episodes = [
+        Episode(
+            f"{seed}/{position}",
+            problem,
+            Request(
+                model=model,
+                messages=strategy.messages(problem),
+                seed=derive_seed(seed, problem.id, position, model, temperature),
+                temperature=temperature,
+                max_tokens=max_tokens,
+            ),
+            Rules(coverage=coverage),
+        )
+        for position, problem in enumerate(problems)
+    ]
+    rollouts: dict[int, Rollout] = {}
+    asyncio.run(play(episodes, parser=find_parser(parser), policy=policy, judge=judge, on_rollout=rollouts.__setitem__))
+    return [rollouts[position] for position in range(len(episodes))]
+
+
+def _row(spec: AttemptSpec, rollout: Rollout, run: str) -> Attempt:
+    completion, report = rollout.completion, rollout.report
+    unmeasurable = report.failure_kind is FailureKind.UNMEASURABLE
+    decision = spec.decision
+    return Attempt(
+        id=spec.id,
+        run=run,
+        problem=spec.problem.id,
+        template=spec.problem.template,
+        group=spec.problem.group,
+        sample=spec.sample,
+        model=spec.request.model,
+        alpha=spec.alpha,
+        weights_id=completion.weights_id,
+        seed=spec.request.seed,
+        temperature=spec.request.temperature,
+        coverage=spec.rules.coverage,
+        prompt_tokens=rollout.prompt_tokens,
+        completion_tokens=rollout.completion_tokens,
+        finish_reason=completion.finish_reason,
+        turns=len(rollout.answers),
+        answer=_storable(completion.text),
+        program=_storable(rollout.submission),
+        verdict=_text(report.verdict),
+        public_verdict=_text(report.public_verdict),
+        failure_kind=_text(report.failure_kind),
+        level_reached=report.level_reached,
+        cause=_storable(report.cause),
+        cpu_s=report.cpu_s,
+        judge_s=rollout.judge_s,
+        model_s=rollout.model_s,
+        tools_s=rollout.tools_s,
+        status="unmeasurable" if unmeasurable else "judged",
+        end_reason=rollout.end_reason,
+        transcript=_storable(json.dumps(rollout.transcript, ensure_ascii=False)) if rollout.transcript else "",
+        workspace=rollout.workspace,
+        decision=decision.id if decision else None,
+        propensity=decision.propensity if decision else None,
+        p_hat=decision.p_hat if decision else None,
+        reason=_storable(decision.reason) if decision else "",
+        cost=1.0 if decision else None,
+    )
+
+
+def _text(value: str | None) -> str | None:
+    """Plain text of a StrEnum's member: some database drivers store an enum by its name."""
+    return None if value is None else str(value)
+
+
+def _storable(text: str) -> str:
+    """Without what databases refuse in a text: null characters (PostgreSQL) and lone surrogates (all)."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

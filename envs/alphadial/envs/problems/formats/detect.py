@@ -1,0 +1,115 @@
+"""Which format a path holds, by its content."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from alphadial.envs.problems.formats import (
+    apps,
+    codecontests,
+    enamel,
+    evalplus,
+    humaneval,
+    judging_jsonl,
+    kattis,
+    livecodebench,
+    mbpp,
+    taco,
+)
+from alphadial.envs.problems.formats.fields import Row
+from alphadial.envs.problems.formats.lines import read_header
+from alphadial.envs.problems.formats.packages import Fault, FormatError, Package
+from alphadial.envs.problems.formats.record_files import is_array, is_table, read_records, whole_file
+from alphadial.envs.problems.formats.tree import kind_of
+
+_ROWS_LOOKED_AT = 20
+
+
+class Format(StrEnum):
+    """What can be loaded."""
+
+    FOLDER = "folder"
+    """Of anything below."""
+    KATTIS = "kattis"
+    """A problem package, legacy or 2025-09."""
+    APPS_FOLDER = "apps-folder"
+    """One problem of the APPS archive."""
+    JUDGING = "judging"
+    """Labelled judging sets."""
+    LIVECODEBENCH = "livecodebench"
+    CODECONTESTS = "codecontests"
+    TACO = "taco"
+    APPS = "apps"
+    EVALPLUS = "evalplus"
+    HUMANEVAL = "humaneval"
+    MBPP = "mbpp"
+    ENAMEL = "enamel"
+
+
+Loader = Callable[[Row, Path, int | None], Package]
+ROWS: dict[Format, tuple[frozenset[str], Loader]] = {
+    Format.JUDGING: (judging_jsonl.KEYS, judging_jsonl.package),
+    Format.LIVECODEBENCH: (livecodebench.KEYS, livecodebench.package),
+    Format.CODECONTESTS: (codecontests.KEYS, codecontests.package),
+    Format.TACO: (taco.KEYS, taco.package),
+    Format.APPS: (apps.KEYS, apps.package),
+    Format.EVALPLUS: (evalplus.KEYS, evalplus.package),
+    Format.HUMANEVAL: (humaneval.KEYS, humaneval.package),
+    Format.MBPP: (mbpp.KEYS, mbpp.package),
+    Format.ENAMEL: (enamel.KEYS, enamel.package),
+}
+"""Formats of one problem a row: the keys that tell them, those with more before those with less, and the loader."""
+
+
+def detect(path: Path) -> Format | None:
+    """The format of a file or folder; None where it is none of those known, or not there."""
+    found = examine(path)
+    return found if isinstance(found, Format) else None
+
+
+def examine(path: Path) -> Format | Fault | None:
+    """As ``detect``, or why the beginning of a file cannot be read as what it seems to hold."""
+    kind = kind_of(path)
+    if kind == stat.S_IFREG:
+        return _of_table(path) if is_table(path) else _of_rows(path)
+    if kind != stat.S_IFDIR:
+        return None
+    if kattis.is_package(path):
+        return Format.KATTIS
+    if kind_of(path / apps.QUESTION) == stat.S_IFREG and kind_of(path / apps.INPUT_OUTPUT) is not None:
+        return Format.APPS_FOLDER
+    return Format.FOLDER
+
+
+def row_format(row: Any) -> Format | None:
+    """The format of a row."""
+    if not isinstance(row, dict):
+        return None
+    return next((name for name, (keys, _) in ROWS.items() if keys <= row.keys()), None)
+
+
+def _of_table(path: Path) -> Format | Fault | None:
+    if names := read_header(path):
+        return row_format(dict.fromkeys(names))
+    return next((record for record in read_records(path) if isinstance(record, Fault)), None)
+
+
+def _of_rows(path: Path) -> Format | Fault | None:
+    fault = None
+    for record in islice(read_records(path), _ROWS_LOOKED_AT):
+        if isinstance(record, Fault):
+            fault = fault or record
+        elif found := row_format(record.value):
+            return found
+    if fault is None or is_array(path) or ".jsonl" in path.suffixes:
+        return fault
+    try:  # one value over many lines, which may be anything
+        whole_file(path)
+    except FormatError as error:
+        return error.fault(path)
+    return None

@@ -1,0 +1,99 @@
+"""Labelled judging sets: one problem a line, with tests and solutions.
+
+A row has ``id``, ``tests`` [{``name``, ``group``, ``input``, ``answer``}] and ``submissions`` [{``name``,
+``language``, ``expected``, ``source``}], and may have ``time_limit_s``, ``limits`` (as in a legacy problem.yaml),
+``validator_flags`` (of the Kattis default output validator) and ``statement_tex``. Rows come from Kattis packages, so
+their Python solutions are for PyPy.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from alphadial.envs.problems.formats.fields import Row, mapping, number, required, sequence, text, text_of
+from alphadial.envs.problems.formats.flags import checker, legacy_time_rule, limits
+from alphadial.envs.problems.formats.levels import SAMPLE, coverages, leveled
+from alphadial.envs.problems.formats.names import source_file
+from alphadial.envs.problems.formats.packages import KATTIS_PYTHON, FormatError, Package
+from alphadial.envs.problems.formats.rows import checked, language_named
+from alphadial.envs.types import Interface, Problem, Solution, Test
+
+KEYS = frozenset({"id", "tests", "submissions"})
+"""By which a row of this format is known."""
+
+
+@checked
+def package(row: Row, path: Path, line: int | None) -> Package:
+    """The package in a row of ``path``.
+
+    Raises:
+        FormatError: a field is missing or not what it should be.
+    """
+    name = text_of(row, "id")
+    stated = mapping(row.get("limits") or {}, "field 'limits'")
+    time_limit_s = row.get("time_limit_s")
+    if time_limit_s is not None:
+        time_limit_s = number(time_limit_s, "field 'time_limit_s'")
+    tests = leveled(
+        [_test(test, place) for place, test in enumerate(sequence(required(row, "tests"), "field 'tests'"))]
+    )
+    solutions = sequence(row.get("submissions") or [], "field 'submissions'")
+    problem = Problem(
+        id=name,
+        template=name,
+        group=text_of(row, "source", ""),
+        statement=text_of(row, "statement_tex", ""),
+        prompt="",
+        entry="",
+        tests=tests,
+        limits=limits(stated, time_limit_s),
+        coverages=coverages(tests),
+        interface=Interface.STDIO,
+        checker=checker(_flags(row.get("validator_flags"))),
+        time_limit_s=time_limit_s,
+    )
+    return Package(
+        problem,
+        tuple(_solution(solution, place) for place, solution in enumerate(solutions)),
+        legacy_time_rule(stated),
+        source=path,
+        python=KATTIS_PYTHON,
+    )
+
+
+def _test(value: Any, place: int) -> Test:
+    row = mapping(value, f"tests[{place}]")
+    name = text_of(row, "name", str(place))
+    for field in ("input", "answer"):
+        if row.get(field) is None:
+            raise FormatError(f"test {name!r} has no {field}")
+    group = text_of(row, "group", "")
+    return Test(
+        level=1,
+        input=text(row["input"], f"input of test {name!r}"),
+        answer=text(row["answer"], f"answer of test {name!r}"),
+        public=group == SAMPLE,
+        name=name,
+        group=group,
+    )
+
+
+def _solution(value: Any, place: int) -> Solution:
+    row = mapping(value, f"submissions[{place}]")
+    name = text_of(row, "name")
+    language = language_named(row.get("language"))
+    source = text_of(row, "source")
+    expected = row.get("expected")
+    return Solution(
+        name=name,
+        language=language,
+        files={source_file(name, source, language): source},
+        expected=None if expected is None else text(expected, f"expected of {name!r}"),
+    )
+
+
+def _flags(value: Any) -> str | list[str]:
+    if isinstance(value, list):
+        return [text(word, "a validator flag") for word in value]
+    return text(value or "", "field 'validator_flags'")

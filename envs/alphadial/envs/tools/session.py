@@ -1,0 +1,250 @@
+"""What a policy can do within an attempt, for every agent and environment.
+
+Calls are journaled by (episode, call id): one that is in the journal is answered from it and not run again, and one
+that was cut short has changed nothing and runs again from the workspace before it. Calls of one answer must be made
+one after another, in their order.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import Any, Protocol
+
+from alphadial.envs.errors import SandboxFailedError, WorkspaceError
+from alphadial.envs.forking import in_child
+from alphadial.envs.judging import check_interface
+from alphadial.envs.sandbox import Sandbox, Workspace, WorkspaceRun
+from alphadial.envs.sandbox.guest.folder import MAX_BYTES, MAX_FILES
+from alphadial.envs.sandbox.workspace import check_path
+from alphadial.envs.tools import text as tool_text
+from alphadial.envs.tools.journal import Entry, Journal, MemoryJournal
+from alphadial.envs.tools.specs import (
+    MAX_STORED_BYTES,
+    SOLUTION,
+    TOO_LONG,
+    TOOLS,
+    Argument,
+    BadCallError,
+    ToolSpec,
+    storable,
+)
+from alphadial.envs.types import Feedback, JudgeReport, Problem, PublicResult, Rules, Setting, Verdict
+
+__all__ = ["MIN_FILES_BYTES", "SOLUTION", "TOOLS", "Argument", "Grader", "ToolResult", "ToolSession", "ToolSpec"]
+
+MIN_FILES_BYTES = 2 * MAX_BYTES + 4096 * MAX_FILES
+"""For commands in a workspace: else a policy could leave one that the next command's sandbox has no room for."""
+_SHELL = ("sh", "-c", 'exec "$@" 2>&1', "sh", "bash", "-c")
+"""stdout and stderr in the order in which they were written."""
+
+
+class Grader(Protocol):
+    """What tools need of ``alphadial.envs.judging.Judge``."""
+
+    def judge(self, problem: Problem, source: str | None, coverage: str | None = None) -> JudgeReport:
+        """See ``Judge.judge``."""
+
+    def run_public(self, problem: Problem, source: str) -> tuple[PublicResult, ...]:
+        """See ``Judge.run_public``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """The answer to one call."""
+
+    call_id: str
+    name: str
+    content: str
+    """Text for the policy, at most some 8,000 characters."""
+    ok: bool
+    """False where the call could not be made as it was: ``content`` says why."""
+    ended: bool
+    """The attempt is over: no further call will be run."""
+    verdict: Verdict | None = None
+    """Of run_tests: the first public failure or AC, or the judge's verdict where the feedback is the judge's."""
+
+
+class ToolSession:
+    """The tools of one attempt. ``call`` is thread-safe and runs one call at a time.
+
+    Args:
+        problem: its ``files`` are what an agentic workspace holds at first.
+        rules: setting, feedback, coverage and the limits of a command.
+        sandbox: for commands; used in the agentic setting alone.
+        judge: for tests and the submission.
+        journal: None keeps one that ends with the session.
+        episode: names the attempt within the journal.
+
+    Raises:
+        ProblemError: the problem's tests do not call a function.
+        JournalError: the journal cannot be read.
+        WorkspaceError: the problem's files cannot be a workspace, or ``files_bytes`` has no room for every workspace.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        rules: Rules,
+        sandbox: Sandbox,
+        judge: Grader,
+        *,
+        journal: Journal | None = None,
+        episode: str = "",
+    ) -> None:
+        check_interface(problem)
+        if rules.setting is Setting.AGENTIC and rules.tool_limits.files_bytes < MIN_FILES_BYTES:
+            raise WorkspaceError(f"tool_limits.files_bytes must be at least {MIN_FILES_BYTES:,}")
+        self.problem, self.rules, self.episode = problem, rules, episode
+        self.workspace = Workspace.of(problem.files if rules.setting is Setting.AGENTIC else {})
+        """After the last call."""
+        self.report: JudgeReport | None = None
+        """On the submission; None before it."""
+        self.submission: str | None = None
+        """The program that was submitted."""
+        self.judge_s = 0.0
+        """Wall time of judging the submission; 0 where it came from the journal."""
+        self._sandbox, self._judge = sandbox, judge
+        self._journal = journal if journal is not None else MemoryJournal()
+        self._begin_process()
+        in_child(self, ToolSession._begin_process)
+        self._entries: dict[str, Entry] = {}
+        for entry in self._journal.entries(episode):
+            self._note(entry)
+
+    def _begin_process(self) -> None:
+        self._lock = threading.Lock()
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """The tools of this setting."""
+        return TOOLS[self.rules.setting]
+
+    @property
+    def submitted(self) -> bool:
+        """The attempt has ended by a submission."""
+        return self.report is not None
+
+    def call(self, call_id: str, name: str, arguments: str | Mapping[str, object]) -> ToolResult:
+        """Makes one call. Whatever the policy does wrong is a result.
+
+        Args:
+            call_id: unique within the episode; the same id and arguments return the same result.
+            name: of a tool of the setting.
+            arguments: an object or its JSON text.
+
+        Raises:
+            SandboxFailedError: our machinery failed twice; nothing is journaled and the call can be made again.
+            JournalError: the result could not be journaled.
+        """
+        given = storable(arguments)
+        call_id, name = storable(call_id), storable(name)
+        with self._lock:
+            known = self._entries.get(call_id)
+            if known is not None:
+                if (known.name, known.arguments) != (name, given):
+                    return ToolResult(call_id, name, "this call id was used before", False, self.submitted)
+                return _result(known)
+            if self.submitted:
+                return ToolResult(call_id, name, "the attempt is over: nothing was run", False, True)
+            entry = self._run(Entry(call_id, name, given, "", True, False, self.workspace), arguments)
+            self._journal.append(self.episode, entry)
+            self._note(entry)
+            return _result(entry)
+
+    def _note(self, entry: Entry) -> None:
+        self._entries[entry.call_id] = entry
+        self.workspace = entry.workspace
+        if entry.report is not None:
+            self.report, self.submission = entry.report, self._program(json.loads(entry.arguments or "{}"))
+
+    def _run(self, entry: Entry, arguments: str | Mapping[str, object]) -> Entry:
+        spec = next((spec for spec in self.specs if spec.name == entry.name), None)
+        try:
+            if spec is None:
+                names = ", ".join(spec.name for spec in self.specs)
+                raise BadCallError(f"there is no tool {entry.name[:100]!r}; the tools are: {names}")
+            if entry.arguments.startswith(TOO_LONG):
+                raise BadCallError(f"the arguments are longer than {MAX_STORED_BYTES:,} bytes")
+            tool: Callable[[Entry, dict[str, Any]], Entry] = getattr(self, f"_{spec.name}")
+            return tool(entry, spec.read(arguments))
+        except (BadCallError, WorkspaceError) as error:
+            return replace(entry, content=tool_text.shorten(tool_text.clean(str(error))), ok=False)
+
+    def _shell(self, entry: Entry, given: dict[str, Any]) -> Entry:
+        run = self._command(given["command"])
+        if isinstance(run, SandboxFailedError):
+            run = self._command(given["command"])
+        if not isinstance(run, SandboxFailedError):
+            content = tool_text.command_text(run, self.rules.tool_limits)
+            return replace(entry, content=content, workspace=run.workspace)
+        if isinstance(self._command("true"), SandboxFailedError):
+            raise run
+        # Twice with this command, and not without it: no policy is to hide by breaking the machinery.
+        return replace(entry, content="the command broke the sandbox: nothing was changed", ok=False)
+
+    def _command(self, command: str) -> WorkspaceRun | SandboxFailedError:
+        try:
+            return self._sandbox.run_in(self.workspace, [*_SHELL, command], self.rules.tool_limits)
+        except SandboxFailedError as error:
+            return error
+
+    def _view(self, entry: Entry, given: dict[str, Any]) -> Entry:
+        path = given["path"].removeprefix("./").rstrip("/")
+        if path in ("", "."):
+            return replace(entry, content=tool_text.folder_text(self.workspace, ""))
+        file = self.workspace.files.get(check_path(path))
+        if file is not None:
+            return replace(entry, content=tool_text.file_text(path, file.data, given.get("start"), given.get("end")))
+        if path in self.workspace.folders or any(name.startswith(f"{path}/") for name in self.workspace.files):
+            return replace(entry, content=tool_text.folder_text(self.workspace, path))
+        raise BadCallError(f"there is no file {path!r} in the workspace")
+
+    def _edit(self, entry: Entry, given: dict[str, Any]) -> Entry:
+        path = check_path(given["path"].removeprefix("./"))
+        old, new = given["old"].encode(), given["new"].encode()
+        file = self.workspace.files.get(path)
+        if not old:
+            if file is not None and file.data:
+                raise BadCallError(f"{path!r} exists: give in 'old' the text to replace")
+            changed, done = new, f"created {path}"
+        else:
+            count = file.data.count(old) if file is not None else 0
+            if file is None:
+                raise BadCallError(f"there is no file {path!r} in the workspace")
+            if count != 1:
+                raise BadCallError(f"'old' occurs {count} times in {path}, not once: nothing was changed")
+            changed, done = file.data.replace(old, new), f"changed {path}"
+        return replace(entry, content=done, workspace=self.workspace.with_file(path, changed))
+
+    def _run_tests(self, entry: Entry, given: dict[str, Any]) -> Entry:
+        source = self._program(given)
+        if self.rules.feedback is Feedback.JUDGE:
+            report = self._judge.judge(self.problem, source, self.rules.coverage)
+            if report.verdict is None:
+                raise SandboxFailedError("the judge could not measure the program")
+            return replace(entry, content=tool_text.verdict_text(report), verdict=report.verdict)
+        results = self._judge.run_public(self.problem, source)
+        failed = (result.verdict for result in results if result.verdict is not Verdict.AC)
+        return replace(entry, content=tool_text.public_text(self.problem, results), verdict=next(failed, Verdict.AC))
+
+    def _submit(self, entry: Entry, given: dict[str, Any]) -> Entry:
+        began = monotonic()
+        report = self._judge.judge(self.problem, self._program(given), self.rules.coverage)
+        self.judge_s = monotonic() - began
+        return replace(entry, content="submitted", ended=True, report=report)
+
+    def _program(self, given: dict[str, Any]) -> str:
+        if self.rules.setting is not Setting.AGENTIC:
+            return str(given["program"])
+        file = self.workspace.files.get(SOLUTION)
+        if file is None:
+            raise BadCallError(f"there is no {SOLUTION} in the workspace")
+        return file.data.decode(errors="replace")
+
+
+def _result(entry: Entry) -> ToolResult:
+    return ToolResult(entry.call_id, entry.name, entry.content, entry.ok, entry.ended, entry.verdict)
