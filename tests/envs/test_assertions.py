@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from alphadial.envs.judging import Judge
-from alphadial.envs.problems.formats import Fault, Package, load
+from alphadial.envs.problems.formats import LoadError, Package, load
 from alphadial.envs.sandbox import open_sandbox
 from alphadial.envs.types import Problem, Verdict
 
@@ -53,7 +53,7 @@ ROW = {
 }
 
 
-def read(folder: Path, *rows: dict[str, Any]) -> list[Package | Fault]:
+def read(folder: Path, *rows: dict[str, Any]) -> list[Package | LoadError]:
     path = folder / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return list(load(path))
@@ -226,7 +226,7 @@ def test_all_that_a_check_asserts_is_asserted(judge: Judge, lines: list[str], tm
 )
 def test_rows_that_cannot_be_judged_are_faults(change: dict[str, Any], message: str, tmp_path: Path) -> None:
     (fault,) = read(tmp_path, ROW | change)
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, LoadError)
     assert message in fault.message
 
 
@@ -248,7 +248,7 @@ def test_mbpp(judge: Judge, tmp_path: Path) -> None:
         | {"prompt": MBPP["text"], "test_imports": ["import math"]},
         MBPP,
     )
-    assert isinstance(twisted, Fault)
+    assert isinstance(twisted, LoadError)
     assert "use math" in twisted.message
     assert isinstance(whole, Package)
     assert isinstance(sanitized, Package)
@@ -297,7 +297,7 @@ def test_evalplus_takes_any_root_and_refuses_mbpp_plus(judge: Judge, tmp_path: P
     assert judge.judge(problem, "def find_zero(xs): return -1.0").verdict is Verdict.AC
     assert judge.judge(problem, "def find_zero(xs): return 0.5").verdict is Verdict.WA
     (fault,) = read(tmp_path, PLUS | {"task_id": "Mbpp/2"})
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, LoadError)
     assert "MBPP+ are not supported" in fault.message
 
 

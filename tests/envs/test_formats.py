@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from alphadial.envs.judging import Judge
-from alphadial.envs.problems.formats import Fault, Format, Package, callable_source, detect, load, with_tests
+from alphadial.envs.problems.formats import Format, LoadError, Package, callable_source, detect, generate_tests, load
 from alphadial.envs.problems.formats.enamel import samples
 from alphadial.envs.sandbox import open_sandbox
 from alphadial.envs.types import MIB, Checker, Interface, Rule, Verdict
@@ -27,12 +27,12 @@ needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="the shared data a
 
 def packages(path: Path) -> list[Package]:
     found = list(load(path))
-    assert [item for item in found if isinstance(item, Fault)] == []
+    assert [item for item in found if isinstance(item, LoadError)] == []
     return [item for item in found if isinstance(item, Package)]
 
 
-def faults(path: Path) -> list[Fault]:
-    return [item for item in load(path) if isinstance(item, Fault)]
+def faults(path: Path) -> list[LoadError]:
+    return [item for item in load(path) if isinstance(item, LoadError)]
 
 
 @pytest.mark.parametrize("name", ["livecodebench", "codecontests", "taco", "apps", "humaneval"])
@@ -78,7 +78,7 @@ def test_livecodebench_never_loads_a_pickle(tests: str, message: str, tmp_path: 
     path = tmp_path / "rows.jsonl"
     path.write_text(f"{json.dumps(row)}\n{lines[1]}\n")
     fault, package = load(path)
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, LoadError)
     assert fault.line == 1
     assert message in fault.message
     assert isinstance(package, Package)
@@ -184,19 +184,19 @@ def test_enamel_makes_its_tests_in_a_sandbox() -> None:
     assert detect(SHARED / "efficiency" / "enamel.csv") is Format.ENAMEL
     assert ready[0].problem.tests == ()
     with open_sandbox() as sandbox, Judge(sandbox) as judge:
-        made = with_tests(ready[0], sandbox)
+        made = generate_tests(ready[0], sandbox)
         assert isinstance(made, Package)
         assert Counter(test.level for test in made.problem.tests) == {1: 8, 2: 4, 3: 4, 4: 4}
         (reference,) = made.solutions[0].files.values()
         assert judge.judge(made.problem, reference).verdict is Verdict.AC
-        deviation = with_tests(next(item for item in ready if item.problem.id == "HumanEval/4"), sandbox)
+        deviation = generate_tests(next(item for item in ready if item.problem.id == "HumanEval/4"), sandbox)
         assert isinstance(deviation, Package)
         assert deviation.problem.checker == Checker(float_absolute=1e-4)
         source = "def mean_absolute_deviation(a):\n m = sum(a) / len(a)\n return sum(abs(x - m) for x in a) / len(a) +"
         verdicts = [judge.judge(deviation.problem, f"{source} {more}").verdict for more in (9e-5, 2e-4)]
         assert verdicts == [Verdict.AC, Verdict.WA]
-        broken = with_tests(next(item for item in ready if item.problem.id == "HumanEval/22"), sandbox)
-        assert isinstance(broken, Fault)
+        broken = generate_tests(next(item for item in ready if item.problem.id == "HumanEval/22"), sandbox)
+        assert isinstance(broken, LoadError)
         assert "HumanEval/22 failed: its inputs hold values that JSON does not" in broken.message
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alphadial.envs.problems.formats import Fault, Format, Package, detect, load
+from alphadial.envs.problems.formats import Format, LoadError, Package, detect, load
 from alphadial.envs.problems.formats.levels import LEVELS, by_size
 from alphadial.envs.problems.formats.lines import read_lines
 from alphadial.envs.types import Test as Case
@@ -55,7 +55,7 @@ def test_a_bad_row_leaves_the_others(changes: dict[str, Any], message: str, tmp_
     first, fault, last = load(path)
     assert isinstance(first, Package)
     assert isinstance(last, Package)
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, LoadError)
     assert (fault.path, fault.line) == (path, 2)
     assert message in fault.message
 
@@ -74,7 +74,7 @@ def test_a_line_that_is_no_row(line: str | bytes, message: str, tmp_path: Path) 
     first, fault, last = load(write(tmp_path, json.dumps(ROW), line, json.dumps(ROW)))
     assert isinstance(first, Package)
     assert isinstance(last, Package)
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, LoadError)
     assert (fault.line, message in fault.message) == (2, True)
 
 
@@ -85,7 +85,7 @@ def test_a_file_cut_off_keeps_what_came_before(tmp_path: Path) -> None:
     *found, last = load(path)
     assert found
     assert all(isinstance(item, Package) for item in found)
-    assert isinstance(last, Fault)
+    assert isinstance(last, LoadError)
     assert last.line == len(found) + 1
     assert "cannot be read further" in last.message
 
@@ -94,7 +94,7 @@ def test_lines_too_long_are_skipped(tmp_path: Path) -> None:
     path = write(tmp_path, "a" * 10, "b" * 3_000_000, "c")
     first, fault, last = read_lines(path, longest=1000)
     assert (first, last) == ((1, "a" * 10 + "\n"), (3, "c\n"))
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, LoadError)
     assert fault.line == 2
 
 
@@ -125,13 +125,16 @@ def test_nothing_known(tmp_path: Path) -> None:
     assert detect(tmp_path / "notes.json") is None
     assert detect(tmp_path / "missing") is None
     (fault,) = load(tmp_path)
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, LoadError)
     assert "no problems in this folder" in fault.message
     (fault,) = load(tmp_path / "missing")
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, LoadError)
     assert fault.message == "no such file or folder"
     write(tmp_path, '{"a": 1}')
-    assert [fault.path.name for fault in load(tmp_path) if isinstance(fault, Fault)] == ["rows.jsonl", tmp_path.name]
+    assert [fault.path.name for fault in load(tmp_path) if isinstance(fault, LoadError)] == [
+        "rows.jsonl",
+        tmp_path.name,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -145,7 +148,7 @@ def test_nothing_known(tmp_path: Path) -> None:
 def test_files_that_must_be_converted_say_so(name: str, message: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"PK not what it says")
     (fault,) = load(tmp_path / name)
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, LoadError)
     assert message in fault.message
 
 
@@ -156,7 +159,7 @@ def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
     (inner / "up").symlink_to(tmp_path)
     package, fault = load(inner)
     assert isinstance(package, Package)
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, LoadError)
     assert "not followed" in fault.message
     assert detect(inner) is Format.FOLDER
 

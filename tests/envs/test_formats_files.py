@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from alphadial.envs.problems.formats import Fault, Format, Package, detect, load
+from alphadial.envs.problems.formats import Format, LoadError, Package, detect, load
 
 PROGRAM = {"name": "a.py", "language": "python3", "expected": "accepted", "source": "print(2)\n"}
 ROW = {"id": "double", "tests": [{"name": "1", "input": "1\n", "answer": "2\n"}], "submissions": [PROGRAM]}
@@ -23,7 +23,7 @@ def read(folder: Path, **files: str | bytes) -> list[str]:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     found = list(load(folder))
     assert [item.source.name for item in found if isinstance(item, Package)][-1] == "whole.jsonl"
-    return [str(item).removeprefix(f"{folder}/") for item in found if isinstance(item, Fault)]
+    return [str(item).removeprefix(f"{folder}/") for item in found if isinstance(item, LoadError)]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_lines_of_rows_in_an_array(tmp_path: Path) -> None:
     assert isinstance(first, Package)
     assert isinstance(last, Package)
     for fault in (second, third):
-        assert isinstance(fault, Fault)
+        assert isinstance(fault, LoadError)
         assert fault.line is not None
         assert path.read_text().splitlines()[fault.line - 1].startswith(" {" if fault is second else " 5")
 
@@ -88,7 +88,7 @@ def test_rows_before_a_broken_one_are_had(tmp_path: Path) -> None:
     assert detect(path) is Format.JUDGING
     *packages, fault = load(tmp_path)
     assert len(packages) == 2
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, LoadError)
     assert fault.line == text.count("\n") + 1
 
 
@@ -97,7 +97,7 @@ def test_integers_too_long_are_of_their_rows_only(tmp_path: Path) -> None:
     path.write_text(array(ROW, ROW).replace("]\n },", f'],\n  "time_limit_s": {"9" * 5000}\n }},', 1))
     fault, package = load(path)
     assert isinstance(package, Package)
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, LoadError)
     assert fault.line == 2
 
 
@@ -114,5 +114,5 @@ def test_a_first_line_that_is_an_array(line: str, tmp_path: Path) -> None:
     path.write_text(f"{line}\n{json.dumps(ROW)}\n")
     fault, package = load(path)
     assert isinstance(package, Package)
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, LoadError)
     assert fault.line == 1

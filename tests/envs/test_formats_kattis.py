@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from alphadial.envs.judging.labels import FOLDERS
-from alphadial.envs.problems.formats import Fault, Format, Package, TimeRule, detect, load
+from alphadial.envs.problems.formats import Format, LoadError, Package, TimeRule, detect, load
 from alphadial.envs.raw import as_bytes
 from alphadial.envs.types import MIB, Checker
 
@@ -70,9 +70,9 @@ def only(path: Path) -> Package:
     return package
 
 
-def fault(path: Path) -> Fault:
+def fault(path: Path) -> LoadError:
     (found,) = load(path)
-    assert isinstance(found, Fault)
+    assert isinstance(found, LoadError)
     return found
 
 
@@ -219,7 +219,7 @@ def test_broken_packages_name_file_and_line(
     write(tmp_path / "set" / "double", base | changes)
     write(tmp_path / "set" / "whole", LEGACY)
     first, second = load(tmp_path / "set")
-    assert isinstance(first, Fault)
+    assert isinstance(first, LoadError)
     assert isinstance(second, Package)
     assert message in first.message
     where = str(first.path) if first.line is None else f"{first.path}:{first.line}"
@@ -232,7 +232,7 @@ def test_a_bad_solution_leaves_the_others(tmp_path: Path) -> None:
     )
     (folder / "submissions/accepted/d.py").write_bytes(b"print(1)\n# \xff\n")
     found = list(load(folder))
-    assert [str(item) for item in found if isinstance(item, Fault)] == [
+    assert [str(item) for item in found if isinstance(item, LoadError)] == [
         f"{folder}/submissions/accepted/c.xyz: warning: is left out: .xyz: no known extension tells the language",
         f"{folder}/submissions/accepted/__pycache__: warning: is left out: a cache",
     ]
@@ -273,7 +273,7 @@ def test_what_is_not_used_is_a_warning(
     base: dict[str, str], changes: dict[str, str], warning: str, tmp_path: Path
 ) -> None:
     found = list(load(write(tmp_path / "double", base | changes)))
-    (said,) = (item for item in found if isinstance(item, Fault))
+    (said,) = (item for item in found if isinstance(item, LoadError))
     assert said.harmless
     assert warning in str(said)
     (package,) = (item for item in found if isinstance(item, Package))
@@ -283,7 +283,7 @@ def test_what_is_not_used_is_a_warning(
 def test_tests_in_sample_alone(tmp_path: Path) -> None:
     files = {name: text for name, text in LEGACY.items() if not name.startswith("data/secret")}
     warning, package = load(write(tmp_path / "double", files))
-    assert isinstance(warning, Fault)
+    assert isinstance(warning, LoadError)
     assert str(warning).endswith("data: warning: all tests are in data/sample, none in data/secret")
     assert isinstance(package, Package)
     assert [(test.public, test.level) for test in package.problem.tests] == [(True, 1)]
@@ -312,7 +312,7 @@ def test_a_solution_that_is_a_bad_link_leaves_the_others(tmp_path: Path) -> None
     (folder / "submissions/accepted/out.py").symlink_to(tmp_path / "outside/a.py")
     (folder / "submissions/accepted/dead.py").symlink_to("nowhere.py")
     *faults, package = load(folder)
-    assert [item.message for item in faults if isinstance(item, Fault)] == [
+    assert [item.message for item in faults if isinstance(item, LoadError)] == [
         "a link that leads nowhere",
         "a link that leads out of the package: replace it by the file",
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from alphadial.envs.judging.labels import FOLDERS, LEGACY_FOLDERS, bounding, graded, partly
-from alphadial.envs.problems.formats import Fault, Package, load
+from alphadial.envs.problems.formats import LoadError, Package, load
 from alphadial.envs.types import Expectation, Solution, Verdict
 
 AC, WA, TLE, RTE = (Verdict.AC,), (Verdict.WA, Verdict.OLE), (Verdict.TLE,), (Verdict.RTE, Verdict.MLE)
@@ -37,7 +37,7 @@ def package(folder: Path, yaml: str, *names: str, **more: str) -> tuple[dict[str
     said = [
         f"{item.path.name}:{item.line}: {'warning: ' * item.harmless}{item.message}"
         for item in found
-        if isinstance(item, Fault)
+        if isinstance(item, LoadError)
     ]
     return {solution.name: solution for solution in read.solutions}, said
 

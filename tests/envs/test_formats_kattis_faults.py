@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from alphadial.envs.problems.formats import Fault, Package, TimeRule, kattis, load
+from alphadial.envs.problems.formats import LoadError, Package, TimeRule, kattis, load
 from alphadial.envs.problems.formats.kattis_patterns import matches
 from alphadial.envs.problems.formats.levels import leveled
 from alphadial.envs.problems.formats.packages import LEGACY_TIME_RULE, FormatError
@@ -39,7 +39,7 @@ def read(folder: Path, files: dict[str, str]) -> tuple[list[str], list[Package]]
     found = list(load(folder / "set"))
     *packages, last = (item for item in found if isinstance(item, Package))
     assert last.problem.id == "whole"
-    faults = [str(item).removeprefix(f"{folder}/set/") for item in found if isinstance(item, Fault)]
+    faults = [str(item).removeprefix(f"{folder}/set/") for item in found if isinstance(item, LoadError)]
     return faults, packages
 
 
@@ -131,18 +131,18 @@ def test_what_must_not_be_read_is_a_fault(opened: Path) -> None:
             (opened / name).chmod(0o755)
     assert isinstance(package, Package)
     assert all("ermission denied" in str(found) for found in faults)
-    places = {found.path.relative_to(opened).as_posix() for found in faults if isinstance(found, Fault)}
+    places = {found.path.relative_to(opened).as_posix() for found in faults if isinstance(found, LoadError)}
     assert places == {*closed, *(f"listed/{name}" for name in ("data", "problem.yaml", "submissions"))} - {"listed"}
 
 
 @pytest.mark.parametrize("path", ["x" * 5000, "a\0b", "x" * 300])
 def test_paths_that_cannot_be(path: str) -> None:
     (found,) = load(Path(path))
-    assert isinstance(found, Fault)
+    assert isinstance(found, LoadError)
 
 
 def test_whatever_nobody_foresaw_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(folder: Path, name: str) -> Iterator[Package | Fault]:
+    def broken(folder: Path, name: str) -> Iterator[Package | LoadError]:
         if name == "p":
             raise KeyError("surprise")
         return whole(folder, name)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from alphadial.envs.problems.formats import Fault, Package, callable_source, load
+from alphadial.envs.problems.formats import LoadError, Package, callable_source, load
 from alphadial.envs.problems.formats import livecodebench as livecodebench_format
 from alphadial.envs.problems.formats.lines import read_header, read_table
 from alphadial.envs.types import MIB
@@ -46,7 +46,7 @@ def first_row(name: str, at: int = 0) -> dict[str, Any]:
     return row
 
 
-def only(folder: Path, name: str, changes: dict[str, Any], at: int = 0) -> Package | Fault:
+def only(folder: Path, name: str, changes: dict[str, Any], at: int = 0) -> Package | LoadError:
     path = folder / f"{name}.jsonl"
     path.write_text(json.dumps(first_row(name, at) | changes) + "\n")
     (found,) = load(path)
@@ -83,7 +83,7 @@ def test_no_row_ends_the_reading_of_the_others(name: str, tmp_path: Path) -> Non
     assert len(found) == len(lines) + 2
     assert isinstance(found[0], Package)
     assert isinstance(found[-1], Package)
-    wrong = [item.line for item in found if isinstance(item, Fault)]
+    wrong = [item.line for item in found if isinstance(item, LoadError)]
     assert wrong == sorted(wrong, key=lambda line: line or 0)
     assert None not in wrong
 
@@ -119,7 +119,7 @@ def test_taco_limits_in_words(field: str, stated: Any, expected: float | None, t
 )
 def test_taco_limits_that_are_none(stated: Any, tmp_path: Path) -> None:
     found = only(tmp_path, "taco", {"memory_limit": stated})
-    assert isinstance(found, Fault)
+    assert isinstance(found, LoadError)
     assert (found.line, "'memory_limit' must be a" in found.message) == (1, True)
 
 
@@ -168,7 +168,7 @@ def test_apps_calls(
 def test_apps_calls_that_cannot_be_made(given: Any, answer: Any, message: str, tmp_path: Path) -> None:
     in_out = {"fn_name": "f", "inputs": [given], "outputs": [answer]}
     found = only(tmp_path, "apps", {"input_output": in_out})
-    assert isinstance(found, Fault)
+    assert isinstance(found, LoadError)
     assert message in found.message
 
 
@@ -194,17 +194,17 @@ def packed(pickled: bytes) -> str:
 
 def test_livecodebench_bombs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     many_opcodes = only(tmp_path, "livecodebench", {"private_test_cases": packed(b"\x80\x04" + b"\x94" * 10_000_000)})
-    assert isinstance(many_opcodes, Fault)
+    assert isinstance(many_opcodes, LoadError)
     assert "holds more than a text (pickle opcode MEMOIZE): refused" in many_opcodes.message
     monkeypatch.setattr(livecodebench_format, "LARGEST_TESTS", 1000)
     large = only(tmp_path, "livecodebench", {"private_test_cases": packed(pickle.dumps("[" + " " * 1000 + "]"))})
-    assert isinstance(large, Fault)
+    assert isinstance(large, LoadError)
     assert "is cut off, or holds more than 1,000 bytes" in large.message
 
 
 def test_a_row_without_tests_says_so(tmp_path: Path) -> None:
     found = only(tmp_path, "livecodebench", {"private_test_cases": None})
-    assert isinstance(found, Fault)
+    assert isinstance(found, LoadError)
     assert found.message == "field 'private_test_cases' is missing"
 
 
@@ -247,11 +247,11 @@ def test_tables(tmp_path: Path) -> None:
     limit = csv.field_size_limit()
     assert list(read_table(path)) == [
         (2, {"a": "1", "b": "2\n\f3"}),
-        Fault(path, 5, "has 1 fields, but the header has 2"),
+        LoadError(path, 5, "has 1 fields, but the header has 2"),
         (6, {"a": long, "b": "\0"}),
-        Fault(path, 7, "not CSV: ',' expected after '\"'"),
+        LoadError(path, 7, "not CSV: ',' expected after '\"'"),
         (8, {"a": "5", "b": "\x1c6"}),
-        Fault(path, 9, "not CSV: unexpected end of data"),
+        LoadError(path, 9, "not CSV: unexpected end of data"),
     ]
     assert csv.field_size_limit() == limit
     assert read_header(path) == ["a", "b"]

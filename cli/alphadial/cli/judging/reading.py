@@ -8,9 +8,9 @@ from pathlib import Path
 
 from alphadial.cli.errors import CliError
 from alphadial.cli.output import say
-from alphadial.envs.problems.formats import Fault, Package, load
+from alphadial.envs.problems.formats import LoadError, Package, load
 
-Item = tuple[int, Package | Fault]
+Item = tuple[int, Package | LoadError]
 """With its place among all that is below the path."""
 
 
@@ -35,7 +35,7 @@ def read_set(path: Path, only: Sequence[str] | None = None) -> Iterator[Item]:
     raise CliError(f"{path} holds no problem {'that can be read' if only is None else ' or '.join(only)}")
 
 
-def within(fault: Fault, package: Package) -> bool:
+def within(fault: LoadError, package: Package) -> bool:
     """Whether it is of a part of that package's folder."""
     return fault.path != package.source and fault.path.is_relative_to(package.source)
 
@@ -46,15 +46,15 @@ def _wanted(path: Path, only: Sequence[str]) -> Iterator[Item]:
     others: list[Item] = []
     place = 0
     for place, item in enumerate(load(path)):
-        if isinstance(item, Fault):
+        if isinstance(item, LoadError):
             others.append((place, item))
         elif item.problem.id in only:
             missing.pop(item.problem.id, None)
-            own = [other for other in others if isinstance(other[1], Fault) and within(other[1], item)]
+            own = [other for other in others if isinstance(other[1], LoadError) and within(other[1], item)]
             others = [other for other in others if other not in own]
             yield from own
             yield place, item
     if missing:
         yield from others
     if missing and len(missing) < len(set(only)):
-        yield place + 1, Fault(path, None, f"holds no problem {' or '.join(missing)}")
+        yield place + 1, LoadError(path, None, f"holds no problem {' or '.join(missing)}")

@@ -14,7 +14,7 @@ from alphadial.envs.judging.agreement import Agreement, compare
 from alphadial.envs.judging.checkers import recheck
 from alphadial.envs.judging.records import SolutionRecord, SolutionReport
 from alphadial.envs.judging.verdicts import report
-from alphadial.envs.problems.formats import Fault
+from alphadial.envs.problems.formats import LoadError
 from alphadial.envs.types import Checker, Limits, Problem, Test, Verdict
 
 
@@ -92,7 +92,7 @@ def rows_of(
     terms: Terms = Terms(),
     doubtful: frozenset[str] = frozenset(),
     only: Collection[str] | None = None,
-) -> Iterator[Row | Fault]:
+) -> Iterator[Row | LoadError]:
     """One row per solution, in the order of the set; a fault for what the terms leave without.
 
     Args:
@@ -108,7 +108,7 @@ def rows_of(
         try:
             level = level_of(facts, terms.coverage)
         except ProblemError as error:
-            yield Fault(Path(facts.source), None, str(error))
+            yield LoadError(Path(facts.source), None, str(error))
             continue
         problem = _with_answers(facts)
         for entry in facts.entries:
@@ -117,7 +117,7 @@ def rows_of(
                 yield row_of(facts, entry, SolutionRecord(facts.problem, entry.name, entry.language), level, terms)
             elif record is None:
                 where = f"{facts.problem}/{entry.name}"
-                yield Fault(Path(facts.source), None, f"{where} has no record yet: the same judge command goes on")
+                yield LoadError(Path(facts.source), None, f"{where} has no record yet: the same judge command goes on")
             else:
                 if terms.checker is not None and not facts.validated:
                     record = recheck(record, problem, terms.checker)

@@ -29,7 +29,7 @@ from alphadial.cli.output import STDOUT, check_json_target, headline, print_line
 from alphadial.envs.judging.calibration import host_speed
 from alphadial.envs.judging.pythons import Pythons
 from alphadial.envs.judging.verdicts import telling_line
-from alphadial.envs.problems.formats import Fault
+from alphadial.envs.problems.formats import LoadError
 from alphadial.envs.problems.formats.flags import checker as parse_flags
 from alphadial.envs.problems.formats.packages import FormatError
 from alphadial.envs.sandbox import open_sandbox
@@ -162,10 +162,10 @@ def rejudge_records(
         raise typer.Exit(USAGE)
 
 
-def parted(found: Iterable[Row | Fault]) -> tuple[list[Row], list[Fault]]:
+def parted(found: Iterable[Row | LoadError]) -> tuple[list[Row], list[LoadError]]:
     """Rows, and faults, which are said."""
     rows: list[Row] = []
-    faults: list[Fault] = []
+    faults: list[LoadError] = []
     for item in found:
         if isinstance(item, Row):
             rows.append(item)
@@ -227,5 +227,5 @@ def _only(problems: str | None) -> list[str] | None:
     return None if problems is None else split_list(problems, "--problems")
 
 
-def _fault(fault: Fault) -> dict[str, Any]:
+def _fault(fault: LoadError) -> dict[str, Any]:
     return {"path": str(fault.path), "line": fault.line, "message": fault.message}

@@ -20,8 +20,8 @@ from alphadial.envs.judging.labels import LABELS, bounding, expectations_of
 from alphadial.envs.judging.pythons import Pythons
 from alphadial.envs.judging.records import SolutionRecord
 from alphadial.envs.judging.stdio import StdioJudge
-from alphadial.envs.problems.formats import Fault, Package
-from alphadial.envs.problems.formats.generate import with_tests
+from alphadial.envs.problems.formats import LoadError, Package
+from alphadial.envs.problems.formats.generate import generate_tests
 from alphadial.envs.sandbox import Sandbox
 from alphadial.envs.types import Problem, Solution
 
@@ -90,7 +90,7 @@ def judge_set(
     pythons: Pythons,
     progress: JudgingProgress,
     coverage: str | int | None = None,
-) -> tuple[set[str], list[Fault]]:
+) -> tuple[set[str], list[LoadError]]:
     """Makes the records of every solution of every package.
 
     Args:
@@ -109,12 +109,12 @@ def judge_set(
         StoreError: a record cannot be kept.
     """
     judged: set[str] = set()
-    faults: list[Fault] = []
+    faults: list[LoadError] = []
     for place, item in items:
-        new = [item] if isinstance(item, Fault) else _strange_labels(item)
+        new = [item] if isinstance(item, LoadError) else _strange_labels(item)
         if isinstance(item, Package):
             found = _judge_package(pythons.apply(item), place, store, judge, progress, coverage)
-            if isinstance(found, Fault):
+            if isinstance(found, LoadError):
                 new.append(found)
             else:
                 judged.add(found)
@@ -131,19 +131,19 @@ def _judge_package(
     judge: KeptJudge,
     progress: JudgingProgress,
     coverage: str | int | None,
-) -> str | Fault:
+) -> str | LoadError:
     try:
-        package = with_tests(read, judge.sandbox)
+        package = generate_tests(read, judge.sandbox)
     except SandboxFailedError as error:
-        package = Fault(read.source, None, f"the tests of {read.problem.id} could not be made: {error}")
-    if isinstance(package, Fault):
+        package = LoadError(read.source, None, f"the tests of {read.problem.id} could not be made: {error}")
+    if isinstance(package, LoadError):
         return package
     problem, id = package.problem, problem_id(package)
     try:
         coverage_level(problem, coverage)
     except ProblemError as error:
         store.keep(id)
-        return Fault(package.source, None, str(error))
+        return LoadError(package.source, None, str(error))
     judge.turn_to(id)
     solutions = [solution for solution in package.solutions if entry_of(solution, id).judged]
     progress.begin(problem.id, len(solutions))
@@ -200,7 +200,7 @@ def _left_out(package: Package, id: str, failed: Mapping[str, str]) -> dict[str,
     return {entry: reason for entry, reason in reasons.items() if reason}
 
 
-def _strange_labels(package: Package) -> list[Fault]:
+def _strange_labels(package: Package) -> list[LoadError]:
     """Warnings, since a misspelt label, or folder, would leave its solutions out of the agreement without a word."""
     strange: dict[str, list[str]] = {}
     for each in package.solutions:
@@ -208,7 +208,7 @@ def _strange_labels(package: Package) -> list[Fault]:
             strange.setdefault(each.expected, []).append(each.name)
     why = f"which says nothing of verdicts, so they count for no agreement; known: {', '.join(sorted(LABELS))}"
     return [
-        Fault(package.source, None, f"unknown label {label[:40]!r} of {', '.join(names)}, {why}", harmless=True)
+        LoadError(package.source, None, f"unknown label {label[:40]!r} of {', '.join(names)}, {why}", harmless=True)
         for label, names in strange.items()
     ]
 

@@ -20,8 +20,8 @@ from alphadial.envs.errors import ProblemError
 from alphadial.envs.judging.pythons import Pythons
 from alphadial.envs.judging.verdicts import verdict_of
 from alphadial.envs.languages import PYTHON, all_languages, find_language, language_of
-from alphadial.envs.problems.formats import Fault, Package
-from alphadial.envs.problems.formats.generate import with_tests
+from alphadial.envs.problems.formats import LoadError, Package
+from alphadial.envs.problems.formats.generate import generate_tests
 from alphadial.envs.problems.formats.kattis import is_package
 from alphadial.envs.problems.formats.kattis_programs import program_in
 from alphadial.envs.problems.formats.packages import FormatError
@@ -62,7 +62,7 @@ def _solution_of(folder: Path) -> Solution:
     return solution
 
 
-def one_package(path: Path, only: Sequence[str] | None) -> tuple[Package, list[Fault]]:
+def one_package(path: Path, only: Sequence[str] | None) -> tuple[Package, list[LoadError]]:
     """The only package that is wanted below a path, and what is wrong with parts of it.
 
     Raises:
@@ -75,7 +75,7 @@ def one_package(path: Path, only: Sequence[str] | None) -> tuple[Package, list[F
         raise CliError(f"several problems are called {first.problem.id}: give the path of one of them ({places})")
     if others:
         raise CliError(f"{path} holds several problems: choose one with --problems ID, such as {first.problem.id}")
-    return first, [item for item in items if isinstance(item, Fault) and within(item, first)]
+    return first, [item for item in items if isinstance(item, LoadError) and within(item, first)]
 
 
 def judge_file(
@@ -93,8 +93,8 @@ def judge_file(
     Raises:
         ProblemError: the problem's tests cannot be made, or call a function where the program has several files.
     """
-    made = with_tests(pythons.apply(package), sandbox)
-    if isinstance(made, Fault):
+    made = generate_tests(pythons.apply(package), sandbox)
+    if isinstance(made, LoadError):
         raise ProblemError(str(made))
     id = problem_id(made)
     if len(solution.files) == 1:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from alphadial.envs.problems.formats.fields import Row, mapping, parse, sequence, text, text_of
-from alphadial.envs.problems.formats.packages import Fault, FormatError, Package
+from alphadial.envs.problems.formats.packages import FormatError, LoadError, Package
 from alphadial.envs.problems.formats.rows import (
     argument_lines,
     call_test,
@@ -52,7 +52,7 @@ def package(row: Row, path: Path, line: int | None) -> Package:
     return Package(found, tuple(_solutions(row, found)), source=path)
 
 
-def load_folder(folder: Path, name: str) -> Iterator[Package | Fault]:
+def load_folder(folder: Path, name: str) -> Iterator[Package | LoadError]:
     """The problem in a folder, or its fault."""
     tree = Tree(folder)
     try:

@@ -23,7 +23,7 @@ from alphadial.envs.problems.formats import (
 )
 from alphadial.envs.problems.formats.fields import Row
 from alphadial.envs.problems.formats.lines import read_header
-from alphadial.envs.problems.formats.packages import Fault, FormatError, Package
+from alphadial.envs.problems.formats.packages import FormatError, LoadError, Package
 from alphadial.envs.problems.formats.record_files import is_array, is_table, read_records, whole_file
 from alphadial.envs.problems.formats.tree import kind_of
 
@@ -72,7 +72,7 @@ def detect(path: Path) -> Format | None:
     return found if isinstance(found, Format) else None
 
 
-def examine(path: Path) -> Format | Fault | None:
+def examine(path: Path) -> Format | LoadError | None:
     """As ``detect``, or why the beginning of a file cannot be read as what it seems to hold."""
     kind = kind_of(path)
     if kind == stat.S_IFREG:
@@ -93,16 +93,16 @@ def row_format(row: Any) -> Format | None:
     return next((name for name, (keys, _) in ROWS.items() if keys <= row.keys()), None)
 
 
-def _of_table(path: Path) -> Format | Fault | None:
+def _of_table(path: Path) -> Format | LoadError | None:
     if names := read_header(path):
         return row_format(dict.fromkeys(names))
-    return next((record for record in read_records(path) if isinstance(record, Fault)), None)
+    return next((record for record in read_records(path) if isinstance(record, LoadError)), None)
 
 
-def _of_rows(path: Path) -> Format | Fault | None:
+def _of_rows(path: Path) -> Format | LoadError | None:
     fault = None
     for record in islice(read_records(path), _ROWS_LOOKED_AT):
-        if isinstance(record, Fault):
+        if isinstance(record, LoadError):
             fault = fault or record
         elif found := row_format(record.value):
             return found

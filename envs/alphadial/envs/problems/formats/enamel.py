@@ -1,7 +1,7 @@
 """ENAMEL (Qiu et al. 2024): HumanEval problems whose inputs come from generators, in four levels of size.
 
-A row of its CSV is a problem without tests, since making them runs its generator and its reference: ``with_tests`` does
-so in a sandbox. Answers are compared as JSON, so that a tuple equals a list of the same.
+A row of its CSV is a problem without tests, since making them runs its generator and its reference, which
+``generate_tests`` does in a sandbox. Answers are compared as JSON, so that a tuple equals a list of the same.
 """
 
 from __future__ import annotations

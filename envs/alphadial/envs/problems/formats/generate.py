@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from alphadial.envs.problems.formats.fields import parse, sequence
-from alphadial.envs.problems.formats.packages import Fault, FormatError, Package
+from alphadial.envs.problems.formats.packages import FormatError, LoadError, Package
 from alphadial.envs.sandbox import Sandbox
 from alphadial.envs.types import MIB, Limits, Test
 
@@ -15,7 +15,7 @@ LIMITS = Limits(
 """Of the generator."""
 
 
-def with_tests(package: Package, sandbox: Sandbox) -> Package | Fault:
+def generate_tests(package: Package, sandbox: Sandbox) -> Package | LoadError:
     """The package with the tests that its generator makes in the sandbox; unchanged where it has none.
 
     Raises:
@@ -32,7 +32,7 @@ def with_tests(package: Package, sandbox: Sandbox) -> Package | Fault:
             raise FormatError(result.killed_by or (lines[-1] if lines else f"it ended by signal {result.signal}"))
         tests = tuple(_test(row) for row in sequence(parse(result.stdout, "its output"), "its output"))
     except FormatError as error:
-        return Fault(package.source, None, f"the generator of {package.problem.id} failed: {error}")
+        return LoadError(package.source, None, f"the generator of {package.problem.id} failed: {error}")
     return replace(package, problem=replace(package.problem, tests=tests), generator=None)
 
 

@@ -20,7 +20,7 @@ from alphadial.envs.problems.formats.kattis_settings import PROBLEM, Settings, r
 from alphadial.envs.problems.formats.kattis_versions import STATEMENTS
 from alphadial.envs.problems.formats.levels import coverages, leveled
 from alphadial.envs.problems.formats.names import is_source
-from alphadial.envs.problems.formats.packages import KATTIS_PYTHON, Fault, FormatError, Package
+from alphadial.envs.problems.formats.packages import KATTIS_PYTHON, FormatError, LoadError, Package
 from alphadial.envs.problems.formats.tree import Tree, kind_of
 from alphadial.envs.raw import readable
 from alphadial.envs.types import Checker, Interface, Problem, Solution, Test
@@ -34,7 +34,7 @@ def is_package(folder: Path) -> bool:
     return kind_of(folder / PROBLEM) is not None
 
 
-def load(folder: Path, name: str) -> Iterator[Package | Fault]:
+def load(folder: Path, name: str) -> Iterator[Package | LoadError]:
     """The package in a folder, after a fault for each part that is left out or not used; or the package's fault.
 
     Args:
@@ -59,15 +59,15 @@ def load(folder: Path, name: str) -> Iterator[Package | Fault]:
         yield error.fault(folder)
 
 
-def _left_out(tree: Tree) -> Iterator[Fault]:
+def _left_out(tree: Tree) -> Iterator[LoadError]:
     """A fault for each test and each source that the package format ignores, which can hardly be meant."""
     for path in sorted((tree.root / "data").glob("*")):
         if path.suffix in _TESTS:
-            yield Fault(path, None, "is left out: tests belong in data/sample or data/secret")
+            yield LoadError(path, None, "is left out: tests belong in data/sample or data/secret")
     for path in sorted(tree.left_out):
         inside = any(path.is_relative_to(tree.root / folder) for folder in ("data", "submissions"))
         if path.suffix in _TESTS or is_source(path.name) or (inside and kind_of(path) == stat.S_IFDIR):
-            yield Fault(path, None, "is left out: a name may hold letters of ASCII, digits, _, ., + and - only")
+            yield LoadError(path, None, "is left out: a name may hold letters of ASCII, digits, _, ., + and - only")
 
 
 def _problem(tree: Tree, name: str, settings: Settings, data: Data) -> Problem:

@@ -10,7 +10,7 @@ from typing import Any
 from alphadial.envs.problems.formats.fields import text
 from alphadial.envs.problems.formats.kattis_settings import Settings, words
 from alphadial.envs.problems.formats.levels import SAMPLE, SECRET
-from alphadial.envs.problems.formats.packages import Fault, FormatError
+from alphadial.envs.problems.formats.packages import FormatError, LoadError
 from alphadial.envs.problems.formats.tree import Tree
 from alphadial.envs.problems.formats.yaml_file import LARGEST, Yaml, at, parse_yaml
 from alphadial.envs.types import Test
@@ -73,7 +73,9 @@ def read_data(tree: Tree, settings: Settings) -> Data:
     if not tests:
         raise FormatError("there are no tests in data/sample and data/secret", path=tree.root / "data")
     if all(test.public for test in tests):
-        tree.warn(Fault(tree.root / "data", None, "all tests are in data/sample, none in data/secret", harmless=True))
+        tree.warn(
+            LoadError(tree.root / "data", None, "all tests are in data/sample, none in data/secret", harmless=True)
+        )
     _check_requires(tree, requires, {test.group for test in tests})
     return Data(tuple(tests), requires, _continues(tree, settings, tests))
 

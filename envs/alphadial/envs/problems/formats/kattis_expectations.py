@@ -17,7 +17,7 @@ from alphadial.envs.problems.formats.fields import mapping, text
 from alphadial.envs.problems.formats.kattis_patterns import MOST_CHOICES, choices, matches_within
 from alphadial.envs.problems.formats.kattis_settings import Settings, words
 from alphadial.envs.problems.formats.levels import SECRET
-from alphadial.envs.problems.formats.packages import Fault, FormatError
+from alphadial.envs.problems.formats.packages import FormatError, LoadError
 from alphadial.envs.problems.formats.tree import Tree
 from alphadial.envs.problems.formats.yaml_file import LARGEST, Yaml, at, parse_yaml
 from alphadial.envs.types import Expectation, Test, Verdict
@@ -93,16 +93,16 @@ class Submissions:
         kept = [each for each in (base, *found) if each is not None and each != Expectation()]
         return Expected((*kept, *grades), tuple(dict.fromkeys(not_counted)))
 
-    def left_out(self, names: Sequence[str]) -> Iterator[Fault]:
+    def left_out(self, names: Sequence[str]) -> Iterator[LoadError]:
         """A warning for each thing that speaks of no solution."""
         if self._ignored:
             why = "is not used: only packages of the format 2025-09 have it, and this one is in the legacy format"
-            yield Fault(self._path, None, why, harmless=True)
+            yield LoadError(self._path, None, why, harmless=True)
         for entry in self._entries:
             default = any(choice in self._folders for choice in entry.choices)
             if not default and not any(entry.of(name) for name in names):
                 line = entry.yaml.lines.get(entry.key)
-                yield Fault(self._path, line, f"no solution matches the pattern {entry.key[:80]!r}", harmless=True)
+                yield LoadError(self._path, line, f"no solution matches the pattern {entry.key[:80]!r}", harmless=True)
 
     def _rules(
         self, entry: _Entry, place: str, values: Mapping[str, Any], base: Expectation, not_counted: list[str]

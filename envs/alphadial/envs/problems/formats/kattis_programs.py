@@ -8,7 +8,7 @@ from pathlib import Path
 from alphadial.envs.problems.formats.kattis_expectations import Submissions
 from alphadial.envs.problems.formats.kattis_settings import Settings
 from alphadial.envs.problems.formats.names import is_source, known_language, language_of, main_first
-from alphadial.envs.problems.formats.packages import Fault, FormatError, NoLanguageError
+from alphadial.envs.problems.formats.packages import FormatError, LoadError, NoLanguageError
 from alphadial.envs.problems.formats.tree import CACHE, Tree
 from alphadial.envs.problems.formats.yaml_file import at
 from alphadial.envs.types import Solution, Test, Validator
@@ -41,7 +41,7 @@ def read_validator(tree: Tree, settings: Settings, arguments: tuple[str, ...]) -
     return Validator(language, main_first(files, language), arguments)
 
 
-def read_solutions(tree: Tree, settings: Settings, tests: Sequence[Test]) -> Iterator[Solution | Fault]:
+def read_solutions(tree: Tree, settings: Settings, tests: Sequence[Test]) -> Iterator[Solution | LoadError]:
     """The programs in the folders of submissions/, each named by its path there."""
     root = tree.root / "submissions"
     submissions = Submissions(tree, settings, tests)
@@ -49,17 +49,17 @@ def read_solutions(tree: Tree, settings: Settings, tests: Sequence[Test]) -> Ite
     for folder in tree.children(root):
         if not tree.is_folder(folder):
             if is_source(folder.name):
-                yield Fault(folder, None, "is left out: solutions belong in a folder here, such as accepted")
+                yield LoadError(folder, None, "is left out: solutions belong in a folder here, such as accepted")
             continue
         for path in tree.names(folder):
             if path.name == CACHE:
-                tree.warn(Fault(path, None, "is left out: a cache", harmless=True))
+                tree.warn(LoadError(path, None, "is left out: a cache", harmless=True))
                 continue
             names.append(path.relative_to(root).as_posix())
             try:
                 yield _solution(tree, settings, path, names[-1], submissions)
             except NoLanguageError as error:
-                yield Fault(path, None, f"is left out: {error}", harmless=True)
+                yield LoadError(path, None, f"is left out: {error}", harmless=True)
             except FormatError as error:
                 yield error.fault(path)
     yield from submissions.left_out(names)

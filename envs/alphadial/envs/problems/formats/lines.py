@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from alphadial.envs.problems.formats.packages import Fault, FormatError
+from alphadial.envs.problems.formats.packages import FormatError, LoadError
 
 LONGEST_LINE = 512 * 1024 * 1024
 """Bytes. A longer line, which may come from a few compressed ones, is a fault and is skipped."""
@@ -21,7 +21,7 @@ _UNREADABLE = (OSError, EOFError, lzma.LZMAError, zlib.error)
 _CHUNK = 1024 * 1024
 
 
-def read_lines(path: Path, longest: int = LONGEST_LINE) -> Iterator[tuple[int, str] | Fault]:
+def read_lines(path: Path, longest: int = LONGEST_LINE) -> Iterator[tuple[int, str] | LoadError]:
     """Each line that is not blank, with its number from 1 on; a fault for one that is too long or not UTF-8."""
     number = 0
     try:
@@ -29,18 +29,18 @@ def read_lines(path: Path, longest: int = LONGEST_LINE) -> Iterator[tuple[int, s
             while line := file.readline(longest + 1):
                 number += 1
                 if len(line) > longest:
-                    yield Fault(path, number, f"longer than {longest:,} bytes")
+                    yield LoadError(path, number, f"longer than {longest:,} bytes")
                     _skip_line(file, line)
                     continue
                 try:
                     text = line.decode("utf-8-sig" if number == 1 else "utf-8")
                 except UnicodeDecodeError as error:
-                    yield Fault(path, number, f"not UTF-8 at byte {error.start}: convert the file with iconv")
+                    yield LoadError(path, number, f"not UTF-8 at byte {error.start}: convert the file with iconv")
                     continue
                 if text.strip():
                     yield number, text
     except _UNREADABLE as error:
-        yield Fault(path, number + 1, f"cannot be read further: {describe(error)}")
+        yield LoadError(path, number + 1, f"cannot be read further: {describe(error)}")
 
 
 def read_data(path: Path, largest: int = LONGEST_LINE) -> bytes:
@@ -73,7 +73,7 @@ def read_text(path: Path, largest: int = LONGEST_LINE) -> str:
         raise FormatError(f"not UTF-8 at byte {error.start}", path=path, line=line) from None
 
 
-def read_table(path: Path, largest: int = LONGEST_LINE) -> Iterator[tuple[int, dict[str, Any]] | Fault]:
+def read_table(path: Path, largest: int = LONGEST_LINE) -> Iterator[tuple[int, dict[str, Any]] | LoadError]:
     """Each row of a CSV file under its header, with the line that it begins on; a fault for one that is broken.
 
     Raises:
@@ -96,7 +96,7 @@ def read_table(path: Path, largest: int = LONGEST_LINE) -> Iterator[tuple[int, d
         if cells is None:
             return
         if cells and len(cells) != len(header):
-            yield Fault(path, line, f"has {len(cells)} fields, but the header has {len(header)}")
+            yield LoadError(path, line, f"has {len(cells)} fields, but the header has {len(header)}")
         elif cells:
             yield line, dict(zip(header, cells, strict=True))
 
@@ -104,7 +104,7 @@ def read_table(path: Path, largest: int = LONGEST_LINE) -> Iterator[tuple[int, d
 def read_header(path: Path) -> list[str]:
     """The names in the first line of a CSV file; none where it cannot be read."""
     first = next(read_lines(path), None)
-    if first is None or isinstance(first, Fault):
+    if first is None or isinstance(first, LoadError):
         return []
     try:
         return _cells(csv.reader(io.StringIO(first[1], newline=""), strict=True)) or []

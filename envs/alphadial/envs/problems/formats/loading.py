@@ -10,7 +10,7 @@ from alphadial.envs.problems.formats import apps, kattis
 from alphadial.envs.problems.formats.detect import ROWS, Format, detect, examine
 from alphadial.envs.problems.formats.fields import mapping
 from alphadial.envs.problems.formats.lines import COMPRESSED, describe
-from alphadial.envs.problems.formats.packages import Fault, FormatError, Package
+from alphadial.envs.problems.formats.packages import FormatError, LoadError, Package
 from alphadial.envs.problems.formats.record_files import read_records
 from alphadial.envs.problems.formats.tree import kind_of
 
@@ -23,7 +23,7 @@ _TO_CONVERT = {
 _DEEPEST = 16
 
 
-def load(path: Path) -> Iterator[Package | Fault]:
+def load(path: Path) -> Iterator[Package | LoadError]:
     """What a file, a package or a folder of them holds, one problem at a time; a fault for each that cannot be read.
 
     Files of a folder that hold no problems are passed over, and links to other folders are not followed. Nothing that
@@ -41,7 +41,7 @@ def load(path: Path) -> Iterator[Package | Fault]:
         yield _unknown(path, form)
 
 
-def _load(path: Path, form: Format, name: str) -> Iterator[Package | Fault]:
+def _load(path: Path, form: Format, name: str) -> Iterator[Package | LoadError]:
     """What one package or file holds. Whatever nobody foresaw in it is a fault, and the others are still read."""
     try:
         if form is Format.KATTIS:
@@ -51,14 +51,14 @@ def _load(path: Path, form: Format, name: str) -> Iterator[Package | Fault]:
         else:
             yield from _rows(path, form)
     except Exception as error:
-        yield Fault(path, None, f"cannot be read: {type(error).__name__}: {describe(error)}")
+        yield LoadError(path, None, f"cannot be read: {type(error).__name__}: {describe(error)}")
 
 
-def _folder(root: Path) -> Iterator[Package | Fault]:
+def _folder(root: Path) -> Iterator[Package | LoadError]:
     known = False
     for path in _walk(root, 0):
-        form = None if isinstance(path, Fault) else examine(path)
-        if isinstance(path, Fault):
+        form = None if isinstance(path, LoadError) else examine(path)
+        if isinstance(path, LoadError):
             yield path
         elif isinstance(form, Format):
             known = True
@@ -66,34 +66,34 @@ def _folder(root: Path) -> Iterator[Package | Fault]:
         elif form is not None or ".jsonl" in path.suffixes:
             yield _unknown(path, form)
     if not known:
-        yield Fault(root, None, f"no problems in this folder; known formats: {', '.join(Format)}")
+        yield LoadError(root, None, f"no problems in this folder; known formats: {', '.join(Format)}")
 
 
-def _unseen(path: Path) -> Fault | None:
+def _unseen(path: Path) -> LoadError | None:
     """Why nothing is to be seen there; None where something is."""
     try:
         path.stat()
     except FileNotFoundError:
-        return Fault(path, None, "no such file or folder")
+        return LoadError(path, None, "no such file or folder")
     except (OSError, ValueError) as error:
-        return Fault(path, None, f"cannot be read: {describe(error)}")
+        return LoadError(path, None, f"cannot be read: {describe(error)}")
     return None
 
 
-def _unknown(path: Path, found: Fault | None) -> Fault:
+def _unknown(path: Path, found: LoadError | None) -> LoadError:
     if path.suffix in _TO_CONVERT:
-        return Fault(path, None, _TO_CONVERT[path.suffix])
+        return LoadError(path, None, _TO_CONVERT[path.suffix])
     if found is not None and _bare(path).suffix in _FILES:
         return found
-    return Fault(path, None, f"holds no problems in a known format: {', '.join(Format)}")
+    return LoadError(path, None, f"holds no problems in a known format: {', '.join(Format)}")
 
 
-def _walk(folder: Path, depth: int) -> Iterator[Path | Fault]:
+def _walk(folder: Path, depth: int) -> Iterator[Path | LoadError]:
     """Packages, and files that may hold problems."""
     try:
         entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     except OSError as error:
-        yield Fault(folder, None, f"cannot be listed: {describe(error)}")
+        yield LoadError(folder, None, f"cannot be listed: {describe(error)}")
         return
     for entry in entries:
         kind = kind_of(entry)
@@ -103,21 +103,21 @@ def _walk(folder: Path, depth: int) -> Iterator[Path | Fault]:
             yield _unseen(entry) or entry
 
 
-def _enter(folder: Path, depth: int) -> Iterator[Path | Fault]:
+def _enter(folder: Path, depth: int) -> Iterator[Path | LoadError]:
     if folder.is_symlink():
-        yield Fault(folder, None, "a link to a folder, which is not followed: name that folder itself")
+        yield LoadError(folder, None, "a link to a folder, which is not followed: name that folder itself")
     elif detect(folder) is not Format.FOLDER:
         yield folder
     elif depth < _DEEPEST:
         yield from _walk(folder, depth + 1)
     else:
-        yield Fault(folder, None, f"more than {_DEEPEST} folders within folders: name it itself")
+        yield LoadError(folder, None, f"more than {_DEEPEST} folders within folders: name it itself")
 
 
-def _rows(path: Path, form: Format) -> Iterator[Package | Fault]:
+def _rows(path: Path, form: Format) -> Iterator[Package | LoadError]:
     package = ROWS[form][1]
     for record in read_records(path):
-        if isinstance(record, Fault):
+        if isinstance(record, LoadError):
             yield record
             continue
         try:

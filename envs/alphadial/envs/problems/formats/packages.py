@@ -32,7 +32,7 @@ LEGACY_TIME_RULE = TimeRule(ac_to_time_limit=5.0, time_limit_to_tle=2.0)
 
 @dataclass(frozen=True, slots=True)
 class Generator:
-    """A Python program that makes the tests of a problem: to be run in a sandbox, by ``with_tests``."""
+    """A Python program that makes the tests of a problem: to be run in a sandbox, by ``generate_tests``."""
 
     files: dict[str, str]
     """File name to text; the first one is the program. It prints a JSON array of [level, arguments, answer], the latter
@@ -57,7 +57,7 @@ class Package:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class LoadError:
     """Something that could not be read. Everything else still loads."""
 
     path: Path
@@ -74,16 +74,16 @@ class Fault:
 
 
 class FormatError(Exception):
-    """One thing that is wrong with what is being read. Loaders turn it into a ``Fault``; it never leaves them."""
+    """One thing that is wrong with what is being read. Loaders turn it into a ``LoadError``; it never leaves them."""
 
     def __init__(self, message: str, *, path: Path | None = None, line: int | None = None) -> None:
         super().__init__(message)
         self.path = path
         self.line = line
 
-    def fault(self, path: Path, line: int | None = None) -> Fault:
+    def fault(self, path: Path, line: int | None = None) -> LoadError:
         """The fault, at its own place where it names one and else at the given place."""
-        return Fault(self.path or path, self.line if self.path or self.line else line, str(self))
+        return LoadError(self.path or path, self.line if self.path or self.line else line, str(self))
 
 
 class NoLanguageError(FormatError):

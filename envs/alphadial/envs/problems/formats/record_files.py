@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from alphadial.envs.problems.formats.fields import parse
 from alphadial.envs.problems.formats.lines import read_lines, read_table, read_text
-from alphadial.envs.problems.formats.packages import Fault, FormatError
+from alphadial.envs.problems.formats.packages import FormatError, LoadError
 
 LARGEST = 256 * 1024 * 1024
 """Bytes of a file that is one JSON array, or CSV: it is held whole."""
@@ -32,7 +32,7 @@ class Record(NamedTuple):
     value: Any
 
 
-def read_records(path: Path) -> Iterator[Record | Fault]:
+def read_records(path: Path) -> Iterator[Record | LoadError]:
     """Each row, and a fault for each that cannot be read."""
     try:
         yield from _table(path) if is_table(path) else _array(path) if is_array(path) else _lines(path)
@@ -44,7 +44,7 @@ def is_array(path: Path) -> bool:
     """Whether a file is one JSON array instead of one object a line."""
     lines = read_lines(path)
     first = next(lines, None)
-    if isinstance(first, Fault | None) or not first[1].lstrip().startswith("["):
+    if isinstance(first, LoadError | None) or not first[1].lstrip().startswith("["):
         return False
     if next(lines, None) is None:
         return True
@@ -72,9 +72,9 @@ def whole_file(path: Path) -> Any:
         raise _not_json(path, error) from None
 
 
-def _lines(path: Path) -> Iterator[Record | Fault]:
+def _lines(path: Path) -> Iterator[Record | LoadError]:
     for line in read_lines(path):
-        if isinstance(line, Fault):
+        if isinstance(line, LoadError):
             yield line
             continue
         try:
@@ -83,7 +83,7 @@ def _lines(path: Path) -> Iterator[Record | Fault]:
             yield error.fault(path, line[0])
 
 
-def _array(path: Path) -> Iterator[Record | Fault]:
+def _array(path: Path) -> Iterator[Record | LoadError]:
     text = read_text(path, LARGEST)
     line, counted = 1, 0
     try:
@@ -129,9 +129,9 @@ def _past_blanks(text: str, place: int) -> int:
     return found.end() if found else place
 
 
-def _table(path: Path) -> Iterator[Record | Fault]:
+def _table(path: Path) -> Iterator[Record | LoadError]:
     for row in read_table(path, LARGEST):
-        if isinstance(row, Fault):
+        if isinstance(row, LoadError):
             yield row
         else:
             line, cells = row

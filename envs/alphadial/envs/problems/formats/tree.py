@@ -8,7 +8,7 @@ from pathlib import Path
 
 from alphadial.envs.problems.formats.lines import LONGEST_LINE, describe, read_data, read_text
 from alphadial.envs.problems.formats.names import is_source
-from alphadial.envs.problems.formats.packages import Fault, FormatError
+from alphadial.envs.problems.formats.packages import FormatError, LoadError
 from alphadial.envs.raw import as_text
 
 DEEPEST = 16
@@ -36,7 +36,7 @@ class Tree:
         self.root = root
         self.left_out: set[Path] = set()
         """What was met under a name that the package format does not allow, but for hidden files."""
-        self._warnings: dict[Fault, None] = {}
+        self._warnings: dict[LoadError, None] = {}
         self._real = root.resolve()
 
     def children(self, folder: Path) -> list[Path]:
@@ -93,11 +93,11 @@ class Tree:
         return as_text(read_data(path, largest))
 
     @property
-    def warnings(self) -> tuple[Fault, ...]:
+    def warnings(self) -> tuple[LoadError, ...]:
         """What was met that is not used, in order."""
         return tuple(self._warnings)
 
-    def warn(self, *warnings: Fault) -> None:
+    def warn(self, *warnings: LoadError) -> None:
         """Notes them, each once, however often a file is read."""
         self._warnings.update(dict.fromkeys(warnings))
 
@@ -106,12 +106,12 @@ class Tree:
         texts: dict[str, str] = {}
         for entry in self.children(folder):
             if entry.name == CACHE:
-                self.warn(Fault(entry, None, "is left out: a cache", harmless=True))
+                self.warn(LoadError(entry, None, "is left out: a cache", harmless=True))
             elif self.is_folder(entry):
                 inner = self.files(entry, largest)
                 texts.update({f"{entry.name}/{name}": text for name, text in inner.items()})
             elif not is_source(entry.name) and self._is_binary(entry, largest):
-                self.warn(Fault(entry, None, "is left out: a binary, which is no source", harmless=True))
+                self.warn(LoadError(entry, None, "is left out: a binary, which is no source", harmless=True))
             else:
                 texts[entry.name] = self.raw(entry, largest)
         return texts

@@ -11,7 +11,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from alphadial.envs.problems.formats.lines import describe
-from alphadial.envs.problems.formats.packages import Fault, FormatError
+from alphadial.envs.problems.formats.packages import FormatError, LoadError
 
 LARGEST = 1024 * 1024
 """Bytes."""
@@ -34,16 +34,16 @@ class Yaml:
     values: dict[str, Any]
     lines: dict[str, int]
     """Line of each key; those of mappings within have dotted names, as in "limits.memory"."""
-    warnings: tuple[Fault, ...] = ()
+    warnings: tuple[LoadError, ...] = ()
     """Of keys that stand twice and that nobody reads."""
 
     def error(self, key: str, message: str) -> FormatError:
         """An error at a key's line."""
         return FormatError(message, path=self.path, line=self.lines.get(key))
 
-    def unread(self, key: str) -> Fault:
+    def unread(self, key: str) -> LoadError:
         """A warning that nobody reads a key."""
-        return Fault(self.path, self.lines.get(key), f"unknown key {key[:40]!r}, which is not used", harmless=True)
+        return LoadError(self.path, self.lines.get(key), f"unknown key {key[:40]!r}, which is not used", harmless=True)
 
 
 @contextmanager
@@ -93,7 +93,7 @@ class _Walk:
 
     def __init__(self, loader: Any, path: Path, read: Collection[str] | None) -> None:
         self.lines: dict[str, int] = {}
-        self.warnings: list[Fault] = []
+        self.warnings: list[LoadError] = []
         self._read = read
         self._loader = loader
         self._path = path
@@ -130,7 +130,7 @@ class _Walk:
         if self._read is None or name.partition(".")[0].removesuffix("[]") in self._read:
             raise self._error(key, message)
         line = key.start_mark.line + 1
-        self.warnings.append(Fault(self._path, line, f"{message}, and is not used", harmless=True))
+        self.warnings.append(LoadError(self._path, line, f"{message}, and is not used", harmless=True))
 
     def _check(self, node: Any) -> None:
         if node.tag in (_TEXT, _MERGE):
