@@ -25,7 +25,6 @@ from pathlib import Path
 from alphadial.agents.agent.checkpoint_store import Toolbox
 from alphadial.agents.policies import ScriptedPolicy
 from alphadial.agents.policies.scripted import Line
-from alphadial.agents.runs import episodes
 from alphadial.agents.runs.config import ModelChoice, RunConfig, plan
 from alphadial.agents.runs.run_folder import RunFolder
 from alphadial.agents.runs.runner import Progress, run_attempts
@@ -76,7 +75,7 @@ def instant(concurrency: int) -> tuple[float, float]:
     """Wall and CPU milliseconds per attempt of one run."""
     problem = Problem("p", "t", "g", "", "prompt", "f", (Test(1, "[[1], 1]", "1"),), Limits())
     config = configure(problem, ATTEMPTS)
-    policy = ScriptedPolicy(lambda request: PROGRAM, batch_size=concurrency)
+    policy = ScriptedPolicy(lambda request: PROGRAM, concurrency=concurrency)
     with tempfile.TemporaryDirectory() as folder, RunFolder(Path(folder), config) as opened:
         specs = plan(config, [problem])
         wall, cpu = time.perf_counter(), time.process_time()
@@ -145,7 +144,7 @@ def block(work: Work, sandbox: Sandbox, judge: Judge, *, kept: bool) -> list[Mea
         run_attempts(
             plan(config, [work.problem]),
             parser=config.parser,
-            policy=ScriptedPolicy(work.answer, batch_size=1),
+            policy=ScriptedPolicy(work.answer, concurrency=1),
             judge=judge,
             store=store,
             on_progress=note,
@@ -198,8 +197,6 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "attempt_overhead.json")
     arguments = parser.parse_args()
-    # One batch may be open, so that the batch size is the concurrency.
-    episodes.ASKING_BATCHES = episodes.OPEN_BATCHES = 1
     result: dict[str, object] = {
         "attempts": ATTEMPTS,
         "repeats": arguments.repeats,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from alphadial.agents.types import Completion
+from alphadial.agents.types import Completion, Policy, Request
 
 Reply = tuple[int, bytes]
 Behaviour = Callable[[dict[str, Any]], Reply]
@@ -51,6 +52,15 @@ def serving(behave: Behaviour) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def ask_all(policy: Policy, requests: Sequence[Request]) -> list[Completion]:
+    """The answers to requests that are made at once, in order."""
+
+    async def ask() -> list[Completion]:
+        return await asyncio.gather(*map(policy.complete, requests))
+
+    return asyncio.run(ask())
 
 
 def completion(text: str | None, fingerprint: str | None, calls: Any = None, **choice: Any) -> Reply:

@@ -2,127 +2,135 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from alphadial.agents.errors import PolicyError
-from alphadial.agents.policies import ScriptedPolicy
-from alphadial.agents.policies.batcher import Answer, Batcher
-from alphadial.agents.policies.scripted import Line
+from alphadial.agents.policies.batcher import Batcher
 from alphadial.agents.types import Completion, Message, Request
 
-
-def ask(model: str, text: str = "x", seed: int = 0) -> Request:
-    return Request(model, (Message(role="user", content=text),), seed)
+from .servers import ask_all
 
 
-async def attempts(batcher: Batcher, requests: Sequence[Request]) -> list[Answer | BaseException]:
-    async def one(request: Request) -> Answer:
-        with batcher.attempt():
-            return await batcher.complete(request)
+class Model:
+    """Answers with its name and the seed; notes its batches."""
 
-    return await asyncio.gather(*map(one, requests), return_exceptions=True)
+    def __init__(self, before: Callable[[Sequence[Request]], None] = lambda requests: None) -> None:
+        self.batches: list[list[int]] = []
+        self._before = before
+
+    def __call__(self, requests: Sequence[Request]) -> list[Completion]:
+        assert len({request.model for request in requests}) == 1
+        self.batches.append([request.seed for request in requests])
+        self._before(requests)
+        return [Completion(f"{request.model} {request.seed}", None, 1, 1) for request in requests]
 
 
-def texts(answers: Sequence[Answer | BaseException]) -> list[str]:
-    return [answer.completion.text for answer in answers if isinstance(answer, Answer)]
+def ask(model: str, seed: int = 0) -> Request:
+    return Request(model, (Message(role="user", content="x"),), seed)
 
 
 def test_groups_by_model_and_fills_batches() -> None:
-    policy = ScriptedPolicy(lambda request: f"{request.model} {request.seed}", batch_size=4)
+    model = Model()
+    batcher = Batcher(model, 4)
+    answers = ask_all(batcher, [ask(f"m@{i % 2}", i) for i in range(18)])
+    assert [answer.text for answer in answers] == [f"m@{i % 2} {i}" for i in range(18)]
+    assert sorted(map(len, model.batches)) == [1, 1, 4, 4, 4, 4]
+    assert [len(batch) for batch in model.batches[-2:]] == [1, 1]  # what is left goes last
+    assert batcher.concurrency == 8
+    batcher.close()
+
+
+def test_an_idle_model_answers_who_comes_alone_and_a_busy_one_gathers() -> None:
+    busy, release = threading.Event(), threading.Event()
+
+    def wait(requests: Sequence[Request]) -> None:
+        busy.set()
+        assert release.wait(5)
 
     async def run() -> None:
-        batcher = Batcher(policy)
-        requests = [ask(f"m@{i % 2}", seed=i) for i in range(18)]
-        assert texts(await attempts(batcher, requests)) == [f"m@{i % 2} {i}" for i in range(18)]
-        batcher.close()
+        batcher = Batcher(model, 8)
+        first = asyncio.create_task(batcher.complete(ask("m")))
+        assert await asyncio.to_thread(busy.wait, 5)
+        others = [asyncio.create_task(batcher.complete(ask("m", seed))) for seed in range(1, 4)]
+        await asyncio.sleep(0)
+        release.set()
+        answers = await asyncio.gather(first, *others)
+        assert all(answer.seconds > 0 for answer in answers)
 
+    model = Model(wait)
     asyncio.run(run())
-    # 9 requests of each model: two full batches each, then what is left once nobody else can ask.
-    assert sorted(policy.batches) == [1, 1, 4, 4, 4, 4]
+    assert model.batches == [[0], [1, 2, 3]]
 
 
-def test_waits_while_another_attempt_may_still_ask() -> None:
-    policy = ScriptedPolicy(lambda request: "a", batch_size=4)
+def test_an_error_reaches_the_requests_of_its_batch_alone() -> None:
+    def fail(requests: Sequence[Request]) -> None:
+        if requests[0].model == "bad":
+            raise PolicyError("no")
 
+    async def run() -> list[Completion | BaseException]:
+        batcher = Batcher(Model(fail), 2)
+        requests = [ask("bad", 0), ask("bad", 1), ask("good", 2), ask("good", 3)]
+        return await asyncio.gather(*map(batcher.complete, requests), return_exceptions=True)
+
+    assert [type(answer) for answer in asyncio.run(run())] == [PolicyError, PolicyError, Completion, Completion]
+
+
+def test_a_cancelled_wait_withdraws_its_request() -> None:
     async def run() -> None:
-        batcher = Batcher(policy)
-        with batcher.attempt():
-            early = asyncio.create_task(attempts(batcher, [ask("m@0")]))
-            await asyncio.sleep(0.05)
-            assert policy.batches == []
-            await asyncio.gather(batcher.complete(ask("m@0", seed=1)), early)
-        assert policy.batches == [2]
+        batcher = Batcher(model, 8)
+        tasks = [asyncio.create_task(batcher.complete(ask("m", seed))) for seed in range(3)]
+        await asyncio.sleep(0)
+        tasks[1].cancel()
+        assert [(await task).text for task in (tasks[0], tasks[2])] == ["m 0", "m 2"]
 
+    model = Model()
     asyncio.run(run())
-
-
-def test_an_error_reaches_the_attempts_of_its_batch_alone() -> None:
-    lines: dict[str, Line] = {"good": "fine", "bad": PolicyError("no")}
-    policy = ScriptedPolicy(lines, batch_size=2)
-
-    async def run() -> list[Answer | BaseException]:
-        requests = [ask("m@0", "bad"), ask("m@0", "good"), ask("m@1", "good"), ask("m@1", "good")]
-        return await attempts(Batcher(policy), requests)
-
-    answers = asyncio.run(run())
-    assert [type(answer) for answer in answers] == [PolicyError, PolicyError, Answer, Answer]
-
-
-def test_a_policy_that_drops_an_answer_is_refused() -> None:
-    class Dropping(ScriptedPolicy):
-        def complete(self, requests: Sequence[Request]) -> list[Completion]:
-            return super().complete(requests)[1:]
-
-    (error,) = asyncio.run(_attempts_of(Dropping(["a", "b"]), [ask("m@0")]))
-    assert isinstance(error, PolicyError)
-    assert "0 answers to 1 requests" in str(error)
-
-
-async def _attempts_of(policy: ScriptedPolicy, requests: Sequence[Request]) -> list[Answer | BaseException]:
-    return await attempts(Batcher(policy), requests)
-
-
-def test_a_cancelled_wait_withdraws_its_request_and_holds_nobody_up() -> None:
-    policy = ScriptedPolicy(lambda request: "a", batch_size=8)
-
-    async def run() -> None:
-        batcher = Batcher(policy)
-
-        async def one(seed: int) -> str:
-            with batcher.attempt():
-                return (await batcher.complete(ask("m@0", seed=seed))).completion.text
-
-        with batcher.attempt():
-            tasks = [asyncio.create_task(one(seed)) for seed in range(3)]
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
-            tasks[1].cancel()
-            await asyncio.sleep(0.01)
-        assert list(await asyncio.gather(tasks[0], tasks[2])) == ["a", "a"]
-        assert [request.seed for request in policy.requests] == [0, 2]
-
-    asyncio.run(run())
+    assert model.batches == [[0, 2]]
 
 
 def test_cancelling_during_a_batch_leaves_the_batcher_usable() -> None:
     release = threading.Event()
 
-    def slow(request: Request) -> str:
-        release.wait(5)
-        return "a"
-
     async def run() -> None:
-        batcher = Batcher(ScriptedPolicy(slow, batch_size=1))
-        first = asyncio.create_task(batcher.complete(ask("m@0")))
+        batcher = Batcher(Model(lambda requests: assert_set(release)), 1)
+        first = asyncio.create_task(batcher.complete(ask("m")))
         await asyncio.sleep(0.02)
         first.cancel()
-        second = asyncio.create_task(batcher.complete(ask("m@0", seed=1)))
+        second = asyncio.create_task(batcher.complete(ask("m", seed=1)))
         with pytest.raises(asyncio.CancelledError):
             await first
         release.set()
-        assert (await second).completion.text == "a"
+        assert (await second).text == "m 1"
+
+    asyncio.run(run())
+
+
+def assert_set(event: threading.Event) -> None:
+    assert event.wait(5)
+
+
+def test_loops_and_threads_share_a_batcher() -> None:
+    batcher = Batcher(Model(), 4)
+    for _ in range(2):
+        assert [answer.text for answer in ask_all(batcher, [ask("m", 1)])] == ["m 1"]
+
+
+def test_closing_tells_who_waits() -> None:
+    release = threading.Event()
+
+    async def run() -> None:
+        batcher = Batcher(Model(lambda requests: assert_set(release)), 1)
+        tasks = [asyncio.create_task(batcher.complete(ask("m", seed))) for seed in range(2)]
+        await asyncio.sleep(0.02)
+        batcher.close()
+        with pytest.raises(PolicyError, match="the policy is closed"):
+            await tasks[1]
+        release.set()
+        assert (await tasks[0]).text == "m 0"
+        with pytest.raises(PolicyError, match="the policy is closed"):
+            await batcher.complete(ask("m"))
 
     asyncio.run(run())
 
@@ -131,7 +139,7 @@ def test_without_a_thread_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch)
     def exhausted(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
+    batcher = Batcher(Model(), 1)
     monkeypatch.setattr(threading.Thread, "start", exhausted)
-    (error,) = asyncio.run(asyncio.wait_for(_attempts_of(ScriptedPolicy(["a"]), [ask("m@0")]), timeout=5))
-    assert isinstance(error, PolicyError)
-    assert "can't start new thread" in str(error)
+    with pytest.raises(PolicyError, match="can't start new thread"):
+        asyncio.run(asyncio.wait_for(batcher.complete(ask("m")), timeout=5))

@@ -29,7 +29,7 @@ from .tool_fakes import episode, play_all
 
 
 def attempt(problem: Problem, folder: Path, script: list[Line]) -> tuple[Rollout, ScriptedPolicy]:
-    policy = ScriptedPolicy(script, batch_size=1)
+    policy = ScriptedPolicy(script, concurrency=1)
     asked = [episode(problem, Setting.TOOLS, 3)]
     (made,) = play_all(asked, policy, ReadingJudge(), prompt="tiny", folder=folder)
     return made, policy

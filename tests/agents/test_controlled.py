@@ -127,7 +127,7 @@ def test_interrupted_and_resumed_it_ends_in_the_same_table(
 
         folder = tmp_path / str(stop)
         with pytest.raises(PolicyError, match="stop"):
-            run(folder, config, problems, controller(), ScriptedPolicy(failing, batch_size=1))
+            run(folder, config, problems, controller(), ScriptedPolicy(failing, concurrency=1))
         assert run(folder, config, problems, controller(), ScriptedPolicy(answer)) == whole
 
 

@@ -180,7 +180,7 @@ def test_a_configuration_of_another_size_takes_no_memory(values: dict[str, Any],
         change(foreign / name / "config.json", **values)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for way in (
-        lambda: TorchPolicy(load_family(foreign)).complete([asked("toy@0.5")]),
+        lambda: TorchPolicy(load_family(foreign)).answer([asked("toy@0.5")]),
         lambda: load_fp32(foreign / "low"),
     ):
         with pytest.raises((AgentsError, MergeEngineError), match=words) as error:

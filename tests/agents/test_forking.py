@@ -28,7 +28,7 @@ from alphadial.envs.tools.journal import Entry
 from alphadial.envs.tools.journal_sqlite import SqliteJournal
 from alphadial.merge_engine import load_family
 
-from .servers import completion, serving
+from .servers import ask_all, completion, serving
 
 BOUND_S = 60
 PROGRAM = "def f(a, k):\n    return 0\n"
@@ -91,7 +91,7 @@ def test_a_server_is_asked_over_connections_of_each_process() -> None:
         policy = HttpPolicy(load_family("tiny"), url, unverified_weights=True, timeout_s=5.0)
 
         def ask() -> None:
-            assert [answer.text for answer in policy.complete([request] * 4)] == ["yes"] * 4
+            assert [answer.text for answer in ask_all(policy, [request] * 4)] == ["yes"] * 4
 
         def child() -> None:
             ask()

@@ -18,7 +18,7 @@ from alphadial.agents.policies.weights import expected_weights_id
 from alphadial.agents.types import Message, Request
 from alphadial.merge_engine import Family, load_family
 
-from .servers import Reply, completion, serving
+from .servers import Reply, ask_all, completion, serving
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_answers_in_order_and_verified(family: Family) -> None:
         return completion(f"answer {body['seed']}", f"fp_{weights_id}")
 
     with serving(behave) as url:
-        answers = policy(family, f"{url}/v1/").complete([ask(seed) for seed in range(16)])
+        answers = ask_all(policy(family, f"{url}/v1/"), [ask(seed) for seed in range(16)])
     assert [answer.text for answer in answers] == [f"answer {seed}" for seed in range(16)]
     assert {answer.weights_id for answer in answers} == {weights_id}
     assert (answers[0].prompt_tokens, answers[0].completion_tokens, answers[0].finish_reason) == (7, 3, "stop")
@@ -70,7 +70,7 @@ def test_key_of_the_environment_is_sent(family: Family, monkeypatch: pytest.Monk
     monkeypatch.setenv("OPENAI_API_KEY", "secret")
     with serving(lambda body: completion(body.get("authorization", "none"), None)) as server:
         policy = open_policy(family, server, unverified_weights=True)
-        (answer,) = policy.complete([Request("toy@1", (Message(role="user", content="?"),), seed=1)])
+        (answer,) = ask_all(policy, [Request("toy@1", (Message(role="user", content="?"),), seed=1)])
         policy.close()
     assert answer.text == "Bearer secret"
 
@@ -83,7 +83,7 @@ def test_tokens_and_logprobs_where_given(family: Family) -> None:
         return completion("ab", None, finish_reason="length", logprobs=logprobs, token_ids=[4, 5])
 
     with serving(behave) as url:
-        (answer,) = policy(family, url, unverified_weights=True, logprobs=True).complete([ask()])
+        (answer,) = ask_all(policy(family, url, unverified_weights=True, logprobs=True), [ask()])
     assert (answer.token_ids, answer.logprobs, answer.finish_reason) == ((4, 5), (-0.5, -1.5), "length")
 
 
@@ -91,9 +91,9 @@ def test_tokens_and_logprobs_where_given(family: Family) -> None:
 def test_weights_must_be_told_and_right(family: Family, fingerprint: str | None) -> None:
     with serving(lambda body: completion("x", fingerprint)) as url:
         with pytest.raises(WrongWeightsError, match="other weights" if fingerprint else "--unverified-weights"):
-            policy(family, url).complete([ask()])
+            ask_all(policy(family, url), [ask()])
         opened = open_policy(family, server=url, unverified_weights=True)
-        assert [answer.weights_id for answer in opened.complete([ask()])] == [None]
+        assert [answer.weights_id for answer in ask_all(opened, [ask()])] == [None]
         opened.close()
 
 
@@ -106,7 +106,7 @@ def test_passing_faults_are_tried_again(family: Family, status: int) -> None:
         return (status, b"busy") if len(seen) < 3 else completion("fine", None)
 
     with serving(behave) as url:
-        (answer,) = policy(family, url, unverified_weights=True).complete([ask()])
+        (answer,) = ask_all(policy(family, url, unverified_weights=True), [ask()])
     assert (answer.text, len(seen)) == ("fine", 3)
 
 
@@ -120,9 +120,9 @@ def test_lasting_faults_are_told(family: Family) -> None:
 
     with serving(behave) as url:
         with pytest.raises(PolicyError, match="failed on toy@0: status 500: out of memory"):
-            policy(family, url).complete([ask(model="toy@0")])
+            ask_all(policy(family, url), [ask(model="toy@0")])
         with pytest.raises(PolicyError, match=r"status 404: .*no such model"):
-            policy(family, url).complete([ask(model="toy@1")])
+            ask_all(policy(family, url), [ask(model="toy@1")])
     # What the client did wrong is not tried again.
     assert seen == ["toy@0"] * 4 + ["toy@1"]
 
@@ -144,7 +144,7 @@ def test_garbage_is_refused_in_one_line(family: Family, content: bytes) -> None:
         serving(lambda body: (200, content)) as url,
         pytest.raises(PolicyError, match=r"no chat completion .*OpenAI-compatible") as error,
     ):
-        policy(family, url).complete([ask()])
+        ask_all(policy(family, url), [ask()])
     assert "\n" not in str(error.value)
 
 
@@ -154,7 +154,7 @@ def test_a_stalled_server_is_given_up(family: Family) -> None:
         return completion("late", None)
 
     with serving(behave) as url, pytest.raises(PolicyError, match=r"no answer within 0\.1 s"):
-        policy(family, url, timeout_s=0.1, retries=1).complete([ask()])
+        ask_all(policy(family, url, timeout_s=0.1, retries=1), [ask()])
 
 
 def test_a_server_that_hangs_up_is_told(family: Family) -> None:
@@ -171,14 +171,14 @@ def test_a_server_that_hangs_up_is_told(family: Family) -> None:
 
         threading.Thread(target=hang_up, daemon=True).start()
         with pytest.raises(PolicyError, match="the connection broke"):
-            policy(family, f"http://127.0.0.1:{listener.getsockname()[1]}", retries=1).complete([ask()])
+            ask_all(policy(family, f"http://127.0.0.1:{listener.getsockname()[1]}", retries=1), [ask()])
 
 
 def test_no_server_says_what_to_do(family: Family) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(PolicyError, match=r"no server at .*: start it, or mend --server"):
-        policy(family, f"http://127.0.0.1:{port}").complete([ask()])
+        ask_all(policy(family, f"http://127.0.0.1:{port}"), [ask()])
 
 
 @pytest.mark.parametrize("server", ["127.0.0.1:8000", "ftp://x", "http://", "not a url"])

@@ -20,7 +20,7 @@ from alphadial.agents.policies.http import HttpPolicy
 from alphadial.agents.types import Message, Request, ToolCall
 from alphadial.merge_engine import Family, load_family
 
-from .servers import Reply, completion, serving
+from .servers import Reply, ask_all, completion, serving
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_tools_are_offered_and_called(family: Family) -> None:
 
     asked = dataclasses.replace(ask(), tools=(offered,))
     with serving(behave) as url:
-        (answer,) = policy(family, url).complete([asked])
+        (answer,) = ask_all(policy(family, url), [asked])
     assert bodies[0]["tools"] == [offered]
     assert (answer.text, answer.tool_calls) == ("", (ToolCall("submit", '{"program": "x"}'),))
 
@@ -66,14 +66,14 @@ def test_tools_are_offered_and_called(family: Family) -> None:
 )
 def test_malformed_calls_are_the_models_own(family: Family, calls: Any, read: tuple[ToolCall, ...]) -> None:
     with serving(lambda body: completion("x", None, calls)) as url:
-        (answer,) = policy(family, url).complete([ask()])
+        (answer,) = ask_all(policy(family, url), [ask()])
     assert answer.tool_calls == read
 
 
 def test_a_chat_that_exceeds_the_context_is_told_apart(family: Family) -> None:
     told = b'{"error": {"message": "This model\'s maximum context length is 512 tokens", "code": 400}}'
     with serving(lambda body: (400, told) if body["seed"] else completion("fine", None)) as url:
-        answers = policy(family, url).complete([ask(0), ask(1)])
+        answers = ask_all(policy(family, url), [ask(0), ask(1)])
     assert [answer.finish_reason for answer in answers] == ["stop", "context"]
 
 
@@ -105,7 +105,7 @@ def test_a_trickling_server_is_given_up(family: Family, first: bytes) -> None:
     with trickling(first) as url:
         began = time.monotonic()
         with pytest.raises(PolicyError, match=r"no answer within 0\.2 s"):
-            policy(family, url, timeout_s=0.2, retries=1).complete([ask()])
+            ask_all(policy(family, url, timeout_s=0.2, retries=1), [ask()])
         assert time.monotonic() - began < 2.0
 
 
@@ -115,7 +115,7 @@ def test_an_endless_answer_is_refused(family: Family, monkeypatch: pytest.Monkey
         serving(lambda body: (200, b"[" * 2**21)) as url,
         pytest.raises(PolicyError, match="more than 1 MiB: no chat completion"),
     ):
-        policy(family, url).complete([ask()])
+        ask_all(policy(family, url), [ask()])
 
 
 def test_closing_ends_the_wait(family: Family) -> None:
@@ -128,11 +128,11 @@ def test_closing_ends_the_wait(family: Family) -> None:
 
     with serving(behave) as url, ThreadPoolExecutor(1) as threads:
         opened = policy(family, url)
-        waiting = threads.submit(opened.complete, [ask()])
+        waiting = threads.submit(ask_all, opened, [ask()])
         assert asked.wait(5)
         opened.close()
         with pytest.raises(PolicyError, match="the policy is closed"):
             waiting.result(timeout=0.5)
         with pytest.raises(PolicyError, match="the policy is closed"):
-            opened.complete([ask()])
+            ask_all(opened, [ask()])
         opened.close()

@@ -66,8 +66,8 @@ def test_finished_attempts_are_not_made_again(tmp_path: Path, config: RunConfig,
         return PolicyError("out of order") if calls > 20 else answer(request)
 
     with pytest.raises(PolicyError, match="out of order"):
-        run(tmp_path, config, problems, ScriptedPolicy(failing, batch_size=4))
-    second = ScriptedPolicy(answer, batch_size=4)
+        run(tmp_path, config, problems, ScriptedPolicy(failing, concurrency=4))
+    second = ScriptedPolicy(answer, concurrency=4)
     seen: list[Progress] = []
     resumed = run(tmp_path, config, problems, second, on_progress=seen.append)
     assert 0 < seen[0].resumed <= 20
@@ -76,7 +76,7 @@ def test_finished_attempts_are_not_made_again(tmp_path: Path, config: RunConfig,
 
 
 def test_batching_and_order_change_no_row(tmp_path: Path, config: RunConfig, problems: tuple[Problem, ...]) -> None:
-    tables = [run(tmp_path / f"{n}", config, problems, ScriptedPolicy(answer, batch_size=n)) for n in (1, 5, 64)]
+    tables = [run(tmp_path / f"{n}", config, problems, ScriptedPolicy(answer, concurrency=n)) for n in (1, 5, 64)]
     assert tables[0] == tables[1] == tables[2]
 
 
@@ -97,7 +97,7 @@ def test_an_error_of_the_judge_ends_the_run_and_keeps_the_rows(
         return "broken" if request.model == "toy@init" else answer(request)
 
     with pytest.raises(RuntimeError, match="the judge broke"):
-        run(tmp_path, config, problems, ScriptedPolicy(late, batch_size=4))
+        run(tmp_path, config, problems, ScriptedPolicy(late, concurrency=4))
     with RunFolder(tmp_path, config) as folder:
         assert len(folder.store.finished()) > 0
 

@@ -16,7 +16,7 @@ from alphadial.agents.agent.transcript import LEFT_OUT, MAX_CALLS
 from alphadial.agents.errors import AgentsError, PolicyError, StoreError, WrongWeightsError
 from alphadial.agents.policies import ScriptedPolicy
 from alphadial.agents.policies.scripted import Line
-from alphadial.agents.types import Completion, Request, Rollout, ToolCall
+from alphadial.agents.types import Completion, Rollout, ToolCall
 from alphadial.envs.errors import JournalError, SandboxFailedError
 from alphadial.envs.types import FailureKind, Problem, Setting, Verdict
 
@@ -27,7 +27,7 @@ from .tool_fakes import calls, episode, play_all
 def tools(
     problem: Problem, script: list[Line], prompt: str, turns: int = 3, parser: str = "program"
 ) -> tuple[Rollout, ScriptedPolicy]:
-    policy = ScriptedPolicy(script, batch_size=1)
+    policy = ScriptedPolicy(script, concurrency=1)
     episodes = [episode(problem, Setting.TOOLS, turns)]
     (rollout,) = play_all(episodes, policy, ReadingJudge(), prompt=prompt, parser=parser)
     return rollout, policy
@@ -149,16 +149,6 @@ def test_a_chat_that_outgrows_the_model_ends(
     rollout, policy = tools(problems[0], [first, Completion("", None, 0, 0, finish_reason="context")], prompt)
     assert (rollout.end_reason, rollout.report.verdict, len(policy.requests)) == (reason, Verdict(verdict), 2)
     assert rollout.completion.weights_id == "scripted"
-
-
-def test_attempts_share_batches_in_every_turn(problems: tuple[Problem, ...]) -> None:
-    def script(request: Request) -> str:
-        return "WA 1" if "<repair>" not in request.messages[-1]["content"] else "AC 2"
-
-    policy = ScriptedPolicy(script, batch_size=6)
-    rollouts = play_all([episode(one, Setting.TOOLS, 3) for one in problems], policy, ReadingJudge(), prompt="tiny")
-    assert policy.batches == [6, 6]
-    assert all(one.report.solved for one in rollouts)
 
 
 def test_calls_of_one_answer_run_in_their_order(problems: tuple[Problem, ...]) -> None:

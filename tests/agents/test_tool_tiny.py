@@ -20,6 +20,7 @@ from alphadial.envs.sandbox import open_sandbox
 from alphadial.envs.types import Rules, Setting
 from alphadial.merge_engine import load_family
 
+from .servers import ask_all
 from .tool_fakes import play_all
 
 PROBLEMS = load_split("tiny-problems", "dev").problems[::18]
@@ -66,4 +67,4 @@ def test_models_in_this_process_call_no_tools() -> None:
     policy = open_policy(load_family("tiny"))
     tool = {"type": "function", "function": {"name": "submit", "parameters": {}}}
     with pytest.raises(PolicyError, match="call no tools: serve the family and pass --server"):
-        policy.complete([Request("tiny@1", find_strategy("tiny").messages(PROBLEMS[0]), 0, tools=(tool,))])
+        ask_all(policy, [Request("tiny@1", find_strategy("tiny").messages(PROBLEMS[0]), 0, tools=(tool,))])

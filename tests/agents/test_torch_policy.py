@@ -29,7 +29,7 @@ def test_the_dial_is_in_the_name(family: Family) -> None:
     policy = open_policy(family)
     assert isinstance(policy, TorchPolicy)
     requests = [[ask(f"toy@{dial}", seed) for seed in range(8)] for dial in ("0", "0.5", "1", "low", "init")]
-    answers = [policy.complete(group) for group in requests]
+    answers = [policy.answer(group) for group in requests]
     ids = [{answer.weights_id for answer in group} for group in answers]
     assert ids[0] == ids[3] == {merge(family, 0).weights_id}
     assert [len(group) for group in ids] == [1] * 5
@@ -47,14 +47,14 @@ def test_answers_are_those_of_the_merged_folder_in_fp32(family: Family, tmp_path
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "merged", dtype=torch.float32)
     requests = [ask("toy@0.25", seed) for seed in range(20)]
     expected = Sampler(model, AutoTokenizer.from_pretrained(tmp_path / "merged"), weights_id=report.weights_id)
-    assert TorchPolicy(family).complete(requests) == expected.sample(requests)
+    assert TorchPolicy(family).answer(requests) == expected.sample(requests)
 
 
 def test_models_come_and_go_without_a_trace(family: Family) -> None:
     policy = TorchPolicy(family, models=1)
 
     def turn(model: str) -> list[Completion]:
-        return policy.complete([ask(model, seed) for seed in range(4)])
+        return policy.answer([ask(model, seed) for seed in range(4)])
 
     assert [turn("toy@0"), turn("toy@1")] == [turn("toy@0"), turn("toy@1")]
 
@@ -62,11 +62,11 @@ def test_models_come_and_go_without_a_trace(family: Family) -> None:
 def test_names_that_stand_for_nothing(family: Family) -> None:
     policy = TorchPolicy(family)
     with pytest.raises(PolicyError, match="not of family toy"):
-        policy.complete([ask("other@1")])
+        policy.answer([ask("other@1")])
     with pytest.raises(AlphaError, match="beyond the range"):
-        policy.complete([ask("toy@5")])
+        policy.answer([ask("toy@5")])
     with pytest.raises(FamilyError, match="choose one of low, high, init"):
-        policy.complete([ask("toy@mid")])
+        policy.answer([ask("toy@mid")])
 
 
 def test_models_of_a_run_carry_their_weights(family: Family) -> None:

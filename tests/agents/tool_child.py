@@ -73,7 +73,7 @@ def make(path: Path, *, traced: bool) -> list[dict[str, Any]]:
             run_attempts(
                 plan(config, PROBLEMS),
                 parser=config.parser,
-                policy=ScriptedPolicy(script, batch_size=2),
+                policy=ScriptedPolicy(script, concurrency=2),
                 judge=judge,
                 store=folder.store,
                 prompt=config.prompt,

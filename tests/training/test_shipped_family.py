@@ -76,7 +76,7 @@ def test_it_answers_a_repair_prompt_with_a_better_program(judge: Judge) -> None:
             messages = strategy.next_messages(problem, Setting.TOOLS, [failed])
             requests.append(Request(model_name(FAMILY, 1.0), messages, seed=0, temperature=0.0))
             problems.append(problem)
-    answers = TorchPolicy(FAMILY).complete(requests)
+    answers = TorchPolicy(FAMILY).answer(requests)
     mended = [
         judge.judge(problem, answer.text).public_verdict for problem, answer in zip(problems, answers, strict=True)
     ]

@@ -2,6 +2,7 @@
 
 from alphadial.agents.errors import (
     AgentsError,
+    BadAnswerError,
     MissingExtraError,
     OutcomeTableError,
     PolicyError,
@@ -14,6 +15,7 @@ __all__ = [
     "AgentsError",
     "Attempt",
     "AttemptSpec",
+    "BadAnswerError",
     "Completion",
     "Judge",
     "Message",

@@ -8,7 +8,11 @@ class AgentsError(Exception):
 
 
 class PolicyError(AgentsError):
-    """A policy cannot answer: no such model, no server, or an answer that is not one."""
+    """A policy cannot answer: there is no such model, no server, or no policy any more."""
+
+
+class BadAnswerError(PolicyError):
+    """One answer is unusable or was refused: that attempt fails, and the message is its cause."""
 
 
 class WrongWeightsError(PolicyError):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, NotRequired, Protocol, TypedDict
 
 from alphadial.controller.types import Decision
@@ -96,25 +96,34 @@ class Completion:
     logprobs: tuple[float, ...] = ()
     """At the sampling temperature, aligned with token_ids."""
     tool_calls: tuple[ToolCall, ...] = ()
+    seconds: float = field(default=0.0, compare=False)
+    """Wall time that the answer took, or its share of its batch's."""
 
 
 class Policy(Protocol):
-    """A model that answers. Blocking; the batcher calls it in a thread of its own."""
+    """A model that answers.
 
-    batch_size: int
-    """How many requests of one model are best answered together."""
+    Requests may come from any event loop, of any thread and of a forked child too. None of them waits for another one,
+    unless the model itself is shared: in this process requests are answered in batches.
+    """
 
-    def complete(self, requests: Sequence[Request]) -> list[Completion]:
-        """Answers requests that all name the same model, in order.
+    @property
+    def concurrency(self) -> int:
+        """How many requests it is worth having under way at once."""
+        ...
+
+    async def complete(self, request: Request) -> Completion:
+        """Answers one request. Cancelling the wait withdraws it.
 
         Raises:
-            PolicyError: the model cannot be built, the server does not answer, or it answered nonsense.
-            WrongWeightsError: the server answered with other weights than the name asks for.
+            BadAnswerError: this one answer is unusable; others may be well.
+            WrongWeightsError: other weights answered than the name asks for.
+            PolicyError: nothing more is to be expected: there is no such model, or no server.
         """
         ...
 
     def close(self) -> None:
-        """Frees the model or the connection."""
+        """Frees the model or the connections; whoever still waits gets a PolicyError. Idempotent."""
         ...
 
 
@@ -165,7 +174,7 @@ class Rollout:
     """The program; "" where the attempt brought none."""
     report: JudgeReport
     model_s: float
-    """The answers' shares of their batches' wall times."""
+    """What the answers took; see ``Completion.seconds``."""
     judge_s: float
     """Wall time of the judge, retries included."""
     tools_s: float = 0.0

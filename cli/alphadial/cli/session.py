@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -82,7 +83,7 @@ def session(
         policy = open_policy(family, machine.server, not machine.verified)
         stack.callback(policy.close)
         if machine.server is not None and not (out / CONFIG_FILE).exists():
-            policy.complete([first.request])
+            asyncio.run(policy.complete(first.request))
         folder = stack.enter_context(RunFolder(out, config))
         # A step budget gives a program the same verdict each time; samples repeat each other often.
         cache = _CACHED_REPORTS if all(problem.limits.steps is not None for problem in problems) else 0

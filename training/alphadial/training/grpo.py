@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from alphadial.agents.policies.batcher import Batcher
 from alphadial.agents.policies.sampler import Sampler
 from alphadial.agents.runs.runner import rollout
-from alphadial.agents.types import Completion, Request, Rollout
+from alphadial.agents.types import Rollout
 from alphadial.envs.judging import Judge
 from alphadial.envs.types import Problem, Verdict
 from alphadial.training.sft import encode_prompt
@@ -45,21 +46,6 @@ class GrpoConfig:
     temperature: float = 1.0
     seed: int = 0
     save_every: int = 10
-
-
-class LivePolicy:
-    """The model in training, as a policy: its weights change between calls, so it claims no weights id."""
-
-    def __init__(self, model: Any, tokenizer: Any, batch_size: int) -> None:
-        self.batch_size = batch_size
-        self._sampler = Sampler(model, tokenizer, batch_size)
-
-    def complete(self, requests: Sequence[Request]) -> list[Completion]:
-        """Samples from the present weights."""
-        return self._sampler.sample(requests)
-
-    def close(self) -> None:
-        """Nothing to free: the trainer owns the model."""
 
 
 def run_grpo(
@@ -92,7 +78,9 @@ def run_grpo(
 
     optimiser = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=0.0)
     stage = Stage(folder, {"stage": "grpo", **asdict(config)}, model, optimiser)
-    policy = LivePolicy(model, tokenizer, config.problems * config.samples)
+    batch_size = config.problems * config.samples
+    # The weights change between the steps, so that the answers claim no weights id.
+    policy = Batcher(Sampler(model, tokenizer, batch_size).sample, batch_size)
     for step in range(stage.resume(), min(config.steps, stop_after or config.steps)):
         started = time.perf_counter()
         drawn = random.Random(f"grpo/{config.seed}/{step}").sample(list(problems), config.problems)

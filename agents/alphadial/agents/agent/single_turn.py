@@ -11,15 +11,14 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
 from alphadial.agents.agent.prompts import AnswerParser
-from alphadial.agents.policies.batcher import Answer
-from alphadial.agents.types import Request
+from alphadial.agents.types import Completion, Request
 
 
 class EpisodeState(TypedDict, total=False):
     """What one attempt knows; begins with the request alone."""
 
     request: Request
-    answer: Answer
+    answer: Completion
     submission: str
 
 
@@ -27,7 +26,7 @@ class EpisodeState(TypedDict, total=False):
 class EpisodeContext:
     """What one attempt may use."""
 
-    complete: Callable[[Request], Awaitable[Answer]]
+    complete: Callable[[Request], Awaitable[Completion]]
     parser: AnswerParser
 
 
@@ -36,7 +35,7 @@ async def _model(state: EpisodeState, runtime: Runtime[EpisodeContext]) -> Episo
 
 
 async def _submit(state: EpisodeState, runtime: Runtime[EpisodeContext]) -> EpisodeState:
-    return {"submission": runtime.context.parser.parse(state["answer"].completion.text)}
+    return {"submission": runtime.context.parser.parse(state["answer"].text)}
 
 
 @cache

@@ -15,7 +15,6 @@ from langchain_core.messages import AIMessage, AnyMessage
 
 from alphadial.agents.agent.prompts import AnswerParser, PromptStrategy, Turn
 from alphadial.agents.agent.transcript import is_answer, pack, pack_submission, said, storable, told, transcript, unpack
-from alphadial.agents.policies.batcher import Answer
 from alphadial.agents.runs.config import SEED_BITS
 from alphadial.agents.types import Completion, Judge, Message, Request, Rollout, ToolCall
 from alphadial.envs.tools.session import ToolResult, ToolSession
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 class Means:
     """What every attempt with tools shares."""
 
-    complete: Callable[[Episode, Request], Awaitable[Answer]]
+    complete: Callable[[Episode, Request], Awaitable[Completion]]
     """Asks the policy, and refuses other weights' answers."""
     strategy: PromptStrategy
     parser: AnswerParser
@@ -63,7 +62,7 @@ class ToolAttempt:
         turns = self._turns(messages)
         number = len(turns) + 1
         answer = await self._means.complete(self._episode, self._request(turns))
-        packed = pack(answer, number, self._calls(answer.completion, last=number == self._episode.rules.max_turns))
+        packed = pack(answer, number, self._calls(answer, last=number == self._episode.rules.max_turns))
         self._seen = [*messages, packed]
         return packed
 
@@ -118,12 +117,12 @@ class ToolAttempt:
     def _rollout(self, messages: list[AnyMessage], report: JudgeReport, reason: str) -> Rollout:
         episode, session, turns = self._episode, self._session, self._turns(messages)
         answers = [unpack(message, native=self._native) for message in _answers(messages)]
-        given = [one.completion for one in answers if one.completion.finish_reason != "context"]
+        given = [one for one in answers if one.finish_reason != "context"]
         setting = episode.rules.setting
         handed_in = self._handed_in(_last_said(messages))
         return Rollout(
             request=self._request(()),
-            answers=tuple(given or [answers[-1].completion]),
+            answers=tuple(given or [answers[-1]]),
             submission=session.submission or "",
             report=report,
             model_s=sum(one.seconds for one in answers),
@@ -179,7 +178,7 @@ class ToolAttempt:
 
     def _cut(self, messages: list[AnyMessage]) -> bool:
         last = _last_said(messages)
-        return is_answer(last) and unpack(last, native=self._native).completion.finish_reason == "context"
+        return is_answer(last) and unpack(last, native=self._native).finish_reason == "context"
 
     def _judge_nothing(self) -> JudgeReport:
         return self._means.judge.judge(self._episode.problem, None, self._episode.rules.coverage)

@@ -8,7 +8,6 @@ from langchain_core.messages import AIMessage
 from langchain_core.messages.tool import ToolCall as LangChainCall
 
 from alphadial.agents.agent.prompts import PromptStrategy, Turn
-from alphadial.agents.policies.batcher import Answer
 from alphadial.agents.types import CalledFunction, CallEntry, Completion, Message, ToolCall
 from alphadial.envs.tools.session import ToolResult
 from alphadial.envs.types import Problem, Setting
@@ -23,9 +22,8 @@ def call_id(turn: int, index: int) -> str:
     return f"call{turn % 1000:03}{index:02}"
 
 
-def pack(answer: Answer, turn: int, calls: Sequence[ToolCall]) -> AIMessage:
+def pack(completion: Completion, turn: int, calls: Sequence[ToolCall]) -> AIMessage:
     """An answer and the calls that it makes, as they are checkpointed."""
-    completion = answer.completion
     facts = {
         "weights_id": completion.weights_id,
         "prompt_tokens": completion.prompt_tokens,
@@ -34,7 +32,7 @@ def pack(answer: Answer, turn: int, calls: Sequence[ToolCall]) -> AIMessage:
         "token_ids": list(completion.token_ids),
         "logprobs": list(completion.logprobs),
     }
-    metadata = {"completion": facts, "seconds": answer.seconds, "cut": len(calls) > MAX_CALLS}
+    metadata = {"completion": facts, "seconds": completion.seconds, "cut": len(calls) > MAX_CALLS}
     return AIMessage(storable(completion.text), tool_calls=_packed(turn, calls), response_metadata=metadata)
 
 
@@ -48,13 +46,14 @@ def is_answer(message: object) -> bool:
     return isinstance(message, AIMessage) and "completion" in message.response_metadata
 
 
-def unpack(message: AIMessage, *, native: bool) -> Answer:
+def unpack(message: AIMessage, *, native: bool) -> Completion:
     """The answer that was packed; its calls are the model's own only where it calls tools itself."""
     facts = dict(message.response_metadata["completion"])
     facts |= {"token_ids": tuple(facts["token_ids"]), "logprobs": tuple(facts["logprobs"])}
     made = message.tool_calls if native else ()
     calls = tuple(ToolCall(call["name"], call["args"]["arguments"]) for call in made)
-    return Answer(Completion(str(message.content), **facts, tool_calls=calls), message.response_metadata["seconds"])
+    facts["seconds"] = message.response_metadata["seconds"]
+    return Completion(str(message.content), **facts, tool_calls=calls)
 
 
 def said(message: AIMessage) -> Message:

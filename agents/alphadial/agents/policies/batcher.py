@@ -1,133 +1,117 @@
-"""One batcher for all policies: attempts await single answers, the policy sees batches of one model."""
+"""Batches for models in this process: callers await single answers, the model sees full batches where there are any."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 
 from alphadial.agents.errors import PolicyError
-from alphadial.agents.types import Completion, Policy, Request
+from alphadial.agents.types import Completion, Request
+from alphadial.envs.forking import OfOneProcess, in_child
 
-
-class Answer(NamedTuple):
-    """A completion and what it took."""
-
-    completion: Completion
-    seconds: float
-    """Its share of the wall time of its batch."""
+LINGER_S = 0.01
+"""How long an idle model waits for one more request before it answers a batch that is not full."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Waiting:
     request: Request
-    future: asyncio.Future[Answer]
+    answer: Future[Completion] = field(default_factory=Future)
 
 
-class Batcher:
-    """Groups requests by model and runs the policy in one thread of its own, one batch at a time.
+class Batcher(OfOneProcess):
+    """A policy made of a function that answers batches, which runs in a thread of its own, one batch at a time.
 
-    A group goes when it is full, or when waiting longer cannot fill it: every attempt inside ``attempt()`` waits for an
-    answer. Belongs to one event loop; ``close`` it there.
+    A batch holds requests of one model. It goes when it is full; where none is, the model is idle, and nothing arrives
+    for a moment, the longest waiting goes as it is. What shares a batch never changes an answer (see ``sampler``).
+
+    Args:
+        answer: one completion per request, in order; all requests name one model.
+        batch_size: of a full batch.
     """
 
-    def __init__(self, policy: Policy) -> None:
-        self._policy = policy
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="policy")
+    def __init__(self, answer: Callable[[Sequence[Request]], list[Completion]], batch_size: int) -> None:
+        self._answer, self._size = answer, batch_size
+        self._closed = False
+        self._begin_process()
+        in_child(self, Batcher._begin_process)
+
+    def _begin_process(self) -> None:
+        """A forked child has a thread of its own, and nobody waits in it."""
+        self._changed = threading.Condition()
         self._groups: dict[str, list[_Waiting]] = {}
-        self._attempts = 0
-        self._running: asyncio.Future[list[Answer]] | None = None
-        self._woken = False
+        self._running = False
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="policy")
 
-    @contextmanager
-    def attempt(self) -> Iterator[None]:
-        """Held by an attempt while it may still ask."""
-        self._attempts += 1
-        try:
-            yield
-        finally:
-            self._attempts -= 1
-            self._wake()
+    @property
+    def concurrency(self) -> int:
+        """One batch with the model, one gathering."""
+        return 2 * self._size
 
-    async def complete(self, request: Request) -> Answer:
-        """Waits for this request's turn. Cancelling the wait withdraws the request.
+    async def complete(self, request: Request) -> Completion:
+        """Waits for this request's batch.
 
         Raises:
-            PolicyError: whatever the policy raised for the batch that this request was in.
+            PolicyError: the batcher is closed; else whatever the function raised for the batch.
         """
-        waiting = _Waiting(request, asyncio.get_running_loop().create_future())
-        group = self._groups.setdefault(request.model, [])
-        group.append(waiting)
-        self._wake()
-        try:
-            return await waiting.future
-        except asyncio.CancelledError:
-            if waiting in group:
-                group.remove(waiting)
-                self._wake()
-            raise
+        waiting = _Waiting(request)
+        with self._changed:
+            if self._closed:
+                raise PolicyError(f"{request.model} was not waited for: the policy is closed")
+            self._groups.setdefault(request.model, []).append(waiting)
+            if not self._running:
+                try:
+                    self._thread.submit(self._run)
+                except RuntimeError as error:  # no thread to be had; unsaid, the attempts would wait for ever
+                    self._groups.clear()
+                    raise PolicyError(f"the policy cannot run: {error}") from error
+                self._running = True
+            self._changed.notify()
+        return await asyncio.wrap_future(waiting.answer)
 
     def close(self) -> None:
         """Takes no more work. A batch in progress ends in its thread, unheard."""
-        if self._running is not None:
-            self._running.cancel()
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        with self._changed:
+            self._closed = True
+            dropped = [waiting for group in self._groups.values() for waiting in group]
+            self._groups.clear()
+            self._changed.notify()
+        for waiting in dropped:
+            if waiting.answer.set_running_or_notify_cancel():
+                waiting.answer.set_exception(PolicyError("the policy is closed"))
+        self._thread.shutdown(wait=False)
 
-    def _wake(self) -> None:
-        # Once per turn of the loop, so that requests made in the same turn travel together.
-        if not self._woken:
-            self._woken = True
-            asyncio.get_running_loop().call_soon(self._dispatch)
-
-    def _dispatch(self) -> None:
-        self._woken = False
-        if self._running is not None:
-            return
-        batch = self._next_batch()
-        if not batch:
-            return
-        requests = [waiting.request for waiting in batch]
-        try:
-            self._running = asyncio.get_running_loop().run_in_executor(self._thread, self._answer, requests)
-        except RuntimeError as error:  # no thread to be had; unsaid, the attempts would wait for ever
-            self._running = asyncio.get_running_loop().create_future()
-            self._running.set_exception(PolicyError(f"the policy cannot run: {error}"))
-        self._running.add_done_callback(lambda done: self._deliver(batch, done))
+    def _run(self) -> None:
+        """Answers batches until nobody waits."""
+        while batch := self._next_batch():
+            began = time.perf_counter()
+            try:
+                completions = self._answer([waiting.request for waiting in batch])
+            except BaseException as error:
+                for waiting in batch:
+                    waiting.answer.set_exception(error)
+                continue
+            share = (time.perf_counter() - began) / len(batch)
+            for waiting, completion in zip(batch, completions, strict=True):
+                waiting.answer.set_result(replace(completion, seconds=share))
 
     def _next_batch(self) -> list[_Waiting]:
-        size = self._policy.batch_size
-        self._groups = {model: group for model, group in self._groups.items() if group}
-        full = next((group for group in self._groups.values() if len(group) >= size), None)
-        if full is None and sum(map(len, self._groups.values())) >= self._attempts:
-            full = next(iter(self._groups.values()), None)
-        if full is None:
+        """The next requests to answer together; none, when nobody waits: then the thread is free."""
+        with self._changed:
+            while self._groups:
+                group = next((group for group in self._groups.values() if len(group) >= self._size), None)
+                if group is None and self._changed.wait(LINGER_S):
+                    continue
+                if group is None:
+                    group = next(iter(self._groups.values()), [])
+                batch = [waiting for waiting in group[: self._size] if waiting.answer.set_running_or_notify_cancel()]
+                del group[: self._size]
+                self._groups = {model: group for model, group in self._groups.items() if group}
+                if batch:
+                    return batch
+            self._running = False
             return []
-        batch = full[:size]
-        del full[:size]
-        return batch
-
-    def _answer(self, requests: Sequence[Request]) -> list[Answer]:
-        start = time.perf_counter()
-        completions = self._policy.complete(requests)
-        if len(completions) != len(requests):
-            raise PolicyError(f"the policy gave {len(completions)} answers to {len(requests)} requests")
-        share = (time.perf_counter() - start) / len(requests)
-        return [Answer(completion, share) for completion in completions]
-
-    def _deliver(self, batch: list[_Waiting], done: asyncio.Future[list[Answer]]) -> None:
-        self._running = None
-        error = asyncio.CancelledError() if done.cancelled() else done.exception()
-        for position, waiting in enumerate(batch):
-            if waiting.future.done():
-                continue
-            if error is None:
-                waiting.future.set_result(done.result()[position])
-            elif isinstance(error, asyncio.CancelledError):
-                waiting.future.cancel()
-            else:
-                waiting.future.set_exception(error)
-        self._wake()

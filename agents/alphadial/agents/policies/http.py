@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from concurrent.futures import CancelledError
+import time
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -31,7 +32,7 @@ class HttpPolicy(OfOneProcess):
         server: address, with or without ``/v1``.
         unverified_weights: do not ask which weights answered; the weights id of every answer is None then.
         api_key: sent as a bearer token.
-        batch_size: requests in flight.
+        concurrency: requests in flight.
         timeout_s: for one whole answer, from the connection to its last byte.
         retries: further tries after a timeout, a broken connection, or status 408, 429 or 5xx.
         backoff_s: wait before the first of them; doubles each time.
@@ -45,13 +46,13 @@ class HttpPolicy(OfOneProcess):
         *,
         unverified_weights: bool = False,
         api_key: str | None = None,
-        batch_size: int = 64,
+        concurrency: int = 64,
         timeout_s: float = 120.0,
         retries: int = 3,
         backoff_s: float = 0.5,
         logprobs: bool = False,
     ) -> None:
-        self.batch_size = batch_size
+        self._concurrency = concurrency
         self._family = family
         self._server = server.rstrip("/").removesuffix("/v1")
         self._unverified = unverified_weights
@@ -63,50 +64,53 @@ class HttpPolicy(OfOneProcess):
 
     def _connect(self) -> None:
         """Makes the client. A connection serves one process, so a forked child has its own."""
+        self._slots = asyncio.Semaphore(self._concurrency)
         self._client = httpx.AsyncClient(
             base_url=self._address,
             headers={"Authorization": f"Bearer {self._api_key}"} if self._api_key else {},
             # The deadline is ours: httpx bounds only the wait for the next byte, which a trickling server restarts.
             timeout=httpx.Timeout(None, connect=min(10.0, self._timeout_s)),
-            limits=httpx.Limits(max_connections=self.batch_size, max_keepalive_connections=self.batch_size),
+            limits=httpx.Limits(max_connections=self._concurrency, max_keepalive_connections=self._concurrency),
         )
 
-    def complete(self, requests: Sequence[Request]) -> list[Completion]:
-        """Asks the server for each request.
+    @property
+    def concurrency(self) -> int:
+        """As given."""
+        return self._concurrency
+
+    async def complete(self, request: Request) -> Completion:
+        """Asks the server.
 
         Raises:
             PolicyError: no server, no such model there, too many failures, or an answer that is not one.
             WrongWeightsError: other weights answered, or the server does not tell which.
         """
-        if not requests:
-            return []
-        # Before the clocks run: hashing large checkpoints takes its time.
-        expected = None if self._unverified else expected_weights_id(self._family, requests[0].model)
+        # Before the clock runs: hashing large checkpoints takes its time.
+        expected = (
+            None if self._unverified else await asyncio.to_thread(expected_weights_id, self._family, request.model)
+        )
+        work: Future[Completion] | None = None
         try:
-            return self._loop.run(self._complete_all(requests, expected))
-        except CancelledError:
+            work = self._loop.begin(self._complete(request, expected))
+            return await asyncio.wrap_future(work)
+        except (CancelledError, asyncio.CancelledError):
+            if work is not None and not self._loop.closed:
+                raise
             raise PolicyError(f"{self._server} was not waited for: the policy is closed") from None
 
     def close(self) -> None:
         """Closes all connections; a call that still waits raises PolicyError. Idempotent."""
         self._loop.close(self._client.aclose())
 
-    async def _complete_all(self, requests: Sequence[Request], expected: str | None) -> list[Completion]:
-        slots = asyncio.Semaphore(self.batch_size)
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._complete(request, expected, slots)) for request in requests]
-        except BaseExceptionGroup as errors:
-            raise errors.exceptions[0] from None
-        return [task.result() for task in tasks]
-
-    async def _complete(self, request: Request, expected: str | None, slots: asyncio.Semaphore) -> Completion:
-        async with slots:
+    async def _complete(self, request: Request, expected: str | None) -> Completion:
+        async with self._slots:
+            began = time.perf_counter()
             content = await self._post(request)
+            seconds = time.perf_counter() - began
         if content is None:
-            return Completion("", None, 0, 0, finish_reason="context")
+            return Completion("", None, 0, 0, finish_reason="context", seconds=seconds)
         answer = read_answer(content, self._server)
-        return answer.completion(self._verified(request.model, expected, answer))
+        return replace(answer.completion(self._verified(request.model, expected, answer)), seconds=seconds)
 
     def _verified(self, model: str, expected: str | None, answer: HttpAnswer) -> str | None:
         if expected is None:

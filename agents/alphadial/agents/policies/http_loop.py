@@ -1,11 +1,11 @@
-"""An event loop in a thread of its own: asynchronous work for callers that block."""
+"""An event loop in a thread of its own: connections that outlive the loops of those who ask."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 from collections.abc import Coroutine
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -17,7 +17,7 @@ _END_S = 10.0
 
 
 class LoopThread:
-    """Runs coroutines; begins with the first. Connections opened in one outlive it and serve the next."""
+    """Runs coroutines; begins with the first."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -31,8 +31,13 @@ class LoopThread:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Blocks until the work is done.
+    @property
+    def closed(self) -> bool:
+        """Whether ``close`` was called."""
+        return self._closed
+
+    def begin(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Begins the work, and gives a future of its result, which ``close`` cancels.
 
         Raises:
             CancelledError: ``close`` came first.
@@ -45,8 +50,7 @@ class LoopThread:
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(target=self._loop.run_forever, name=self._name, daemon=True)
                 self._thread.start()
-            future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        return future.result()
+            return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def close(self, last: Coroutine[Any, Any, None]) -> None:
         """Cancels what runs, then does the last work. Idempotent."""

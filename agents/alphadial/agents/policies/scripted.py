@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
@@ -22,17 +24,20 @@ class ScriptedPolicy:
         script: lines in the order of the requests, each once; or lines by the content of the last message, where of
             several the request's seed chooses one, so that a run repeats itself; or a function of the request.
         weights_id: what the completions carry: one for all, or by model name.
-        batch_size: as for any policy.
+        concurrency: as for any policy.
+        delay_s: how long an answer takes, or the function of the request that says so.
     """
 
     def __init__(
-        self, script: Script, weights_id: str | Mapping[str, str] | None = "scripted", batch_size: int = 16
+        self,
+        script: Script,
+        weights_id: str | Mapping[str, str] | None = "scripted",
+        concurrency: int = 16,
+        delay_s: float | Callable[[Request], float] = 0.0,
     ) -> None:
-        self.batch_size = batch_size
+        self._concurrency, self._delay_s = concurrency, delay_s
         self.requests: list[Request] = []
         """All that was asked so far."""
-        self.batches: list[int] = []
-        """The size of each batch so far."""
         self._script = script
         self._weights_id = weights_id
         self._played = 0
@@ -42,17 +47,24 @@ class ScriptedPolicy:
     def _begin_process(self) -> None:
         self._lock = Lock()
 
-    def complete(self, requests: Sequence[Request]) -> list[Completion]:
-        """Plays one line per request.
+    @property
+    def concurrency(self) -> int:
+        """As given."""
+        return self._concurrency
+
+    async def complete(self, request: Request) -> Completion:
+        """Plays a line.
 
         Raises:
-            PolicyError: the script has no line for a request.
+            PolicyError: the script has no line for the request.
             Exception: a scripted one.
         """
+        began = time.perf_counter()
         with self._lock:
-            self.requests.extend(requests)
-            self.batches.append(len(requests))
-            return [self._completion(request, self._line(request)) for request in requests]
+            self.requests.append(request)
+            line = self._line(request)
+        await asyncio.sleep(self._delay_s(request) if callable(self._delay_s) else self._delay_s)
+        return replace(self._completion(request, line), seconds=time.perf_counter() - began)
 
     def close(self) -> None:
         """Nothing to free."""

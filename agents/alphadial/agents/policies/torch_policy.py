@@ -11,6 +11,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from alphadial.agents.errors import PolicyError
+from alphadial.agents.policies.batcher import Batcher
 from alphadial.agents.policies.sampler import Sampler
 from alphadial.agents.policies.weights import build_weights
 from alphadial.agents.types import Completion, Request
@@ -38,14 +39,28 @@ class TorchPolicy:
 
     def __init__(self, family: Family, batch_size: int = 256, models: int = 4) -> None:
         torch.set_num_threads(1)
-        self.batch_size = batch_size
+        self._batch_size = batch_size
+        self._batcher = Batcher(self.answer, batch_size)
         self._family = family
         self._models = models
         self._samplers: OrderedDict[str, Sampler] = OrderedDict()
         self._tokenizer, self._config = open_folder(family.low)
 
-    def complete(self, requests: Sequence[Request]) -> list[Completion]:
-        """Samples an answer for each request, all of one model.
+    @property
+    def concurrency(self) -> int:
+        """Of the batches: one with the model, one gathering."""
+        return self._batcher.concurrency
+
+    async def complete(self, request: Request) -> Completion:
+        """Samples an answer, in a batch with whatever else is asked of the same model.
+
+        Raises:
+            PolicyError, MergeEngineError: as ``answer``.
+        """
+        return await self._batcher.complete(request)
+
+    def answer(self, requests: Sequence[Request]) -> list[Completion]:
+        """Samples an answer for each request, all of one model. Blocks.
 
         Raises:
             PolicyError: another family's model, weights that do not fit the family's configuration, or tools offered.
@@ -56,8 +71,8 @@ class TorchPolicy:
         return self._sampler(requests[0].model).sample(requests) if requests else []
 
     def close(self) -> None:
-        """Frees the models."""
-        self._samplers.clear()
+        """Takes no more requests. The models go with the policy."""
+        self._batcher.close()
 
     def _sampler(self, model: str) -> Sampler:
         if model in self._samplers:
@@ -65,7 +80,7 @@ class TorchPolicy:
             return self._samplers[model]
         weights = build_weights(self._family, model)
         built = load_model(self._config, weights.tensors)
-        sampler = Sampler(built, self._tokenizer, self.batch_size, weights.weights_id)
+        sampler = Sampler(built, self._tokenizer, self._batch_size, weights.weights_id)
         self._samplers[model] = sampler
         while len(self._samplers) > self._models:
             self._samplers.popitem(last=False)

@@ -6,25 +6,22 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, nullcontext
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from alphadial.agents.policies.batcher import Answer, Batcher
 from alphadial.agents.errors import AgentsError, PolicyError, WrongWeightsError
 from alphadial.agents.agent.single_turn import EpisodeContext, single_turn
 from alphadial.agents.agent.prompts import AnswerParser, PromptStrategy
-from alphadial.agents.types import Judge, Policy, Request, Rollout
+from alphadial.agents.types import Completion, Judge, Policy, Request, Rollout
 from alphadial.envs.types import JudgeReport, Problem, Rules, Setting
 
 if TYPE_CHECKING:
     from alphadial.agents.agent.tool_player import ToolPlayer
     from alphadial.agents.agent.checkpoint_store import Toolbox
 
-ASKING_BATCHES = 2
-"""Batches' worth of attempts that may be asking: one with the policy, one gathering."""
-OPEN_BATCHES = 4
-"""Batches' worth of attempts that may be open, judging included: what a kill can lose."""
+OPEN_FACTOR = 2
+"""Attempts that may be open, judging included, for each that the policy answers at once: what a kill can lose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +53,7 @@ async def play(
     Args:
         episodes: the attempts.
         parser: reads the answers.
-        policy: answers; called in one thread.
+        policy: answers.
         judge: judges; called in ``judge.workers`` threads.
         on_rollout: told the position and the outcome of each attempt as it ends, in the loop's thread. An attempt with
             tools cannot be resumed after it: then its row must be in the store.
@@ -89,11 +86,11 @@ class _Play:
         self, parser: AnswerParser, policy: Policy, judge: Judge, on_rollout: Callable[[int, Rollout], None]
     ) -> None:
         self._parser, self._judge, self._on_rollout = parser, judge, on_rollout
-        self._asking = asyncio.Semaphore(ASKING_BATCHES * policy.batch_size)
-        self._opened = asyncio.Semaphore(OPEN_BATCHES * policy.batch_size)
-        self._batcher = Batcher(policy)
+        self._asking = asyncio.Semaphore(policy.concurrency)
+        self._opened = asyncio.Semaphore(OPEN_FACTOR * policy.concurrency)
+        self._policy = policy
         self._threads = ThreadPoolExecutor(max_workers=judge.workers, thread_name_prefix="judge")
-        self._context = EpisodeContext(self._batcher.complete, parser)
+        self._context = EpisodeContext(policy.complete, parser)
         self._graph = single_turn()
         self._tools: ToolPlayer | None = None
 
@@ -121,39 +118,34 @@ class _Play:
             self._opened.release()
 
     def close(self) -> None:
-        self._batcher.close()
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     async def _single_turn(self, position: int, episode: Episode) -> None:
         try:
-            with self._batcher.attempt():
-                state = await self._graph.ainvoke({"request": episode.request}, context=self._context)
+            state = await self._graph.ainvoke({"request": episode.request}, context=self._context)
         finally:
             self._asking.release()
-        answer: Answer = state["answer"]
-        if answer.completion.finish_reason == "context":
+        answer: Completion = state["answer"]
+        if answer.finish_reason == "context":
             raise PolicyError(f"problem {episode.problem.id} does not fit the context of {episode.request.model}")
         _check_weights(episode, answer)
         submission = state["submission"]
         loop = asyncio.get_running_loop()
         report, judge_s = await loop.run_in_executor(self._threads, _judge, self._judge, episode, submission)
-        rollout = Rollout(episode.request, (answer.completion,), submission, report, answer.seconds, judge_s)
+        rollout = Rollout(episode.request, (answer,), submission, report, answer.seconds, judge_s)
         self._on_rollout(position, rollout)
 
     async def _with_tools(self, tools: ToolPlayer, position: int, episode: Episode) -> None:
-        # Running tests takes milliseconds, and is worth waiting for with a batch; a shell command may take its time.
-        brief = episode.rules.setting is Setting.TOOLS
         try:
-            with self._batcher.attempt() if brief else nullcontext():
-                rollout = await tools.make(episode)
+            rollout = await tools.make(episode)
         finally:
             self._asking.release()
         self._on_rollout(position, rollout)
         await tools.forget(episode.id)
 
-    async def _complete(self, episode: Episode, request: Request) -> Answer:
-        answer = await self._batcher.complete(request)
-        if answer.completion.finish_reason != "context":
+    async def _complete(self, episode: Episode, request: Request) -> Completion:
+        answer = await self._policy.complete(request)
+        if answer.finish_reason != "context":
             _check_weights(episode, answer)
         return answer
 
@@ -164,8 +156,8 @@ def _judge(judge: Judge, episode: Episode, submission: str) -> tuple[JudgeReport
     return report, time.perf_counter() - start
 
 
-def _check_weights(episode: Episode, answer: Answer) -> None:
-    weights_id = answer.completion.weights_id
+def _check_weights(episode: Episode, answer: Completion) -> None:
+    weights_id = answer.weights_id
     if episode.weights_id is not None and weights_id != episode.weights_id:
         raise WrongWeightsError(
             f"{episode.request.model} was answered by weights {weights_id}, not {episode.weights_id}: "
