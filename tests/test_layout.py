@@ -26,12 +26,7 @@ MAY_IMPORT = {
     "cli": {"training", "agents", "envs", "controller", "merge_engine"},
 }
 HEAVY = ("torch", "transformers", "matplotlib", "docker")
-LONG_FILES = {
-    "envs/alphadial/envs/types.py": "the words of judging, all in one place",
-    "envs/alphadial/envs/problems/tiny/templates/pairs.py": "a table of reference programs",
-    "envs/alphadial/envs/problems/tiny/templates/scans.py": "a table of reference programs",
-    "envs/alphadial/envs/problems/tiny/templates/subarrays.py": "a table of reference programs",
-}
+LONG_FILES: dict[str, str] = {}
 TEMPLATES = "envs/alphadial/envs/problems/tiny/templates/"
 """Reference programs are data written as functions: their length is the problems', not ours."""
 
@@ -154,7 +149,7 @@ def test_import_is_light(part: str) -> None:
 
 def test_files_are_short() -> None:
     lengths = {relative(file): len(file.read_text("utf-8").splitlines()) for file in all_sources()}
-    too_long = {name: lines for name, lines in lengths.items() if lines > 250}
+    too_long = {name: lines for name, lines in lengths.items() if lines > 400}
     assert {name: lines for name, lines in too_long.items() if name not in LONG_FILES} == {}
     assert set(LONG_FILES) <= set(too_long), "an exception is no longer needed"
 
