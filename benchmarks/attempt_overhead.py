@@ -21,10 +21,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from alphadial.agents.agent.checkpoint_store import Toolbox
+from alphadial.agents.agent.checkpoint_store import CheckpointStore
 from alphadial.agents.policies import ScriptedPolicy
 from alphadial.agents.policies.scripted import Line
+from alphadial.agents.runs.attempt_loop import AttemptDeps
 from alphadial.agents.runs.config import ModelChoice, RunConfig, plan
 from alphadial.agents.runs.run_folder import RunFolder
 from alphadial.agents.runs.runner import Progress, run_attempts
@@ -33,7 +35,7 @@ from alphadial.agents.types import Completion, Request, ToolCall
 from alphadial.envs.folders import write_atomically
 from alphadial.envs.judging import Judge
 from alphadial.envs.problems import load_split
-from alphadial.envs.sandbox import Sandbox, open_sandbox
+from alphadial.envs.sandbox import open_sandbox
 from alphadial.envs.types import JudgeReport, Limits, Problem, PublicResult, Setting, Test, Verdict
 
 ATTEMPTS = 1024
@@ -41,10 +43,8 @@ PROGRAM = "def f(a, k):\n return sum(x * k for x in a)\n"
 SHELL_CALLS = 6
 
 
-class InstantJudge:
-    workers = 2
-
-    def judge(self, problem: Problem, source: str | None, coverage: str | None = None) -> JudgeReport:
+class InstantJudge(Judge):
+    def judge(self, *given: object, **options: object) -> JudgeReport:
         return JudgeReport(Verdict.AC, None, 1, public_verdict=Verdict.AC)
 
     def run_public(self, problem: Problem, source: str) -> tuple[PublicResult, ...]:
@@ -76,10 +76,12 @@ def instant(concurrency: int) -> tuple[float, float]:
     problem = Problem("p", "t", "g", "", "prompt", "f", (Test(1, "[[1], 1]", "1"),), Limits())
     config = configure(problem, ATTEMPTS)
     policy = ScriptedPolicy(lambda request: PROGRAM, concurrency=concurrency)
+    no_sandbox: Any = None
+    judge = InstantJudge(no_sandbox, workers=2)
     with tempfile.TemporaryDirectory() as folder, RunFolder(Path(folder), config) as opened:
         specs = plan(config, [problem])
         wall, cpu = time.perf_counter(), time.process_time()
-        run_attempts(specs, parser=config.parser, policy=policy, judge=InstantJudge(), store=opened.store)
+        run_attempts(specs, AttemptDeps(policy, judge), opened.store)
         scale = 1e3 / ATTEMPTS
         return (time.perf_counter() - wall) * scale, (time.process_time() - cpu) * scale
 
@@ -114,17 +116,18 @@ class Measured:
 
 
 @contextmanager
-def keeping(config: RunConfig, sandbox: Sandbox, kept: bool) -> Iterator[tuple[Store, Toolbox]]:
+def keeping(config: RunConfig, kept: bool) -> Iterator[tuple[Store, CheckpointStore | None]]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         if kept:
             store = stack.enter_context(RunFolder(folder, config)).store
         else:
             store = stack.enter_context(Store("sqlite://", config))
-        yield store, stack.enter_context(Toolbox(sandbox, folder if kept else None))
+        with_tools = kept and config.setting is not Setting.REASONING
+        yield store, stack.enter_context(CheckpointStore(folder)) if with_tools else None
 
 
-def block(work: Work, sandbox: Sandbox, judge: Judge, *, kept: bool) -> list[Measured]:
+def block(work: Work, judge: Judge, *, kept: bool) -> list[Measured]:
     """Attempts one after the other; from the end of one to the end of the next."""
     config = configure(work.problem, work.attempts, work.setting, work.turns)
     measured: list[Measured] = []
@@ -140,16 +143,12 @@ def block(work: Work, sandbox: Sandbox, judge: Judge, *, kept: bool) -> list[Mea
         if latest is not None:
             ended = now
 
-    with keeping(config, sandbox, kept) as (store, toolbox):
+    with keeping(config, kept) as (store, checkpoints):
         run_attempts(
             plan(config, [work.problem]),
-            parser=config.parser,
-            policy=ScriptedPolicy(work.answer, concurrency=1),
-            judge=judge,
-            store=store,
-            on_progress=note,
-            prompt=config.prompt,
-            toolbox=None if work.setting is Setting.REASONING else toolbox,
+            AttemptDeps(ScriptedPolicy(work.answer, concurrency=1), judge, checkpoints),
+            store,
+            note,
         )
     return measured
 
@@ -181,7 +180,7 @@ def by_setting(repeats: int) -> dict[str, object]:
     with open_sandbox() as sandbox, Judge(sandbox) as judge:
         for _ in range(repeats):
             for (work, kept), attempts in found.items():
-                attempts += block(work, sandbox, judge, kept=kept)
+                attempts += block(work, judge, kept=kept)
     return {
         work.setting: {
             "turns": work.turns,

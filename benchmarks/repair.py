@@ -11,7 +11,6 @@ means over problems with 95 % intervals clustered by template; differences are p
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -19,13 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from alphadial.agents.agent.checkpoint_store import Toolbox
-from alphadial.agents.agent.prompts import find_parser, find_strategy
+from alphadial.agents.agent.prompts import find_strategy
 from alphadial.agents.experiments.metrics import ClusterBootstrap, Estimate
 from alphadial.agents.policies import open_policy
-from alphadial.agents.runs.config import derive_seed
-from alphadial.agents.runs.episodes import Episode, play
-from alphadial.agents.types import Policy, Request, Rollout
+from alphadial.agents.runs.attempt_loop import AttemptDeps, make_attempts
+from alphadial.agents.seeds import attempt_seed
+from alphadial.agents.types import AttemptSpec, Request, Rollout
 from alphadial.envs.folders import write_atomically
 from alphadial.envs.judging import Judge
 from alphadial.envs.problems import Split, load_split
@@ -40,33 +38,28 @@ DIALS = ("0", "1")
 TEMPERATURES = (0.6, 1.0)
 
 
-def attempts(
-    split: Split, arm: str, dial: str, temperature: float, samples: int, policy: Policy, judge: Judge, toolbox: Toolbox
-) -> list[Rollout]:
+def attempts(split: Split, arm: str, dial: str, temperature: float, samples: int, deps: AttemptDeps) -> list[Rollout]:
     """All attempts of one arm, problem by problem."""
     prompt, turns = ARMS[arm]
     strategy = find_strategy(prompt, Setting.TOOLS)
     rules = Rules(Setting.TOOLS, turns)
-    episodes = [
-        Episode(f"{problem.id}/{sample}", problem, Request(f"tiny@{dial}", (), seed, temperature), rules)
+    specs = [
+        AttemptSpec(
+            f"{problem.id}/{sample}",
+            problem,
+            sample,
+            Request(f"tiny@{dial}", strategy.messages(problem), seed, temperature),
+            rules,
+            prompt,
+            parser="program",
+        )
         for problem in split.problems
         for sample in range(samples)
-        for seed in [derive_seed(0, problem.id, sample, dial, temperature)]
+        for seed in [attempt_seed(0, problem.id, sample, dial, temperature)]
     ]
     made: dict[int, Rollout] = {}
-    parser = find_parser("program")
-    asyncio.run(
-        play(
-            episodes,
-            parser=parser,
-            policy=policy,
-            judge=judge,
-            on_rollout=made.__setitem__,
-            strategy=strategy,
-            toolbox=toolbox,
-        )
-    )
-    return [made[position] for position in range(len(episodes))]
+    make_attempts(specs, deps, made.__setitem__)
+    return [made[position] for position in range(len(specs))]
 
 
 def compare(split: Split, made: dict[str, list[Rollout]], samples: int) -> dict[str, Any]:
@@ -106,13 +99,11 @@ def main() -> None:
     split = load_split(family.problem_set, "dev")
     rows = []
     policy = open_policy(family)
-    with open_sandbox() as sandbox, Judge(sandbox, cache=8192) as judge, Toolbox(sandbox) as toolbox:
+    with open_sandbox() as sandbox, Judge(sandbox, cache=8192) as judge:
+        deps = AttemptDeps(policy, judge)
         for dial in DIALS:
             for temperature in TEMPERATURES:
-                made = {
-                    arm: attempts(split, arm, dial, temperature, options.samples, policy, judge, toolbox)
-                    for arm in ARMS
-                }
+                made = {arm: attempts(split, arm, dial, temperature, options.samples, deps) for arm in ARMS}
                 rows.append({"alpha": float(dial), "temperature": temperature, **compare(split, made, options.samples)})
                 print(json.dumps(rows[-1]), flush=True)
     result = {"split": "dev", "problems": len(split.problems), "samples": options.samples, "turns": TURNS, "rows": rows}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from alphadial.agents.runs.config import ModelChoice, RunConfig
 from alphadial.agents.types import Request
+from alphadial.envs.judging import Judge
 from alphadial.envs.types import FailureKind, JudgeReport, Limits, Problem, PublicResult, Test, Verdict
 
 PROGRAMS = ("AC 2", "WA 1", "TLE 1", "TLE 0", "U", "RTE 0")
@@ -14,12 +17,16 @@ def answer(request: Request) -> str:
     return PROGRAMS[request.seed % len(PROGRAMS)]
 
 
-class ReadingJudge:
+class ReadingJudge(Judge):
     """The program is its own verdict: "TLE 2" fails with TLE after level 2; "U" is unmeasurable; an error is raised."""
 
-    workers = 2
+    def __init__(self) -> None:
+        no_sandbox: Any = None
+        super().__init__(no_sandbox, workers=2)
 
-    def judge(self, problem: Problem, source: str | None, coverage: str | None = None) -> JudgeReport:
+    def judge(
+        self, problem: Problem, source: str | None, coverage: int | str | None = None, *, all_tests: bool = False
+    ) -> JudgeReport:
         if source is None:
             return JudgeReport(Verdict.CE, FailureKind.CORRECTNESS, 0, "no program", public_verdict=Verdict.CE)
         if source == "broken":

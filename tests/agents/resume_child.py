@@ -14,6 +14,7 @@ from pathlib import Path
 
 from alphadial.agents.policies import ScriptedPolicy
 from alphadial.agents.runs import store
+from alphadial.agents.runs.attempt_loop import AttemptDeps
 from alphadial.agents.runs.attempt_rows import TIMES
 from alphadial.agents.runs.config import plan
 from alphadial.agents.runs.run_folder import RunFolder
@@ -36,11 +37,9 @@ def main(path: Path) -> None:
         print(len(folder.store.finished()), flush=True)
         run_attempts(
             plan(config, problems),
-            parser=config.parser,
-            policy=ScriptedPolicy(slow_answer),
-            judge=ReadingJudge(),
-            store=folder.store,
-            on_progress=lambda progress: print(progress.done, flush=True),
+            AttemptDeps(ScriptedPolicy(slow_answer), ReadingJudge()),
+            folder.store,
+            lambda progress: print(progress.done, flush=True),
         )
         rows = [{k: v for k, v in asdict(row).items() if k not in TIMES} for row in folder.store.attempts()]
         folder.write("table.json", json.dumps(rows))

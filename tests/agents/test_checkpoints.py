@@ -25,13 +25,13 @@ from alphadial.agents.types import Rollout
 from alphadial.envs.types import Problem, Setting
 
 from .fakes import ReadingJudge
-from .tool_fakes import episode, play_all
+from .tool_fakes import attempt_spec, play_all
 
 
 def attempt(problem: Problem, folder: Path, script: list[Line]) -> tuple[Rollout, ScriptedPolicy]:
     policy = ScriptedPolicy(script, concurrency=1)
-    asked = [episode(problem, Setting.TOOLS, 3)]
-    (made,) = play_all(asked, policy, ReadingJudge(), prompt="tiny", folder=folder)
+    asked = [attempt_spec(problem, Setting.TOOLS, 3, prompt="tiny")]
+    (made,) = play_all(asked, policy, ReadingJudge(), folder=folder)
     return made, policy
 
 

@@ -13,6 +13,7 @@ from alphadial.agents.experiments.compare.shipped_tables import bench, fitting_t
 from alphadial.agents.experiments.outcomes import OutcomeTable, tabulate
 from alphadial.agents.policies import open_policy
 from alphadial.agents.policies.weights import choose_models
+from alphadial.agents.runs.attempt_loop import AttemptDeps
 from alphadial.agents.runs.config import ModelChoice, RunConfig, plan
 from alphadial.agents.runs.run_folder import RunFolder
 from alphadial.agents.runs.runner import run_attempts
@@ -91,7 +92,7 @@ def test_the_runner_makes_the_shipped_table_again(tmp_path: Path, split: str, te
         part = replace(config, problems=ids)
         with open_sandbox() as sandbox, Judge(sandbox) as judge, RunFolder(tmp_path / "run", part) as folder:
             specs = plan(part, problems)
-            run_attempts(specs, parser=part.parser, policy=policy, judge=judge, store=folder.store)
+            run_attempts(specs, AttemptDeps(policy, judge), folder.store)
             made = tabulate(part, folder.store.attempts())
     finally:
         policy.close()

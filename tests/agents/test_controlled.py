@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,13 @@ import pytest
 
 from alphadial.agents.errors import PolicyError, StoreError
 from alphadial.agents.policies import ScriptedPolicy
+from alphadial.agents.runs.attempt_loop import AttemptDeps
 from alphadial.agents.runs.attempt_rows import TIMES
 from alphadial.agents.runs.config import ModelChoice, RunConfig
 from alphadial.agents.runs.controlled import run_controlled
 from alphadial.agents.runs.run_folder import RunFolder
 from alphadial.agents.runs.run_summary import summarise
-from alphadial.agents.runs.runner import Progress, run_attempts
+from alphadial.agents.runs.runner import Progress
 from alphadial.agents.types import Request
 from alphadial.controller import make_controller
 from alphadial.controller.errors import ControllerError
@@ -63,15 +63,8 @@ def run(
     folder: Path, config: RunConfig, problems: tuple[Problem, ...], controller: Any, policy: Any, **options: Any
 ) -> list[dict[str, Any]]:
     with RunFolder(folder, config) as opened:
-        make = partial(run_attempts, parser=config.parser, policy=policy, judge=ReadingJudge(), store=opened.store)
-        run_controlled(
-            config,
-            problems,
-            controller=controller,
-            make=lambda specs, report: make(specs, on_progress=report),
-            store=opened.store,
-            **options,
-        )
+        deps = AttemptDeps(policy, ReadingJudge())
+        run_controlled(config, problems, controller, deps, opened.store, **options)
         rows = map(dataclasses.asdict, opened.store.attempts())
         return [{name: value for name, value in row.items() if name not in TIMES} for row in rows]
 
@@ -206,14 +199,8 @@ def test_the_summary_counts_what_happened(tmp_path: Path, problems: tuple[Proble
     answers = {"prompt p0": "AC 2", "prompt p1": "TLE 1", "prompt p2": "U"}
     policy = ScriptedPolicy(lambda request: answers.get(request.messages[-1]["content"], "WA 1"))
     with RunFolder(tmp_path, config) as opened:
-        make = partial(run_attempts, parser="program", policy=policy, judge=ReadingJudge(), store=opened.store)
-        run_controlled(
-            config,
-            problems,
-            controller=Spy(),  # type: ignore[arg-type]
-            make=lambda specs, report: make(specs, on_progress=report),
-            store=opened.store,
-        )
+        deps = AttemptDeps(policy, ReadingJudge())
+        run_controlled(config, problems, Spy(), deps, opened.store)  # type: ignore[arg-type]
         summary = summarise(config, problems, opened.store.attempts())
     assert (summary["attempts"], summary["unmeasurable"], summary["problems"]) == (11, 2, 6)
     assert [row["solve"] for row in summary["rows"]] == [pytest.approx(1 / 6)] * 2

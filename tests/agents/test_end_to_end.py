@@ -12,6 +12,7 @@ from alphadial.agents.experiments.frontier import frontier
 from alphadial.agents.experiments.outcomes import tabulate
 from alphadial.agents.policies import ScriptedPolicy, open_policy
 from alphadial.agents.policies.weights import choose_models
+from alphadial.agents.runs.attempt_loop import AttemptDeps
 from alphadial.agents.runs.config import ModelChoice, RunConfig, plan
 from alphadial.agents.runs.run_folder import RunFolder
 from alphadial.agents.runs.runner import rollout, run_attempts
@@ -20,7 +21,7 @@ from alphadial.envs.judging import Judge
 from alphadial.envs.problems import Split, load_split
 from alphadial.envs.problems.tiny import reference, templates
 from alphadial.envs.sandbox import open_sandbox
-from alphadial.envs.types import Problem, Verdict
+from alphadial.envs.types import Problem, Rules, Verdict
 from alphadial.merge_engine import load_family
 
 
@@ -74,7 +75,7 @@ def configure(split: Split, problems: list[Problem], models: tuple[ModelChoice, 
 
 def run(folder: Path, config: RunConfig, problems: list[Problem], policy: Policy, judge: Judge) -> dict[str, list[str]]:
     with RunFolder(folder, config) as opened:
-        run_attempts(plan(config, problems), parser=config.parser, policy=policy, judge=judge, store=opened.store)
+        run_attempts(plan(config, problems), AttemptDeps(policy, judge), opened.store)
         table = tabulate(config, opened.store.attempts())
     summary = frontier(table)
     assert summary["rows"][0]["attempts"] == len(problems) * config.samples
@@ -100,13 +101,12 @@ def test_low_coverage_takes_what_high_coverage_refuses(judge: Judge, split: Spli
     verdicts = {
         coverage: rollout(
             [problem],
+            AttemptDeps(slow, judge),
             model="in-training",
-            policy=slow,
-            judge=judge,
             seed=0,
             temperature=1.0,
             max_tokens=96,
-            coverage=coverage,
+            rules=Rules(coverage=coverage),
             prompt="tiny",
             parser="program",
         )[0].report.verdict

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from alphadial.agents.policies import ScriptedPolicy, open_policy
 from alphadial.agents.policies.http import HttpPolicy
+from alphadial.agents.runs.attempt_loop import AttemptDeps
 from alphadial.agents.types import Message, Policy, Request
 from alphadial.agents.weight_env import ENV_ID, Live
 from alphadial.envs.databases import open_engine, sqlite_url
@@ -52,7 +53,7 @@ def live_in_processes(policy: Policy, steps: int) -> None:
     """Environments in forked processes, whose source was used before."""
     family, problems = load_family("tiny"), load_split("tiny-problems", "dev").problems[:2]
     with Backend(workers=1) as backend:
-        source = Live(family, problems, (0.0, 1.0), policy, backend.judge)
+        source = Live(family, problems, (0.0, 1.0), AttemptDeps(policy, backend.judge))
         alone = gymnasium.make(ENV_ID, source=source, max_attempts=3)
         alone.reset(seed=0)
         alone.step(0)
@@ -79,7 +80,7 @@ def test_live_environments_in_forked_processes_with_a_model_in_each() -> None:
 def test_a_running_source_says_that_it_cannot_be_copied() -> None:
     problems = load_split("tiny-problems", "dev").problems[:1]
     with Backend("trusted", workers=1) as backend:
-        source = Live(load_family("tiny"), problems, (0.0, 1.0), ScriptedPolicy([]), backend.judge)
+        source = Live(load_family("tiny"), problems, (0.0, 1.0), AttemptDeps(ScriptedPolicy([]), backend.judge))
         for move in (copy.deepcopy, pickle.dumps):
             with pytest.raises(TypeError, match="a Live can be neither copied nor pickled"):
                 move(source)

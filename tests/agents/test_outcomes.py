@@ -10,6 +10,7 @@ from alphadial.agents.errors import OutcomeTableError
 from alphadial.agents.experiments.frontier import frontier
 from alphadial.agents.experiments.outcomes import Expected, OutcomeTable, failure_kind, letter, load_outcomes, tabulate
 from alphadial.agents.policies import ScriptedPolicy
+from alphadial.agents.runs.attempt_loop import AttemptDeps
 from alphadial.agents.runs.config import RunConfig, plan
 from alphadial.agents.runs.run_folder import RunFolder
 from alphadial.agents.runs.runner import run_attempts
@@ -34,7 +35,7 @@ def play(
 
     with RunFolder(folder, config) as opened:
         policy = ScriptedPolicy(answer)
-        run_attempts(specs, parser="program", policy=policy, judge=ReadingJudge(), store=opened.store)
+        run_attempts(specs, AttemptDeps(policy, ReadingJudge()), opened.store)
         return list(opened.store.attempts())
 
 

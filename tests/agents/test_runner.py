@@ -9,30 +9,39 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from alphadial.agents.agent.checkpoint_store import Toolbox
-from alphadial.agents.agent.tool_player import ToolPlayer
+from alphadial.agents.agent.checkpoint_store import CheckpointStore
+from alphadial.agents.agent.checkpoints import CheckpointSaver
 from alphadial.agents.errors import PolicyError, WrongWeightsError
 from alphadial.agents.policies import ScriptedPolicy
+from alphadial.agents.runs.attempt_loop import AttemptDeps
 from alphadial.agents.runs.attempt_rows import TIMES
 from alphadial.agents.runs.config import ModelChoice, RunConfig, plan
 from alphadial.agents.runs.run_folder import RunFolder
 from alphadial.agents.runs.runner import Progress, rollout, run_attempts
-from alphadial.agents.types import Request
-from alphadial.envs.types import Problem, Setting
+from alphadial.agents.types import Policy, Request
+from alphadial.envs.types import Problem, Rules, Setting
 
 from .fakes import PROGRAMS, ReadingJudge, answer, make_config, make_problems
 
 
-def run(folder: Path, config: RunConfig, problems: tuple[Problem, ...], policy: Any, **options: Any) -> list[Any]:
+def run(
+    folder: Path,
+    config: RunConfig,
+    problems: tuple[Problem, ...],
+    policy: Policy,
+    on_progress: Callable[[Progress], None] | None = None,
+    checkpoints: CheckpointStore | None = None,
+) -> list[Any]:
     with RunFolder(folder, config) as opened:
         specs = plan(config, problems)
-        run_attempts(specs, parser=config.parser, policy=policy, judge=ReadingJudge(), store=opened.store, **options)
+        run_attempts(specs, AttemptDeps(policy, ReadingJudge(), checkpoints), opened.store, on_progress)
         return table(opened)
 
 
@@ -137,20 +146,19 @@ def test_rollouts_take_the_same_path(problems: tuple[Problem, ...]) -> None:
     asked = [problem for problem in problems for _ in range(3)]
     options: dict[str, Any] = {
         "model": "in-training",
-        "judge": ReadingJudge(),
         "temperature": 1.0,
         "max_tokens": 8,
-        "coverage": "low",
+        "rules": Rules(coverage="low"),
         "prompt": "tiny",
         "parser": "program",
     }
-    first = rollout(asked, policy=policy, seed="grpo/0/1", **options)
+    first = rollout(asked, AttemptDeps(policy, ReadingJudge()), seed="grpo/0/1", **options)
     assert [one.request.messages[0]["content"] for one in first] == [problem.prompt for problem in asked]
     assert all(one.submission == answer(one.request) for one in first)
     assert all(one.report.verdict == (None if one.submission == "U" else one.submission.split()[0]) for one in first)
-    again = rollout(asked, policy=policy, seed="grpo/0/1", **options)
+    again = rollout(asked, AttemptDeps(policy, ReadingJudge()), seed="grpo/0/1", **options)
     assert [one.request for one in again] == [one.request for one in first]
-    other = rollout(asked, policy=policy, seed="grpo/0/2", **options)
+    other = rollout(asked, AttemptDeps(policy, ReadingJudge()), seed="grpo/0/2", **options)
     assert not {one.request.seed for one in other} & {one.request.seed for one in first}
 
 
@@ -195,17 +203,16 @@ def test_a_row_is_on_disk_before_what_it_could_be_resumed_from_goes(
 ) -> None:
     config = dataclasses.replace(make_config(samples=2), setting=Setting.TOOLS, max_turns=2)
     monkeypatch.setattr("alphadial.agents.runs.store.FLUSH_SECONDS", 1e9)  # no row goes by itself
-    forget, forgotten = ToolPlayer.forget, []
+    forget, forgotten = CheckpointSaver.adelete_thread, []
 
-    async def watched(player: ToolPlayer, attempt: str) -> None:
+    async def watched(saver: CheckpointSaver, attempt: str) -> None:
         # As the next process would see it, if this one were killed here.
         with closing(sqlite3.connect(tmp_path / "attempts.sqlite")) as store:
             forgotten.append(store.execute("SELECT COUNT(*) FROM attempts WHERE id = ?", (attempt,)).fetchone()[0])
-        await forget(player, attempt)
+        await forget(saver, attempt)
 
-    monkeypatch.setattr(ToolPlayer, "forget", watched)
-    absent: Any = None
+    monkeypatch.setattr(CheckpointSaver, "adelete_thread", watched)
     RunFolder(tmp_path, config).close()
-    with Toolbox(absent, tmp_path) as toolbox:
-        rows = run(tmp_path, config, problems, ScriptedPolicy(lambda _: "AC 1"), prompt="tiny", toolbox=toolbox)
+    with CheckpointStore(tmp_path) as checkpoints:
+        rows = run(tmp_path, config, problems, ScriptedPolicy(lambda _: "AC 1"), checkpoints=checkpoints)
     assert forgotten == [1] * len(rows) == [1] * 24

@@ -11,25 +11,25 @@ from pathlib import Path
 import pytest
 
 from alphadial.agents.agent.checkpoint_store import CHECKPOINT_FILE, JOURNAL_FILE
-from alphadial.agents.agent.tool_attempt import turn_seed
 from alphadial.agents.agent.transcript import LEFT_OUT, MAX_CALLS
 from alphadial.agents.errors import AgentsError, PolicyError, StoreError, WrongWeightsError
 from alphadial.agents.policies import ScriptedPolicy
 from alphadial.agents.policies.scripted import Line
+from alphadial.agents.seeds import turn_seed
 from alphadial.agents.types import Completion, Rollout, ToolCall
 from alphadial.envs.errors import JournalError, SandboxFailedError
 from alphadial.envs.types import FailureKind, Problem, Setting, Verdict
 
 from .fakes import ReadingJudge
-from .tool_fakes import calls, episode, play_all
+from .tool_fakes import attempt_spec, calls, play_all
 
 
 def tools(
     problem: Problem, script: list[Line], prompt: str, turns: int = 3, parser: str = "program"
 ) -> tuple[Rollout, ScriptedPolicy]:
     policy = ScriptedPolicy(script, concurrency=1)
-    episodes = [episode(problem, Setting.TOOLS, turns)]
-    (rollout,) = play_all(episodes, policy, ReadingJudge(), prompt=prompt, parser=parser)
+    spec = attempt_spec(problem, Setting.TOOLS, turns, prompt=prompt, parser=parser)
+    (rollout,) = play_all([spec], policy, ReadingJudge())
     return rollout, policy
 
 
@@ -163,7 +163,7 @@ def test_calls_of_one_answer_run_in_their_order(problems: tuple[Problem, ...]) -
     programs = ["WA 0", "WA 1", "WA 2"]
     line = calls(*(("run_tests", {"program": program}) for program in programs), ("submit", {"program": "AC 2"}))
     policy = ScriptedPolicy(lambda request: line)
-    (rollout,) = play_all([episode(problems[0], Setting.TOOLS, 2)], policy, Slow())
+    (rollout,) = play_all([attempt_spec(problems[0], Setting.TOOLS, 2)], policy, Slow())
     assert Slow.ran == programs
     assert rollout.report.solved
 
@@ -174,7 +174,7 @@ def test_a_sandbox_that_fails_makes_the_attempt_unmeasurable(problems: tuple[Pro
             raise SandboxFailedError("out of order")
 
     policy = ScriptedPolicy(lambda request: "WA 1")
-    (rollout,) = play_all([episode(problems[0], Setting.TOOLS, 3)], policy, Broken(), prompt="tiny")
+    (rollout,) = play_all([attempt_spec(problems[0], Setting.TOOLS, 3, prompt="tiny")], policy, Broken())
     assert (rollout.report.failure_kind, rollout.end_reason) == (FailureKind.UNMEASURABLE, "machinery")
     assert outline(rollout) == ["user", "assistant run_tests"]
 
@@ -182,28 +182,29 @@ def test_a_sandbox_that_fails_makes_the_attempt_unmeasurable(problems: tuple[Pro
 def test_other_errors_end_the_run(problems: tuple[Problem, ...]) -> None:
     with pytest.raises(PolicyError, match="out of order"):
         tools(problems[0], ["WA 1", PolicyError("out of order")], "tiny")
-    asked = episode(problems[0], Setting.TOOLS, 2)
+    asked = attempt_spec(problems[0], Setting.TOOLS, 2, prompt="tiny")
     for weights_id in ("other", None):
         policy = ScriptedPolicy(lambda request: "WA 1", weights_id=weights_id)
         bound = dataclasses.replace(asked, weights_id="scripted")
         with pytest.raises(WrongWeightsError, match="toy@0 was answered by weights"):
-            play_all([bound], policy, ReadingJudge(), prompt="tiny")
+            play_all([bound], policy, ReadingJudge())
 
 
 def test_what_tools_need_is_said(problems: tuple[Problem, ...], tmp_path: Path) -> None:
     with pytest.raises(AgentsError, match="'tiny' calls no tools, which setting agentic needs: choose agent"):
-        play_all([episode(problems[0], Setting.AGENTIC, 2)], ScriptedPolicy([]), ReadingJudge(), prompt="tiny")
+        play_all([attempt_spec(problems[0], Setting.AGENTIC, 2, prompt="tiny")], ScriptedPolicy([]), ReadingJudge())
     for file, error in ((JOURNAL_FILE, JournalError), (CHECKPOINT_FILE, StoreError)):
         folder = tmp_path / file
         folder.mkdir()
         (folder / file).write_text("not a database, " * 100)
         with pytest.raises(error, match=file):
-            play_all([episode(problems[0], Setting.TOOLS, 2)], ScriptedPolicy([]), ReadingJudge(), folder=folder)
+            play_all([attempt_spec(problems[0], Setting.TOOLS, 2)], ScriptedPolicy([]), ReadingJudge(), folder=folder)
 
 
 def test_nothing_is_kept_of_a_finished_attempt(problems: tuple[Problem, ...], tmp_path: Path) -> None:
     policy = ScriptedPolicy(lambda request: "WA 1")
-    (made,) = play_all([episode(problems[0], Setting.TOOLS, 3)], policy, ReadingJudge(), prompt="tiny", folder=tmp_path)
+    spec = attempt_spec(problems[0], Setting.TOOLS, 3, prompt="tiny")
+    (made,) = play_all([spec], policy, ReadingJudge(), folder=tmp_path)
     assert len(made.answers) == 3
     for file, tables in ((CHECKPOINT_FILE, ("checkpoints", "writes")), (JOURNAL_FILE, ("calls", "workspaces"))):
         with sqlite3.connect(tmp_path / file) as database:

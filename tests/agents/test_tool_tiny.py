@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from alphadial.agents.agent.prompts import find_parser, find_strategy
+from alphadial.agents.agent.prompts import find_strategy
 from alphadial.agents.errors import PolicyError
 from alphadial.agents.policies import open_policy
-from alphadial.agents.runs.config import derive_seed
-from alphadial.agents.runs.episodes import Episode, play
-from alphadial.agents.types import Request, Rollout
+from alphadial.agents.seeds import attempt_seed
+from alphadial.agents.types import AttemptSpec, Request
 from alphadial.envs.judging import Judge
 from alphadial.envs.problems import load_split
 from alphadial.envs.sandbox import open_sandbox
@@ -29,24 +27,24 @@ PROBLEMS = load_split("tiny-problems", "dev").problems[::18]
 @pytest.mark.slow
 def test_repair_mends_what_the_first_answer_got_wrong(tmp_path: Path) -> None:
     strategy = find_strategy("tiny")
-    episodes = [
-        Episode(
+    specs = [
+        AttemptSpec(
             f"{problem.id}/{sample}",
             problem,
-            Request("tiny@1", strategy.messages(problem), derive_seed(0, problem.id, sample, "1", 0.6), 0.6),
+            sample,
+            Request("tiny@1", strategy.messages(problem), attempt_seed(0, problem.id, sample, "1", 0.6), 0.6),
             Rules(Setting.TOOLS, 3),
+            prompt="tiny",
+            parser="program",
         )
         for problem in PROBLEMS
         for sample in range(4)
     ]
-    single: dict[int, Rollout] = {}
     policy = open_policy(load_family("tiny"))
     with open_sandbox() as sandbox, Judge(sandbox) as judge:
-        made = play_all(episodes, policy, judge, sandbox=sandbox, prompt="tiny", folder=tmp_path)
-        plain = [replace(episode, rules=Rules()) for episode in episodes]
-        parser = find_parser("program")
-        asyncio.run(play(plain, parser=parser, policy=policy, judge=judge, on_rollout=single.__setitem__))
-    assert [one.answers[0] for one in made] == [single[position].completion for position in range(len(made))]
+        made = play_all(specs, policy, judge, folder=tmp_path)
+        single = play_all([replace(spec, rules=Rules()) for spec in specs], policy, judge)
+    assert [one.answers[0] for one in made] == [one.completion for one in single]
     wrong = [position for position, one in enumerate(made) if len(one.answers) > 1]
     assert wrong
     assert not any(single[position].report.solved for position in wrong)

@@ -24,7 +24,7 @@ from alphadial.merge_engine import load_family
 
 from .servers import scripted, serving
 from .tool_child import make
-from .tool_fakes import answers, calls, episode, play_all, solution
+from .tool_fakes import answers, attempt_spec, calls, play_all, solution
 
 PROBLEMS = load_split("workspaces", "test").problems
 
@@ -46,15 +46,13 @@ def step(messages: Any) -> Completion:
     return solution(problem)[answers(messages)]
 
 
-def solve(policy: Policy, judge: Judge, sandbox: Sandbox, problems: tuple[Problem, ...] = PROBLEMS) -> list[Rollout]:
-    episodes = [episode(problem, Setting.AGENTIC, 6, model="toy@0.5") for problem in problems]
-    return play_all(episodes, policy, judge, sandbox=sandbox)
+def solve(policy: Policy, judge: Judge, problems: tuple[Problem, ...] = PROBLEMS) -> list[Rollout]:
+    specs = [attempt_spec(problem, Setting.AGENTIC, 6, model="toy@0.5") for problem in problems]
+    return play_all(specs, policy, judge)
 
 
-def test_the_workspaces_are_solved_in_process_and_over_http(
-    judge: Judge, sandbox: Sandbox, family_folder: Path
-) -> None:
-    inside = solve(ScriptedPolicy(lambda request: step(request.messages)), judge, sandbox)
+def test_the_workspaces_are_solved_in_process_and_over_http(judge: Judge, family_folder: Path) -> None:
+    inside = solve(ScriptedPolicy(lambda request: step(request.messages)), judge)
     assert [(one.report.verdict, one.end_reason, len(one.answers)) for one in inside] == [("AC", "submitted", 4)] * 3
     assert all(len(one.workspace) == 64 for one in inside)
     family = load_family(family_folder)
@@ -66,7 +64,7 @@ def test_the_workspaces_are_solved_in_process_and_over_http(
 
     with serving(scripted(behave, f"fp_{expected_weights_id(family, 'toy@0.5')}")) as url:
         policy = open_policy(family, url)
-        outside = solve(policy, judge, sandbox)
+        outside = solve(policy, judge)
         policy.close()
     assert [(one.transcript, one.workspace, one.report.verdict) for one in outside] == [
         (one.transcript, one.workspace, one.report.verdict) for one in inside
@@ -78,9 +76,9 @@ def test_the_workspaces_are_solved_in_process_and_over_http(
     } == {*("call00100", "call00101", "call00200", "call00300", "call00301")}
 
 
-def test_leaving_the_workspace_unsubmitted_solves_nothing(judge: Judge, sandbox: Sandbox) -> None:
+def test_leaving_the_workspace_unsubmitted_solves_nothing(judge: Judge) -> None:
     policy = ScriptedPolicy(lambda request: calls(("shell", {"command": "echo x > a.txt"})))
-    (rollout,) = solve(policy, judge, sandbox, PROBLEMS[:1])
+    (rollout,) = solve(policy, judge, PROBLEMS[:1])
     assert (rollout.end_reason, rollout.report.cause, rollout.submission) == ("turns", "no submission", "")
     assert rollout.workspace
 

@@ -13,6 +13,7 @@ from gymnasium.utils.env_checker import check_env
 
 from alphadial.agents.errors import AgentsError
 from alphadial.agents.policies import ScriptedPolicy, open_policy
+from alphadial.agents.runs.attempt_loop import AttemptDeps
 from alphadial.agents.weight_env import ENV_ID, Live, Replay
 from alphadial.controller.types import OutcomeLog
 from alphadial.envs.judging import Judge
@@ -189,7 +190,9 @@ def test_live_attempts_go_through_the_runner(judge: Judge) -> None:
     family, problems = load_family("tiny"), load_split("tiny-problems", "dev").problems[:2]
     wrong = f"def {problems[0].entry}(*a):\n return 0\n"
     policy = ScriptedPolicy(lambda request: wrong if request.model == "tiny@0" else "def f(:")
-    env: Any = gymnasium.make(ENV_ID, source=Live(family, problems, (0.0, 1.0), policy, judge), max_attempts=2)
+    env: Any = gymnasium.make(
+        ENV_ID, source=Live(family, problems, (0.0, 1.0), AttemptDeps(policy, judge)), max_attempts=2
+    )
     env.reset(seed=0, options={"problem": problems[0].id})
     assert env.step(0)[4]["verdict"] == "WA"
     assert env.step(1)[4]["verdict"] == "CE"
@@ -200,7 +203,7 @@ def test_live_attempts_go_through_the_runner(judge: Judge) -> None:
 def test_a_hundred_live_actions(judge: Judge) -> None:
     family, problems = load_family("tiny"), load_split("tiny-problems", "dev").problems
     policy = open_policy(family)
-    env: Any = gymnasium.make(ENV_ID, source=Live(family, problems, (0.0, 1.0), policy, judge))
+    env: Any = gymnasium.make(ENV_ID, source=Live(family, problems, (0.0, 1.0), AttemptDeps(policy, judge)))
     env.action_space.seed(0)
     env.reset(seed=0)
     rewards = []

@@ -11,8 +11,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from alphadial.agents.agent.checkpoint_store import Toolbox
+from alphadial.agents.agent.checkpoint_store import CheckpointStore
 from alphadial.agents.policies import ScriptedPolicy
+from alphadial.agents.runs.attempt_loop import AttemptDeps
 from alphadial.agents.runs.attempt_rows import TIMES
 from alphadial.agents.runs.config import ModelChoice, RunConfig, plan
 from alphadial.agents.runs.run_folder import RunFolder
@@ -60,7 +61,7 @@ def configure() -> RunConfig:
 def make(path: Path, *, traced: bool) -> list[dict[str, Any]]:
     """Makes the run, or what is left of it; the table without its times."""
     config = configure()
-    with RunFolder(path, config) as folder, open_sandbox() as sandbox, Toolbox(sandbox, path) as toolbox:
+    with RunFolder(path, config) as folder, open_sandbox() as sandbox, CheckpointStore(path) as checkpoints:
         run_in = sandbox.run_in
 
         def told_run_in(*args: Any) -> Any:
@@ -72,12 +73,8 @@ def make(path: Path, *, traced: bool) -> list[dict[str, Any]]:
         with Judge(sandbox) as judge:
             run_attempts(
                 plan(config, PROBLEMS),
-                parser=config.parser,
-                policy=ScriptedPolicy(script, concurrency=2),
-                judge=judge,
-                store=folder.store,
-                prompt=config.prompt,
-                toolbox=toolbox,
+                AttemptDeps(ScriptedPolicy(script, concurrency=2), judge, checkpoints),
+                folder.store,
             )
         return [{k: v for k, v in asdict(row).items() if k not in TIMES} for row in folder.store.attempts()]
 

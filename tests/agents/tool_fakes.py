@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from alphadial.agents.agent.checkpoint_store import Toolbox
-from alphadial.agents.agent.prompts import find_parser, find_strategy
-from alphadial.agents.runs.episodes import Episode, play
-from alphadial.agents.types import Completion, Judge, Message, Policy, Request, Rollout, ToolCall
+from alphadial.agents.agent.checkpoint_store import CheckpointStore
+from alphadial.agents.agent.prompts import find_strategy
+from alphadial.agents.runs.attempt_loop import AttemptDeps, make_attempts
+from alphadial.agents.types import AttemptSpec, Completion, Message, Policy, Request, Rollout, ToolCall
+from alphadial.envs.judging import Judge
 from alphadial.envs.problems.workspaces import references
-from alphadial.envs.sandbox import Sandbox
 from alphadial.envs.types import Limits, Problem, Rules, Setting
 
 REFERENCES = Path(str(references.__file__)).read_text("utf-8")
@@ -42,35 +42,29 @@ def answers(messages: Sequence[Message]) -> int:
     return sum(message["role"] == "assistant" for message in messages)
 
 
-def episode(problem: Problem, setting: Setting, turns: int, name: str = "", model: str = "toy@0") -> Episode:
-    request = Request(model, (), seed=7, temperature=0.6, max_tokens=64)
-    return Episode(name or problem.id, problem, request, Rules(setting, turns, tool_limits=LIMITS))
+def attempt_spec(
+    problem: Problem,
+    setting: Setting,
+    turns: int = 1,
+    *,
+    name: str = "",
+    model: str = "toy@0",
+    prompt: str = "agent",
+    parser: str = "program",
+) -> AttemptSpec:
+    """An attempt on a problem, its first request posed by the strategy."""
+    messages = find_strategy(prompt, setting).messages(problem, setting)
+    request = Request(model, messages, seed=7, temperature=0.6, max_tokens=64)
+    rules = Rules(setting, turns, tool_limits=LIMITS)
+    return AttemptSpec(name or problem.id, problem, 0, request, rules, prompt, parser)
 
 
 def play_all(
-    episodes: Sequence[Episode],
-    policy: Policy,
-    judge: Judge,
-    *,
-    sandbox: Sandbox | None = None,
-    prompt: str = "agent",
-    parser: str = "program",
-    folder: Path | None = None,
+    specs: Sequence[AttemptSpec], policy: Policy, judge: Judge, *, folder: Path | None = None
 ) -> list[Rollout]:
-    """Makes the attempts; without a sandbox none may run a command."""
+    """Makes the attempts."""
     made: dict[int, Rollout] = {}
-    strategy = find_strategy(prompt, episodes[0].rules.setting)
-    absent: Any = sandbox
-    with Toolbox(absent, folder) as toolbox:
-        asyncio.run(
-            play(
-                episodes,
-                parser=find_parser(parser),
-                policy=policy,
-                judge=judge,
-                on_rollout=made.__setitem__,
-                strategy=strategy,
-                toolbox=toolbox,
-            )
-        )
-    return [made[position] for position in range(len(episodes))]
+    with ExitStack() as stack:
+        checkpoints = stack.enter_context(CheckpointStore(folder)) if folder is not None else None
+        make_attempts(specs, AttemptDeps(policy, judge, checkpoints), made.__setitem__)
+    return [made[position] for position in range(len(specs))]

@@ -360,8 +360,9 @@ class Unmeasurable:
 
 
 def test_what_cannot_be_measured_is_no_verdict(bench: Bench) -> None:
+    judge: Any = Unmeasurable()
     for feedback in Feedback:
-        session = ToolSession(PROBLEM, replace(TRY, feedback=feedback), bench.sandbox, Unmeasurable())
+        session = ToolSession(PROBLEM, replace(TRY, feedback=feedback), bench.sandbox, judge)
         with pytest.raises(SandboxFailedError):
             session.call("1", "run_tests", {"program": RIGHT})
     assert calls(session, ("submit", {"program": RIGHT}))[0].ended

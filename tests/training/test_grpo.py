@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from alphadial.agents.types import Completion, Request, Rollout
-from alphadial.envs.types import FailureKind, JudgeReport, Verdict
+from alphadial.envs.types import EndReason, FailureKind, JudgeReport, Verdict
 from alphadial.training.grpo import ADVANTAGE_FLOOR, advantages, policy_loss
 
 SOLVED = JudgeReport(Verdict.AC, None, 1)
@@ -23,7 +23,7 @@ def rollouts(*reports: JudgeReport) -> list[Rollout]:
     """Answers of one token each: number n says token n."""
     request = Request("m", ({"role": "user", "content": "?"},), seed=0, temperature=1.0, max_tokens=1)
     return [
-        Rollout(request, (Completion("", None, 1, 1, token_ids=(number,)),), "", report, 0.0, 0.0)
+        Rollout(request, (Completion("", None, 1, 1, token_ids=(number,)),), "", report, EndReason.SUBMITTED, 0.0)
         for number, report in enumerate(reports)
     ]
 

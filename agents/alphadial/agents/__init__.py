@@ -9,15 +9,16 @@ from alphadial.agents.errors import (
     StoreError,
     WrongWeightsError,
 )
-from alphadial.agents.types import Attempt, AttemptSpec, Completion, Judge, Message, Policy, Request, Rollout
+from alphadial.agents.types import Agent, Ask, Attempt, AttemptSpec, Completion, Message, Policy, Request, Rollout
 
 __all__ = [
+    "Agent",
     "AgentsError",
+    "Ask",
     "Attempt",
     "AttemptSpec",
     "BadAnswerError",
     "Completion",
-    "Judge",
     "Message",
     "MissingExtraError",
     "OutcomeTableError",

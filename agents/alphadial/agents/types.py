@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NotRequired, Protocol, TypedDict
 
@@ -23,7 +23,8 @@ from alphadial.envs.checks import (
     Text,
     VerdictName,
 )
-from alphadial.envs.types import JudgeReport, Problem, PublicResult, Rules
+from alphadial.envs.tools.session import ToolSession
+from alphadial.envs.types import EndReason, JudgeReport, Problem, Rules
 
 
 class CalledFunction(TypedDict):
@@ -100,6 +101,10 @@ class Completion:
     """Wall time that the answer took, or its share of its batch's."""
 
 
+NO_ANSWER = Completion("", None, 0, 0, finish_reason="none")
+"""Stands for the answer of an attempt that got none."""
+
+
 class Policy(Protocol):
     """A model that answers.
 
@@ -127,39 +132,28 @@ class Policy(Protocol):
         ...
 
 
-class Judge(Protocol):
-    """What the runner needs of ``alphadial.envs.judging.Judge``. Thread-safe."""
-
-    @property
-    def workers(self) -> int:
-        """How many judgements run side by side."""
-        ...
-
-    def judge(self, problem: Problem, source: str | None, coverage: str | None = None) -> JudgeReport:
-        """Judges a submission, None for an answer without one; what the program does wrong is in the report."""
-        ...
-
-    def run_public(self, problem: Problem, source: str) -> tuple[PublicResult, ...]:
-        """Runs a program on the public tests alone, for the tools of an attempt."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class AttemptSpec:
     """One attempt to be made. Everything but its times follows from these fields."""
 
     id: str
-    """Names the attempt within every store; derived from the run and the fields below."""
+    """Names the attempt in the store, the journal and the checkpoints, so that it can be resumed."""
     problem: Problem
     sample: int
+    """Counts the attempts on this problem, from 0."""
     request: Request
-    alpha: float | None
-    """None for a checkpoint asked for by name."""
-    weights_id: str | None
-    """Of the weights that must answer; None accepts any (``--unverified-weights``)."""
+    """The first question; what an agent asks later follows from it."""
     rules: Rules
+    prompt: str
+    """Name of the prompting strategy, which words every further request."""
+    parser: str
+    """Name of the answer parser, which reads a program from an answer."""
+    alpha: float | None = None
+    """None for a model without one."""
+    weights_id: str | None = None
+    """Hash of the weights that must answer; None accepts any (``--unverified-weights``)."""
     decision: Decision | None = None
-    """The controller's; None where the alpha was given."""
+    """What the controller decided; None where the model was given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,20 +161,17 @@ class Rollout:
     """One attempt that was made. Times are in seconds."""
 
     request: Request
-    """The first."""
+    """The first question."""
     answers: tuple[Completion, ...]
-    """Of every turn, in order; at least one."""
+    """One per turn, in order; none where not even the first could be used."""
     submission: str
     """The program; "" where the attempt brought none."""
     report: JudgeReport
-    model_s: float
-    """What the answers took; see ``Completion.seconds``."""
+    end_reason: EndReason
     judge_s: float
     """Wall time of the judge, retries included."""
     tools_s: float = 0.0
     """Wall time of the tool calls other than the submission."""
-    end_reason: str = "submitted"
-    """"submitted"; else "turns", "context" (the chat outgrew the model's) or "machinery" (ours: unmeasurable)."""
     transcript: tuple[Message, ...] = ()
     """Every message, tool call and result in order; () for a single turn, where request and answer are all."""
     workspace: str = ""
@@ -188,18 +179,45 @@ class Rollout:
 
     @property
     def completion(self) -> Completion:
-        """The last answer."""
-        return self.answers[-1]
+        """The last answer, an empty one where there is none."""
+        return self.answers[-1] if self.answers else NO_ANSWER
+
+    @property
+    def model_s(self) -> float:
+        """What the answers took; see ``Completion.seconds``."""
+        return sum(answer.seconds for answer in self.answers)
 
     @property
     def prompt_tokens(self) -> int:
-        """Over all turns."""
+        """Tokens of all requests together."""
         return sum(answer.prompt_tokens for answer in self.answers)
 
     @property
     def completion_tokens(self) -> int:
-        """Over all turns."""
+        """Tokens of all answers together."""
         return sum(answer.completion_tokens for answer in self.answers)
+
+
+Ask = Callable[[Request], Awaitable[Completion]]
+"""Asks the policy and refuses the answers of other weights. It raises BadAnswerError where the answer is unusable."""
+
+
+class Agent(Protocol):
+    """Turns a policy's answers into a submission. One object makes many attempts at a time, in one event loop.
+
+    An agent sees the problem, the tools and its answers, and nothing else: no policy, no judge and no store. What it
+    runs through the tools blocks, so it calls them in a thread (``asyncio.to_thread``).
+    """
+
+    async def attempt(self, spec: AttemptSpec, tools: ToolSession, ask: Ask) -> Rollout:
+        """Makes an attempt, or goes on with it where a killed process left it.
+
+        Whatever the policy does wrong is in the rollout, and its end reason says how the attempt ended.
+
+        Raises:
+            AgentsError, EnvsError: what ends the whole run, as ``ask`` and the tools raise it.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +255,7 @@ class Attempt:
     status: StatusName
     """"judged" or "unmeasurable"."""
     end_reason: EndName = "submitted"
-    """"submitted", or why the attempt was cut short."""
+    """How the attempt ended; see ``EndReason``."""
     transcript: Text = ""
     """JSON list of every message, tool call and result; "" for a single turn, which ``answer`` holds whole."""
     workspace: Name = ""

@@ -19,12 +19,12 @@ from alphadial.agents.experiments.compare.shipped_tables import (
 )
 from alphadial.agents.experiments.outcomes import kind_of
 from alphadial.agents.policies.weights import choose_models
+from alphadial.agents.runs.attempt_loop import AttemptDeps
 from alphadial.agents.runs.runner import rollout
-from alphadial.agents.types import Judge, Policy
 from alphadial.controller.types import Kind, OutcomeLog
 from alphadial.envs.forking import OfOneProcess
 from alphadial.envs.problems import load_split
-from alphadial.envs.types import Problem
+from alphadial.envs.types import Problem, Rules
 from alphadial.merge_engine import Family, load_family, model_name
 
 _SEEDS = 2**53
@@ -72,7 +72,7 @@ class Replay:
         """
         loaded = load_family(family) if isinstance(family, str) else family
         heat = loaded.temperature if temperature is None else temperature
-        problems = load_split(loaded.problem_set, split, recorded=True)
+        problems = load_split(loaded.problem_set, split)
         config = table_config(loaded, choose_models(loaded, SHIPPED_ALPHAS), problems, heat, SHIPPED_SAMPLES, 0)
         table = shipped_table(config)
         if table is None:
@@ -110,15 +110,14 @@ class _ReplayEpisode:
 
 
 class Live(OfOneProcess):
-    """Attempts made through the runner, single-turn, none of them stored.
+    """Attempts made through the runner, none of them stored.
 
     Args:
         family: whose alphas are tried.
         problems: to try them on.
         alphas: the grid, ascending.
-        policy: answers as the family's models; stays the caller's.
-        judge: stays the caller's.
-        coverage: that an attempt must pass; None: every level.
+        deps: what attempts are made with; the policy answers as the family's models.
+        rules: of every attempt; None: a single turn, to pass every test.
         temperature: None: the family's.
     """
 
@@ -127,16 +126,15 @@ class Live(OfOneProcess):
         family: Family,
         problems: Sequence[Problem],
         alphas: Sequence[float],
-        policy: Policy,
-        judge: Judge,
+        deps: AttemptDeps,
         *,
-        coverage: str | None = None,
+        rules: Rules | None = None,
         temperature: float | None = None,
     ) -> None:
         self.alphas = tuple(alphas)
         self.problems = tuple(problem.id for problem in problems)
         self.most: int | None = None
-        self._family, self._policy, self._judge, self._coverage = family, policy, judge, coverage
+        self._family, self._deps, self._rules = family, deps, rules or Rules()
         self._problems = tuple(problems)
         self._temperature = family.temperature if temperature is None else temperature
 
@@ -151,13 +149,12 @@ class Live(OfOneProcess):
     def _attempt(self, problem: Problem, alpha: int, seed: str) -> tuple[Kind, str]:
         (made,) = rollout(
             [problem],
+            self._deps,
             model=model_name(self._family, self.alphas[alpha]),
-            policy=self._policy,
-            judge=self._judge,
             seed=seed,
             temperature=self._temperature,
             max_tokens=self._family.max_tokens,
-            coverage=self._coverage,
+            rules=self._rules,
             prompt=self._family.prompt,
             parser=self._family.parser,
         )

@@ -66,8 +66,7 @@ def execute(wishes: Wishes, out: Path | None, json_to: str | None, machine: Mach
     if wishes.setting is Setting.REASONING and wishes.max_turns not in (None, 1):
         raise CliError(f"--max-turns {wishes.max_turns} is for --setting tools or agentic: reasoning answers once")
     temperature = choose_temperature(wishes.temperature, family)
-    named = wishes.problem_set is not None
-    split = load_split(wishes.problem_set or family.problem_set, wishes.split, recorded=not named)
+    split = load_split(wishes.problem_set or family.problem_set, wishes.split)
     problems = (
         split.select(split_list(wishes.problems, "--problems")) if wishes.problems is not None else split.problems
     )
@@ -81,14 +80,7 @@ def execute(wishes: Wishes, out: Path | None, json_to: str | None, machine: Mach
     first = Planner(config).attempt(problems[0], model, 0)
     with session(config, family, problems, folder, machine, first) as opened:
         with opened.progress as progress:
-            run_controlled(
-                config,
-                problems,
-                controller=controller,
-                make=opened.make,
-                store=opened.folder.store,
-                on_progress=progress.update,
-            )
+            run_controlled(config, problems, controller, opened.deps, opened.folder.store, progress.update)
         summary = summarise(config, problems, opened.folder.store.attempts())
         opened.folder.write("run.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
         opened.folder.write("controller.json", written_state(controller) + "\n")
@@ -176,7 +168,7 @@ def _dev_table(
             raise CliError("--fit takes a table bound to weights ids: it cannot be used with --unverified-weights")
         return None, "none can be used with --unverified-weights"
     try:
-        dev = load_split(problem_set, "dev", recorded=True)
+        dev = load_split(problem_set, "dev")
     except ProblemError as error:
         if wishes.fit is not None:
             raise

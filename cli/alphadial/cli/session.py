@@ -8,12 +8,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from alphadial.agents.agent.checkpoint_store import Toolbox
+from alphadial.agents.agent.checkpoint_store import CheckpointStore
 from alphadial.agents.policies import open_policy
+from alphadial.agents.runs.attempt_loop import AttemptDeps
 from alphadial.agents.runs.config import RunConfig
 from alphadial.agents.runs.run_folder import CONFIG_FILE, RunFolder
 from alphadial.agents.runs.runner import Progress, run_attempts
-from alphadial.agents.types import AttemptSpec, Policy
+from alphadial.agents.types import AttemptSpec
 from alphadial.cli.interrupt import keeps
 from alphadial.cli.progress import AttemptProgress
 from alphadial.envs.judging import Judge
@@ -40,25 +41,13 @@ class Session:
 
     config: RunConfig
     folder: RunFolder
-    policy: Policy
-    judge: Judge
-    toolbox: Toolbox | None
-    """In settings with tools."""
+    deps: AttemptDeps
     progress: AttemptProgress
     """To be entered while attempts are made."""
 
     def make(self, specs: Sequence[AttemptSpec], on_progress: Callable[[Progress], None] | None = None) -> None:
         """Makes the attempts that are not stored yet."""
-        run_attempts(
-            specs,
-            parser=self.config.parser,
-            policy=self.policy,
-            judge=self.judge,
-            store=self.folder.store,
-            on_progress=on_progress or self.progress.update,
-            prompt=self.config.prompt,
-            toolbox=self.toolbox,
-        )
+        run_attempts(specs, self.deps, self.folder.store, on_progress or self.progress.update)
 
 
 @contextmanager
@@ -90,12 +79,13 @@ def session(
         keeps(f"the attempts made so far are in {out}; the same command goes on from there")
         judge = stack.enter_context(Judge(sandbox, workers=machine.workers, cache=cache))
         names = [model.name for model in config.models]
-        toolbox = None
+        checkpoints = None
         if config.setting is not Setting.REASONING:
-            toolbox = stack.enter_context(Toolbox(sandbox, out))
+            checkpoints = stack.enter_context(CheckpointStore(out))
+        deps = AttemptDeps(policy, judge, checkpoints)
         progress = AttemptProgress(names, config.most, folder.store.attempts())
         try:
-            yield Session(config, folder, policy, judge, toolbox, progress)
+            yield Session(config, folder, deps, progress)
         except KeyboardInterrupt:
             done = len(folder.store.finished())
             keeps(f"{done:,} of {config.most:,} attempts are in {out}; the same command goes on from there")

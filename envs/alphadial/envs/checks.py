@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
-from alphadial.envs.types import FailureKind, Verdict
+from alphadial.envs.types import EndReason, FailureKind, Verdict
 
 LARGEST_COUNT = 2**31 - 1
 """What an integer column holds in every database."""
@@ -34,9 +34,9 @@ Name = Annotated[str, Field(strict=True, max_length=LONGEST_NAME, pattern=r"^[^\
 Text = Annotated[str, Field(strict=True, max_length=LONGEST_TEXT)]
 VerdictName = Annotated[str, _one_of(*Verdict)]
 FailureName = Annotated[str, _one_of(*FailureKind)]
-FinishName = Annotated[str, _one_of("stop", "length", "context")]
+FinishName = Annotated[str, _one_of("stop", "length", "context", "none")]
 StatusName = Annotated[str, _one_of("judged", "unmeasurable")]
-EndName = Annotated[str, _one_of("submitted", "turns", "context", "machinery")]
+EndName = Annotated[str, _one_of(*EndReason)]
 
 
 def first_fault(error: ValidationError) -> str:

@@ -271,15 +271,6 @@ class Problem:
     others end there."""
     files: dict[str, str] = field(default_factory=dict)
     """What an agentic workspace holds at first, beside the statement: relative path to text."""
-    starter: dict[str, str] = field(default_factory=dict)
-    """Language to the code that a program in it begins with, where the problem gives some."""
-    input_rules: str = ""
-    """What the input looks like, where the problem states it apart from its statement."""
-    output_rules: str = ""
-    """What the output must look like, likewise."""
-    languages: tuple[str, ...] = ()
-    """Languages that a program may be in, those of Python by the name of the interpreter that runs them; empty: all
-    that the judge knows, and for tests that call a function Python."""
 
     @property
     def levels(self) -> int:
@@ -300,6 +291,23 @@ class Setting(StrEnum):
 
 DEFAULT_TURNS = {Setting.REASONING: 1, Setting.TOOLS: 3, Setting.AGENTIC: 20}
 """Answers per attempt. With tools three are compute-optimal in arXiv 2410.08105."""
+
+
+class EndReason(StrEnum):
+    """How an attempt ended."""
+
+    SUBMITTED = "submitted"
+    """A program was handed in and judged."""
+    NO_PROGRAM = "no program"
+    """The only answer held no program."""
+    TURNS = "turns"
+    """Every turn was spent, and nothing was submitted."""
+    CONTEXT = "context"
+    """The chat, or the problem itself, did not fit the model's context."""
+    POLICY = "policy"
+    """An answer of the model or its server could not be used."""
+    MACHINERY = "machinery"
+    """Ours failed twice: nothing was measured."""
 
 
 class Feedback(StrEnum):

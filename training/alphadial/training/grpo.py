@@ -18,10 +18,11 @@ import numpy as np
 
 from alphadial.agents.policies.batcher import Batcher
 from alphadial.agents.policies.sampler import Sampler
+from alphadial.agents.runs.attempt_loop import AttemptDeps
 from alphadial.agents.runs.runner import rollout
 from alphadial.agents.types import Rollout
 from alphadial.envs.judging import Judge
-from alphadial.envs.types import Problem, Verdict
+from alphadial.envs.types import Problem, Rules, Verdict
 from alphadial.training.sft import encode_prompt
 from alphadial.training.state import CurvePoint, Stage
 
@@ -86,13 +87,12 @@ def run_grpo(
         drawn = random.Random(f"grpo/{config.seed}/{step}").sample(list(problems), config.problems)
         rollouts = rollout(
             [problem for problem in drawn for _ in range(config.samples)],
+            AttemptDeps(policy, judge),
             model="in-training",
-            policy=policy,
-            judge=judge,
             seed=f"grpo/{config.seed}/{step}",
             temperature=config.temperature,
             max_tokens=config.max_tokens,
-            coverage=config.coverage,
+            rules=Rules(coverage=config.coverage),
             prompt="tiny",
             parser="program",
         )

@@ -1,4 +1,4 @@
-"""What attempts with tools need beside policy and judge: a sandbox, and where their journal and checkpoints live."""
+"""Where an interrupted attempt with tools is resumed from: the checkpoints of its graph, the journal of its calls."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Self
 from alphadial.agents.errors import StoreError
 from alphadial.envs.errors import ForeignError
 from alphadial.envs.foreign import check_tables
-from alphadial.envs.sandbox import Sandbox
-from alphadial.envs.tools.journal import Journal, MemoryJournal
+from alphadial.envs.tools.journal import Journal
 from alphadial.envs.tools.journal_sqlite import SqliteJournal
 
 if TYPE_CHECKING:
@@ -24,48 +23,42 @@ CHECKPOINT_FILE = "checkpoints.sqlite"
 _BUSY_S = 30.0
 
 
-class Toolbox:
-    """A context manager; the sandbox stays the caller's.
+class CheckpointStore:
+    """Keeps what interrupted attempts with tools are resumed from; a context manager.
 
     Args:
-        sandbox: where tools run.
-        folder: keeps what an interrupted attempt is resumed from: checkpoints of its graph, and the journal of its tool
-            calls. None: nothing is kept.
+        folder: where checkpoints of the agents' graphs, and the journal of their tool calls, are kept.
 
     Raises:
         JournalError: the folder's journal cannot be used.
     """
 
-    def __init__(self, sandbox: Sandbox, folder: Path | None = None) -> None:
-        self.sandbox = sandbox
-        self._checkpoints = folder / CHECKPOINT_FILE if folder is not None else None
-        self.journal: Journal = SqliteJournal(folder / JOURNAL_FILE) if folder is not None else MemoryJournal()
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / CHECKPOINT_FILE
+        self.journal: Journal = SqliteJournal(folder / JOURNAL_FILE)
 
     @asynccontextmanager
-    async def checkpointer(self) -> AsyncIterator[CheckpointSaver | None]:
-        """LangGraph's checkpointer, for the running event loop; None where nothing is kept.
+    async def checkpointer(self) -> AsyncIterator[CheckpointSaver]:
+        """LangGraph's checkpointer, for the running event loop.
 
         Raises:
             StoreError: the file cannot be read or written.
         """
-        if self._checkpoints is None:
-            yield None
-            return
         import aiosqlite
 
         from alphadial.agents.agent.checkpoints import CheckpointSaver
 
         try:
-            with self._opened(self._checkpoints):
+            with self._opened(self._file):
                 pass
-            async with aiosqlite.connect(self._checkpoints, timeout=_BUSY_S) as connection:
-                saver = CheckpointSaver(connection, self._checkpoints)
+            async with aiosqlite.connect(self._file, timeout=_BUSY_S) as connection:
+                saver = CheckpointSaver(connection, self._file)
                 await saver.setup()
                 # A killed process loses nothing under NORMAL in WAL mode, which setup chose.
                 await connection.execute("PRAGMA synchronous=NORMAL")
                 yield saver
         except sqlite3.Error as error:
-            raise StoreError(f"{self._checkpoints} cannot be used: {error}") from error
+            raise StoreError(f"{self._file} cannot be used: {error}") from error
 
     def forget(self, attempts: Iterable[str]) -> None:
         """Drops what attempts would be resumed from, once their rows are stored. Not while attempts are being made.
@@ -76,15 +69,15 @@ class Toolbox:
         threads = [(attempt,) for attempt in attempts]
         for (attempt,) in threads:
             self.journal.forget(attempt)
-        if self._checkpoints is None or not self._checkpoints.exists():
+        if not self._file.exists():
             return
         try:
-            with self._opened(self._checkpoints) as connection, connection:
+            with self._opened(self._file) as connection, connection:
                 known = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
                 for table in known & {"checkpoints", "writes"}:
                     connection.executemany(f"DELETE FROM {table} WHERE thread_id = ?", threads)
         except sqlite3.Error as error:
-            raise StoreError(f"{self._checkpoints} cannot be used: {error}") from error
+            raise StoreError(f"{self._file} cannot be used: {error}") from error
 
     @contextmanager
     def _opened(self, file: Path) -> Iterator[sqlite3.Connection]:

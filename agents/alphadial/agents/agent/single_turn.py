@@ -1,50 +1,41 @@
-"""The agent: a LangGraph graph that takes one turn. The model is asked, its answer becomes the submission."""
+"""The agent that asks once: its answer becomes the submission."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from functools import cache
-from typing import Any, TypedDict
+import asyncio
+from dataclasses import replace
 
-from langgraph.graph import END, START, StateGraph
-from langgraph.runtime import Runtime
-
-from alphadial.agents.agent.prompts import AnswerParser
-from alphadial.agents.types import Completion, Request
+from alphadial.agents.agent.prompts import find_parser
+from alphadial.agents.errors import BadAnswerError
+from alphadial.agents.types import Ask, AttemptSpec, Completion, Rollout
+from alphadial.envs.tools.session import ToolSession
+from alphadial.envs.types import EndReason, FailureKind
 
 
-class EpisodeState(TypedDict, total=False):
-    """What one attempt knows; begins with the request alone."""
+class SingleTurn:
+    """Implements ``Agent`` for models that answer with a whole program."""
 
-    request: Request
-    answer: Completion
-    submission: str
-
-
-@dataclass(frozen=True, slots=True)
-class EpisodeContext:
-    """What one attempt may use."""
-
-    complete: Callable[[Request], Awaitable[Completion]]
-    parser: AnswerParser
-
-
-async def _model(state: EpisodeState, runtime: Runtime[EpisodeContext]) -> EpisodeState:
-    return {"answer": await runtime.context.complete(state["request"])}
-
-
-async def _submit(state: EpisodeState, runtime: Runtime[EpisodeContext]) -> EpisodeState:
-    return {"submission": runtime.context.parser.parse(state["answer"].text)}
-
-
-@cache
-def single_turn() -> Any:
-    """The compiled graph: request -> model -> submit. It holds no state, so every attempt shares it."""
-    graph = StateGraph(EpisodeState, context_schema=EpisodeContext)
-    graph.add_node("model", _model)
-    graph.add_node("submit", _submit)
-    graph.add_edge(START, "model")
-    graph.add_edge("model", "submit")
-    graph.add_edge("submit", END)
-    return graph.compile(name="single_turn")
+    async def attempt(self, spec: AttemptSpec, tools: ToolSession, ask: Ask) -> Rollout:
+        """See ``Agent``. A single turn has nothing to go on with: what was interrupted is asked again."""
+        answers: tuple[Completion, ...] = ()
+        program, reason, cause = "", EndReason.POLICY, ""
+        try:
+            answers = (await ask(spec.request),)
+        except BadAnswerError as error:
+            cause = str(error)
+        if answers and answers[0].finish_reason == "context":
+            reason, cause = EndReason.CONTEXT, "the problem does not fit the model's context"
+        elif answers:
+            program = find_parser(spec.parser).parse(answers[0].text)
+            reason = EndReason.SUBMITTED if program else EndReason.NO_PROGRAM
+        report = await asyncio.to_thread(tools.hand_in, program or None)
+        if report.failure_kind is FailureKind.UNMEASURABLE:
+            reason = EndReason.MACHINERY
+        return Rollout(
+            request=spec.request,
+            answers=answers,
+            submission=program,
+            report=replace(report, cause=cause) if cause else report,
+            end_reason=reason,
+            judge_s=tools.judge_s,
+        )

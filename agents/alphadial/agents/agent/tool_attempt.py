@@ -4,37 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Executor
-from dataclasses import dataclass, replace
-from hashlib import blake2b
+from collections.abc import Sequence
+from dataclasses import replace
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage
 
 from alphadial.agents.agent.prompts import AnswerParser, PromptStrategy, Turn
 from alphadial.agents.agent.transcript import is_answer, pack, pack_submission, said, storable, told, transcript, unpack
-from alphadial.agents.runs.config import SEED_BITS
-from alphadial.agents.types import Completion, Judge, Message, Request, Rollout, ToolCall
+from alphadial.agents.seeds import turn_seed
+from alphadial.agents.types import Ask, AttemptSpec, Completion, Message, Request, Rollout, ToolCall
 from alphadial.envs.tools.session import ToolResult, ToolSession
-from alphadial.envs.types import FailureKind, JudgeReport, Verdict
-
-if TYPE_CHECKING:
-    from alphadial.agents.runs.episodes import Episode
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What every attempt with tools shares."""
-
-    complete: Callable[[Episode, Request], Awaitable[Completion]]
-    """Asks the policy, and refuses other weights' answers."""
-    strategy: PromptStrategy
-    parser: AnswerParser
-    judge: Judge
-    threads: Executor
-    """Where tools run."""
+from alphadial.envs.types import EndReason, FailureKind, JudgeReport, Verdict
 
 
 class ToolAttempt:
@@ -46,11 +28,18 @@ class ToolAttempt:
     """
 
     def __init__(
-        self, episode: Episode, session: ToolSession, means: Means, messages: Sequence[AnyMessage] = ()
+        self,
+        spec: AttemptSpec,
+        session: ToolSession,
+        ask: Ask,
+        strategy: PromptStrategy,
+        parser: AnswerParser,
+        messages: Sequence[AnyMessage] = (),
     ) -> None:
         """Begins an attempt, or goes on with one that a checkpoint left at these messages."""
-        self._episode, self._session, self._means = episode, session, means
-        self._native = episode.rules.setting in means.strategy.native
+        self._spec, self._session, self._ask = spec, session, ask
+        self._strategy, self._parser = strategy, parser
+        self._native = spec.rules.setting in strategy.native
         self._results: dict[str, ToolResult] = {}
         self._order = asyncio.Lock()
         self._failure: Exception | None = None
@@ -58,78 +47,80 @@ class ToolAttempt:
         self._seen = list(messages)
 
     async def answer(self, messages: list[AnyMessage]) -> AIMessage:
-        """See ``graph.Attempt``."""
+        """See ``tool_graph.Attempt``."""
         turns = self._turns(messages)
         number = len(turns) + 1
-        answer = await self._means.complete(self._episode, self._request(turns))
-        packed = pack(answer, number, self._calls(answer, last=number == self._episode.rules.max_turns))
+        answer = await self._ask(self._request(turns))
+        packed = pack(answer, number, self._calls(answer, last=number == self._spec.rules.max_turns))
         self._seen = [*messages, packed]
         return packed
 
     async def call(self, call: Any) -> bool:
-        """See ``graph.Attempt``."""
+        """See ``tool_graph.Attempt``."""
         async with self._order:  # the calls of one answer arrive together, in their order
             if self._failure is not None:
                 raise self._failure
             try:
-                loop = asyncio.get_running_loop()
-                return (await loop.run_in_executor(self._means.threads, self._run, call)).ok
+                return (await asyncio.to_thread(self._run, call)).ok
             except Exception as error:
                 self._failure = error
                 raise
 
     async def next_step(self, messages: list[AnyMessage]) -> str:
-        """See ``graph.Attempt``."""
+        """See ``tool_graph.Attempt``."""
         turns = self._turns(messages)
         if self._session.submitted or not is_answer(_last_said(messages)):
             return "end"
         if not self._native and (self._cut(messages) or turns[-1].verdict is Verdict.AC):
             return "submit" if self._program(turns) else "end"
-        spent = len(turns) >= self._episode.rules.max_turns
+        spent = len(turns) >= self._spec.rules.max_turns
         return "end" if spent or self._cut(messages) else "model"
 
     def submission(self, messages: list[AnyMessage]) -> AIMessage:
-        """See ``graph.Attempt``."""
+        """See ``tool_graph.Attempt``."""
         turns = self._turns(messages)
         return pack_submission(len(turns) + 1, ToolCall("submit", _arguments(self._program(turns))))
 
     async def outcome(self, messages: list[AnyMessage]) -> Rollout:
         """What came of the attempt, once the graph has ended."""
-        loop = asyncio.get_running_loop()
-        report = self._session.report
-        if report is None:
-            none = await loop.run_in_executor(self._means.threads, self._judge_nothing)
-            report = replace(none, cause="no submission")
-        reason = "submitted" if self._session.submitted else "context" if self._cut(messages) else "turns"
-        return self._rollout(messages, report, reason)
+        if self._session.report is not None:
+            return self._rollout(messages, self._session.report, EndReason.SUBMITTED)
+        reason = EndReason.CONTEXT if self._cut(messages) else EndReason.TURNS
+        return await self._unsubmitted(messages, reason, "no submission")
+
+    async def unanswered(self, cause: str) -> Rollout:
+        """What came of the attempt, if its next answer cannot be used."""
+        return await self._unsubmitted(self._seen, EndReason.POLICY, cause)
 
     def broken(self) -> Rollout:
         """The attempt cannot be measured: the sandbox failed under a tool twice."""
         report = JudgeReport(None, FailureKind.UNMEASURABLE, 0, "machinery")
-        return self._rollout(self._seen, report, "machinery")
+        return self._rollout(self._seen, report, EndReason.MACHINERY)
+
+    async def _unsubmitted(self, messages: list[AnyMessage], reason: EndReason, cause: str) -> Rollout:
+        report = await asyncio.to_thread(self._session.hand_in, None)
+        return self._rollout(messages, replace(report, cause=cause), reason)
 
     def _calls(self, completion: Completion, *, last: bool) -> Sequence[ToolCall]:
         if self._native:
             return completion.tool_calls
-        program = self._means.parser.parse(storable(completion.text))
+        program = self._parser.parse(storable(completion.text))
         return [ToolCall("submit" if last else "run_tests", _arguments(program))] if program else ()
 
-    def _rollout(self, messages: list[AnyMessage], report: JudgeReport, reason: str) -> Rollout:
-        episode, session, turns = self._episode, self._session, self._turns(messages)
+    def _rollout(self, messages: list[AnyMessage], report: JudgeReport, reason: EndReason) -> Rollout:
+        spec, session, turns = self._spec, self._session, self._turns(messages)
         answers = [unpack(message, native=self._native) for message in _answers(messages)]
-        given = [one for one in answers if one.finish_reason != "context"]
-        setting = episode.rules.setting
-        handed_in = self._handed_in(_last_said(messages))
+        given = [answer for answer in answers if answer.finish_reason != "context"]
+        handed_in = self._handed_in(_last_said(messages)) if answers else ()
         return Rollout(
             request=self._request(()),
-            answers=tuple(given or [answers[-1]]),
+            answers=tuple(given or answers[-1:]),
             submission=session.submission or "",
             report=report,
-            model_s=sum(one.seconds for one in answers),
+            end_reason=EndReason.MACHINERY if report.failure_kind is FailureKind.UNMEASURABLE else reason,
             judge_s=session.judge_s,
             tools_s=max(0.0, self._seconds - session.judge_s),
-            end_reason=reason,
-            transcript=transcript(self._means.strategy, episode.problem, setting, turns, handed_in),
+            transcript=transcript(self._strategy, spec.problem, spec.rules.setting, turns, handed_in),
             workspace=session.workspace.digest if session.workspace.files else "",
         )
 
@@ -143,13 +134,12 @@ class ToolAttempt:
         return (said(last), *told(last, self._results))
 
     def _request(self, turns: Sequence[Turn]) -> Request:
-        episode = self._episode
-        rules = episode.rules
+        spec = self._spec
         return replace(
-            episode.request,
-            messages=self._means.strategy.next_messages(episode.problem, rules.setting, turns),
-            seed=turn_seed(episode.request.seed, len(turns) + 1),
-            tools=tuple(spec.function for spec in self._session.specs) if self._native else (),
+            spec.request,
+            messages=self._strategy.next_messages(spec.problem, spec.rules.setting, turns),
+            seed=turn_seed(spec.request.seed, len(turns) + 1),
+            tools=tuple(tool.function for tool in self._session.specs) if self._native else (),
         )
 
     def _turns(self, messages: list[AnyMessage]) -> list[Turn]:
@@ -162,7 +152,7 @@ class ToolAttempt:
         results = told(message, self._results)
         if self._native:
             return Turn(said(message), results)
-        program = self._means.parser.parse(str(message.content))
+        program = self._parser.parse(str(message.content))
         found = [self._results.get(str(call["id"])) for call in message.tool_calls]
         return Turn(said(message), results, program, found[0].verdict if found and found[0] else None)
 
@@ -179,17 +169,6 @@ class ToolAttempt:
     def _cut(self, messages: list[AnyMessage]) -> bool:
         last = _last_said(messages)
         return is_answer(last) and unpack(last, native=self._native).finish_reason == "context"
-
-    def _judge_nothing(self) -> JudgeReport:
-        return self._means.judge.judge(self._episode.problem, None, self._episode.rules.coverage)
-
-
-def turn_seed(seed: int, turn: int) -> int:
-    """The seed of one turn; the first has the attempt's own, so that it answers as a single turn does."""
-    if turn == 1:
-        return seed
-    digest = blake2b(f"{seed}/{turn}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> (64 - SEED_BITS)
 
 
 def _answers(messages: Sequence[AnyMessage]) -> list[AIMessage]:

@@ -24,7 +24,7 @@ class AgentState(TypedDict):
 
 
 class Attempt(Protocol):
-    """What the graph needs of one attempt; see ``attempt.ToolAttempt``."""
+    """What the graph needs of one attempt; see ``tool_attempt.ToolAttempt``."""
 
     async def answer(self, messages: list[AnyMessage]) -> AIMessage:
         """Asks the model for its next turn."""

@@ -13,14 +13,13 @@ from pydantic import TypeAdapter, ValidationError
 from alphadial.envs.checks import Count, Integer, Name, NotNegative, Number, Positive, first_fault
 from alphadial.agents.errors import StoreError
 from alphadial.agents.agent.prompts import find_strategy
+from alphadial.agents.seeds import attempt_seed
 from alphadial.agents.types import AttemptSpec, Message, Request
 from alphadial.controller.types import Decision
 from alphadial.envs.types import Feedback, Problem, Rules, Setting
 
 RUN_FORMAT = 2
 """Version of run folders and of their tables."""
-SEED_BITS = 53
-"""Seeds travel as JSON numbers, which many servers read as float64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +140,15 @@ class Planner:
             request=Request(
                 model=model.name,
                 messages=self._asked[problem.id],
-                seed=derive_seed(config.seed, problem.id, sample, dial, config.temperature),
+                seed=attempt_seed(config.seed, problem.id, sample, dial, config.temperature),
                 temperature=config.temperature,
                 max_tokens=config.max_tokens,
             ),
+            rules=self._rules,
+            prompt=config.prompt,
+            parser=config.parser,
             alpha=model.alpha,
             weights_id=model.weights_id,
-            rules=self._rules,
             decision=decision,
         )
 
@@ -171,11 +172,6 @@ def plan(config: RunConfig, problems: Sequence[Problem]) -> list[AttemptSpec]:
 def attempt_id(run: str, problem: str, model: str, sample: int) -> str:
     """What an attempt is called in every store."""
     return _digest(f"{run}/{problem}/{model}/{sample}", 8)
-
-
-def derive_seed(run: int | str, problem: str, sample: int, dial: str, temperature: float) -> int:
-    """The seed of one attempt, below 2^53. ``dial`` is the alpha or the checkpoint as the model's name spells it."""
-    return int(_digest(f"{run}/{problem}/{sample}/{dial}/{temperature!r}", 8), 16) >> (64 - SEED_BITS)
 
 
 def _digest(text: str, size: int) -> str:

@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from alphadial.agents.runs.attempt_loop import AttemptDeps
 from alphadial.agents.runs.config import ModelChoice, Planner, RunConfig
 from alphadial.agents.errors import StoreError
 from alphadial.agents.experiments.outcomes import kind_of
-from alphadial.agents.runs.runner import Progress
+from alphadial.agents.runs.runner import Progress, run_attempts
 from alphadial.agents.runs.store import Store
 from alphadial.agents.types import Attempt, AttemptSpec
 from alphadial.controller import guarded
 from alphadial.controller.errors import ControllerError
 from alphadial.controller.types import Budget, Context, Controller, Decision, Kind, Outcome, Tried
 from alphadial.envs.types import Problem
-
-MakeAttempts = Callable[[Sequence[AttemptSpec], Callable[[Progress], None]], None]
-"""``run_attempts`` with everything but the attempts and the callback given."""
-
 
 @dataclass(slots=True)
 class _Case:
@@ -40,9 +37,8 @@ def outcome(attempt: Attempt) -> Outcome:
 def run_controlled(
     config: RunConfig,
     problems: Sequence[Problem],
-    *,
     controller: Controller,
-    make: MakeAttempts,
+    deps: AttemptDeps,
     store: Store,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> None:
@@ -56,7 +52,7 @@ def run_controlled(
         config: of the run; ``samples`` bounds the attempts per problem, ``budget`` those of the run.
         problems: those that ``config.problems`` names, in its order.
         controller: fitted, and otherwise as new.
-        make: makes the attempts that are not stored yet.
+        deps: what attempts are made with.
         store: of the run.
         on_progress: told after every attempt.
 
@@ -83,7 +79,7 @@ def run_controlled(
             for case, decision in chosen
         ]
         stored = _refuse_other_choices(known, specs)
-        make(specs, report)
+        run_attempts(specs, deps, store, report)
         for (case, decision), spec in zip(chosen, specs, strict=True):
             result = outcome(known[spec.problem.id, spec.sample])
             with guarded(controller):

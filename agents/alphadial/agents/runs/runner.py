@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from alphadial.agents.runs.config import derive_seed
-from alphadial.agents.runs.episodes import Episode, play
-from alphadial.agents.agent.prompts import find_parser, find_strategy
+from alphadial.agents.agent.prompts import find_strategy
+from alphadial.agents.runs.attempt_loop import AttemptDeps, make_attempts
 from alphadial.agents.runs.store import Store
-from alphadial.agents.agent.checkpoint_store import Toolbox
-from alphadial.agents.types import Attempt, AttemptSpec, Judge, Policy, Request, Rollout
+from alphadial.agents.seeds import attempt_seed
+from alphadial.agents.types import Attempt, AttemptSpec, Request, Rollout
 from alphadial.envs.types import FailureKind, Problem, Rules
 
 
@@ -31,14 +29,9 @@ class Progress:
 
 def run_attempts(
     specs: Sequence[AttemptSpec],
-    *,
-    parser: str,
-    policy: Policy,
-    judge: Judge,
+    deps: AttemptDeps,
     store: Store,
     on_progress: Callable[[Progress], None] | None = None,
-    prompt: str | None = None,
-    toolbox: Toolbox | None = None,
 ) -> None:
     """Makes every attempt that the store does not hold yet.
 
@@ -47,13 +40,9 @@ def run_attempts(
 
     Args:
         specs: the attempts.
-        parser: name of the answer parser.
-        policy: answers.
-        judge: judges.
+        deps: what they are made with; with checkpoints, attempts with tools are resumed in the middle.
         store: of the run.
         on_progress: told after every attempt.
-        prompt: name of the prompting strategy; attempts with tools need it.
-        toolbox: what attempts with tools need; with a folder, they are resumed in the middle.
 
     Raises:
         AgentsError, EnvsError: the first error of policy, judge or store; the attempts finished before it are stored.
@@ -67,7 +56,7 @@ def run_attempts(
         nonlocal done
         attempt = _row(pending[position], rollout, store.run_id)
         store.append(attempt)
-        if toolbox is not None:
+        if deps.checkpoints is not None:
             store.flush()  # what the attempt could be resumed from goes next
         done += 1
         if on_progress is not None:
@@ -75,36 +64,23 @@ def run_attempts(
 
     if on_progress is not None:
         on_progress(Progress(done, total, resumed, None))
-    episodes = [Episode(spec.id, spec.problem, spec.request, spec.rules, spec.weights_id) for spec in pending]
-    if toolbox is not None:
-        toolbox.forget(spec.id for spec in specs if spec.id in finished)
-    strategy = find_strategy(prompt, specs[0].rules.setting) if prompt is not None and specs else None
+    if deps.checkpoints is not None:
+        deps.checkpoints.forget(spec.id for spec in specs if spec.id in finished)
     try:
-        asyncio.run(
-            play(
-                episodes,
-                parser=find_parser(parser),
-                policy=policy,
-                judge=judge,
-                on_rollout=on_rollout,
-                strategy=strategy,
-                toolbox=toolbox,
-            )
-        )
+        make_attempts(pending, deps, on_rollout)
     finally:
         store.flush()
 
 
 def rollout(
     problems: Sequence[Problem],
+    deps: AttemptDeps,
     *,
     model: str,
-    policy: Policy,
-    judge: Judge,
     seed: int | str,
     temperature: float,
     max_tokens: int,
-    coverage: str | None,
+    rules: Rules,
     prompt: str,
     parser: str,
 ) -> list[Rollout]:
@@ -113,25 +89,28 @@ def rollout(
     Raises:
         AgentsError, EnvsError: the first error of policy or judge.
     """
-    strategy = find_strategy(prompt)
-    episodes = [
-        Episode(
-            f"{seed}/{position}",
-            problem,
-            Request(
+    strategy = find_strategy(prompt, rules.setting)
+    specs = [
+        AttemptSpec(
+            id=f"{seed}/{position}",
+            problem=problem,
+            sample=position,
+            request=Request(
                 model=model,
-                messages=strategy.messages(problem),
-                seed=derive_seed(seed, problem.id, position, model, temperature),
+                messages=strategy.messages(problem, rules.setting),
+                seed=attempt_seed(seed, problem.id, position, model, temperature),
                 temperature=temperature,
                 max_tokens=max_tokens,
             ),
-            Rules(coverage=coverage),
+            rules=rules,
+            prompt=prompt,
+            parser=parser,
         )
         for position, problem in enumerate(problems)
     ]
     rollouts: dict[int, Rollout] = {}
-    asyncio.run(play(episodes, parser=find_parser(parser), policy=policy, judge=judge, on_rollout=rollouts.__setitem__))
-    return [rollouts[position] for position in range(len(episodes))]
+    make_attempts(specs, deps, rollouts.__setitem__)
+    return [rollouts[position] for position in range(len(specs))]
 
 
 def _row(spec: AttemptSpec, rollout: Rollout, run: str) -> Attempt:
@@ -147,7 +126,7 @@ def _row(spec: AttemptSpec, rollout: Rollout, run: str) -> Attempt:
         sample=spec.sample,
         model=spec.request.model,
         alpha=spec.alpha,
-        weights_id=completion.weights_id,
+        weights_id=completion.weights_id or spec.weights_id,
         seed=spec.request.seed,
         temperature=spec.request.temperature,
         coverage=spec.rules.coverage,

@@ -34,6 +34,8 @@ class Judge(OfOneProcess):
     """
 
     def __init__(self, sandbox: Sandbox, workers: int | None = None, *, cache: int = 0) -> None:
+        self.sandbox = sandbox
+        """Where programs run; the commands of an attempt's tools too."""
         self.workers = workers or len(os.sched_getaffinity(0))
         self._pool = ServerPool(sandbox, self.workers)
         # Of its own: who holds a server and waits for a second one of the same pool may wait for ever.

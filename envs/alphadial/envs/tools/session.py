@@ -12,11 +12,11 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any
 
 from alphadial.envs.errors import SandboxFailedError, WorkspaceError
 from alphadial.envs.forking import in_child
-from alphadial.envs.judging import check_interface
+from alphadial.envs.judging import Judge, check_interface
 from alphadial.envs.sandbox import Sandbox, Workspace, WorkspaceRun
 from alphadial.envs.sandbox.guest.folder import MAX_BYTES, MAX_FILES
 from alphadial.envs.sandbox.workspace import check_path
@@ -32,24 +32,14 @@ from alphadial.envs.tools.specs import (
     ToolSpec,
     storable,
 )
-from alphadial.envs.types import Feedback, JudgeReport, Problem, PublicResult, Rules, Setting, Verdict
+from alphadial.envs.types import Feedback, JudgeReport, Problem, Rules, Setting, Verdict
 
-__all__ = ["MIN_FILES_BYTES", "SOLUTION", "TOOLS", "Argument", "Grader", "ToolResult", "ToolSession", "ToolSpec"]
+__all__ = ["MIN_FILES_BYTES", "SOLUTION", "TOOLS", "Argument", "ToolResult", "ToolSession", "ToolSpec"]
 
 MIN_FILES_BYTES = 2 * MAX_BYTES + 4096 * MAX_FILES
 """For commands in a workspace: else a policy could leave one that the next command's sandbox has no room for."""
 _SHELL = ("sh", "-c", 'exec "$@" 2>&1', "sh", "bash", "-c")
 """stdout and stderr in the order in which they were written."""
-
-
-class Grader(Protocol):
-    """What tools need of ``alphadial.envs.judging.Judge``."""
-
-    def judge(self, problem: Problem, source: str | None, coverage: str | None = None) -> JudgeReport:
-        """See ``Judge.judge``."""
-
-    def run_public(self, problem: Problem, source: str) -> tuple[PublicResult, ...]:
-        """See ``Judge.run_public``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +80,7 @@ class ToolSession:
         problem: Problem,
         rules: Rules,
         sandbox: Sandbox,
-        judge: Grader,
+        judge: Judge,
         *,
         journal: Journal | None = None,
         episode: str = "",
@@ -99,7 +89,8 @@ class ToolSession:
         if rules.setting is Setting.AGENTIC and rules.tool_limits.files_bytes < MIN_FILES_BYTES:
             raise WorkspaceError(f"tool_limits.files_bytes must be at least {MIN_FILES_BYTES:,}")
         self.problem, self.rules, self.episode = problem, rules, episode
-        self.workspace = Workspace.of(problem.files if rules.setting is Setting.AGENTIC else {})
+        self._first = Workspace.of(problem.files if rules.setting is Setting.AGENTIC else {})
+        self.workspace = self._first
         """After the last call."""
         self.report: JudgeReport | None = None
         """On the submission; None before it."""
@@ -154,6 +145,31 @@ class ToolSession:
             self._journal.append(self.episode, entry)
             self._note(entry)
             return _result(entry)
+
+    def hand_in(self, submission: str | None) -> JudgeReport:
+        """Judges what an agent read from an answer, where the policy calls no tools. It is not journaled.
+
+        Args:
+            submission: the program; None for an attempt that brought none.
+        """
+        began = monotonic()
+        report = self._judge.judge(self.problem, submission, self.rules.coverage)
+        self.judge_s = monotonic() - began
+        if submission is not None:
+            self.report, self.submission = report, submission
+        return report
+
+    def restart(self) -> None:
+        """Drops what an earlier process did in this attempt, for an agent that begins anew.
+
+        Raises:
+            JournalError: the journal cannot be written.
+        """
+        with self._lock:
+            if self._entries:
+                self._journal.forget(self.episode)
+                self._entries.clear()
+                self.workspace, self.report, self.submission = self._first, None, None
 
     def _note(self, entry: Entry) -> None:
         self._entries[entry.call_id] = entry

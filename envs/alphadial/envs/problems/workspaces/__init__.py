@@ -1,5 +1,5 @@
 """Small hand-made problems with files, for the agentic setting."""
 
-from alphadial.envs.problems.workspaces.tasks import Workspaces
+from alphadial.envs.problems.workspaces.tasks import SPLITS, load
 
-__all__ = ["Workspaces"]
+__all__ = ["SPLITS", "load"]
