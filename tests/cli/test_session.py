@@ -29,7 +29,7 @@ def test_reports_are_kept_only_where_every_problem_counts_steps(
 ) -> None:
     """CPU times differ from run to run: a report that is kept would stand for runs that were never made."""
     family, split = load_family("tiny"), load_split("tiny-problems", "dev")
-    split = dataclasses.replace(split, problems=split.problems[:2])
+    split = dataclasses.replace(split, packages=split.packages[:2])
 
     def judge(*_: Any, cache: int, **__: Any) -> Any:
         raise OpenedError(cache)

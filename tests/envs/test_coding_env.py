@@ -226,7 +226,7 @@ def test_bad_arguments() -> None:
 
 def test_problems_of_stdin_and_stdout_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     split = load_split("tiny-problems", "dev")
-    other = replace(split, problems=(replace(split.problems[0], interface=Interface.STDIO),))
+    other = load_split([replace(split.problems[0], interface=Interface.STDIO)])
     monkeypatch.setattr("alphadial.envs.gym.coding_env.load_split", lambda *_: other)
     with pytest.raises(ProblemError, match="call no function: judge it with StdioJudge"):
         CodingEnv()

@@ -114,10 +114,10 @@ def test_split_files_are_as_drawn() -> None:
 def test_changed_split_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(splits, "problems_hash", lambda problems: "0" * 64)
     with pytest.raises(ProblemError, match="hash"):
-        splits.load("dev")
+        splits.TinyProblems().load("dev")
 
 
-@pytest.mark.parametrize(("problem_set", "split"), [("tiny-problems", "validation"), ("huge-problems", "dev")])
+@pytest.mark.parametrize(("problem_set", "split"), [("tiny-problems", "held-out"), ("huge-problems", "dev")])
 def test_unknown_names_are_told(problem_set: str, split: str) -> None:
     with pytest.raises(ProblemError, match="choose"):
         load_split(problem_set, split)

@@ -37,7 +37,7 @@ def test_the_set() -> None:
 def test_other_tests_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "SHA256", "0" * 64)
     with pytest.raises(ProblemError, match="not 000000000000"):
-        build.load("test")
+        build.Workspaces().load("test")
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -72,7 +72,7 @@ class Replay:
         """
         loaded = load_family(family) if isinstance(family, str) else family
         heat = loaded.temperature if temperature is None else temperature
-        problems = load_split(loaded.problem_set, split)
+        problems = load_split(loaded.problem_set, split, recorded=True)
         config = table_config(loaded, choose_models(loaded, SHIPPED_ALPHAS), problems, heat, SHIPPED_SAMPLES, 0)
         table = shipped_table(config)
         if table is None:

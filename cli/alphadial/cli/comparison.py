@@ -110,7 +110,7 @@ def check(wishes: Wishes) -> Plan:
     if len({family.problem_set for family in families.values()}) > 1:
         raise CliError("--also names a family of other problems: only families of one problem set can be pooled")
     for family in families.values():
-        load_split(family.problem_set, wishes.split)
+        load_split(family.problem_set, wishes.split, recorded=True)
     if wishes.split == CHOSEN_ON:
         raise CliError("--split dev is what temperatures and alphas are chosen on: report another one, such as test")
     alphas = sorted({alpha for family in families.values() for alpha in parse_alphas(wishes.alphas, family)})

@@ -66,7 +66,8 @@ def execute(wishes: Wishes, out: Path | None, json_to: str | None, machine: Mach
     if wishes.setting is Setting.REASONING and wishes.max_turns not in (None, 1):
         raise CliError(f"--max-turns {wishes.max_turns} is for --setting tools or agentic: reasoning answers once")
     temperature = choose_temperature(wishes.temperature, family)
-    split = load_split(wishes.problem_set or family.problem_set, wishes.split)
+    named = wishes.problem_set is not None
+    split = load_split(wishes.problem_set or family.problem_set, wishes.split, recorded=not named)
     problems = (
         split.select(split_list(wishes.problems, "--problems")) if wishes.problems is not None else split.problems
     )
@@ -168,7 +169,7 @@ def _dev_table(
             raise CliError("--fit takes a table bound to weights ids: it cannot be used with --unverified-weights")
         return None, "none can be used with --unverified-weights"
     try:
-        dev = load_split(problem_set, "dev")
+        dev = load_split(problem_set, "dev", recorded=True)
     except ProblemError as error:
         if wishes.fit is not None:
             raise

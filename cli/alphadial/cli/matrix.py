@@ -67,7 +67,7 @@ class Matrix:
 
     def config(self, split: str, temperature: float) -> RunConfig:
         """The run that makes one table."""
-        problems = load_split(self.family.problem_set, split)
+        problems = load_split(self.family.problem_set, split, recorded=True)
         return table_config(self.family, self.models, problems, temperature, self.samples, self.seed)
 
     def path(self, config: RunConfig) -> Path:
@@ -90,7 +90,7 @@ class Matrix:
             return None
 
     def _make(self, config: RunConfig) -> OutcomeTable:
-        problems = load_split(config.problem_set, config.split).problems
+        problems = load_split(config.problem_set, config.split, recorded=True).problems
         specs = plan(config, problems)
         with session(config, self.family, problems, self.path(config), self.machine, specs[0]) as opened:
             with opened.progress:

@@ -271,6 +271,15 @@ class Problem:
     others end there."""
     files: dict[str, str] = field(default_factory=dict)
     """What an agentic workspace holds at first, beside the statement: relative path to text."""
+    starter: dict[str, str] = field(default_factory=dict)
+    """Language to the code that a program in it begins with, where the problem gives some."""
+    input_rules: str = ""
+    """What the input looks like, where the problem states it apart from its statement."""
+    output_rules: str = ""
+    """What the output must look like, likewise."""
+    languages: tuple[str, ...] = ()
+    """Languages that a program may be in, those of Python by the name of the interpreter that runs them; empty: all
+    that the judge knows, and for tests that call a function Python."""
 
     @property
     def levels(self) -> int:

@@ -52,7 +52,7 @@ def frontier(
 
     loaded = load_family(family)
     dials = parse_alphas(alphas, loaded)
-    chosen = load_split(loaded.problem_set, split)
+    chosen = load_split(loaded.problem_set, split, recorded=True)
     selected = chosen.select(split_list(problems, "--problems")) if problems is not None else chosen.problems
     check_json_target(json_to)
     if unverified_weights and server is None:

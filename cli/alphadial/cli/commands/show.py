@@ -38,7 +38,7 @@ def show(
 
     check_json_target(json_to)
     attempt, config = find(attempt_id, run)
-    problem = find_problem(config.problem_set, attempt.problem)
+    problem = find_problem(config.problem_set, attempt.problem, config.split, recorded=True)
     messages = transcript(attempt, find_strategy(config.prompt).messages(problem))
     if json_to is not None:
         write_json(json_to, {**asdict(attempt), "messages": messages})

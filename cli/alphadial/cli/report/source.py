@@ -19,7 +19,7 @@ from alphadial.cli.errors import CliError
 from alphadial.envs.checks import Count, Integer, Name, Number, Positive, first_fault
 from alphadial.envs.errors import EnvsError, ForeignError
 from alphadial.envs.foreign import check_folder, read_json
-from alphadial.envs.problems import find_problem
+from alphadial.envs.problems import load_split
 from alphadial.envs.types import Problem
 
 COMPARE_FILE = "compare.json"
@@ -124,12 +124,11 @@ def _refuse_gaps(folder: Path, attempts: Sequence[Attempt]) -> None:
 
 
 def _problems(config: RunConfig) -> dict[str, Problem]:
-    found = {}
-    for name in config.problems:
-        # A report needs them for the questions alone: a run on problems of another machine has one, too.
-        with suppress(EnvsError):
-            found[name] = find_problem(config.problem_set, name)
-    return found
+    # A report needs them for the questions alone: a run on problems of another machine has one, too.
+    with suppress(EnvsError):
+        problems = load_split(config.problem_set, config.split, recorded=True).problems
+        return {problem.id: problem for problem in problems if problem.id in set(config.problems)}
+    return {}
 
 
 def _read_comparison(file: Path) -> Comparison:

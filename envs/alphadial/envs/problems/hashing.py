@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from alphadial.envs.problems.formats.packages import Package
 from alphadial.envs.types import Problem
 
 _CHECKER = {"rule": "kattis"}
@@ -19,6 +20,10 @@ _PROBLEM = {
     "files": {},
     "requires": {},
     "continues": (),
+    "starter": {},
+    "input_rules": "",
+    "output_rules": "",
+    "languages": (),
 }
 _TEST = {"name": "", "group": "", "checker": None, "arguments": None, "check": ""}
 """Fields that do not count at these values: results were bound to hashes before problems had them."""
@@ -32,6 +37,27 @@ def problems_hash(problems: Sequence[Problem]) -> str:
         values["tests"] = [_used(_plain(test), _TEST) for test in values["tests"]]
         digest.update(json.dumps(values, sort_keys=True).encode())
     return digest.hexdigest()
+
+
+def packages_hash(packages: Sequence[Package]) -> str:
+    """The hash of problems as they were read: their tests may still have to be made, and their limits to be found.
+
+    It covers what both are made of: the generator, and the programs that come with a problem without a time limit. It
+    equals ``problems_hash`` where there are none of these.
+    """
+    read = problems_hash([package.problem for package in packages])
+    sources = [
+        [package.problem.id, package.generator and package.generator.files, asdict(package.time_rule), *programs]
+        for package in packages
+        if (programs := _deciding_programs(package)) or package.generator
+    ]
+    if not sources:
+        return read
+    return hashlib.sha256(json.dumps([read, sources], sort_keys=True).encode()).hexdigest()
+
+
+def _deciding_programs(package: Package) -> list[dict[str, Any]]:
+    return [] if package.problem.time_limit_s is not None else [asdict(each) for each in package.solutions]
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

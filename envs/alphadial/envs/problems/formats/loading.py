@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from alphadial.envs.problems.formats import apps, kattis
@@ -21,6 +22,8 @@ _TO_CONVERT = {
     ".parquet": "Parquet is not read: convert it to JSON lines first",
 }
 _DEEPEST = 16
+_LONGEST_SPLIT = 80
+"""Characters of a split's name."""
 
 
 def load(path: Path) -> Iterator[Package | LoadError]:
@@ -121,9 +124,13 @@ def _rows(path: Path, form: Format) -> Iterator[Package | LoadError]:
             yield record
             continue
         try:
-            yield package(mapping(record.value, "the row"), path, record.number)
+            row = mapping(record.value, "the row")
+            found = package(row, path, record.number)
         except FormatError as error:
             yield error.fault(path, record.line)
+            continue
+        split = row.get("split")
+        yield replace(found, split=split) if isinstance(split, str) and len(split) <= _LONGEST_SPLIT else found
 
 
 def _bare(path: Path) -> Path:

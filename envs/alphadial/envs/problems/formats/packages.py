@@ -54,6 +54,8 @@ class Package:
     """The file or folder that it was read from."""
     python: str = PYTHON
     """The language by which the judges that its labels come from run Python programs."""
+    split: str = ""
+    """The split that its row names; "" where it names none."""
 
 
 @dataclass(frozen=True, slots=True)

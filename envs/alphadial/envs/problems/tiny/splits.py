@@ -78,22 +78,24 @@ def _size(template: str, size: str, number: int) -> str:
     return "medium" if three_tiers and number % 2 else "tight"
 
 
-def load(split: str) -> tuple[str, tuple[Problem, ...]]:
-    """The hash and the problems of a split.
+class TinyProblems:
+    """The problem set ``tiny-problems``."""
 
-    Raises:
-        ProblemError: no such split, or its problems do not have the hash in its file.
-    """
-    file = resources.files(__package__) / "splits" / f"{split}.json"
-    if split not in SPLITS:
-        raise ProblemError(f"tiny-problems has no split {split!r}: choose train, dev or test")
-    saved = json.loads(file.read_text("utf-8"))
-    specs = [Spec(*row) for row in saved["specs"]]
-    problems = tuple(build_problem(spec, group_of(spec.template)) for spec in specs)
-    digest = problems_hash(problems)
-    if digest != saved["sha256"]:
-        raise ProblemError(f"the {split} split builds problems of hash {digest[:12]}, not {saved['sha256'][:12]}")
-    return digest, problems
+    splits = SPLITS
+
+    def load(self, split: str) -> tuple[Problem, ...]:
+        """The problems of a split.
+
+        Raises:
+            ProblemError: its problems do not have the hash in its file, so that results of others are bound to it.
+        """
+        saved = json.loads((resources.files(__package__) / "splits" / f"{split}.json").read_text("utf-8"))
+        specs = [Spec(*row) for row in saved["specs"]]
+        problems = tuple(build_problem(spec, group_of(spec.template)) for spec in specs)
+        digest = problems_hash(problems)
+        if digest != saved["sha256"]:
+            raise ProblemError(f"the {split} split builds problems of hash {digest[:12]}, not {saved['sha256'][:12]}")
+        return problems
 
 
 def main() -> None:

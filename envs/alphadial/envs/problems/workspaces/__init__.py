@@ -1,5 +1,5 @@
 """Small hand-made problems with files, for the agentic setting."""
 
-from alphadial.envs.problems.workspaces.tasks import SPLITS, load
+from alphadial.envs.problems.workspaces.tasks import Workspaces
 
-__all__ = ["SPLITS", "load"]
+__all__ = ["Workspaces"]

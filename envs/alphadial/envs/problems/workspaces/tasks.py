@@ -1,4 +1,4 @@
-"""Three problems with files: one to write, one to mend, one to make fast. CPU time decides, on full Python."""
+"""Three problems with files: one to write, one to fix, one to make fast. CPU time decides, on full Python."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from alphadial.envs.problems.hashing import problems_hash
 from alphadial.envs.problems.workspaces import references, texts
 from alphadial.envs.types import Limits, Problem, Test
 
-SPLITS = ("test",)
 SHA256 = "c332195faa23e615f280ac7043c1b8c7dc047560f3e7f6a199a7268ed9a5df6e"
 LIMITS = Limits(cpu_s=1.0, wall_s=20.0)
 """The references use less than a fifth of it, the slow programs that they must be told from more than ten times."""
@@ -21,19 +20,22 @@ _PUBLIC = 2
 _SEED = 20261121
 
 
-def load(split: str) -> tuple[str, tuple[Problem, ...]]:
-    """The hash and the problems of a split.
+class Workspaces:
+    """The problem set ``workspaces``."""
 
-    Raises:
-        ProblemError: no such split, or this Python draws other tests than those that results are bound to.
-    """
-    if split not in SPLITS:
-        raise ProblemError(f"workspaces has no split {split!r}: choose test")
-    problems = (_ledger(), _intervals(), _inversions())
-    digest = problems_hash(problems)
-    if digest != SHA256:
-        raise ProblemError(f"the {split} split builds problems of hash {digest[:12]}, not {SHA256[:12]}")
-    return digest, problems
+    splits = ("test",)
+
+    def load(self, split: str) -> tuple[Problem, ...]:
+        """The three problems.
+
+        Raises:
+            ProblemError: this Python draws other tests than those that results are bound to.
+        """
+        problems = (_ledger(), _intervals(), _inversions())
+        digest = problems_hash(problems)
+        if digest != SHA256:
+            raise ProblemError(f"the {split} split builds problems of hash {digest[:12]}, not {SHA256[:12]}")
+        return problems
 
 
 def _ledger() -> Problem:
