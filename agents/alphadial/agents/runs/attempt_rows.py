@@ -13,10 +13,10 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from alphadial.envs.checks import Text, first_fault
-from alphadial.agents.runs.config import RunConfig, attempt_id
 from alphadial.agents.errors import StoreError
+from alphadial.agents.runs.config import RunConfig, attempt_id
 from alphadial.agents.types import Attempt
+from alphadial.envs.checks import Text, first_fault
 from alphadial.envs.types import FailureKind, Verdict
 
 METADATA = sa.MetaData()

@@ -10,12 +10,12 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from alphadial.envs.checks import Count, Integer, Name, NotNegative, Number, Positive, first_fault
-from alphadial.agents.errors import StoreError
 from alphadial.agents.agent.prompts import find_strategy
+from alphadial.agents.errors import StoreError
 from alphadial.agents.seeds import attempt_seed
 from alphadial.agents.types import AttemptSpec, Message, Request
 from alphadial.controller.types import Decision
+from alphadial.envs.checks import Count, Integer, Name, NotNegative, Number, Positive, first_fault
 from alphadial.envs.types import Feedback, Problem, Rules, Setting
 
 RUN_FORMAT = 2

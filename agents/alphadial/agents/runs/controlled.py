@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from alphadial.agents.runs.attempt_loop import AttemptDeps
-from alphadial.agents.runs.config import ModelChoice, Planner, RunConfig
 from alphadial.agents.errors import StoreError
 from alphadial.agents.experiments.outcomes import kind_of
+from alphadial.agents.runs.attempt_loop import AttemptDeps
+from alphadial.agents.runs.config import ModelChoice, Planner, RunConfig
 from alphadial.agents.runs.runner import Progress, run_attempts
 from alphadial.agents.runs.store import Store
 from alphadial.agents.types import Attempt, AttemptSpec
@@ -16,6 +16,7 @@ from alphadial.controller import guarded
 from alphadial.controller.errors import ControllerError
 from alphadial.controller.types import Budget, Context, Controller, Decision, Kind, Outcome, Tried
 from alphadial.envs.types import Problem
+
 
 @dataclass(slots=True)
 class _Case:

@@ -6,10 +6,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from alphadial.agents.runs.config import RunConfig
-from alphadial.envs.databases import sqlite_url
 from alphadial.agents.errors import StoreError
+from alphadial.agents.runs.config import RunConfig
 from alphadial.agents.runs.store import Store
+from alphadial.envs.databases import sqlite_url
 from alphadial.envs.errors import ForeignError
 from alphadial.envs.folders import DRAFTS, LOCK_FILE, lock_folder, write_atomically
 from alphadial.envs.foreign import read_json

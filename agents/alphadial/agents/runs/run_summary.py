@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from alphadial.agents.runs.config import RunConfig
 from alphadial.agents.experiments.metrics import ClusterBootstrap
+from alphadial.agents.runs.config import RunConfig
 from alphadial.agents.types import Attempt
 from alphadial.envs.types import FailureKind, Problem
 

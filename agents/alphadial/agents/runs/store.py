@@ -12,11 +12,11 @@ from typing import Any, Self
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from alphadial.agents.errors import StoreError
 from alphadial.agents.runs.attempt_rows import ATTEMPTS, FIELDS, METADATA, RUNS, checked, read_rows, selection
 from alphadial.agents.runs.config import RUN_FORMAT, RunConfig
-from alphadial.envs.databases import cause_of, open_engine, open_reading
-from alphadial.agents.errors import StoreError
 from alphadial.agents.types import Attempt
+from alphadial.envs.databases import cause_of, open_engine, open_reading
 from alphadial.envs.errors import ForeignError
 from alphadial.envs.forking import in_child
 
