@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from alphadial.agents.errors import StoreError
-from alphadial.cli.comparison import refuse_another
+from alphadial.agents.errors import AgentsError, StoreError
+from alphadial.agents.experiments.compare.compare_run import refuse_another
+from alphadial.agents.experiments.processes import Processes
 from alphadial.cli.errors import CliError
-from alphadial.cli.processes import Processes
 
 from .judging_sets import GOOD, problem, submission, write
 from .killing import await_end, cgroups_of, descendants
@@ -157,7 +157,7 @@ def test_processes_answer_in_order_and_end_at_once() -> None:
 
 
 def test_a_process_that_was_killed_is_one_line() -> None:
-    with Processes(1) as processes, pytest.raises(CliError, match="lower --workers"):
+    with Processes(1) as processes, pytest.raises(AgentsError, match="lower --workers"):
         processes.submit(_die).result()
 
 

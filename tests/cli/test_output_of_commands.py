@@ -11,10 +11,10 @@ import pytest
 import typer
 
 from alphadial.cli.app import app
-from alphadial.cli.comparison_report import comparison_table
+from alphadial.cli.comparison_table import comparison_table
 from alphadial.cli.output import results
-from alphadial.cli.plots.comparison import draw_comparison
-from alphadial.cli.plots.frontier import draw_frontier
+from alphadial.cli.plots.comparison_picture import draw_comparison
+from alphadial.cli.plots.frontier_picture import draw_frontier
 from alphadial.cli.summary import frontier_table, run_table
 from alphadial.envs.sandbox.probe import Check
 

@@ -10,8 +10,8 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from alphadial.cli.plots.curves import draw_curves, smooth
-from alphadial.cli.plots.frontier import draw_frontier
+from alphadial.cli.plots.curves_picture import draw_curves, smooth
+from alphadial.cli.plots.frontier_picture import draw_frontier
 from alphadial.cli.plots.labels import Label, place
 from alphadial.training.state import CurvePoint
 

@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 
 from alphadial.agents.runs.runner import Progress
-from alphadial.cli.curves import SPARKS, Curves, describe, sparkline
 from alphadial.cli.progress import AttemptProgress, Tally
+from alphadial.cli.training_progress import SPARKS, Curves, describe, sparkline
 from alphadial.training.state import CurvePoint
 
 

@@ -17,13 +17,13 @@ from typing import Any
 import plotly.graph_objects as go  # type: ignore[import-untyped]
 import pytest
 
+from alphadial.agents.experiments.attempt_curves import pass_curves, within_k
 from alphadial.agents.experiments.outcomes import tabulate_so_far
+from alphadial.agents.experiments.run_description import describe
 from alphadial.agents.runs.config import RunConfig
+from alphadial.agents.runs.reading_runs import StoredRun, read_results
 from alphadial.cli.plots import OKABE_ITO
 from alphadial.cli.report import MOST_BYTES, write_report
-from alphadial.cli.report.curves import pass_curves, within_k
-from alphadial.cli.report.data import describe
-from alphadial.cli.report.source import Run, read
 from alphadial.cli.report.text import label, percent
 from alphadial.cli.report.transcripts import sample_ids
 from alphadial.cli.visible import visible
@@ -33,9 +33,9 @@ from .report_runs import ALPHAS, HOSTILE, Document, controlled_run, frontier_run
 Cli = Callable[..., Any]
 
 
-def run_of(folder: Path) -> Run:
-    found = read(folder)
-    assert isinstance(found, Run)
+def run_of(folder: Path) -> StoredRun:
+    found = read_results(folder)
+    assert isinstance(found, StoredRun)
     return found
 
 
@@ -114,7 +114,7 @@ def test_a_controlled_run_is_told_by_attempt_number(tmp_path: Path) -> None:
 def test_problems_that_the_budget_did_not_reach_count_as_unsolved(tmp_path: Path) -> None:
     config = make_config(["t.a", "t.b", "u.c", "u.d"], 3, command="run", controller="rule", budget=1)
     run = run_of(write_run(tmp_path / "run", config, [make_attempt(config, "t.a", 1.0, 0, "AC")]))
-    assert within_k(run)["values"] == [0.25]
+    assert within_k(run.config.problems, run.templates(), run.attempts)["values"] == [0.25]
     assert describe(run)["counts"]["finished"]
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from matplotlib.image import imread
 
+from alphadial.agents.runs.reading_runs import StoredRun, read_results
 from alphadial.cli.report import write_report
-from alphadial.cli.report.source import Run, read
 
 from .chrome import Tab, chrome
 from .report_runs import HOSTILE, controlled_run, frontier_run, make_attempt, make_config, write_run
@@ -82,8 +82,8 @@ def test_a_report_follows_the_switch_to_dark(tab: Tab, tmp_path: Path) -> None:
 @pytest.mark.parametrize("screen", SCREENS)
 def test_an_attempt_opens_by_link_click_and_key(tab: Tab, screen: str, tmp_path: Path) -> None:
     folder = controlled_run(tmp_path / "run")
-    run = read(folder)
-    assert isinstance(run, Run)
+    run = read_results(folder)
+    assert isinstance(run, StoredRun)
     attempt = next(attempt for attempt in run.attempts if attempt.verdict == "TLE")
     write_report(folder, tmp_path / "r.html")
     tab.screen(*SCREENS[screen])

@@ -25,3 +25,7 @@ class OutcomeTableError(AgentsError):
 
 class MissingExtraError(AgentsError):
     """An optional library is not installed; the message names the command that mends it."""
+
+
+class OptionError(AgentsError):
+    """An option of a run that cannot be used; the message says what to do."""

@@ -13,7 +13,7 @@ import typer
 from alphadial.cli.errors import CliError
 
 if TYPE_CHECKING:
-    from alphadial.merge_engine import Family
+    from alphadial.agents.runs.session import RuntimeConfig
 
 
 def finite(value: float | None) -> float | None:
@@ -61,7 +61,30 @@ AlphasOption = Annotated[
 TemperatureOption = Annotated[
     float | None, typer.Option("--temperature", min=0, metavar="T", help="0 is greedy.", show_default="the family's")
 ]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Of the sampling, and of choosing.")]
+SeedOption = Annotated[
+    int, typer.Option("--seed", min=0, metavar="N", help="Random seed for sampling and for the controller.")
+]
+SettingOption = Annotated[
+    str, typer.Option("--setting", metavar="NAME", help="reasoning (answer once), tools or agentic.")
+]
+PromptOption = Annotated[
+    str | None, typer.Option("--prompt", metavar="NAME", help="Prompting strategy.", show_default="the family's")
+]
+MaxTurnsOption = Annotated[
+    int | None,
+    typer.Option("--max-turns", min=1, metavar="N", help="Answers per attempt, at most.", show_default="1, 3 or 20"),
+]
+FeedbackOption = Annotated[
+    str, typer.Option("--feedback", metavar="NAME", help="What tools say within an attempt: public or judge.")
+]
+ProblemSetOption = Annotated[
+    str | None,
+    typer.Option("--problem-set", metavar="NAME", help="Instead of the family's.", show_default="the family's"),
+]
+FitOption = Annotated[
+    Path | None,
+    typer.Option("--fit", metavar="FILE", help="outcomes.json to learn from.", show_default="shipped dev table"),
+]
 RunOutOption = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", help="Run folder.", show_default="a new one in runs/")
 ]
@@ -102,16 +125,59 @@ def split_list(text: str, option: str) -> list[str]:
     return parts
 
 
-def parse_alphas(text: str, family: Family) -> list[float]:
-    """Alphas of a comma-separated list, ascending and each once.
+def parse_problems(text: str | None) -> list[str] | None:
+    """Ids of problems; None where all are meant.
 
     Raises:
         CliError: the list is empty.
-        AlphaError: one is no number, off the grid or beyond the family's range.
     """
-    from alphadial.merge_engine import check_alpha
+    return None if text is None else split_list(text, "--problems")
 
-    return sorted({check_alpha(part, family) for part in split_list(text, "--alphas")})
+
+def parse_temperatures(text: str) -> list[float]:
+    """Temperatures of a comma-separated list.
+
+    Raises:
+        CliError: one is no number.
+    """
+    return [_number(part) for part in split_list(text, "--temperatures")]
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise CliError(f"--temperatures: {text!r} is no temperature; give numbers from 0 up, such as 0.6,1") from None
+
+
+def parse_attempts(text: str) -> list[int]:
+    """Numbers of attempts of a comma-separated list.
+
+    Raises:
+        CliError: one is no whole number.
+    """
+    parts = split_list(text, "--attempts")
+    for part in parts:
+        if not (part.isascii() and part.isdecimal()):
+            raise CliError(f"--attempts: {part!r} is no budget; give whole numbers from 1 up, such as 1,5,10")
+    return [int(part) for part in parts]
+
+
+def open_runtime(server: str | None, unverified_weights: bool, sandbox: str, workers: int | None) -> RuntimeConfig:
+    """How a run is made, checked as far as that is quick.
+
+    Raises:
+        CliError: an extra is missing that a model in this process needs.
+        OptionError: options that do not go together.
+    """
+    from alphadial.agents.runs.session import RuntimeConfig
+    from alphadial.cli.extras import need
+
+    runtime = RuntimeConfig(server, unverified_weights, sandbox, workers)
+    runtime.check()
+    if server is None:
+        need("sampling in this process (without --server)", "torch", "transformers", extra="local")
+    return runtime
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
+from alphadial.cli.interrupt import keeps
 from alphadial.cli.output import cell, notices, say
+from alphadial.cli.visible import visible
 
 if TYPE_CHECKING:
     from alphadial.agents.runs.runner import Progress
+    from alphadial.agents.runs.session import Session
     from alphadial.agents.types import Attempt
 
 _PLAIN_SECONDS = 10.0
@@ -130,3 +134,93 @@ class AttemptProgress:
             texts = [Text(cell, style) for cell, style in zip(cells, styles, strict=True)]
             table.add_row(cell(name, "bold" if name == self._latest else ""), str(tally.done), *texts)
         return Group(table, self._bar)
+
+
+class RunWatch:
+    """A context manager that shows the attempts of every run that begins in it; its ``begin`` is told of them.
+
+    An interrupted command then says what is kept and how to go on.
+    """
+
+    def __init__(self) -> None:
+        self._shown: AttemptProgress | None = None
+        self._latest: Progress | None = None
+        self._folder = Path()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+        if kind is KeyboardInterrupt and self._latest is not None:
+            done, total = self._latest.done, self._latest.total
+            keeps(f"{done:,} of {total:,} attempts are in {self._folder}; the same command goes on from there")
+
+    def begin(self, session: Session) -> Callable[[Progress], None]:
+        """Shows the attempts of a run from now on."""
+        self._end()
+        self._folder, self._latest = session.folder.path, None
+        keeps(f"the attempts made so far are in {self._folder}; the same command goes on from there")
+        names = [model.name for model in session.config.models]
+        self._shown = AttemptProgress(names, session.config.most, session.folder.store.attempts())
+        self._shown.__enter__()
+        return self._update
+
+    def _update(self, progress: Progress) -> None:
+        self._latest = progress
+        if self._shown is not None:
+            self._shown.update(progress)
+        if progress.done == progress.total:
+            self._end()
+
+    def _end(self) -> None:
+        """Frees the terminal for others."""
+        if self._shown is not None:
+            self._shown.__exit__(None, None, None)
+            self._shown = None
+
+
+class ReplayBars:
+    """A bar for each stage of a comparison; a line now and then where there is no terminal."""
+
+    def __init__(self) -> None:
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(40),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        self._progress = Bar(*columns, console=notices(), transient=True)
+        self._plain = not notices().is_terminal
+        self._bar: TaskID | None = None
+        self._spoken = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    def update(self, stage: str, done: int, total: int) -> None:
+        """Shows how many rows of a stage are done. Between stages the terminal is free for others."""
+        if self._plain:
+            if done == total or time.monotonic() - self._spoken >= _PLAIN_SECONDS:
+                self._spoken = time.monotonic()
+                say(f"{stage}: {done} of {total} rows")
+            return
+        if self._bar is None:
+            self._bar = self._progress.add_task(visible(stage), total=total)
+            self._progress.start()
+        self._progress.update(self._bar, completed=done)
+        if done == total:
+            self._end()
+
+    def _end(self) -> None:
+        if self._bar is not None:
+            self._progress.stop()
+            self._progress.remove_task(self._bar)
+            self._bar = None

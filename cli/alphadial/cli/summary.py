@@ -1,20 +1,16 @@
-"""A frontier in text."""
+"""A frontier and a run in text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
 from alphadial.cli.output import cell
 from alphadial.cli.visible import visible
-
-if TYPE_CHECKING:
-    from alphadial.agents.runs.run_folder import RunFolder
-    from alphadial.agents.types import Attempt
 
 _COLUMNS = (("solve", "green"), ("correctness_failure", "red"), ("optimisation_failure", "blue"))
 
@@ -85,17 +81,3 @@ def _cells(row: dict[str, Any]) -> Iterator[Text]:
         yield _rate(row[name], row[f"{name}_ci"], style)
     if row["unmeasurable"]:
         yield Text(f"{row['unmeasurable']} unmeasurable", "magenta")
-
-
-def examples(folder: RunFolder) -> Iterator[str]:
-    """Two attempts worth a look: one problem that a low alpha answers too slowly and a higher one solves."""
-    slow: dict[str, Attempt] = {}
-    solved: dict[str, Attempt] = {}
-    for attempt in folder.store.attempts():
-        if attempt.alpha is not None and attempt.failure_kind == "optimisation" and attempt.alpha <= 0:
-            slow.setdefault(attempt.problem, attempt)
-        elif attempt.alpha is not None and attempt.failure_kind is None and attempt.alpha >= 1:
-            solved.setdefault(attempt.problem, attempt)
-    both = sorted(slow.keys() & solved.keys())
-    for attempt, what in ((slow[both[0]], "too slow"), (solved[both[0]], "solved")) if both else ():
-        yield f"{what}: alphadial show {attempt.id} --run {folder.path}"

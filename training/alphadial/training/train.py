@@ -43,6 +43,12 @@ class TrainConfig:
     control: bool = False
     """Also train ``control``: low coverage for as many steps as high, because alpha must not merely mean more RL."""
 
+    def scaled(self, share: float) -> TrainConfig:
+        """The same with this share of every stage's steps, one at least: for a trial run."""
+        sft = replace(self.sft, steps=max(1, round(self.sft.steps * share)))
+        steps = {name: max(1, round(count * share)) for name, count in self.grpo_steps.items()}
+        return replace(self, sft=sft, grpo_steps=steps)
+
     def stages(self) -> dict[str, GrpoConfig]:
         """Checkpoint -> its GRPO run."""
         wanted = {name: (name, steps) for name, steps in self.grpo_steps.items()}

@@ -95,6 +95,11 @@ class OutcomeTable(BaseModel):
         """How often each letter occurs, per problem, in the table's order."""
         return [Counter(model.outcomes[problem.id]) for problem in self.problems]
 
+    @property
+    def verified(self) -> bool:
+        """Whether every model's weights are known."""
+        return all(model.weights_id is not None for model in self.models)
+
     def save(self, path: Path) -> None:
         """Writes the table, whole or not at all.
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from alphadial.agents.experiments.metrics import ClusterBootstrap
+from alphadial.agents.experiments.attempt_curves import first_solved, solved_within_k
 from alphadial.agents.runs.config import RunConfig
 from alphadial.agents.types import Attempt
 from alphadial.envs.types import FailureKind, Problem
@@ -58,25 +58,23 @@ _SAID = (
 
 
 def _solved_at(story: Sequence[Attempt]) -> int | None:
-    return next((attempt.sample + 1 for attempt in story if attempt.failure_kind is None), None)
+    return next(iter(first_solved(story).values()), None)
 
 
 def _rows(config: RunConfig, problems: Sequence[Problem], stories: dict[str, list[Attempt]]) -> list[dict[str, Any]]:
-    bootstrap = ClusterBootstrap([problem.template for problem in problems])
+    ks = range(1, config.samples + 1)
     solved_at = [_solved_at(stories[problem.id]) for problem in problems]
-    rows = []
-    for k in range(1, config.samples + 1):
-        estimate = bootstrap.mean([float(solved is not None and solved <= k) for solved in solved_at])
-        attempts = [min(k, len(stories[problem.id])) for problem in problems]
-        rows.append(
-            {
-                "k": k,
-                "solve": estimate.value,
-                "solve_ci": estimate.interval,
-                "attempts_mean": sum(attempts) / len(attempts),
-            }
-        )
-    return rows
+    estimates = solved_within_k(solved_at, [problem.template for problem in problems], ks)
+    made = [len(stories[problem.id]) for problem in problems]
+    return [
+        {
+            "k": k,
+            "solve": estimate.value,
+            "solve_ci": estimate.interval,
+            "attempts_mean": sum(min(k, number) for number in made) / len(made),
+        }
+        for k, estimate in zip(ks, estimates, strict=True)
+    ]
 
 
 def _by_alpha(config: RunConfig, made: Sequence[Attempt]) -> list[dict[str, Any]]:

@@ -19,14 +19,14 @@ from alphadial.cli.options import (
 )
 
 if TYPE_CHECKING:
-    pass
+    from alphadial.agents.experiments.compare.compare_run import FinishedComparison
 
 
 def compare(
     family: FamilyArgument,
     split: SplitOption = "test",
     attempts: Annotated[
-        str, typer.Option("--attempts", metavar="K,K,...", help="Budgets of attempts per problem.")
+        str, typer.Option("--attempts", metavar="K,K,...", help="Numbers of attempts per problem to compare at.")
     ] = "1,5,10",
     controllers: Annotated[
         str | None,
@@ -38,14 +38,14 @@ def compare(
         ),
     ] = None,
     temperatures: Annotated[
-        str, typer.Option("--temperatures", metavar="T,T,...", help="That dev chooses from.")
+        str, typer.Option("--temperatures", metavar="T,T,...", help="Temperatures among which dev chooses.")
     ] = "0.4,0.6,0.8,1,1.2",
     alphas: AlphasOption = DEFAULT_ALPHAS,
     samples: Annotated[
         int, typer.Option("--samples", min=1, metavar="N", help="Attempts per problem, alpha and temperature.")
     ] = 16,
     orders: Annotated[
-        int, typer.Option("--orders", min=1, max=5000, metavar="N", help="Of the samples, shared by all rows.")
+        int, typer.Option("--orders", min=1, max=5000, metavar="N", help="Orders of the samples, shared by all rows.")
     ] = 200,
     also: Annotated[
         list[str] | None,
@@ -59,18 +59,55 @@ def compare(
     workers: WorkersOption = None,
 ) -> None:
     """Replay controllers on recorded attempts. Everything is chosen on dev; the same command resumes a stopped one."""
-    from alphadial.cli.comparison import Wishes, execute
+    from alphadial.agents.experiments.compare.choice import ROWS
+    from alphadial.agents.experiments.compare.compare_run import CompareOptions, compare_controllers
+    from alphadial.cli.options import open_runtime, parse_attempts, parse_temperatures, split_list
+    from alphadial.cli.output import check_json_target, say
+    from alphadial.cli.progress import ReplayBars, RunWatch
 
-    wishes = Wishes(
+    check_json_target(json_to)
+    options = CompareOptions(
         families=(family, *(also or ())),
         split=split,
-        attempts=attempts,
-        controllers=controllers,
-        temperatures=temperatures,
-        alphas=alphas,
+        attempts=parse_attempts(attempts),
+        controllers=ROWS if controllers is None else split_list(controllers, "--controllers"),
+        temperatures=parse_temperatures(temperatures),
+        alphas=split_list(alphas, "--alphas"),
         samples=samples,
         orders=orders,
         seed=seed,
         fresh=fresh,
     )
-    execute(wishes, out, json_to, sandbox, workers)
+    runtime = open_runtime(None, False, sandbox, workers)
+    with RunWatch() as watch, ReplayBars() as bars:
+        finished = compare_controllers(
+            options, out, runtime, on_session=watch.begin, on_progress=bars.update, notify=say
+        )
+    show_comparison(finished, json_to)
+
+
+def show_comparison(finished: FinishedComparison, json_to: str | None) -> None:
+    """Draws the picture into the folder of the comparison, and shows its rows."""
+    from alphadial.agents.experiments.compare.compare_file import COMPARE_FILE
+    from alphadial.cli.comparison_table import comparison_table
+    from alphadial.cli.interrupt import keeps
+    from alphadial.cli.output import STDOUT, print_line, results, say, write_json
+    from alphadial.cli.plots import MISSING, can_draw
+
+    summary, folder = finished.summary, finished.folder
+    keeps(f"the results are in {folder / COMPARE_FILE}")
+    picture = folder / "compare.png"
+    if can_draw():
+        from alphadial.cli.plots.comparison_picture import draw_comparison
+
+        draw_comparison(summary, picture)
+    else:
+        say(MISSING)
+    if json_to is not None:
+        write_json(json_to, summary)
+    if json_to != STDOUT:
+        for family in dict.fromkeys(row["family"] for row in summary["rows"]):
+            results().print(comparison_table(summary, family, results().width))
+        print_line(f"results: {folder / COMPARE_FILE}")
+        if picture.exists():
+            print_line(f"picture: {picture}")

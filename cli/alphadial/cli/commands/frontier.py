@@ -23,8 +23,7 @@ from alphadial.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from alphadial.agents.runs.config import RunConfig
-    from alphadial.agents.runs.run_folder import RunFolder
+    from alphadial.agents.experiments.frontier_run import FinishedFrontier
 
 
 def frontier(
@@ -43,59 +42,44 @@ def frontier(
     workers: WorkersOption = None,
 ) -> None:
     """Sample a family over alpha, judge every program, show the frontier. The same command resumes a stopped run."""
-    from alphadial.cli.errors import CliError
-    from alphadial.cli.extras import need
-    from alphadial.cli.options import parse_alphas, split_list
+    from alphadial.cli.options import open_runtime, parse_problems, split_list
     from alphadial.cli.output import check_json_target
-    from alphadial.envs.problems import load_split
+    from alphadial.cli.progress import RunWatch
     from alphadial.merge_engine import load_family
 
-    loaded = load_family(family)
-    dials = parse_alphas(alphas, loaded)
-    chosen = load_split(loaded.problem_set, split, recorded=True)
-    selected = chosen.select(split_list(problems, "--problems")) if problems is not None else chosen.problems
     check_json_target(json_to)
-    if unverified_weights and server is None:
-        raise CliError("--unverified-weights is for --server: weights in this process are always verified")
-    if server is None:
-        need("sampling in this process (without --server)", "torch", "transformers", extra="local")
+    loaded = load_family(family)
 
-    from alphadial.agents.runs.config import plan
-    from alphadial.cli.sampling import RunChoices, configure, default_folder
-    from alphadial.cli.session import Machine, session
+    from alphadial.agents.experiments.frontier_run import FrontierOptions, sample_frontier
 
-    choices = RunChoices("frontier", dials, samples, temperature, seed, verified=not unverified_weights)
-    config = configure(choices, loaded, chosen, selected)
-    machine = Machine(server, not unverified_weights, sandbox, workers)
-    specs = plan(config, selected)
-    with session(config, loaded, selected, out or default_folder(config), machine, specs[0]) as opened:
-        with opened.progress:
-            opened.make(specs)
-        report(config, opened.folder, json_to)
+    options = FrontierOptions(
+        family=loaded,
+        split=split,
+        problems=parse_problems(problems),
+        alphas=split_list(alphas, "--alphas"),
+        samples=samples,
+        temperature=temperature,
+        seed=seed,
+    )
+    runtime = open_runtime(server, unverified_weights, sandbox, workers)
+    with RunWatch() as watch:
+        finished = sample_frontier(options, out, runtime, watch.begin)
+    show_frontier(finished, json_to)
 
 
-def report(config: RunConfig, folder: RunFolder, json_to: str | None) -> None:
-    """Writes frontier.json, outcomes.json and frontier.png into the run folder, and shows the table."""
-    import json
-
-    from alphadial.agents.experiments.frontier import frontier as summarise
-    from alphadial.agents.experiments.outcomes import tabulate
+def show_frontier(finished: FinishedFrontier, json_to: str | None) -> None:
+    """Draws the picture into the run folder, and shows the table."""
     from alphadial.cli.output import STDOUT, print_line, results, say, write_json
     from alphadial.cli.plots import MISSING, can_draw
-    from alphadial.cli.summary import examples, frontier_table
+    from alphadial.cli.summary import frontier_table
 
-    table = tabulate(config, folder.store.attempts())
-    summary = summarise(table)
-    folder.write("frontier.json", json.dumps(summary, indent=2, allow_nan=False) + "\n")
-    if all(model.weights_id is not None for model in table.models):
-        table.save(folder.path / "outcomes.json")
-    else:
+    summary, picture = finished.summary, finished.folder / "frontier.png"
+    if not finished.table.verified:
         say("no outcome table: the server reported no weights ids, and a table is bound to them")
-    picture = folder.path / "frontier.png"
     if not any(row["solve"] is not None for row in summary["rows"]):
         say("no picture: not one attempt could be measured; alphadial doctor tells what is wrong here")
     elif can_draw():
-        from alphadial.cli.plots.frontier import draw_frontier
+        from alphadial.cli.plots.frontier_picture import draw_frontier
 
         draw_frontier(summary, picture)
     else:
@@ -104,8 +88,9 @@ def report(config: RunConfig, folder: RunFolder, json_to: str | None) -> None:
         write_json(json_to, summary)
     if json_to != STDOUT:
         results().print(frontier_table(summary))
-        for line in examples(folder):
-            print_line(line)
-        print_line(f"run folder: {folder.path}")
+        for attempt in finished.examples:
+            what = "solved" if attempt.failure_kind is None else "too slow"
+            print_line(f"{what}: alphadial show {attempt.id} --run {finished.folder}")
+        print_line(f"run folder: {finished.folder}")
         if picture.exists():
             print_line(f"picture: {picture}")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,17 +10,26 @@ from alphadial.cli.options import (
     DEFAULT_ALPHAS,
     AlphasOption,
     FamilyArgument,
+    FeedbackOption,
+    FitOption,
     JsonOption,
+    MaxTurnsOption,
+    ProblemSetOption,
     ProblemsOption,
+    PromptOption,
     RunOutOption,
     SandboxOption,
     SeedOption,
     ServerOption,
+    SettingOption,
     SplitOption,
     TemperatureOption,
     UnverifiedOption,
     WorkersOption,
 )
+
+if TYPE_CHECKING:
+    from alphadial.agents.runs.controller_run import FinishedRun
 
 
 def run(
@@ -31,32 +39,18 @@ def run(
     controller: Annotated[
         str, typer.Option("--controller", metavar="NAME", help="Chooses alpha; or your own, as package.module:Class.")
     ] = "posterior",
-    setting: Annotated[
-        str, typer.Option("--setting", metavar="NAME", help="reasoning (answer once), tools or agentic.")
-    ] = "reasoning",
+    setting: SettingOption = "reasoning",
     seed: SeedOption = 0,
     budget: Annotated[
         int | None, typer.Option("--budget", min=1, metavar="N", help="Attempts in all.", show_default="no limit")
     ] = None,
     alphas: AlphasOption = DEFAULT_ALPHAS,
     temperature: TemperatureOption = None,
-    fit: Annotated[
-        Path | None,
-        typer.Option("--fit", metavar="FILE", help="outcomes.json to learn from.", show_default="shipped dev table"),
-    ] = None,
-    prompt: Annotated[
-        str | None, typer.Option("--prompt", metavar="NAME", help="Prompting strategy.", show_default="the family's")
-    ] = None,
-    max_turns: Annotated[
-        int | None, typer.Option("--max-turns", min=1, metavar="N", help="Per attempt.", show_default="1, 3 or 20")
-    ] = None,
-    feedback: Annotated[
-        str, typer.Option("--feedback", metavar="NAME", help="What tools say within an attempt: public or judge.")
-    ] = "public",
-    problem_set: Annotated[
-        str | None,
-        typer.Option("--problem-set", metavar="NAME", help="Instead of the family's.", show_default="the family's"),
-    ] = None,
+    fit: FitOption = None,
+    prompt: PromptOption = None,
+    max_turns: MaxTurnsOption = None,
+    feedback: FeedbackOption = "public",
+    problem_set: ProblemSetOption = None,
     problems: ProblemsOption = None,
     out: RunOutOption = None,
     json_to: JsonOption = None,
@@ -66,29 +60,46 @@ def run(
     workers: WorkersOption = None,
 ) -> None:
     """Attempt problems until solved; a controller chooses alpha each time. The same command resumes a stopped run."""
-    from alphadial.cli.controlled import Wishes, execute
-    from alphadial.cli.options import pick
+    from alphadial.agents.runs.controller_run import RunOptions
+    from alphadial.agents.runs.controller_run import run as make_run
+    from alphadial.cli.options import open_runtime, parse_problems, pick, split_list
     from alphadial.cli.output import check_json_target
-    from alphadial.cli.session import Machine
+    from alphadial.cli.progress import RunWatch
     from alphadial.envs.types import Feedback, Setting
     from alphadial.merge_engine import load_family
 
     check_json_target(json_to)
-    wishes = Wishes(
+    options = RunOptions(
         family=load_family(family),
         split=split,
+        problem_set=problem_set,
+        problems=parse_problems(problems),
         attempts=attempts,
         controller=controller,
-        setting=pick(Setting, setting, "--setting"),
-        seed=seed,
         budget=budget,
-        alphas=alphas,
+        alphas=split_list(alphas, "--alphas"),
         temperature=temperature,
+        seed=seed,
         fit=fit,
         prompt=prompt,
+        setting=pick(Setting, setting, "--setting"),
         max_turns=max_turns,
         feedback=pick(Feedback, feedback, "--feedback"),
-        problem_set=problem_set,
-        problems=problems,
     )
-    execute(wishes, out, json_to, Machine(server, not unverified_weights, sandbox, workers))
+    runtime = open_runtime(server, unverified_weights, sandbox, workers)
+    with RunWatch() as watch:
+        finished = make_run(options, out, runtime, watch.begin)
+    show_run(finished, json_to)
+
+
+def show_run(finished: FinishedRun, json_to: str | None) -> None:
+    """Shows what the run came to, and where it is."""
+    from alphadial.cli.output import STDOUT, print_line, results, write_json
+    from alphadial.cli.summary import run_table
+
+    if json_to is not None:
+        write_json(json_to, finished.summary)
+    if json_to != STDOUT:
+        results().print(run_table(finished.summary))
+        print_line(f"run folder: {finished.folder}")
+        print_line(f"look closer: alphadial report {finished.folder}")

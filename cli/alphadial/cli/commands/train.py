@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from alphadial.cli.options import OutOption, SandboxOption, WorkersOption
-
-if TYPE_CHECKING:
-    from alphadial.training.train import TrainConfig
 
 TRAINABLE = ("tiny",)
 
@@ -19,7 +16,13 @@ def train(
     family: Annotated[str, typer.Argument(metavar="FAMILY", help="What to train: tiny.")],
     out: OutOption,
     seed: Annotated[
-        int, typer.Option("--seed", min=0, metavar="N", help="Of initialisation, corpus, problems and sampling.")
+        int,
+        typer.Option(
+            "--seed",
+            min=0,
+            metavar="N",
+            help="Random seed for everything that is drawn.",
+        ),
     ] = 0,
     control: Annotated[
         bool, typer.Option("--control", help="Also train low for as many steps as high, as a control.")
@@ -34,20 +37,22 @@ def train(
     workers: WorkersOption = None,
 ) -> None:
     """Train a family: SFT, then GRPO at low, middle and high coverage. The same command goes on where it stopped."""
-    from alphadial.cli.curves import Curves
     from alphadial.cli.errors import CliError
+    from alphadial.cli.extras import need
     from alphadial.cli.interrupt import keeps
     from alphadial.cli.options import nearest
     from alphadial.cli.output import print_line
+    from alphadial.cli.training_progress import Curves
     from alphadial.envs.sandbox import open_sandbox
 
     if family not in TRAINABLE:
         raise CliError(f"cannot train {family!r}: choose {nearest(family, TRAINABLE)}")
+    need("training", "torch", "transformers", extra="local")
     with open_sandbox(sandbox) as opened:
-        config = scaled(seed, control, scale)
         from alphadial.envs.judging import Judge
-        from alphadial.training.train import train_family
+        from alphadial.training.train import TrainConfig, train_family
 
+        config = TrainConfig(seed=seed, control=control).scaled(scale)
         with Judge(opened, workers=workers) as judge, Curves(out) as curves:
             keeps(f"what was trained up to the last saved step is in {out}; the same command goes on from there")
             train_family(config, judge, out, curves.step)
@@ -55,35 +60,16 @@ def train(
     draw(out)
 
 
-def scaled(seed: int, control: bool, scale: float) -> TrainConfig:
-    """The shipped family's configuration, with the steps of every stage scaled.
-
-    Raises:
-        CliError: the extra that training needs is not installed.
-    """
-    from dataclasses import replace
-
-    from alphadial.cli.extras import need
-
-    need("training", "torch", "transformers", extra="local")
-    from alphadial.training.train import TrainConfig
-
-    config = TrainConfig(seed=seed, control=control)
-    sft = replace(config.sft, steps=max(1, round(config.sft.steps * scale)))
-    steps = {name: max(1, round(count * scale)) for name, count in config.grpo_steps.items()}
-    return replace(config, sft=sft, grpo_steps=steps)
-
-
 def draw(out: Path) -> None:
     """Draws the curves of all stages, where matplotlib is installed."""
-    from alphadial.cli.curves import saved_curves
     from alphadial.cli.output import print_line, say
     from alphadial.cli.plots import MISSING, can_draw
+    from alphadial.training.curves import saved_curves
 
     if not can_draw():
         say(MISSING)
         return
-    from alphadial.cli.plots.curves import draw_curves
+    from alphadial.cli.plots.curves_picture import draw_curves
 
     picture = out / "training" / "curves.png"
     draw_curves(saved_curves(out), picture)

@@ -34,18 +34,18 @@ def write_report(folder: Path, out: Path, transcripts: int = MOST_TRANSCRIPTS, s
         seed: of the sample.
 
     Raises:
-        CliError: not such a folder, a run without attempts, or a file that cannot be written or would be too large.
-        StoreError: of another version, or it cannot be read.
+        CliError: a run without attempts, or a file that cannot be written or would be too large.
+        StoreError: not such a folder, or one of another version, or it cannot be read.
     """
-    from alphadial.cli.report.comparison import comparison_page
+    from alphadial.agents.runs.reading_runs import StoredRun, read_results
+    from alphadial.cli.report.comparison_page import comparison_page
     from alphadial.cli.report.page import render
     from alphadial.cli.report.sections import run_page
-    from alphadial.cli.report.source import Run, read
     from alphadial.cli.report.transcripts import pack, sample_ids
     from alphadial.envs.folders import write_atomically
 
-    source = read(folder)
-    if isinstance(source, Run):
+    source = read_results(folder)
+    if isinstance(source, StoredRun):
         if not source.attempts:
             raise CliError(f"{folder} has no attempts yet: report it when some are made")
         packed = pack(source, sample_ids(source.attempts, transcripts, seed))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
+from alphadial.agents.experiments.run_description import describe
+from alphadial.agents.runs.reading_runs import StoredRun
 from alphadial.agents.types import Attempt
 from alphadial.cli.report import figures, heading
-from alphadial.cli.report.data import describe
 from alphadial.cli.report.page import Page, Section, chart, dial, paragraph, table
-from alphadial.cli.report.source import Run
 from alphadial.cli.report.text import cut, interval, number, percent, points
 from alphadial.cli.report.traces import Figure
 from alphadial.cli.report.transcripts import Packed
@@ -26,7 +26,7 @@ _KEY = "".join(
 )
 
 
-def run_page(run: Run, packed: Packed, seed: int) -> Page:
+def run_page(run: StoredRun, packed: Packed, seed: int) -> Page:
     """The page of a run over alphas, or under a controller."""
     said = describe(run)
     rows = [row for row in said["frontier"]["rows"] if row["solve"] is not None]
@@ -153,7 +153,7 @@ def _choices(said: dict[str, Any]) -> list[_Part]:
     return [(Section("choices", "The controller's choices", "Choices", body), {"choices": figures.choices(chosen)})]
 
 
-def _transcripts(run: Run, packed: Packed, seed: int, show: str) -> Section:
+def _transcripts(run: StoredRun, packed: Packed, seed: int, show: str) -> Section:
     total, here = len(run.attempts), len(packed.ids)
     words = f"All {total:,} attempts of this run."
     if here < total:

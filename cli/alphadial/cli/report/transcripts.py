@@ -14,8 +14,8 @@ from alphadial.agents.agent.prompts import find_strategy
 from alphadial.agents.errors import AgentsError
 from alphadial.agents.runs.attempt_rows import TEXTS
 from alphadial.agents.runs.config import RunConfig
+from alphadial.agents.runs.reading_runs import StoredRun
 from alphadial.agents.types import Attempt
-from alphadial.cli.report.source import Run
 from alphadial.cli.report.text import cut
 from alphadial.cli.visible import visible
 from alphadial.envs.types import Problem
@@ -47,7 +47,7 @@ def sample_ids(attempts: Sequence[Attempt], most: int, seed: int) -> list[str]:
     return Random(seed).sample(ids, min(most, len(ids)))
 
 
-def pack(run: Run, ids: Sequence[str]) -> Packed:
+def pack(run: StoredRun, ids: Sequence[str]) -> Packed:
     """Packs attempts, in this order, until the room for them is used up.
 
     Raises:

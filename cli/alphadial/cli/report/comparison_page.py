@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from alphadial.agents.experiments.compare.compare_file import CompareRow, Comparison
 from alphadial.cli.report.figures import curve_line, over_attempts
 from alphadial.cli.report.page import Page, Section, Tile, chart, paragraph, table
-from alphadial.cli.report.source import CompareRow, Comparison
 from alphadial.cli.report.text import cut, interval, label, number, percent, points
 from alphadial.cli.report.traces import Figure, figure
 

@@ -1,4 +1,4 @@
-"""What a report is made from: a run folder with its attempts, or the result of a comparison."""
+"""Run folders as they are read back, finished or not, by whatever is made from them."""
 
 from __future__ import annotations
 
@@ -8,25 +8,20 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from alphadial.agents.errors import StoreError
+from alphadial.agents.experiments.compare.compare_file import COMPARE_FILE, Comparison, read_comparison
 from alphadial.agents.runs.config import RunConfig
 from alphadial.agents.runs.run_folder import CONFIG_FILE, STORE_FILE, read_config
 from alphadial.agents.runs.store import find_attempts, stored_attempts
 from alphadial.agents.types import Attempt
-from alphadial.cli.errors import CliError
-from alphadial.envs.checks import Count, Integer, Name, Number, Positive, first_fault
 from alphadial.envs.errors import EnvsError, ForeignError
-from alphadial.envs.foreign import check_folder, read_json
+from alphadial.envs.foreign import check_folder
 from alphadial.envs.problems import load_split
 from alphadial.envs.types import Problem
 
-COMPARE_FILE = "compare.json"
-
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class StoredRun:
     """A run folder, finished or not."""
 
     folder: Path
@@ -35,6 +30,11 @@ class Run:
     """Ordered by id, with empty texts: a run may hold more of those than memory does."""
     problems: Mapping[str, Problem]
     """Those of its configuration that are at hand here."""
+
+    def templates(self) -> dict[str, str]:
+        """The template of every problem that is at hand or was attempted."""
+        known = {attempt.problem: attempt.template for attempt in self.attempts}
+        return known | {name: problem.template for name, problem in self.problems.items()}
 
     def whole(self, ids: Sequence[str]) -> Iterator[Attempt]:
         """Attempts with their texts, in the order of ``ids``.
@@ -45,67 +45,39 @@ class Run:
         yield from find_attempts(self.folder / STORE_FILE, ids)
 
 
-class CompareRow(BaseModel):
-    """One controller at one number of attempts."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    controller: Name
-    k: Positive
-    solve: Number | None
-    solve_ci: tuple[Number | None, Number | None] = (None, None)
-    minus_best_single: Number | None = None
-    minus_best_single_ci: tuple[Number | None, Number | None] = (None, None)
-    minus_uniform: Number | None = None
-    minus_uniform_ci: tuple[Number | None, Number | None] = (None, None)
-    temperature: Number | None = None
-    alphas: tuple[Number, ...] | None = None
-    attempts_mean: Number | None = None
-    family: Name | None = None
-    """Where several families are compared."""
-
-
-class Comparison(BaseModel):
-    """What ``alphadial compare`` writes, as far as a report shows it."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    rows: tuple[CompareRow, ...]
-    beside: tuple[CompareRow, ...] = ()
-    family: Name = ""
-    problem_set: Name = ""
-    split: Name = ""
-    split_hash: Name = ""
-    problems: Count | None = None
-    orders: Count | None = None
-    samples: Count | None = None
-    seed: Integer | None = None
-
-
-def read(folder: Path) -> Run | Comparison:
+def read_results(folder: Path) -> StoredRun | Comparison:
     """Reads a folder that ``frontier``, ``run`` or ``compare`` made.
 
     Raises:
-        CliError: it is none.
-        StoreError: it is of another version, or cannot be read.
+        StoreError: it is none, or of another version, or cannot be read.
     """
     try:
         check_folder(folder)
     except (ForeignError, OSError) as error:
-        raise CliError(f"cannot read {folder}: {error}") from error
-    if (folder / CONFIG_FILE).is_file() and (folder / STORE_FILE).is_file():
-        return _read_run(folder)
+        raise StoreError(f"cannot read {folder}: {error}") from error
+    if is_run_folder(folder):
+        return read_run(folder)
     if (folder / COMPARE_FILE).is_file():
-        return _read_comparison(folder / COMPARE_FILE)
-    raise CliError(f"{folder} is not a run folder: name one that alphadial frontier, run or compare made")
+        return read_comparison(folder / COMPARE_FILE)
+    raise StoreError(f"{folder} is not a run folder: name one that alphadial frontier, run or compare made")
 
 
-def _read_run(folder: Path) -> Run:
+def is_run_folder(folder: Path) -> bool:
+    """Whether a folder has the files of a run."""
+    return (folder / CONFIG_FILE).is_file() and (folder / STORE_FILE).is_file()
+
+
+def read_run(folder: Path) -> StoredRun:
+    """Reads a folder that ``frontier`` or ``run`` made.
+
+    Raises:
+        StoreError: it is of another version, or cannot be read.
+    """
     config = read_config(folder)
     attempts = tuple(stored_attempts(folder / STORE_FILE, config, texts=False))
     if config.controller is not None:
         _refuse_gaps(folder, attempts)
-    return Run(folder, config, attempts, _problems(config))
+    return StoredRun(folder, config, attempts, _problems(config))
 
 
 def _refuse_gaps(folder: Path, attempts: Sequence[Attempt]) -> None:
@@ -129,17 +101,3 @@ def _problems(config: RunConfig) -> dict[str, Problem]:
         problems = load_split(config.problem_set, config.split, recorded=True).problems
         return {problem.id: problem for problem in problems if problem.id in set(config.problems)}
     return {}
-
-
-def _read_comparison(file: Path) -> Comparison:
-    try:
-        found = Comparison.model_validate(read_json(file))
-    except ForeignError as error:
-        raise CliError(f"{error}: make it anew with alphadial compare") from error
-    except ValidationError as error:
-        raise CliError(
-            f"{file} is no comparison ({first_fault(error)}): make it anew with alphadial compare"
-        ) from error
-    if not found.rows:
-        raise CliError(f"{file} has no rows: make it anew with alphadial compare")
-    return found

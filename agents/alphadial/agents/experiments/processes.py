@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Any
 
-from alphadial.cli.errors import CliError
+from alphadial.agents.errors import AgentsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,9 @@ class Processes(Executor):
             worker.pipe.send((fn, args, kwargs))
             result, error = worker.pipe.recv()
         except (EOFError, ConnectionError):
-            raise CliError("a process that computes was killed, perhaps for want of memory: lower --workers") from None
+            raise AgentsError(
+                "a process that computes was killed, perhaps for want of memory: lower --workers"
+            ) from None
         finally:
             self._idle.put(worker)
         if error is not None:

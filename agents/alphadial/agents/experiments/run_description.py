@@ -1,4 +1,4 @@
-"""What a report says of a run, as plain values."""
+"""What there is to say of a run, finished or not, as plain values."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 
+from alphadial.agents.experiments.attempt_curves import dialled, pass_curves, solved_and_measured, within_k
 from alphadial.agents.experiments.frontier import frontier
 from alphadial.agents.experiments.outcomes import OutcomeTable, tabulate_so_far
 from alphadial.agents.runs.config import RunConfig
+from alphadial.agents.runs.reading_runs import StoredRun
 from alphadial.agents.types import Attempt
-from alphadial.cli.report.curves import dialled, pass_curves, solved_and_measured, within_k
-from alphadial.cli.report.source import Run
 
 CHOICE_ROWS = 300
 CHOICE_ATTEMPTS = 6000
 """Problems and attempts whose choices are listed, at most: the problems with the most attempts."""
 
 
-def describe(run: Run) -> dict[str, Any]:
+def describe(run: StoredRun) -> dict[str, Any]:
     """Everything but the transcripts, of a run with at least one attempt.
 
     Returns:
@@ -37,7 +37,7 @@ def describe(run: Run) -> dict[str, Any]:
         "frontier": frontier(table),
         "heat": heat(table),
         "pass_at_k": None if controlled else pass_curves(table),
-        "within_k": within_k(run) if controlled else None,
+        "within_k": within_k(config.problems, run.templates(), attempts) if controlled else None,
         "choices": choices(config, attempts) if controlled else None,
     }
 

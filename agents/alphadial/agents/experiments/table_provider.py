@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from alphadial.agents.errors import OutcomeTableError
 from alphadial.agents.experiments.compare.shipped_tables import fitting_table, shipped_table, table_config
+from alphadial.agents.experiments.frontier_run import TABLE_FILE
 from alphadial.agents.experiments.outcomes import OutcomeTable, tabulate
 from alphadial.agents.runs.config import ModelChoice, RunConfig, plan
-from alphadial.cli.errors import CliError
-from alphadial.cli.interrupt import keeps
-from alphadial.cli.output import say
-from alphadial.cli.session import Machine, session
+from alphadial.agents.runs.session import OnSession, RuntimeConfig, open_session, silent
 from alphadial.envs.problems import load_split
 from alphadial.merge_engine import Family
 
-_TABLE = "outcomes.json"
+Notify = Callable[[str], None]
+"""Told a remark of one line."""
 
 
 @dataclass(frozen=True, slots=True)
-class Matrix:
-    """Where the tables of one family come from."""
+class TableProvider:
+    """The outcome tables of one family; a ``TableSource``."""
 
     family: Family
     label: str
@@ -30,15 +29,13 @@ class Matrix:
     models: Sequence[ModelChoice]
     samples: int
     seed: int
-    fresh: bool
+    folder: Path
+    """Holds a run folder for each table that is made here."""
+    runtime: RuntimeConfig
+    fresh: bool = False
     """Never take the shipped tables."""
-    machine: Machine
-    folder: Path = Path()
-    """A run folder for each table that is made here."""
-
-    def inside(self, folder: Path) -> Matrix:
-        """The same, with its tables in this folder."""
-        return replace(self, folder=folder)
+    on_session: OnSession = silent
+    notify: Notify = lambda text: None
 
     def __call__(
         self, split: str, temperatures: Collection[float], optional: Collection[float] = ()
@@ -58,9 +55,10 @@ class Matrix:
         missing = sorted(temperature for temperature in temperatures if tables[temperature] is None)
         at_hand = [f"{temperature:g}" for temperature, table in tables.items() if table is not None]
         if at_hand:
-            say(f"{self.label} on {split}: tables at hand for temperature {', '.join(at_hand)}")
+            self.notify(f"{self.label} on {split}: tables at hand for temperature {', '.join(at_hand)}")
         if missing:
-            say(f"{self.label} on {split}: making tables for temperature {', '.join(f'{t:g}' for t in missing)}")
+            named = ", ".join(f"{temperature:g}" for temperature in missing)
+            self.notify(f"{self.label} on {split}: making tables for temperature {named}")
         for temperature in missing:
             tables[temperature] = self._make(configs[temperature])
         return {temperature: table for temperature, table in tables.items() if table is not None}
@@ -75,27 +73,24 @@ class Matrix:
         return self.folder / f"{config.family}-{config.split}-{config.temperature:g}-{config.run_id[:8]}"
 
     def _at_hand(self, config: RunConfig) -> OutcomeTable | None:
-        made = self.path(config) / _TABLE
+        made = self.path(config) / TABLE_FILE
         if made.is_file():
             try:
                 return fitting_table(made, config)
             except OutcomeTableError as error:
-                raise CliError(f"{error}; delete it, and the same command makes it anew") from error
+                raise OutcomeTableError(f"{error}; delete it, and the same command makes it anew") from error
         if self.fresh:
             return None
         try:
             return shipped_table(config)
         except OutcomeTableError as error:
-            say(f"not taking a shipped table: {error}")
+            self.notify(f"not taking a shipped table: {error}")
             return None
 
     def _make(self, config: RunConfig) -> OutcomeTable:
         problems = load_split(config.problem_set, config.split, recorded=True).problems
-        specs = plan(config, problems)
-        with session(config, self.family, problems, self.path(config), self.machine, specs[0]) as opened:
-            with opened.progress:
-                opened.make(specs)
-            table = tabulate(config, opened.folder.store.attempts())
-            table.save(opened.folder.path / _TABLE)
-        keeps(f"the tables made so far are in {self.folder}; the same command goes on from there")
+        with open_session(config, self.family, problems, self.path(config), self.runtime) as session:
+            session.make(plan(config, problems), self.on_session(session))
+            table = tabulate(config, session.folder.store.attempts())
+            table.save(session.folder.path / TABLE_FILE)
         return table

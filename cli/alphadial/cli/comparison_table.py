@@ -1,101 +1,22 @@
-"""A comparison as it is made, in text, and in its folder."""
+"""A comparison of controllers in text."""
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Iterator
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from alphadial.agents.experiments.compare.entries import IN_SAMPLE, ORACLE
-from alphadial.cli.errors import CliError
-from alphadial.cli.interrupt import keeps
-from alphadial.cli.output import STDOUT, cell, notices, print_line, results, say, write_json
-from alphadial.cli.plots import MISSING, can_draw
+from alphadial.cli.output import cell
 from alphadial.cli.visible import visible
-from alphadial.envs.folders import write_atomically
 
-RESULT, PICTURE = "compare.json", "compare.png"
 _DIFFERENCES = ("minus_best_single", "minus_uniform")
-_PLAIN_SECONDS = 10.0
 _WIDE = 110
 """Columns of a terminal that shows everything."""
 _SHORT = {IN_SAMPLE: "in-sample", ORACLE: "oracle"}
 """Names that leave a terminal of 80 columns its intervals."""
-
-
-class Bars:
-    """A bar for each stage of a comparison; a line now and then where there is no terminal."""
-
-    def __init__(self) -> None:
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(40),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-        )
-        self._progress = Progress(*columns, console=notices(), transient=True)
-        self._plain = not notices().is_terminal
-        self._bar: TaskID | None = None
-        self._spoken = time.monotonic()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._end()
-
-    def update(self, stage: str, done: int, total: int) -> None:
-        """Shows how many rows of a stage are done. Between stages the terminal is free for others."""
-        if self._plain:
-            if done == total or time.monotonic() - self._spoken >= _PLAIN_SECONDS:
-                self._spoken = time.monotonic()
-                say(f"{stage}: {done} of {total} rows")
-            return
-        if self._bar is None:
-            self._bar = self._progress.add_task(visible(stage), total=total)
-            self._progress.start()
-        self._progress.update(self._bar, completed=done)
-        if done == total:
-            self._end()
-
-    def _end(self) -> None:
-        if self._bar is not None:
-            self._progress.stop()
-            self._progress.remove_task(self._bar)
-            self._bar = None
-
-
-def report(summary: dict[str, Any], folder: Path, json_to: str | None) -> None:
-    """Writes compare.json and compare.png into the folder, and shows the rows."""
-    try:
-        write_atomically(folder / RESULT, json.dumps(summary, indent=2, allow_nan=False) + "\n")
-    except OSError as error:
-        raise CliError(f"cannot write {folder / RESULT}: {error.strerror}; choose another --out") from error
-    keeps(f"the results are in {folder / RESULT}")
-    picture = folder / PICTURE
-    if can_draw():
-        from alphadial.cli.plots.comparison import draw_comparison
-
-        draw_comparison(summary, picture)
-    else:
-        say(MISSING)
-    if json_to is not None:
-        write_json(json_to, summary)
-    if json_to != STDOUT:
-        for family in dict.fromkeys(row["family"] for row in summary["rows"]):
-            results().print(comparison_table(summary, family, results().width))
-        print_line(f"results: {folder / RESULT}")
-        if picture.exists():
-            print_line(f"picture: {picture}")
 
 
 def comparison_table(summary: dict[str, Any], family: str, width: int) -> Table:

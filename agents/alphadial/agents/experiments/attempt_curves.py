@@ -1,8 +1,8 @@
-"""How many problems are solved within k attempts."""
+"""Curves over k: how many problems are solved within k attempts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from alphadial.agents.experiments.metrics import ClusterBootstrap, Estimate, pass_at_k
 from alphadial.agents.experiments.outcomes import SOLVED, UNMEASURABLE, OutcomeTable, TableModel
-from alphadial.cli.report.source import Run
+from alphadial.agents.types import Attempt
 
 Floats = npt.NDArray[np.float64]
 _DENSE_K = 16
@@ -85,26 +85,47 @@ def _alternate(first: dict[int, Floats], second: dict[int, Floats], k: int) -> F
     return np.asarray(1 - missed / 2)
 
 
-def within_k(run: Run) -> dict[str, Any]:
-    """Share of problems solved by their first k attempts. One whose attempts ran out, or that had none, stays unsolved.
+def solved_within_k(solved_at: Sequence[int | None], templates: Sequence[str], ks: Sequence[int]) -> list[Estimate]:
+    """Share of problems solved by their first k attempts, for each k, clustered by template.
+
+    One whose attempts ran out, or that had none, stays unsolved.
+
+    Args:
+        solved_at: per problem, the number of the attempt that solved it, from 1; None where none did.
+        templates: per problem.
+        ks: numbers of attempts.
+    """
+    bootstrap = ClusterBootstrap(templates)
+    when = np.array([np.inf if number is None else number for number in solved_at])
+    return [bootstrap.mean((when <= k).astype(np.float64)) for k in ks]
+
+
+def first_solved(attempts: Iterable[Attempt]) -> dict[str, int]:
+    """By problem, the number of the first attempt that solved it, from 1; problems that none solved are left out."""
+    solved_at: dict[str, int] = {}
+    for attempt in attempts:
+        if attempt.failure_kind is None:
+            number = attempt.sample + 1
+            solved_at[attempt.problem] = min(number, solved_at.get(attempt.problem, number))
+    return solved_at
+
+
+def within_k(problems: Sequence[str], templates: Mapping[str, str], attempts: Sequence[Attempt]) -> dict[str, Any]:
+    """What a run under a controller solved within k attempts, up to the most attempts that a problem had.
+
+    Args:
+        problems: ids of all problems of the run.
+        templates: by problem, as far as they are known.
+        attempts: those made so far; at least one.
 
     Returns:
         ``ks``, ``values``, ``intervals``, and ``spent``: attempts made by then, over all problems.
     """
-    problems = run.config.problems
-    templates = {attempt.problem: attempt.template for attempt in run.attempts}
-    templates |= {name: problem.template for name, problem in run.problems.items()}
-    solved_at: dict[str, int] = {}
-    numbers: list[int] = []
-    for attempt in run.attempts:
-        numbers.append(attempt.sample)
-        if attempt.failure_kind is None:
-            solved_at[attempt.problem] = min(attempt.sample, solved_at.get(attempt.problem, attempt.sample))
-    bootstrap = ClusterBootstrap([templates.get(problem, problem) for problem in problems])
-    when = np.array([solved_at.get(problem, np.inf) for problem in problems])
-    ks = list(range(1, max(numbers) + 2))
-    curve = _curve([bootstrap.mean((when < k).astype(np.float64)) for k in ks])
-    return {"ks": ks, **curve, "spent": [sum(number < k for number in numbers) for k in ks]}
+    solved_at, numbers = first_solved(attempts), [attempt.sample + 1 for attempt in attempts]
+    ks = list(range(1, max(numbers) + 1))
+    known = [templates.get(problem, problem) for problem in problems]
+    curve = _curve(solved_within_k([solved_at.get(problem) for problem in problems], known, ks))
+    return {"ks": ks, **curve, "spent": [sum(number <= k for number in numbers) for k in ks]}
 
 
 def _curve(estimates: Sequence[Estimate]) -> dict[str, Any]:

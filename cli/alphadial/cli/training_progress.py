@@ -25,14 +25,6 @@ _SMOOTHING = 5
 """Rates shown are means over so many steps: one step's few hundred samples are too noisy to read."""
 
 
-def saved_curves(out: Path) -> dict[str, list[CurvePoint]]:
-    """The curves that a training folder holds, stage by stage, in order of training."""
-    from alphadial.training.state import STATE_FILE, read_curve
-
-    files = sorted(out.glob(f"training/*/{STATE_FILE}"), key=lambda file: file.stat().st_mtime_ns)
-    return {file.parent.name: read_curve(file.parent) for file in files}
-
-
 def sparkline(values: Sequence[float], low: float = 0.0, high: float = 1.0, width: int = _WIDTH) -> str:
     """Bars of eight heights; more values than ``width`` are averaged into it."""
     if not values:
@@ -58,6 +50,8 @@ class Curves:
 
     def __enter__(self) -> Self:
         if self._out.is_dir():
+            from alphadial.training.curves import saved_curves
+
             self._curves = saved_curves(self._out)
             self._lengths = {stage: len(points) for stage, points in self._curves.items()}
         if not self._plain:

@@ -11,9 +11,8 @@ import pytest
 from alphadial.agents.experiments.compare.shipped_tables import table_config
 from alphadial.agents.policies import ScriptedPolicy
 from alphadial.agents.policies.weights import choose_models
-from alphadial.agents.runs.config import plan
-from alphadial.cli import session as opening
-from alphadial.cli.session import Machine, session
+from alphadial.agents.runs import session as opening
+from alphadial.agents.runs.session import RuntimeConfig, open_session
 from alphadial.envs.problems import load_split
 from alphadial.envs.types import Limits, Problem
 from alphadial.merge_engine import load_family
@@ -38,10 +37,9 @@ def test_reports_are_kept_only_where_every_problem_counts_steps(
     monkeypatch.setattr(opening, "open_policy", lambda *_: ScriptedPolicy([]))
     config = table_config(family, choose_models(family, [0.0]), split, 0.6, samples=1, seed=0)
     problems = [with_cpu(problem) if at < timed else problem for at, problem in enumerate(split.problems)]
-    first = plan(config, problems)[0]
     with (
         pytest.raises(OpenedError) as opened,
-        session(config, family, problems, tmp_path / "run", Machine(None, True, "bubblewrap", 1), first),
+        open_session(config, family, problems, tmp_path / "run", RuntimeConfig(workers=1)),
     ):
         pass
     assert (opened.value.args[0] > 0) == kept

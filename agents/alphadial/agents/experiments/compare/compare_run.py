@@ -1,0 +1,250 @@
+"""A whole comparison: checks what was asked for, opens its folder, gets the tables, replays."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from alphadial.agents.errors import OptionError, StoreError
+from alphadial.agents.experiments.compare.choice import BEST_SINGLE, ROWS, UNIFORM, Settings
+from alphadial.agents.experiments.compare.compare_file import COMPARE_FILE
+from alphadial.agents.experiments.compare.comparing import CHOSEN_ON, OnProgress, compare
+from alphadial.agents.experiments.processes import Processes
+from alphadial.agents.experiments.table_provider import Notify, TableProvider
+from alphadial.agents.policies.weights import choose_models
+from alphadial.agents.runs.options import DEFAULT_ALPHAS
+from alphadial.agents.runs.session import RUNS, OnSession, RuntimeConfig, silent
+from alphadial.controller import make_controller
+from alphadial.envs.errors import SandboxUnavailableError
+from alphadial.envs.folders import LOCK_FILE, lock_folder, write_atomically
+from alphadial.envs.problems import load_split
+from alphadial.envs.sandbox import SANDBOXES
+from alphadial.merge_engine import Family, check_alpha, load_family
+
+TABLES = "tables"
+"""Holds a run folder for each table that is made."""
+_DRAWN = ("compare.png", "report.html")
+"""Files that are made from the results, and may lie beside them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareOptions:
+    """What a comparison can be asked for."""
+
+    families: Sequence[str]
+    """Names or folders; several are pooled."""
+    split: str = "test"
+    attempts: Sequence[int] = (1, 5, 10)
+    """Each k: attempts per problem."""
+    controllers: Sequence[str] = ROWS
+    """Rows of the table; best-single and uniform are always among them."""
+    temperatures: Sequence[float] = (0.4, 0.6, 0.8, 1.0, 1.2)
+    """The temperatures among which dev chooses."""
+    alphas: Sequence[float | str] = DEFAULT_ALPHAS
+    samples: int = 16
+    """Attempts per problem, alpha and temperature."""
+    orders: int = 200
+    """Orders of the samples, shared by all rows."""
+    seed: int = 0
+    fresh: bool = False
+    """Make every table here, shipped or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedComparison:
+    """What a comparison came to."""
+
+    summary: dict[str, Any]
+    """As ``comparing.compare`` gives it; also in the folder, as compare.json."""
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """Options that can be used, in canonical order."""
+
+    families: dict[str, Family]
+    """By what the user calls them."""
+    alphas: list[float]
+    temperatures: list[float]
+    attempts: list[int]
+    rows: list[str]
+
+
+def compare_controllers(
+    options: CompareOptions,
+    out: Path | None = None,
+    runtime: RuntimeConfig = RuntimeConfig(),  # noqa: B008 - frozen
+    *,
+    on_session: OnSession = silent,
+    on_progress: OnProgress | None = None,
+    notify: Notify = lambda text: None,
+) -> FinishedComparison:
+    """Replays controllers on recorded attempts; tables that nobody made yet are made first.
+
+    Args:
+        options: what is compared.
+        out: the folder for the results and for tables that are made; None means folders in ``runs/``.
+        runtime: where tables are made.
+        on_session: told of each table that is made.
+        on_progress: told of the rows that are done.
+        notify: told which tables are at hand.
+
+    Raises:
+        OptionError, AlphaError, ControllerError, FamilyError, ProblemError: an option that cannot be used; before any
+            work.
+        StoreError: the folder is in use, or holds something else.
+        AgentsError, EnvsError, MergeEngineError: a table cannot be made.
+    """
+    checked = _check(options, runtime)
+    tables = (out or RUNS) / TABLES  # bound to what they are of, they serve every comparison
+    providers = {
+        label: TableProvider(
+            family=family,
+            label=label,
+            models=choose_models(family, checked.alphas),
+            samples=options.samples,
+            seed=options.seed,
+            folder=tables,
+            runtime=runtime,
+            fresh=options.fresh,
+            on_session=on_session,
+            notify=notify,
+        )
+        for label, family in checked.families.items()
+    }
+    decides = _deciding(options, checked, providers)
+    folder = out or _default_folder(next(iter(checked.families.values())).name, decides)
+    with _opened(folder):
+        refuse_another(folder, decides)
+        with Processes(runtime.workers) as executor:
+            summary = compare(
+                providers,
+                options.split,
+                rows=checked.rows,
+                attempts=checked.attempts,
+                temperatures=checked.temperatures,
+                settings=Settings(options.orders, options.seed),
+                executor=executor,
+                on_progress=on_progress,
+            )
+        _write(folder / COMPARE_FILE, summary)
+    return FinishedComparison(summary, folder)
+
+
+def _check(options: CompareOptions, runtime: RuntimeConfig) -> _Checked:
+    if runtime.sandbox not in SANDBOXES:
+        raise SandboxUnavailableError(f"--sandbox {runtime.sandbox!r} is none of {', '.join(SANDBOXES)}")
+    families = {label: load_family(label) for label in options.families}
+    if len({family.path.resolve() for family in families.values()}) < len(options.families):
+        raise OptionError("--also names a family twice: name each once")
+    if len({family.problem_set for family in families.values()}) > 1:
+        raise OptionError("--also names a family of other problems: only families of one problem set can be pooled")
+    for family in families.values():
+        load_split(family.problem_set, options.split, recorded=True)
+    if options.split == CHOSEN_ON:
+        raise OptionError("--split dev is what temperatures and alphas are chosen on: report another one, such as test")
+    alphas = sorted({check_alpha(alpha, family) for family in families.values() for alpha in options.alphas})
+    for temperature in options.temperatures:
+        if not (math.isfinite(temperature) and temperature >= 0):
+            raise OptionError(
+                f"--temperatures: {temperature:g} is no temperature; give numbers from 0 up, such as 0.6,1"
+            )
+    for attempts in options.attempts:
+        _check_attempts(attempts, options.samples)
+    rows = list(dict.fromkeys((BEST_SINGLE, UNIFORM, *options.controllers)))
+    for row in rows:
+        if row != BEST_SINGLE:
+            make_controller(row, alphas)
+    return _Checked(families, alphas, sorted(set(options.temperatures)), sorted(set(options.attempts)), rows)
+
+
+def _check_attempts(attempts: int, samples: int) -> None:
+    if attempts < 1:
+        raise OptionError(f"--attempts: {attempts} is no budget; give whole numbers from 1 up, such as 1,5,10")
+    if attempts > samples:
+        raise OptionError(
+            f"--attempts {attempts} is more than the {samples} samples of a cell, each of which is used once: "
+            "lower it, or raise --samples"
+        )
+
+
+def _deciding(options: CompareOptions, checked: _Checked, providers: Mapping[str, TableProvider]) -> dict[str, Any]:
+    """Whatever decides the results, by its name in compare.json."""
+    return {
+        "families": list(checked.families),
+        "weights": {
+            label: {model.name: model.weights_id for model in provider.models} for label, provider in providers.items()
+        },
+        "split": options.split,
+        "alphas": checked.alphas,
+        "temperatures": checked.temperatures,
+        "samples": options.samples,
+        "orders": options.orders,
+        "seed": options.seed,
+        "attempts": checked.attempts,
+        "controllers": checked.rows,
+    }
+
+
+def _default_folder(family: str, decides: Mapping[str, Any]) -> Path:
+    """``runs/compare-FAMILY-SPLIT-ID``: the same options find their folder again, others get their own."""
+    digest = blake2b(json.dumps(decides).encode(), digest_size=4).hexdigest()
+    return RUNS / f"compare-{family}-{decides['split']}-{digest}"
+
+
+def refuse_another(folder: Path, decides: Mapping[str, Any]) -> None:
+    """Leaves the results of other options alone.
+
+    Raises:
+        StoreError: the folder holds such, or results that cannot be read.
+    """
+    file = folder / COMPARE_FILE
+    if not file.exists():
+        return
+    try:
+        result = json.loads(file.read_text("utf-8"))
+        rows = result["rows"]
+        made = {name: result[name] for name in decides if name not in ("attempts", "controllers")}
+        made["attempts"] = list(dict.fromkeys(row["k"] for row in rows))
+        made["controllers"] = list(dict.fromkeys(row["controller"] for row in rows))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise StoreError(f"{file} cannot be read: delete it, or choose another --out") from error
+    differs = [f"{name}: {made[name]} / {decides[name]}" for name in decides if made[name] != decides[name]]
+    if differs:
+        said = "; ".join(differs)
+        raise StoreError(
+            f"{folder} holds a comparison of other options (there / here: {said:.300}): choose another --out"
+        )
+
+
+def _write(file: Path, summary: Mapping[str, Any]) -> None:
+    try:
+        write_atomically(file, json.dumps(summary, indent=2, allow_nan=False) + "\n")
+    except OSError as error:
+        raise StoreError(f"cannot write {file}: {error.strerror}; choose another --out") from error
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[None]:
+    """The folder of the results, for this process alone.
+
+    Raises:
+        StoreError: in use, holding something else, or unwritable.
+    """
+    known = {LOCK_FILE, TABLES, COMPARE_FILE, *_DRAWN}
+    try:
+        strangers = {entry.name for entry in folder.iterdir()} - known if folder.is_dir() else set()
+        if any(not name.startswith(".") for name in strangers):
+            raise StoreError(f"{folder} holds something else than a comparison: choose another --out")
+        lock = lock_folder(folder)
+    except OSError as error:
+        raise StoreError(f"cannot use {folder}: {error.strerror}; choose another --out") from error
+    with closing(lock):
+        yield

@@ -1,0 +1,99 @@
+"""A whole run under a controller: from what was asked for to its results."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from alphadial.agents.runs.controlled import run_controlled
+from alphadial.agents.runs.options import AttemptOptions, run_config
+from alphadial.agents.runs.run_summary import summarise
+from alphadial.agents.runs.session import OnSession, RuntimeConfig, default_folder, open_session, silent
+from alphadial.agents.runs.teaching import teach
+from alphadial.controller import guarded, make_controller
+from alphadial.controller.types import Controller
+
+RUN_FILE = "run.json"
+STATE_FILE = "controller.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions(AttemptOptions):
+    """What a run under a controller can be asked for."""
+
+    attempts: int = 5
+    """Attempts per problem, at most."""
+    controller: str = "posterior"
+    """Name of the controller, or ``package.module:Class`` of one of the user's own."""
+    budget: int | None = None
+    """Attempts over all problems; None means no such limit."""
+    fit: Path | None = None
+    """An outcome table to learn from; None means the one of the dev split that comes with alphadial."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """What a run under a controller came to."""
+
+    summary: dict[str, Any]
+    """As ``run_summary.summarise`` gives it; also in the folder, as run.json."""
+    folder: Path
+
+
+def run(
+    options: RunOptions,
+    out: Path | None = None,
+    runtime: RuntimeConfig = RuntimeConfig(),  # noqa: B008 - frozen
+    on_session: OnSession = silent,
+) -> FinishedRun:
+    """Attempts every problem until it is solved or its attempts are spent; a controller chooses alpha each time.
+
+    May be interrupted anywhere: the same options find the same folder, and the run goes on from what it holds.
+
+    Args:
+        options: what is attempted, and how.
+        out: the run folder; None means the one of these options in ``runs/``.
+        runtime: where it is made.
+        on_session: told when the run begins.
+
+    Raises:
+        OptionError: an option that cannot be used.
+        ControllerError, AgentsError, EnvsError, MergeEngineError: as making the attempts does.
+    """
+    runtime.check()
+    split, problems = options.load_problems()
+    models = options.models(unverified_weights=runtime.unverified_weights)
+    alphas = [model.alpha for model in models if model.alpha is not None]
+    controller = make_controller(options.controller, alphas, seed=options.seed, horizon=options.attempts)
+    config = run_config(
+        options,
+        "run",
+        split,
+        problems,
+        models,
+        options.attempts,
+        controller=options.controller,
+        budget=options.budget,
+    )
+    teach(controller, config, options.family, options.fit)
+    config = replace(config, fitted=blake2b(written_state(controller).encode(), digest_size=8).hexdigest())
+    folder = out or default_folder(config)
+    with open_session(config, options.family, problems, folder, runtime) as session:
+        run_controlled(config, problems, controller, session.deps, session.folder.store, on_session(session))
+        summary = summarise(config, problems, session.folder.store.attempts())
+        session.folder.write(RUN_FILE, json.dumps(summary, indent=1, allow_nan=False) + "\n")
+        session.folder.write(STATE_FILE, written_state(controller) + "\n")
+    return FinishedRun(summary, folder)
+
+
+def written_state(controller: Controller) -> str:
+    """The controller's state as JSON.
+
+    Raises:
+        ControllerError: one of the user's own has none.
+    """
+    with guarded(controller):
+        return json.dumps(dict(controller.state()), sort_keys=True, allow_nan=False)
