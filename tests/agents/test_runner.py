@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 import os
@@ -8,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -18,17 +20,20 @@ import pytest
 
 from alphadial.agents.agent.checkpoint_store import CheckpointStore
 from alphadial.agents.agent.checkpoints import CheckpointSaver
-from alphadial.agents.errors import PolicyError, WrongWeightsError
+from alphadial.agents.errors import BadAnswerError, PolicyError, WrongWeightsError
 from alphadial.agents.policies import ScriptedPolicy
+from alphadial.agents.policies.scripted import Line
 from alphadial.agents.runs.attempt_loop import AttemptDeps
 from alphadial.agents.runs.attempt_rows import TIMES
 from alphadial.agents.runs.config import ModelChoice, RunConfig, plan
 from alphadial.agents.runs.run_folder import RunFolder
 from alphadial.agents.runs.runner import Progress, rollout, run_attempts
-from alphadial.agents.types import Policy, Request
-from alphadial.envs.types import Problem, Rules, Setting
+from alphadial.agents.types import Completion, Policy, Request
+from alphadial.envs.types import JudgeReport, Problem, Rules, Setting
 
 from .fakes import PROGRAMS, ReadingJudge, answer, make_config, make_problems
+
+MODEL = (ModelChoice("toy@0", 0.0, "scripted"),)
 
 
 def run(
@@ -160,6 +165,77 @@ def test_rollouts_take_the_same_path(problems: tuple[Problem, ...]) -> None:
     assert [one.request for one in again] == [one.request for one in first]
     other = rollout(asked, AttemptDeps(policy, ReadingJudge()), seed="grpo/0/2", **options)
     assert not {one.request.seed for one in other} & {one.request.seed for one in first}
+
+
+class Held(ScriptedPolicy):
+    """Holds one answer back until it is released."""
+
+    def __init__(self, held: str) -> None:
+        super().__init__(lambda request: "AC 2" if "<repair>" in request.messages[-1]["content"] else "WA 1")
+        self.released = asyncio.Event()
+        self._held = held
+
+    async def complete(self, request: Request) -> Completion:
+        if request.messages[-1]["content"] == self._held:
+            async with asyncio.timeout(20):
+                await self.released.wait()
+        return await super().complete(request)
+
+
+@pytest.mark.parametrize("setting", [Setting.REASONING, Setting.TOOLS])
+def test_no_attempt_waits_for_the_answer_to_another(
+    tmp_path: Path, problems: tuple[Problem, ...], setting: Setting
+) -> None:
+    turns = 1 if setting is Setting.REASONING else 3
+    config = dataclasses.replace(make_config(samples=1), setting=setting, max_turns=turns, models=MODEL)
+    policy, ended = Held("prompt p0"), []
+
+    def note(progress: Progress) -> None:
+        if progress.latest is not None:
+            ended.append(progress.latest.problem)
+        if progress.done == len(problems) - 1:
+            policy.released.set()
+
+    run(tmp_path, config, problems, policy, note)
+    assert ended[-1] == "p0"
+
+
+def test_no_attempt_waits_for_the_judgement_of_another(tmp_path: Path, problems: tuple[Problem, ...]) -> None:
+    released = threading.Event()
+
+    class Holding(ReadingJudge):
+        def judge(self, problem: Problem, *given: Any, **options: Any) -> JudgeReport:
+            assert problem.id != "p0" or released.wait(20)
+            return super().judge(problem, *given, **options)
+
+    def note(progress: Progress) -> None:
+        if progress.done == len(problems) - 1:
+            released.set()
+
+    config = dataclasses.replace(make_config(samples=1), models=MODEL)
+    with RunFolder(tmp_path, config) as folder:
+        deps = AttemptDeps(ScriptedPolicy(answer), Holding())
+        run_attempts(plan(config, problems), deps, folder.store, note)
+        assert len(table(folder)) == len(problems)
+
+
+def test_an_unusable_answer_and_a_problem_that_does_not_fit_are_failed_attempts(
+    tmp_path: Path, config: RunConfig, problems: tuple[Problem, ...]
+) -> None:
+    lines: dict[str, Line] = {problem.prompt: "AC 2" for problem in problems}
+    lines["prompt p0"] = BadAnswerError("the server sent\0 nonsense")
+    lines["prompt p1"] = Completion("", None, 0, 0, finish_reason="context")
+    rows = run(tmp_path, config, problems, ScriptedPolicy(lines))
+    assert len(rows) == 48
+    odd = {row["problem"]: row for row in rows if row["failure_kind"] is not None}
+    assert set(odd) == {"p0", "p1"}
+    assert all(
+        (row["verdict"], row["failure_kind"], row["status"]) == ("CE", "correctness", "judged") for row in odd.values()
+    )
+    assert (odd["p0"]["end_reason"], odd["p0"]["cause"]) == ("policy", "the server sent\ufffd nonsense")
+    assert (odd["p1"]["end_reason"], odd["p1"]["cause"]) == ("context", "the problem does not fit the model's context")
+    # It stays a row of the weights that were asked, so that the run's outcome table is whole.
+    assert {row["weights_id"] for row in rows} == {"scripted"}
 
 
 def _kill_and_resume(tmp_path: Path, kills: int, interruption: signal.Signals = signal.SIGKILL) -> None:
