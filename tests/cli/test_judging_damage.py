@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from alphadial.agents.errors import StoreError
-from alphadial.cli.judging.facts import Facts, Limit, LimitSource
+from alphadial.cli.judging.facts import Facts
 from alphadial.cli.judging.packed import LARGEST_ROW
 from alphadial.cli.judging.store import JudgingStore, Settings
+from alphadial.envs.judging.limits import Limit, LimitSource
 from alphadial.envs.judging.records import SolutionRecord, TestRecord
 
 TEST = TestRecord(0, "1", "", 1, True, 0.1, 0.2, 1.0, (0.1,))

@@ -4,39 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from enum import StrEnum
+from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from typing import Any
 
 from alphadial.envs.judging.labels import expectations_of
+from alphadial.envs.judging.limits import Limit, LimitSource
 from alphadial.envs.languages import all_languages
 from alphadial.envs.problems.formats import Package
 from alphadial.envs.problems.hashing import problems_hash
 from alphadial.envs.types import Expectation, Interface, Solution, Verdict
-
-
-class LimitSource(StrEnum):
-    """Where a time limit comes from."""
-
-    PACKAGE = "package"
-    CALIBRATED = "calibrated"
-    OPTION = "option"
-    """``--limit``."""
-    DEFAULT = "default"
-    """None of the accepted solutions gives one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """CPU seconds per test, for all solutions of a problem."""
-
-    seconds: float
-    source: LimitSource
-    without: Mapping[str, float] = field(default_factory=dict)
-    """Id of a solution to the limit that the times of the others give, where its own one counts."""
-    left_out: Mapping[str, str] = field(default_factory=dict)
-    """Id of an accepted solution whose time does not count, to why."""
 
 
 @dataclass(frozen=True, slots=True)

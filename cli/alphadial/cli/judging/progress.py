@@ -9,9 +9,9 @@ from typing import Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from alphadial.cli.judging.facts import Limit
 from alphadial.cli.output import notices, say
 from alphadial.cli.visible import visible
+from alphadial.envs.judging.limits import Limit
 
 QUIET_S = 30.0
 """Where there is no terminal, nobody waits longer for a line."""

@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from alphadial.cli.judging.facts import Entry, Facts, Limit
+from alphadial.cli.judging.facts import Entry, Facts
 from alphadial.cli.judging.store import JudgingStore
 from alphadial.envs.errors import ProblemError
 from alphadial.envs.judging.agreement import Agreement, compare
 from alphadial.envs.judging.checkers import recheck
+from alphadial.envs.judging.limits import Limit
 from alphadial.envs.judging.records import SolutionRecord, SolutionReport
 from alphadial.envs.judging.verdicts import report
 from alphadial.envs.problems.formats import LoadError

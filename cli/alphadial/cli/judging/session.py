@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
 
 from alphadial.cli.judging.calls import AnyJudge
-from alphadial.cli.judging.facts import Entry, Limit, LimitSource, entry_of, facts_of, problem_id
+from alphadial.cli.judging.facts import Entry, entry_of, facts_of, problem_id
 from alphadial.cli.judging.progress import JudgingProgress
 from alphadial.cli.judging.reading import Item
 from alphadial.cli.judging.stopping import Stopping
 from alphadial.cli.judging.store import JudgingStore
 from alphadial.cli.output import say
-from alphadial.envs.errors import EnvsError, NoTimeLimitError, ProblemError, SandboxFailedError
+from alphadial.envs.errors import EnvsError, ProblemError
 from alphadial.envs.judging import coverage_level
 from alphadial.envs.judging.agreement import compare
-from alphadial.envs.judging.calibration import calibrate, default_cache
+from alphadial.envs.judging.calibration import default_cache
 from alphadial.envs.judging.labels import LABELS, bounding, expectations_of
+from alphadial.envs.judging.limits import Limit, find_limit
+from alphadial.envs.judging.preparing import make_tests
 from alphadial.envs.judging.pythons import Pythons
 from alphadial.envs.judging.records import SolutionRecord
-from alphadial.envs.judging.stdio import StdioJudge
 from alphadial.envs.problems.formats import LoadError, Package
-from alphadial.envs.problems.formats.generate import generate_tests
 from alphadial.envs.sandbox import Sandbox
 from alphadial.envs.types import Problem, Solution
-
-DEFAULT_LIMIT_S = 10.0
-"""CPU seconds per test of problems that state none, where no solution gives one: as in DOMjudge."""
 
 
 class KeptJudge(AnyJudge):
@@ -132,10 +130,7 @@ def _judge_package(
     progress: JudgingProgress,
     coverage: str | int | None,
 ) -> str | LoadError:
-    try:
-        package = generate_tests(read, judge.sandbox)
-    except SandboxFailedError as error:
-        package = LoadError(read.source, None, f"the tests of {read.problem.id} could not be made: {error}")
+    package = make_tests(read, judge.sandbox)
     if isinstance(package, LoadError):
         return package
     problem, id = package.problem, problem_id(package)
@@ -147,7 +142,8 @@ def _judge_package(
     judge.turn_to(id)
     solutions = [solution for solution in package.solutions if entry_of(solution, id).judged]
     progress.begin(problem.id, len(solutions))
-    limit = find_limit(package, id, store.settings.limit_s, judge)
+    found = find_limit(judge, package, store.settings.limit_s, cache=default_cache(), tell=say)
+    limit = limit_by_id(found, package, id)
     name = store.put(place, facts_of(package, id, limit))
     with ThreadPoolExecutor(judge.workers) as pool:
         made = [
@@ -165,39 +161,14 @@ def _judge_package(
     return name
 
 
-def find_limit(package: Package, id: str, option_s: float | None, judge: StdioJudge) -> Limit:
-    """The limit that the user gives, else the package's, else a calibrated one, else one for all, which is said."""
-    if option_s is not None:
-        return Limit(option_s, LimitSource.OPTION)
-    if package.problem.time_limit_s is not None:
-        return Limit(package.problem.time_limit_s, LimitSource.PACKAGE)
-    judged = [each for each in package.solutions if entry_of(each, id).judged]
-    try:
-        found, _ = calibrate(judge, package.problem, judged, package.time_rule, cache=default_cache())
-    except NoTimeLimitError as error:
-        left_out = _left_out(package, id, error.left_out)
-        names = {entry.id: entry.name for entry in _bounds(package, id)}
-        why = "; ".join(f"{names[each]}: {reason}" for each, reason in left_out.items()) or "there is none"
-        say(
-            f"{package.problem.id} states no time limit, and no accepted solution gives one ({why}); "
-            f"it is judged with {DEFAULT_LIMIT_S:g} s per test: give another limit with --limit"
-        )
-        return Limit(DEFAULT_LIMIT_S, LimitSource.DEFAULT, left_out=left_out)
-    for name, reason in found.left_out.items():
-        say(f"{package.problem.id}: {name} does not count for the time limit: {reason}")
-    without = {entry.id: found.limit_without(entry.name) for entry in _bounds(package, id) if entry.name in found.times}
-    return Limit(found.limit_s, LimitSource.CALIBRATED, without, _left_out(package, id, found.left_out))
-
-
-def _bounds(package: Package, id: str) -> list[Entry]:
-    """The solutions whose labels would have their times count for the limit."""
-    return [entry_of(each, id) for each in package.solutions if bounding(each)]
-
-
-def _left_out(package: Package, id: str, failed: Mapping[str, str]) -> dict[str, str]:
-    """Id of each solution whose time would count, to why it does not: its language, or what became of it."""
-    reasons = {entry.id: entry.unjudged or failed.get(entry.name, "") for entry in _bounds(package, id)}
-    return {entry: reason for entry, reason in reasons.items() if reason}
+def limit_by_id(limit: Limit, package: Package, id: str) -> Limit:
+    """The limit with ids in place of names, which several solutions may share."""
+    ids = [(entry_of(each, id).id, each.name) for each in package.solutions if bounding(each)]
+    return replace(
+        limit,
+        without={entry: limit.without[name] for entry, name in ids if name in limit.without},
+        left_out={entry: limit.left_out[name] for entry, name in ids if name in limit.left_out},
+    )
 
 
 def _strange_labels(package: Package) -> list[LoadError]:

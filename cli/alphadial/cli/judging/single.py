@@ -14,9 +14,11 @@ from alphadial.cli.judging.calls import AnyJudge
 from alphadial.cli.judging.facts import entry_of, facts_of, problem_id
 from alphadial.cli.judging.reading import read_set, within
 from alphadial.cli.judging.rows import Row, Terms, level_of, row_of
-from alphadial.cli.judging.session import find_limit
-from alphadial.cli.output import STDOUT, VERDICT_STYLES, cell, read_source
+from alphadial.cli.judging.session import limit_by_id
+from alphadial.cli.output import STDOUT, VERDICT_STYLES, cell, read_source, say
 from alphadial.envs.errors import ProblemError
+from alphadial.envs.judging.calibration import default_cache
+from alphadial.envs.judging.limits import find_limit
 from alphadial.envs.judging.pythons import Pythons
 from alphadial.envs.judging.verdicts import verdict_of
 from alphadial.envs.languages import PYTHON, all_languages, find_language, language_of
@@ -105,7 +107,7 @@ def judge_file(
     solution = pythons.solution(made, solution)
     judge = AnyJudge(sandbox, workers)
     try:
-        limit = find_limit(made, id, limit_s, judge)
+        limit = limit_by_id(find_limit(judge, made, limit_s, cache=default_cache(), tell=say), made, id)
         facts = facts_of(replace(made, solutions=(solution,)), id, limit)
         level = level_of(facts, coverage)
         record = judge.record(made.problem, solution, limit.seconds, all_tests=all_tests, by_group=True)

@@ -13,7 +13,7 @@ import math
 import os
 import platform
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -70,7 +70,13 @@ def limit_of(times: Sequence[float], rule: TimeRule) -> float:
 
 
 def calibrate(
-    judge: StdioJudge, problem: Problem, solutions: Sequence[Solution], rule: TimeRule, *, cache: Path | None = None
+    judge: StdioJudge,
+    problem: Problem,
+    solutions: Sequence[Solution],
+    rule: TimeRule,
+    *,
+    cache: Path | None = None,
+    on_run: Callable[[str], None] = lambda name: None,
 ) -> tuple[Calibration, tuple[SolutionRecord, ...]]:
     """Runs the solutions labelled accepted and derives the limit.
 
@@ -80,6 +86,7 @@ def calibrate(
         solutions: any; those count whose label lets them be too slow on no test, or on no test of some group.
         rule: of the package.
         cache: a file of calibrations, such as ``default_cache()``, read and added to; None: none.
+        on_run: is given the name of each solution before it is timed.
 
     Returns:
         The calibration, and the records of the accepted solutions: none where it was in the cache. It is not put there
@@ -94,7 +101,7 @@ def calibrate(
     if known is not None:
         with suppress(ValidationError):  # of another version, or damaged: found again
             return _CALIBRATION.validate_python(known), ()
-    records = tuple(judge.record(problem, solution, CAP_S) for solution in accepted)
+    records = tuple(_timed(judge, problem, solution, on_run) for solution in accepted)
     times: dict[str, float] = {}
     left_out: dict[str, str] = {}
     sure = True
@@ -117,6 +124,11 @@ def calibrate(
     if cache and sure:
         _write(cache, key, asdict(calibration))
     return calibration, records
+
+
+def _timed(judge: StdioJudge, problem: Problem, solution: Solution, on_run: Callable[[str], None]) -> SolutionRecord:
+    on_run(solution.name)
+    return judge.record(problem, solution, CAP_S)
 
 
 def _tests_that_bound(solution: Solution, record: SolutionRecord) -> list[TestRecord]:

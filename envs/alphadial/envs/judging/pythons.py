@@ -49,8 +49,12 @@ class Pythons:
         """The same of one solution, which need not be of the package."""
         if solution.language != PYTHON or package.problem.interface is not Interface.STDIO:
             return solution
+        return replace(solution, language=self.runs(package))
+
+    def runs(self, package: Package) -> str:
+        """The interpreter that runs the Python programs of a package that read stdin."""
         name = self._wanted or package.python
-        return solution if self._tried(name) else replace(solution, language=name)
+        return PYTHON if self._tried(name) else name
 
     def _tried(self, name: str) -> str:
         """What is wrong with an interpreter, found out and told once; "" if nothing."""
