@@ -185,7 +185,7 @@ def test_a_damaged_table_can_be_made_anew(cli: Cli, pico: Path, tmp_path: Path) 
     assert whole.status == 0, whole.stderr
     (damaged,) = (tmp_path / "out" / "tables").glob("pico-dev-*/outcomes.json")
     damaged.write_bytes(damaged.read_bytes()[:200])
-    assert cli(*command).refused("no outcome table", "delete it")
+    assert cli(*command).refused("is not JSON", "delete it")
     damaged.unlink()
     assert json.loads(cli(*command).stdout) == json.loads(whole.stdout)
 
