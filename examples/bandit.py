@@ -9,12 +9,19 @@
 
 from typing import Any
 
-from alphadial.agents.weight_env import Replay
-from alphadial.controller import controller_names, make_controller
-from alphadial.controller.base import BaseController, Choice, Counts, Past
-from alphadial.controller.fields import Fields
-from alphadial.controller.offline import replay, sample_orders
-from alphadial.controller.types import Kind
+from alphadial.agents import Replay
+from alphadial.controller import (
+    BaseController,
+    Choice,
+    Counts,
+    Fields,
+    Kind,
+    Past,
+    controller_names,
+    make_controller,
+    replay,
+    sample_orders,
+)
 
 
 class Bounce(BaseController):

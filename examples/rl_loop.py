@@ -12,7 +12,7 @@ import sys
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from alphadial.envs.gym import CodingEnv, tool_call
+from alphadial.envs import CodingEnv, tool_call
 from alphadial.merge_engine import load_family
 
 PROBLEMS = [f"near_equal.{name}.tight" for name in ("from8.from9", "flip3.flip6", "turn4.half", "most8.flip6")]

@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -70,6 +71,31 @@ def functions(file: Path) -> Iterator[tuple[str, int]]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert node.end_lineno is not None
             yield node.name, node.end_lineno - node.lineno + 1
+
+
+NAMED_TWICE = {
+    "envs": {"gvisor", "workspace"},  # the guest's side of a sandbox is called as the host's
+    "cli": {"run"},
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_modules_name_occurs_once_in_a_part(part: str) -> None:
+    names = Counter(file.stem for file in sources(part) if file.stem != "__init__")
+    assert {name for name, count in names.items() if count > 1} == NAMED_TWICE.get(part, set())
+
+
+def test_readme_and_examples_import_from_public_faces_alone() -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    programs = [*blocks, *(file.read_text("utf-8") for file in (ROOT / "examples").glob("*.py"))]
+    modules = {
+        node.module
+        for program in programs
+        for node in ast.walk(ast.parse(program))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("alphadial")
+    }
+    assert modules
+    assert modules <= {f"alphadial.{part}" for part in PARTS}
 
 
 def test_namespace_has_no_init_files() -> None:

@@ -1,4 +1,9 @@
-"""Who solves: policies, the agent, and runs that can be stopped and resumed."""
+"""Who solves: policies, agents, and runs that can be stopped and resumed."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from alphadial.agents.errors import (
     AgentsError,
@@ -11,21 +16,105 @@ from alphadial.agents.errors import (
 )
 from alphadial.agents.types import Agent, Ask, Attempt, AttemptSpec, Completion, Message, Policy, Request, Rollout
 
+if TYPE_CHECKING:
+    from alphadial.agents.experiments.compare.compare_run import CompareOptions, FinishedComparison, compare_controllers
+    from alphadial.agents.experiments.frontier_run import FinishedFrontier, FrontierOptions, sample_frontier
+    from alphadial.agents.experiments.outcomes import OutcomeTable, load_outcomes
+    from alphadial.agents.experiments.run_description import describe
+    from alphadial.agents.policies import ScriptedPolicy, open_policy
+    from alphadial.agents.runs.attempt_loop import AttemptDeps
+    from alphadial.agents.runs.config import ModelChoice, RunConfig, plan
+    from alphadial.agents.runs.controller_run import FinishedRun, RunOptions, attempt_problems
+    from alphadial.agents.runs.reading_runs import StoredRun, find_attempt, read_results
+    from alphadial.agents.runs.runner import Progress, rollout, run_attempts
+    from alphadial.agents.runs.session import RuntimeConfig, Session, open_session
+    from alphadial.agents.weight_env import Live, Replay, WeightEnv
+
 __all__ = [
     "Agent",
     "AgentsError",
     "Ask",
     "Attempt",
+    "AttemptDeps",
     "AttemptSpec",
     "BadAnswerError",
+    "CompareOptions",
     "Completion",
+    "FinishedComparison",
+    "FinishedFrontier",
+    "FinishedRun",
+    "FrontierOptions",
+    "Live",
     "Message",
     "MissingExtraError",
+    "ModelChoice",
+    "OutcomeTable",
     "OutcomeTableError",
     "Policy",
     "PolicyError",
+    "Progress",
+    "Replay",
     "Request",
     "Rollout",
+    "RunConfig",
+    "RunOptions",
+    "RuntimeConfig",
+    "ScriptedPolicy",
+    "Session",
     "StoreError",
+    "StoredRun",
+    "WeightEnv",
     "WrongWeightsError",
+    "attempt_problems",
+    "compare_controllers",
+    "describe",
+    "find_attempt",
+    "load_outcomes",
+    "open_policy",
+    "open_session",
+    "plan",
+    "read_results",
+    "rollout",
+    "run_attempts",
+    "sample_frontier",
 ]
+
+_LAZY = {
+    "ScriptedPolicy": "policies",
+    "open_policy": "policies",
+    "AttemptDeps": "runs.attempt_loop",
+    "ModelChoice": "runs.config",
+    "RunConfig": "runs.config",
+    "plan": "runs.config",
+    "Progress": "runs.runner",
+    "rollout": "runs.runner",
+    "run_attempts": "runs.runner",
+    "FinishedRun": "runs.controller_run",
+    "RunOptions": "runs.controller_run",
+    "attempt_problems": "runs.controller_run",
+    "RuntimeConfig": "runs.session",
+    "Session": "runs.session",
+    "open_session": "runs.session",
+    "StoredRun": "runs.reading_runs",
+    "find_attempt": "runs.reading_runs",
+    "read_results": "runs.reading_runs",
+    "FinishedFrontier": "experiments.frontier_run",
+    "FrontierOptions": "experiments.frontier_run",
+    "sample_frontier": "experiments.frontier_run",
+    "CompareOptions": "experiments.compare.compare_run",
+    "FinishedComparison": "experiments.compare.compare_run",
+    "compare_controllers": "experiments.compare.compare_run",
+    "OutcomeTable": "experiments.outcomes",
+    "load_outcomes": "experiments.outcomes",
+    "describe": "experiments.run_description",
+    "Live": "weight_env",
+    "Replay": "weight_env",
+    "WeightEnv": "weight_env",
+}
+"""Name to the module that holds it: loaded when first asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)

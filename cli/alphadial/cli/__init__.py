@@ -4,8 +4,12 @@ import os
 import signal
 import sys
 from types import FrameType
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["main"]
+if TYPE_CHECKING:
+    from alphadial.cli.report import write_report
+
+__all__ = ["main", "write_report"]
 
 
 def main() -> None:
@@ -35,3 +39,11 @@ def _leave(number: int, frame: FrameType | None) -> None:
     """Ends the process at once: nothing has begun yet, not even what listens for Ctrl-C from then on."""
     os.write(2, b"interrupted: nothing is kept\n")
     os._exit(130)
+
+
+def __getattr__(name: str) -> Any:
+    if name != "write_report":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from alphadial.cli.report import write_report
+
+    return write_report

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from alphadial.controller.base import UNKNOWN, BaseController, Choice, Past
+from alphadial.controller.base import UNKNOWN, BaseController, Choice, Counts, Past
 from alphadial.controller.errors import ControllerError, StateError
+from alphadial.controller.fields import Fields
 from alphadial.controller.offline import ReplayResult, replay, sample_orders
 from alphadial.controller.registry import CONTROLLERS, controller_names, find_controller, guarded, make_controller
 from alphadial.controller.state import load_state, save_state
@@ -18,7 +19,9 @@ __all__ = [
     "Context",
     "Controller",
     "ControllerError",
+    "Counts",
     "Decision",
+    "Fields",
     "Kind",
     "Outcome",
     "OutcomeLog",

@@ -1,5 +1,10 @@
 """What is solved, and how it is judged."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from alphadial.envs.errors import (
     EnvsError,
     JournalError,
@@ -24,24 +29,68 @@ from alphadial.envs.types import (
     Verdict,
 )
 
+if TYPE_CHECKING:
+    from alphadial.envs.gym import CodingEnv, tool_call
+    from alphadial.envs.gym.vector import make_vec
+    from alphadial.envs.judging import Judge
+    from alphadial.envs.problems import LoadError, Package, ProblemSet, Split, find_problem, load_split
+    from alphadial.envs.sandbox import Sandbox, open_sandbox
+    from alphadial.envs.tools.session import ToolSession
+
 __all__ = [
+    "CodingEnv",
     "EnvsError",
     "FailureKind",
     "Feedback",
     "JournalError",
+    "Judge",
     "JudgeReport",
     "KilledBy",
     "Limits",
+    "LoadError",
+    "Package",
     "Problem",
     "ProblemError",
+    "ProblemSet",
     "PublicResult",
     "Rules",
     "RunResult",
+    "Sandbox",
     "SandboxFailedError",
     "SandboxUnavailableError",
     "Setting",
+    "Split",
     "Test",
     "TestResult",
+    "ToolSession",
     "Verdict",
     "WorkspaceError",
+    "find_problem",
+    "load_split",
+    "make_vec",
+    "open_sandbox",
+    "tool_call",
 ]
+
+_LAZY = {
+    "Judge": "judging",
+    "LoadError": "problems",
+    "Package": "problems",
+    "ProblemSet": "problems",
+    "Split": "problems",
+    "find_problem": "problems",
+    "load_split": "problems",
+    "Sandbox": "sandbox",
+    "open_sandbox": "sandbox",
+    "CodingEnv": "gym",
+    "tool_call": "gym",
+    "make_vec": "gym.vector",
+    "ToolSession": "tools.session",
+}
+"""Name to the module that holds it: loaded when first asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)

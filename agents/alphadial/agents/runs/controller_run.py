@@ -1,4 +1,4 @@
-"""A whole run under a controller: from what was asked for to its results."""
+"""A whole run under a controller, from what was asked for to its results."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class FinishedRun:
     folder: Path
 
 
-def run(
+def attempt_problems(
     options: RunOptions,
     out: Path | None = None,
     runtime: RuntimeConfig = RuntimeConfig(),  # noqa: B008 - frozen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +60,20 @@ def read_results(folder: Path) -> StoredRun | Comparison:
     if (folder / COMPARE_FILE).is_file():
         return read_comparison(folder / COMPARE_FILE)
     raise StoreError(f"{folder} is not a run folder: name one that alphadial frontier, run or compare made")
+
+
+def find_attempt(attempt_id: str, folders: Iterable[Path]) -> tuple[Attempt, RunConfig] | None:
+    """An attempt with its texts and its run's configuration, from the first of these run folders that holds it.
+
+    Raises:
+        StoreError: one of them is no run folder, or of another version, or cannot be read.
+    """
+    for folder in folders:
+        if not is_run_folder(folder):
+            raise StoreError(f"{folder} is not a run folder: name one with --run DIR")
+        if attempt := next(find_attempts(folder / STORE_FILE, [attempt_id]), None):
+            return attempt, read_config(folder)
+    return None
 
 
 def is_run_folder(folder: Path) -> bool:

@@ -63,7 +63,7 @@ def compare(
     from alphadial.agents.experiments.compare.compare_run import CompareOptions, compare_controllers
     from alphadial.cli.options import open_runtime, parse_attempts, parse_temperatures, split_list
     from alphadial.cli.output import check_json_target, say
-    from alphadial.cli.progress import ReplayBars, RunWatch
+    from alphadial.cli.run_progress import ReplayBars, RunWatch
 
     check_json_target(json_to)
     options = CompareOptions(

@@ -44,7 +44,7 @@ def frontier(
     """Sample a family over alpha, judge every program, show the frontier. The same command resumes a stopped run."""
     from alphadial.cli.options import open_runtime, parse_problems, split_list
     from alphadial.cli.output import check_json_target
-    from alphadial.cli.progress import RunWatch
+    from alphadial.cli.run_progress import RunWatch
     from alphadial.merge_engine import load_family
 
     check_json_target(json_to)

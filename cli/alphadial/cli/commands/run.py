@@ -60,11 +60,10 @@ def run(
     workers: WorkersOption = None,
 ) -> None:
     """Attempt problems until solved; a controller chooses alpha each time. The same command resumes a stopped run."""
-    from alphadial.agents.runs.controller_run import RunOptions
-    from alphadial.agents.runs.controller_run import run as make_run
+    from alphadial.agents.runs.controller_run import RunOptions, attempt_problems
     from alphadial.cli.options import open_runtime, parse_problems, pick, split_list
     from alphadial.cli.output import check_json_target
-    from alphadial.cli.progress import RunWatch
+    from alphadial.cli.run_progress import RunWatch
     from alphadial.envs.types import Feedback, Setting
     from alphadial.merge_engine import load_family
 
@@ -88,7 +87,7 @@ def run(
     )
     runtime = open_runtime(server, unverified_weights, sandbox, workers)
     with RunWatch() as watch:
-        finished = make_run(options, out, runtime, watch.begin)
+        finished = attempt_problems(options, out, runtime, watch.begin)
     show_run(finished, json_to)
 
 

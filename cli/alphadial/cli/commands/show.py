@@ -68,19 +68,16 @@ def find(attempt_id: str, run: Path | None) -> tuple[Attempt, RunConfig]:
     """The attempt, and the configuration of its run.
 
     Raises:
-        CliError: no such run folder or attempt.
-        StoreError: a folder that cannot be read, or of another version.
+        CliError: there is no such attempt.
+        StoreError: no run folder, or one that cannot be read.
     """
-    from alphadial.agents.runs.run_folder import CONFIG_FILE, STORE_FILE, read_config
-    from alphadial.agents.runs.store import find_attempts
+    from alphadial.agents.runs.reading_runs import find_attempt
+    from alphadial.agents.runs.run_folder import STORE_FILE
     from alphadial.cli.errors import CliError
 
     folders = [run] if run is not None else sorted(path.parent for path in RUNS.glob(f"*/{STORE_FILE}"))
-    for folder in folders:
-        if not (folder / STORE_FILE).is_file() or not (folder / CONFIG_FILE).is_file():
-            raise CliError(f"{folder} is not a run folder: name one with --run DIR")
-        if attempt := next(find_attempts(folder / STORE_FILE, [attempt_id]), None):
-            return attempt, read_config(folder)
+    if found := find_attempt(attempt_id, folders):
+        return found
     where = str(run) if run is not None else f"the {len(folders)} runs in {RUNS}/"
     raise CliError(f"no attempt {attempt_id!r} in {where}: a run prints ids at its end; --run DIR names its folder")
 

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from alphadial.agents.runs.runner import Progress
-from alphadial.cli.progress import AttemptProgress, Tally
+from alphadial.cli.run_progress import AttemptProgress, Tally
 from alphadial.cli.training_progress import SPARKS, Curves, describe, sparkline
 from alphadial.training.state import CurvePoint
 
