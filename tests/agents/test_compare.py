@@ -59,6 +59,7 @@ def make_table(
     ]
     return OutcomeTable(
         family="toy",
+        weights="f1-toy",
         problem_set="fakes",
         split=split,
         split_hash=split,
@@ -205,7 +206,7 @@ def test_rows_by_hand() -> None:
     assert beside["split-half-oracle"]["solve"] == 1.0
     assert source.asked == [("dev", {0.6, 1.0}), ("test", {1.0})]
     assert (result["split"], result["split_hash"], result["samples"], result["templates"]) == ("test", "test", 4, 2)
-    assert result["weights"] == {"seed0": {"toy@0": "w0.0", "toy@1": "w1.0"}}
+    assert result["weights"] == {"seed0": "f1-toy"}
 
 
 def test_the_same_single_alpha_chosen_twice_differs_by_nothing() -> None:

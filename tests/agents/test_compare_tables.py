@@ -59,9 +59,9 @@ def test_a_part_of_a_shipped_table_serves_a_smaller_run() -> None:
 
 def test_what_does_not_fit_is_named() -> None:
     config = configure("dev", 0.6, alphas=(0,))
-    others = (ModelChoice("tiny@0", 0.0, "w1-another"),)
     changes: list[tuple[dict[str, Any], str]] = [
-        ({"models": others}, "weights id of tiny@0 .* there, w1-another here"),
+        ({"weights": "f1-another"}, "weights f1-.* there, f1-another here"),
+        ({"models": (ModelChoice("tiny@16", 16.0),)}, "it has no tiny@16"),
         ({"seed": 1}, "seed 0 there, 1 here"),
         ({"samples": 17}, "16 samples there, 17 here"),
         ({"max_tokens": 8}, "max_tokens 96 there, 8 here"),

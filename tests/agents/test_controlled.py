@@ -26,7 +26,7 @@ from alphadial.envs.types import Problem
 
 from .fakes import ReadingJudge, answer, make_config
 
-MODELS = tuple(ModelChoice(f"toy@{alpha:g}", alpha, "scripted") for alpha in (0.0, 0.5, 1.0))
+MODELS = tuple(ModelChoice(f"toy@{alpha:g}", alpha) for alpha in (0.0, 0.5, 1.0))
 
 
 def controlled_config(**changes: Any) -> RunConfig:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from alphadial.agents.experiments.compare.shipped_tables import SHIPPED_ALPHAS
-from alphadial.agents.policies.weights import choose_models
-from alphadial.merge_engine import load_family
+from alphadial.agents.policies.weights import expected_weights_id
+from alphadial.merge_engine import load_family, model_name
 
 ROOT = Path(__file__).parents[2]
 EXTRAS = ("torch", "safetensors", "transformers", "tokenizers", "matplotlib", "plotly")
@@ -33,7 +33,7 @@ def without_extras(code: str) -> subprocess.CompletedProcess[str]:
 def test_shipped_outcomes_are_replayed_and_what_needs_torch_says_so() -> None:
     code = """
 import gymnasium
-from alphadial.agents.policies.weights import choose_models
+from alphadial.agents.policies.weights import expected_weights_id
 from alphadial.agents.weight_env import Replay
 from alphadial.merge_engine import MissingExtraError, load_family
 env = gymnasium.make("alphadial/Weight-v0", source=Replay.shipped("tiny", "dev"))
@@ -41,7 +41,7 @@ env.reset(seed=0)
 env.step(0)
 print("made")
 try:
-    choose_models(load_family("tiny"), [-0.75])
+    expected_weights_id(load_family("tiny"), "tiny@-0.75")
 except MissingExtraError as error:
     print(error)
 """
@@ -59,5 +59,7 @@ def test_the_example_of_a_controller_runs() -> None:
 
 
 def test_no_shipped_table_is_of_other_weights() -> None:
-    models = choose_models(load_family("tiny"), SHIPPED_ALPHAS)
-    assert len({model.weights_id for model in models}) == len(SHIPPED_ALPHAS)
+    family = load_family("tiny")
+    assert len({expected_weights_id(family, model_name(family, alpha)) for alpha in SHIPPED_ALPHAS}) == len(
+        SHIPPED_ALPHAS
+    )

@@ -16,9 +16,9 @@ import torch
 
 from alphadial.agents.errors import AgentsError
 from alphadial.agents.policies.torch_policy import TorchPolicy
-from alphadial.agents.policies.weights import expected_weights_id
 from alphadial.agents.types import Request
 from alphadial.merge_engine import CheckpointError, MergeEngineError, load_family, merge_to_folder
+from alphadial.merge_engine.engine import compute_weights_id
 from alphadial.training.train import load_fp32
 
 CODE = "import os, pathlib\npathlib.Path(os.environ['MARK']).touch()\nfrom transformers import PretrainedConfig\n"
@@ -52,7 +52,7 @@ def opened(folder: Path, tmp_path: Path) -> list[str]:
     said = []
     for way in (
         lambda: TorchPolicy(load_family(folder)),
-        lambda: expected_weights_id.__wrapped__(load_family(folder), "toy@0.5"),
+        lambda: compute_weights_id(load_family(folder), 0.5),
         lambda: merge_to_folder(load_family(folder), 0.5, tmp_path / "out"),
         lambda: load_fp32(folder / "low"),
     ):

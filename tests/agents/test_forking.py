@@ -89,7 +89,7 @@ def test_a_running_source_says_that_it_cannot_be_copied() -> None:
 def test_a_server_is_asked_over_connections_of_each_process() -> None:
     request = Request("tiny@0.5", (Message(role="user", content="?"),), 0, 0.6, max_tokens=9)
     with serving(lambda body: completion("yes", None)) as url:
-        policy = HttpPolicy(load_family("tiny"), url, unverified_weights=True, timeout_s=5.0)
+        policy = HttpPolicy(url, timeout_s=5.0)
 
         def ask() -> None:
             assert [answer.text for answer in ask_all(policy, [request] * 4)] == ["yes"] * 4

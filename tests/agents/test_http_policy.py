@@ -14,7 +14,7 @@ import pytest
 from alphadial.agents.errors import PolicyError, WrongWeightsError
 from alphadial.agents.policies import open_policy
 from alphadial.agents.policies.http import HttpPolicy
-from alphadial.agents.policies.weights import expected_weights_id
+from alphadial.agents.policies.weights import VerifiedPolicy, expected_weights_id
 from alphadial.agents.types import Message, Request
 from alphadial.merge_engine import Family, load_family
 
@@ -30,8 +30,8 @@ def ask(seed: int = 0, model: str = "toy@0.5") -> Request:
     return Request(model, (Message(role="user", content="hello"),), seed, 0.6, max_tokens=9)
 
 
-def policy(family: Family, server: str, **options: Any) -> HttpPolicy:
-    return HttpPolicy(family, server, **{"timeout_s": 5.0, "backoff_s": 0.01} | options)
+def policy(server: str, **options: Any) -> HttpPolicy:
+    return HttpPolicy(server, **{"timeout_s": 5.0, "backoff_s": 0.01} | options)
 
 
 def test_answers_in_order_and_verified(family: Family) -> None:
@@ -48,10 +48,10 @@ def test_answers_in_order_and_verified(family: Family) -> None:
         time.sleep(0.05 - 0.002 * body["seed"])
         with lock:
             in_flight -= 1
-        return completion(f"answer {body['seed']}", f"fp_{weights_id}")
+        return completion(f"answer {body['seed']}", weights_id)
 
     with serving(behave) as url:
-        answers = ask_all(policy(family, f"{url}/v1/"), [ask(seed) for seed in range(16)])
+        answers = ask_all(VerifiedPolicy(policy(f"{url}/v1/"), family, url), [ask(seed) for seed in range(16)])
     assert [answer.text for answer in answers] == [f"answer {seed}" for seed in range(16)]
     assert {answer.weights_id for answer in answers} == {weights_id}
     assert (answers[0].prompt_tokens, answers[0].completion_tokens, answers[0].finish_reason) == (7, 3, "stop")
@@ -75,7 +75,7 @@ def test_key_of_the_environment_is_sent(family: Family, monkeypatch: pytest.Monk
     assert answer.text == "Bearer secret"
 
 
-def test_tokens_and_logprobs_where_given(family: Family) -> None:
+def test_tokens_and_logprobs_where_given() -> None:
     logprobs = {"content": [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -1.5}]}
 
     def behave(body: dict[str, Any]) -> Reply:
@@ -83,7 +83,7 @@ def test_tokens_and_logprobs_where_given(family: Family) -> None:
         return completion("ab", None, finish_reason="length", logprobs=logprobs, token_ids=[4, 5])
 
     with serving(behave) as url:
-        (answer,) = ask_all(policy(family, url, unverified_weights=True, logprobs=True), [ask()])
+        (answer,) = ask_all(policy(url, logprobs=True), [ask()])
     assert (answer.token_ids, answer.logprobs, answer.finish_reason) == ((4, 5), (-0.5, -1.5), "length")
 
 
@@ -91,14 +91,14 @@ def test_tokens_and_logprobs_where_given(family: Family) -> None:
 def test_weights_must_be_told_and_right(family: Family, fingerprint: str | None) -> None:
     with serving(lambda body: completion("x", fingerprint)) as url:
         with pytest.raises(WrongWeightsError, match="other weights" if fingerprint else "--unverified-weights"):
-            ask_all(policy(family, url), [ask()])
+            ask_all(VerifiedPolicy(policy(url), family, url), [ask()])
         opened = open_policy(family, server=url, unverified_weights=True)
         assert [answer.weights_id for answer in ask_all(opened, [ask()])] == [None]
         opened.close()
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_passing_faults_are_tried_again(family: Family, status: int) -> None:
+def test_passing_faults_are_tried_again(status: int) -> None:
     seen: list[int] = []
 
     def behave(body: dict[str, Any]) -> Reply:
@@ -106,11 +106,11 @@ def test_passing_faults_are_tried_again(family: Family, status: int) -> None:
         return (status, b"busy") if len(seen) < 3 else completion("fine", None)
 
     with serving(behave) as url:
-        (answer,) = ask_all(policy(family, url, unverified_weights=True), [ask()])
+        (answer,) = ask_all(policy(url), [ask()])
     assert (answer.text, len(seen)) == ("fine", 3)
 
 
-def test_lasting_faults_are_told(family: Family) -> None:
+def test_lasting_faults_are_told() -> None:
     replies: dict[str, Reply] = {"toy@0": (500, b"out of\n memory"), "toy@1": (404, b'{"error": "no such model"}')}
     seen: list[str] = []
 
@@ -120,9 +120,9 @@ def test_lasting_faults_are_told(family: Family) -> None:
 
     with serving(behave) as url:
         with pytest.raises(PolicyError, match="failed on toy@0: status 500: out of memory"):
-            ask_all(policy(family, url), [ask(model="toy@0")])
+            ask_all(policy(url), [ask(model="toy@0")])
         with pytest.raises(PolicyError, match=r"status 404: .*no such model"):
-            ask_all(policy(family, url), [ask(model="toy@1")])
+            ask_all(policy(url), [ask(model="toy@1")])
     # What the client did wrong is not tried again.
     assert seen == ["toy@0"] * 4 + ["toy@1"]
 
@@ -139,25 +139,25 @@ def counted(tokens: object) -> bytes:
         b'{"choices": [{"message": {"content": "x"}, "token_ids": [-1]}]}',
     ],
 )
-def test_garbage_is_refused_in_one_line(family: Family, content: bytes) -> None:
+def test_garbage_is_refused_in_one_line(content: bytes) -> None:
     with (
         serving(lambda body: (200, content)) as url,
         pytest.raises(PolicyError, match=r"no chat completion .*OpenAI-compatible") as error,
     ):
-        ask_all(policy(family, url), [ask()])
+        ask_all(policy(url), [ask()])
     assert "\n" not in str(error.value)
 
 
-def test_a_stalled_server_is_given_up(family: Family) -> None:
+def test_a_stalled_server_is_given_up() -> None:
     def behave(body: dict[str, Any]) -> Reply:
         time.sleep(1.0)
         return completion("late", None)
 
     with serving(behave) as url, pytest.raises(PolicyError, match=r"no answer within 0\.1 s"):
-        ask_all(policy(family, url, timeout_s=0.1, retries=1), [ask()])
+        ask_all(policy(url, timeout_s=0.1, retries=1), [ask()])
 
 
-def test_a_server_that_hangs_up_is_told(family: Family) -> None:
+def test_a_server_that_hangs_up_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def hang_up() -> None:
@@ -171,17 +171,17 @@ def test_a_server_that_hangs_up_is_told(family: Family) -> None:
 
         threading.Thread(target=hang_up, daemon=True).start()
         with pytest.raises(PolicyError, match="the connection broke"):
-            ask_all(policy(family, f"http://127.0.0.1:{listener.getsockname()[1]}", retries=1), [ask()])
+            ask_all(policy(f"http://127.0.0.1:{listener.getsockname()[1]}", retries=1), [ask()])
 
 
-def test_no_server_says_what_to_do(family: Family) -> None:
+def test_no_server_says_what_to_do() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(PolicyError, match=r"no server at .*: start it, or mend --server"):
-        ask_all(policy(family, f"http://127.0.0.1:{port}"), [ask()])
+        ask_all(policy(f"http://127.0.0.1:{port}"), [ask()])
 
 
 @pytest.mark.parametrize("server", ["127.0.0.1:8000", "ftp://x", "http://", "not a url"])
 def test_what_is_no_address_is_refused(family: Family, server: str) -> None:
     with pytest.raises(PolicyError, match="no address of a server"):
-        open_policy(family, server)
+        open_policy(family, server, unverified_weights=True)

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,26 +17,20 @@ from alphadial.agents.errors import PolicyError
 from alphadial.agents.policies import http
 from alphadial.agents.policies.http import HttpPolicy
 from alphadial.agents.types import Message, Request, ToolCall
-from alphadial.merge_engine import Family, load_family
 
 from .servers import Reply, ask_all, completion, serving
-
-
-@pytest.fixture(scope="module")
-def family(family_folder: Path) -> Family:
-    return load_family(family_folder)
 
 
 def ask(seed: int = 0) -> Request:
     return Request("toy@0.5", (Message(role="user", content="hello"),), seed, 0.6, max_tokens=9)
 
 
-def policy(family: Family, server: str, **options: Any) -> HttpPolicy:
-    defaults = {"timeout_s": 5.0, "backoff_s": 0.01, "unverified_weights": True}
-    return HttpPolicy(family, server, **defaults | options)
+def policy(server: str, **options: Any) -> HttpPolicy:
+    defaults = {"timeout_s": 5.0, "backoff_s": 0.01}
+    return HttpPolicy(server, **defaults | options)
 
 
-def test_tools_are_offered_and_called(family: Family) -> None:
+def test_tools_are_offered_and_called() -> None:
     offered = {"type": "function", "function": {"name": "submit", "parameters": {"type": "object"}}}
     calls = [{"id": "x", "type": "function", "function": {"name": "submit", "arguments": '{"program": "x"}'}}]
     bodies: list[dict[str, Any]] = []
@@ -48,7 +41,7 @@ def test_tools_are_offered_and_called(family: Family) -> None:
 
     asked = dataclasses.replace(ask(), tools=(offered,))
     with serving(behave) as url:
-        (answer,) = ask_all(policy(family, url), [asked])
+        (answer,) = ask_all(policy(url), [asked])
     assert bodies[0]["tools"] == [offered]
     assert (answer.text, answer.tool_calls) == ("", (ToolCall("submit", '{"program": "x"}'),))
 
@@ -64,16 +57,16 @@ def test_tools_are_offered_and_called(family: Family) -> None:
         ([{"function": {"name": "submit", "arguments": "{not json"}}], (ToolCall("submit", "{not json"),)),
     ],
 )
-def test_malformed_calls_are_the_models_own(family: Family, calls: Any, read: tuple[ToolCall, ...]) -> None:
+def test_malformed_calls_are_the_models_own(calls: Any, read: tuple[ToolCall, ...]) -> None:
     with serving(lambda body: completion("x", None, calls)) as url:
-        (answer,) = ask_all(policy(family, url), [ask()])
+        (answer,) = ask_all(policy(url), [ask()])
     assert answer.tool_calls == read
 
 
-def test_a_chat_that_exceeds_the_context_is_told_apart(family: Family) -> None:
+def test_a_chat_that_exceeds_the_context_is_told_apart() -> None:
     told = b'{"error": {"message": "This model\'s maximum context length is 512 tokens", "code": 400}}'
     with serving(lambda body: (400, told) if body["seed"] else completion("fine", None)) as url:
-        answers = ask_all(policy(family, url), [ask(0), ask(1)])
+        answers = ask_all(policy(url), [ask(0), ask(1)])
     assert [answer.finish_reason for answer in answers] == ["stop", "context"]
 
 
@@ -101,24 +94,24 @@ def trickling(first: bytes) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("first", [b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: "])
-def test_a_trickling_server_is_given_up(family: Family, first: bytes) -> None:
+def test_a_trickling_server_is_given_up(first: bytes) -> None:
     with trickling(first) as url:
         began = time.monotonic()
         with pytest.raises(PolicyError, match=r"no answer within 0\.2 s"):
-            ask_all(policy(family, url, timeout_s=0.2, retries=1), [ask()])
+            ask_all(policy(url, timeout_s=0.2, retries=1), [ask()])
         assert time.monotonic() - began < 2.0
 
 
-def test_an_endless_answer_is_refused(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_answer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "MAX_BYTES", 2**20)
     with (
         serving(lambda body: (200, b"[" * 2**21)) as url,
         pytest.raises(PolicyError, match="more than 1 MiB: no chat completion"),
     ):
-        ask_all(policy(family, url), [ask()])
+        ask_all(policy(url), [ask()])
 
 
-def test_closing_ends_the_wait(family: Family) -> None:
+def test_closing_ends_the_wait() -> None:
     asked = threading.Event()
 
     def behave(body: dict[str, Any]) -> Reply:
@@ -127,7 +120,7 @@ def test_closing_ends_the_wait(family: Family) -> None:
         return completion("late", None)
 
     with serving(behave) as url, ThreadPoolExecutor(1) as threads:
-        opened = policy(family, url)
+        opened = policy(url)
         waiting = threads.submit(ask_all, opened, [ask()])
         assert asked.wait(5)
         opened.close()

@@ -103,14 +103,14 @@ def test_what_nobody_could_measure_is_null(tmp_path: Path, config: RunConfig, pr
 def test_a_table_is_bound_to_what_made_it(tmp_path: Path, table: OutcomeTable) -> None:
     path = tmp_path / "outcomes.json"
     table.save(path)
-    fits = Expected("toy", "abc", 0.6, {"toy@0": "scripted"})
+    fits = Expected("toy", "abc", 0.6, "f1-toy", ["toy@0"])
     assert load_outcomes(path, fits) == load_outcomes(path) == table
     for change, message in (
         ({"temperature": 1.0}, "temperature 0.6 there, 1.0 here"),
         ({"split_hash": "xyz"}, "split hash abc there, xyz here"),
         ({"family": "other"}, "family toy there, other here"),
-        ({"weights_ids": {"toy@0": "else"}}, "weights id of toy@0 scripted there, else here"),
-        ({"weights_ids": {"toy@1": "else"}}, "it has no toy@1"),
+        ({"weights": "f1-else"}, "weights f1-toy there, f1-else here"),
+        ({"models": ["toy@1"]}, "it has no toy@1"),
     ):
         with pytest.raises(OutcomeTableError, match=message):
             load_outcomes(path, dataclasses.replace(fits, **change))
@@ -122,7 +122,7 @@ def test_damaged_tables_are_refused(tmp_path: Path, table: OutcomeTable) -> None
         load_outcomes(path)
     whole = table.model_dump()
     for damage, message in (
-        ({"format": 2}, "format version 2, not 1"),
+        ({"format": 1}, "format version 1, not 2"),
         ({"problems": whole["problems"][:-1]}, "outcomes of toy@0 are damaged"),
         ({"samples": 5}, "outcomes of toy@0 are damaged"),
         ({"surprise": 1}, "no outcome table"),
@@ -145,9 +145,6 @@ def test_damaged_tables_are_refused(tmp_path: Path, table: OutcomeTable) -> None
 
 
 def test_unverified_weights_never_enter_a_table(tmp_path: Path, table: OutcomeTable) -> None:
-    first, second = table.models
-    unverified = table.model_copy(update={"models": (first, second.model_copy(update={"weights_id": None}))})
-    assert frontier(unverified)["checkpoints"]["init"]["weights_id"] is None
-    with pytest.raises(OutcomeTableError, match="unverified weights \\(toy@init\\)"):
-        unverified.save(tmp_path / "outcomes.json")
+    with pytest.raises(OutcomeTableError, match="unverified weights"):
+        table.model_copy(update={"weights": None}).save(tmp_path / "outcomes.json")
     assert list(tmp_path.glob("*.json")) == []

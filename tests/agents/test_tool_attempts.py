@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sqlite3
 import time
@@ -12,7 +11,7 @@ import pytest
 
 from alphadial.agents.agent.checkpoint_store import CHECKPOINT_FILE, JOURNAL_FILE
 from alphadial.agents.agent.transcript import LEFT_OUT, MAX_CALLS
-from alphadial.agents.errors import AgentsError, PolicyError, StoreError, WrongWeightsError
+from alphadial.agents.errors import AgentsError, PolicyError, StoreError
 from alphadial.agents.policies import ScriptedPolicy
 from alphadial.agents.policies.scripted import Line
 from alphadial.agents.seeds import turn_seed
@@ -182,12 +181,6 @@ def test_a_sandbox_that_fails_makes_the_attempt_unmeasurable(problems: tuple[Pro
 def test_other_errors_end_the_run(problems: tuple[Problem, ...]) -> None:
     with pytest.raises(PolicyError, match="out of order"):
         tools(problems[0], ["WA 1", PolicyError("out of order")], "tiny")
-    asked = attempt_spec(problems[0], Setting.TOOLS, 2, prompt="tiny")
-    for weights_id in ("other", None):
-        policy = ScriptedPolicy(lambda request: "WA 1", weights_id=weights_id)
-        bound = dataclasses.replace(asked, weights_id="scripted")
-        with pytest.raises(WrongWeightsError, match="toy@0 was answered by weights"):
-            play_all([bound], policy, ReadingJudge())
 
 
 def test_what_tools_need_is_said(problems: tuple[Problem, ...], tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_the_workspaces_are_solved_in_process_and_over_http(judge: Judge, family
         bodies.append(body)
         return step(body["messages"])
 
-    with serving(scripted(behave, f"fp_{expected_weights_id(family, 'toy@0.5')}")) as url:
+    with serving(scripted(behave, expected_weights_id(family, "toy@0.5"))) as url:
         policy = open_policy(family, url)
         outside = solve(policy, judge)
         policy.close()

@@ -1,19 +1,32 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from alphadial.agents.errors import PolicyError
+from alphadial.agents.errors import PolicyError, WrongWeightsError
 from alphadial.agents.policies import open_policy
 from alphadial.agents.policies.sampler import Sampler
 from alphadial.agents.policies.torch_policy import TorchPolicy, load_model
 from alphadial.agents.policies.weights import choose_models, expected_weights_id
 from alphadial.agents.types import Completion, Message, Request
-from alphadial.merge_engine import AlphaError, CheckpointError, Family, FamilyError, load_family, merge, merge_to_folder
+from alphadial.merge_engine import (
+    AlphaError,
+    CheckpointError,
+    Family,
+    FamilyError,
+    Weights,
+    engine,
+    load_family,
+    merge,
+    merge_to_folder,
+)
+
+from .servers import ask_all
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +85,34 @@ def test_names_that_stand_for_nothing(family: Family) -> None:
 def test_models_of_a_run_carry_their_weights(family: Family) -> None:
     low, half, init = choose_models(family, [0, 0.5, 0.0], ["init"])
     assert (low.name, low.alpha, half.name, init.name, init.alpha) == ("toy@0", 0.0, "toy@0.5", "toy@init", None)
-    assert half.weights_id == expected_weights_id(family, "toy@0.5") == merge(family, 0.5).weights_id
-    assert choose_models(family, [0], unverified_weights=True)[0].weights_id is None
+    assert expected_weights_id(family, half.name) == merge(family, 0.5).weights_id
+
+
+def test_nothing_is_merged_that_no_request_asks_for(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+    merged: list[float] = []
+    merging = engine.merge
+
+    def watched(family: Family, alpha: float | str) -> Weights:
+        merged.append(float(alpha))
+        return merging(family, alpha)
+
+    monkeypatch.setattr(engine, "merge", watched)
+    monkeypatch.setattr(engine, "compute_weights_id", None)
+    models = choose_models(family, [-0.5, -0.25, 0, 0.25, 0.5, 0.75, 1, 1.25, 1.5])
+    policy = open_policy(family)
+    assert (len(models), merged) == (9, [])
+    answers = ask_all(policy, [ask(models[4].name), ask(models[4].name, 1)])
+    assert merged == [0.5]
+    # What answered has told its id: a server's answers are checked without merging again.
+    assert expected_weights_id(family, models[4].name) == answers[0].weights_id
+
+
+def test_checkpoints_that_change_under_way_are_refused(family_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(family_folder, tmp_path / "toy")
+    policy = TorchPolicy(load_family(tmp_path / "toy"))
+    shutil.copyfile(tmp_path / "toy" / "low" / "model.safetensors", tmp_path / "toy" / "high" / "model.safetensors")
+    with pytest.raises(WrongWeightsError, match="have changed since the policy was opened"):
+        policy.answer([ask("toy@0.5")])
 
 
 def test_tensors_that_do_not_fit_are_named(make_model: Any) -> None:

@@ -46,7 +46,7 @@ def configure() -> RunConfig:
         split=SPLIT.name,
         split_hash=SPLIT.hash,
         problems=tuple(problem.id for problem in PROBLEMS),
-        models=(ModelChoice("toy@0", 0.0, "scripted"),),
+        models=(ModelChoice("toy@0", 0.0),),
         samples=1,
         temperature=0.6,
         max_tokens=64,

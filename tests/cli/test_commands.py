@@ -68,7 +68,7 @@ def test_frontier_again_makes_nothing_again(cli: Cli, pico: Path, tmp_path: Path
 
 def test_frontier_asks_a_server(cli: Cli, pico: Path, tmp_path: Path) -> None:
     family = load_family(pico)
-    with chat_server(lambda model: f"fp_{expected_weights_id(family, model)}") as address:
+    with chat_server(lambda model: expected_weights_id(family, model)) as address:
         done = cli("frontier", pico, *FEW, "--server", address, "--out", "run", "--json", "-")
     summary = json.loads(done.stdout)
     # The server's program returns 0: wrong on every problem.

@@ -64,6 +64,6 @@ def serve_as(family: Path, answer: Callable[[dict[str, Any]], Completion], think
 
     def behave(body: dict[str, Any]) -> tuple[int, bytes]:
         time.sleep(think_s * (body["seed"] % 8) / 8)
-        return completion_of(answer(body), f"fp_{expected_weights_id(loaded, body['model'])}")
+        return completion_of(answer(body), expected_weights_id(loaded, body["model"]))
 
     return behave

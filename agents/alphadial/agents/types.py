@@ -86,7 +86,7 @@ class Completion:
 
     text: str
     weights_id: str | None
-    """Hash of the tensors that answered (merge_engine.weights_id); None where a server reports none."""
+    """Hash of the tensors that answered (merge_engine.weights_id); None where nobody vouches for it."""
     prompt_tokens: int
     completion_tokens: int
     finish_reason: str = "stop"
@@ -150,8 +150,6 @@ class AttemptSpec:
     """Name of the answer parser, which reads a program from an answer."""
     alpha: float | None = None
     """None for a model without one."""
-    weights_id: str | None = None
-    """Hash of the weights that must answer; None accepts any (``--unverified-weights``)."""
     decision: Decision | None = None
     """What the controller decided; None where the model was given."""
 

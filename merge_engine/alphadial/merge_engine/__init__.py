@@ -23,9 +23,10 @@ from alphadial.merge_engine.errors import (
 from alphadial.merge_engine.registry import FamilyFile, RecipeFile, load_family, save_family, shipped_families
 from alphadial.merge_engine.shipped_ids import shipped_weights_id
 from alphadial.merge_engine.types import Family, MergeMethod, MergeReport, Recipe, Weights
+from alphadial.merge_engine.weights_ids import family_digest, find_weights_id, keep_weights_id
 
 if TYPE_CHECKING:
-    from alphadial.merge_engine.engine import checkpoint, merge, merge_to_folder
+    from alphadial.merge_engine.engine import check_endpoints, checkpoint, merge, merge_to_folder
     from alphadial.merge_engine.hashing import weights_id, weights_id_of_folder
 
 __all__ = [
@@ -45,8 +46,12 @@ __all__ = [
     "Weights",
     "check_alpha",
     "check_data_only",
+    "check_endpoints",
     "checkpoint",
+    "family_digest",
+    "find_weights_id",
     "format_alpha",
+    "keep_weights_id",
     "load_family",
     "merge",
     "merge_to_folder",
@@ -61,6 +66,7 @@ __all__ = [
 ]
 
 _NEEDS_TORCH = {
+    "check_endpoints": "engine",
     "checkpoint": "engine",
     "merge": "engine",
     "merge_to_folder": "engine",

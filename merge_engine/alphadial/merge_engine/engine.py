@@ -64,12 +64,31 @@ def checkpoint(family: Family, name: str) -> Weights:
         FamilyError: no such checkpoint (the message lists them).
         CheckpointError: it is unreadable, or holds NaN or infinities.
     """
-    if name not in family.checkpoints:
-        choices = ", ".join(family.checkpoints)
-        raise FamilyError(f"family {family.name} has no checkpoint {name!r}: choose one of {choices}")
-    source = Checkpoint(family.checkpoints[name])
+    source = _source(family, name)
     tensors = {key: source.read(key).clone() for key in source.tensors}
     return Weights(tensors, weights_id(tensors))
+
+
+def compute_weights_id(family: Family, dial: float | str) -> str:
+    """The weights id of an alpha or a checkpoint, tensor by tensor: no whole model is held in memory.
+
+    Raises:
+        AlphaError, FamilyError, CheckpointError, MergeError: as ``merge`` and ``checkpoint``.
+    """
+    if isinstance(dial, str):
+        source = _source(family, dial)
+        return combine({name: tensor_digest(source.read(name)) for name in source.tensors})
+    blend = _blend(family, dial)
+    return combine({name: tensor_digest(blend.tensor(name)) for name in blend.low.tensors})
+
+
+def check_endpoints(family: Family) -> None:
+    """Whether a family's endpoints can be merged, as far as their headers tell. Reads no tensors.
+
+    Raises:
+        CheckpointError: one is unreadable, or they do not fit each other.
+    """
+    _blend(family, family.alpha_min)
 
 
 def merge_to_folder(family: Family, alpha: float | str, out: Path) -> MergeReport:
@@ -113,6 +132,13 @@ def merge_to_folder(family: Family, alpha: float | str, out: Path) -> MergeRepor
         out=out,
         warnings=warnings,
     )
+
+
+def _source(family: Family, name: str) -> Checkpoint:
+    if name not in family.checkpoints:
+        choices = ", ".join(family.checkpoints)
+        raise FamilyError(f"family {family.name} has no checkpoint {name!r}: choose one of {choices}")
+    return Checkpoint(family.checkpoints[name])
 
 
 def _blend(family: Family, alpha: float | str) -> _Blend:

@@ -6,13 +6,12 @@ nothing is believed, and every model that answers computes its own id anyway.
 
 from __future__ import annotations
 
-import hashlib
-from functools import lru_cache
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
 from alphadial.merge_engine.alpha import model_name
+from alphadial.merge_engine.file_digests import file_digest
 from alphadial.merge_engine.registry import is_shipped
 from alphadial.merge_engine.types import Family
 
@@ -39,14 +38,9 @@ def shipped_weights_id(family: Family, dial: float | str) -> str | None:
 
 def hashes(folder: Path) -> dict[str, str]:
     """The SHA-256 of every safetensors file below a family's folder."""
-    found = {}
-    for file in sorted(folder.rglob("*.safetensors")):
-        with file.open("rb") as stream:
-            found[file.relative_to(folder).as_posix()] = hashlib.file_digest(stream, "sha256").hexdigest()
-    return found
+    return {file.relative_to(folder).as_posix(): file_digest(file) for file in sorted(folder.rglob("*.safetensors"))}
 
 
-@lru_cache(maxsize=8)
 def _believed(folder: Path) -> dict[str, str]:
     written = ShippedIds.model_validate_json((folder / IDS_FILE).read_bytes())
     return written.ids if written.files == hashes(folder) else {}

@@ -64,8 +64,9 @@ def sample_frontier(
     split, problems = options.load_problems()
     family = options.family
     others = [name for name in family.checkpoints if name not in (family.recipe.low, family.recipe.high)]
-    models = options.models(others, unverified_weights=runtime.unverified_weights)
-    config = run_config(options, "frontier", split, problems, models, options.samples)
+    models = options.models(others)
+    verified = not runtime.unverified_weights
+    config = run_config(options, "frontier", split, problems, models, options.samples, verified=verified)
     specs = plan(config, problems)
     folder = out or default_folder(config)
     with open_session(config, family, problems, folder, runtime) as session:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from alphadial.envs.folders import write_atomically
 from alphadial.envs.foreign import read_json
 from alphadial.envs.types import FailureKind
 
-OUTCOME_FORMAT = 1
+OUTCOME_FORMAT = 2
 _LETTERS = {"AC": "A", "WA": "W", "RTE": "R", "CE": "C", "TLE": "T", "MLE": "M", "OLE": "L"}
 UNMEASURABLE = "U"
 SOLVED = "A"
@@ -80,6 +80,8 @@ class OutcomeTable(BaseModel):
 
     format: Count = OUTCOME_FORMAT
     family: Name
+    weights: Name | None
+    """What every model is made from; see ``RunConfig``."""
     problem_set: Name
     split: Name
     split_hash: Name
@@ -97,8 +99,8 @@ class OutcomeTable(BaseModel):
 
     @property
     def verified(self) -> bool:
-        """Whether every model's weights are known."""
-        return all(model.weights_id is not None for model in self.models)
+        """Whether the weights that answered are those of the family."""
+        return self.weights is not None
 
     def save(self, path: Path) -> None:
         """Writes the table, whole or not at all.
@@ -106,8 +108,8 @@ class OutcomeTable(BaseModel):
         Raises:
             OutcomeTableError: rows of weights that nobody vouches for, or the file cannot be written.
         """
-        if unverified := [model.name for model in self.models if model.weights_id is None]:
-            raise OutcomeTableError(f"no outcome table is kept of unverified weights ({', '.join(unverified)})")
+        if not self.verified:
+            raise OutcomeTableError("no outcome table is kept of unverified weights")
         try:
             write_atomically(path, self.model_dump_json())
         except OSError as error:
@@ -135,10 +137,11 @@ def tabulate_so_far(config: RunConfig, attempts: Iterable[Attempt]) -> OutcomeTa
     for attempt in sorted(attempts, key=lambda attempt: attempt.sample):
         cells[attempt.model, attempt.problem] += letter(attempt.verdict, attempt.failure_kind)
         described[attempt.problem] = TableProblem(id=attempt.problem, template=attempt.template, group=attempt.group)
-        weights[attempt.model] = attempt.weights_id
+        weights[attempt.model] = attempt.weights_id or weights.get(attempt.model)
     problems = tuple(described[problem] for problem in config.problems if problem in described)
     return OutcomeTable(
         family=config.family,
+        weights=config.weights,
         problem_set=config.problem_set,
         split=config.split,
         split_hash=config.split_hash,
@@ -152,7 +155,7 @@ def tabulate_so_far(config: RunConfig, attempts: Iterable[Attempt]) -> OutcomeTa
             TableModel(
                 name=model.name,
                 alpha=model.alpha,
-                weights_id=weights.get(model.name, model.weights_id),
+                weights_id=weights.get(model.name),
                 outcomes={problem.id: cells[model.name, problem.id] for problem in problems},
             )
             for model in config.models
@@ -167,8 +170,9 @@ class Expected:
     family: str
     split_hash: str
     temperature: float
-    weights_ids: Mapping[str, str]
-    """By model name; every one must be in the table."""
+    weights: str | None
+    models: Collection[str]
+    """Names; every one must be in the table."""
 
 
 def load_outcomes(path: Path, expected: Expected | None = None) -> OutcomeTable:
@@ -206,13 +210,9 @@ def _faults(table: OutcomeTable, expected: Expected | None) -> list[str]:
             ("family", table.family, expected.family),
             ("split hash", table.split_hash, expected.split_hash),
             ("temperature", table.temperature, expected.temperature),
+            ("weights", table.weights, expected.weights),
         )
         if have != want
     ]
-    present = {model.name: model.weights_id for model in table.models}
-    for name, weights_id in expected.weights_ids.items():
-        if name not in present:
-            faults.append(f"it has no {name}")
-        elif present[name] != weights_id:
-            faults.append(f"weights id of {name} {present[name]} there, {weights_id} here")
-    return faults
+    present = {model.name for model in table.models}
+    return faults + [f"it has no {name}" for name in expected.models if name not in present]

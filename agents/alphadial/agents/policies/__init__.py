@@ -26,10 +26,10 @@ def open_policy(family: Family, server: str | None = None, unverified_weights: b
     """
     if server is not None:
         from alphadial.agents.policies.http import HttpPolicy
+        from alphadial.agents.policies.weights import UnverifiedPolicy, VerifiedPolicy
 
-        return HttpPolicy(
-            family, server, unverified_weights=unverified_weights, api_key=os.environ.get("OPENAI_API_KEY")
-        )
+        asked = HttpPolicy(server, api_key=os.environ.get("OPENAI_API_KEY"))
+        return UnverifiedPolicy(asked) if unverified_weights else VerifiedPolicy(asked, family, server)
     try:
         from alphadial.agents.policies.torch_policy import TorchPolicy
     except ModuleNotFoundError as error:

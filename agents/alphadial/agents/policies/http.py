@@ -11,13 +11,11 @@ from typing import Any
 
 import httpx
 
-from alphadial.agents.errors import PolicyError, WrongWeightsError
-from alphadial.agents.policies.http_answers import HttpAnswer, does_not_fit, read_answer
+from alphadial.agents.errors import PolicyError
+from alphadial.agents.policies.http_answers import does_not_fit, read_answer
 from alphadial.agents.policies.http_loop import LoopThread
-from alphadial.agents.policies.weights import expected_weights_id
 from alphadial.agents.types import Completion, Request
 from alphadial.envs.forking import OfOneProcess, in_child
-from alphadial.merge_engine import Family
 
 MAX_BYTES = 32 * 1024 * 1024
 """Of one answer."""
@@ -28,9 +26,7 @@ class HttpPolicy(OfOneProcess):
     """Asks ``POST /v1/chat/completions``, many requests at a time.
 
     Args:
-        family: says which weights a model's name stands for.
         server: address, with or without ``/v1``.
-        unverified_weights: do not ask which weights answered; the weights id of every answer is None then.
         api_key: sent as a bearer token.
         concurrency: requests in flight.
         timeout_s: for one whole answer, from the connection to its last byte.
@@ -41,10 +37,8 @@ class HttpPolicy(OfOneProcess):
 
     def __init__(
         self,
-        family: Family,
         server: str,
         *,
-        unverified_weights: bool = False,
         api_key: str | None = None,
         concurrency: int = 64,
         timeout_s: float = 120.0,
@@ -53,9 +47,7 @@ class HttpPolicy(OfOneProcess):
         logprobs: bool = False,
     ) -> None:
         self._concurrency = concurrency
-        self._family = family
         self._server = server.rstrip("/").removesuffix("/v1")
-        self._unverified = unverified_weights
         self._timeout_s, self._retries, self._backoff_s, self._logprobs = timeout_s, retries, backoff_s, logprobs
         self._address, self._api_key = _address(f"{self._server}/v1/"), api_key
         self._loop = LoopThread("http")
@@ -83,15 +75,10 @@ class HttpPolicy(OfOneProcess):
 
         Raises:
             PolicyError: no server, no such model there, too many failures, or an answer that is not one.
-            WrongWeightsError: other weights answered, or the server does not tell which.
         """
-        # Before the clock runs: hashing large checkpoints takes its time.
-        expected = (
-            None if self._unverified else await asyncio.to_thread(expected_weights_id, self._family, request.model)
-        )
         work: Future[Completion] | None = None
         try:
-            work = self._loop.begin(self._complete(request, expected))
+            work = self._loop.begin(self._complete(request))
             return await asyncio.wrap_future(work)
         except (CancelledError, asyncio.CancelledError):
             if work is not None and not self._loop.closed:
@@ -102,7 +89,7 @@ class HttpPolicy(OfOneProcess):
         """Closes all connections; a call that still waits raises PolicyError. Idempotent."""
         self._loop.close(self._client.aclose())
 
-    async def _complete(self, request: Request, expected: str | None) -> Completion:
+    async def _complete(self, request: Request) -> Completion:
         async with self._slots:
             began = time.perf_counter()
             content = await self._post(request)
@@ -110,23 +97,7 @@ class HttpPolicy(OfOneProcess):
         if content is None:
             return Completion("", None, 0, 0, finish_reason="context", seconds=seconds)
         answer = read_answer(content, self._server)
-        return replace(answer.completion(self._verified(request.model, expected, answer)), seconds=seconds)
-
-    def _verified(self, model: str, expected: str | None, answer: HttpAnswer) -> str | None:
-        if expected is None:
-            return None
-        fingerprint = answer.system_fingerprint
-        if not fingerprint:
-            raise WrongWeightsError(
-                f"{self._server} does not say which weights answered as {model} (no system_fingerprint): serve the "
-                "family through alphadial, or pass --unverified-weights to do without"
-            )
-        if expected not in fingerprint:
-            raise WrongWeightsError(
-                f"{self._server} answered as {model} with other weights ({fingerprint[:80]!r}, not {expected}): serve "
-                f"the checkpoints of {self._family.path}"
-            )
-        return expected
+        return replace(answer.completion(), seconds=seconds)
 
     async def _post(self, request: Request) -> bytes | None:
         """The body of the answer; None where the request exceeds the model's context."""

@@ -48,13 +48,13 @@ class HttpAnswer(BaseModel):
     usage: _Usage = _Usage()
     system_fingerprint: str | None = None
 
-    def completion(self, weights_id: str | None) -> Completion:
+    def completion(self) -> Completion:
         """The first choice."""
         choice = self.choices[0]
         logprobs = (choice.logprobs.content if choice.logprobs else None) or []
         return Completion(
             text=choice.message.content or "",
-            weights_id=weights_id,
+            weights_id=self.system_fingerprint or None,
             prompt_tokens=self.usage.prompt_tokens,
             completion_tokens=self.usage.completion_tokens,
             finish_reason="length" if choice.finish_reason == "length" else "stop",

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from alphadial.agents.errors import PolicyError
+from alphadial.agents.errors import PolicyError, WrongWeightsError
 from alphadial.agents.policies.batcher import Batcher
 from alphadial.agents.policies.sampler import Sampler
 from alphadial.agents.policies.weights import build_weights
 from alphadial.agents.types import Completion, Request
-from alphadial.merge_engine import Family
+from alphadial.merge_engine import Family, check_endpoints, family_digest
 from alphadial.merge_engine.reader import Checkpoint
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ class TorchPolicy:
         self._models = models
         self._samplers: OrderedDict[str, Sampler] = OrderedDict()
         self._tokenizer, self._config = open_folder(family.low)
+        check_endpoints(family)
+        self._made_from = family_digest(family)
 
     @property
     def concurrency(self) -> int:
@@ -64,6 +66,7 @@ class TorchPolicy:
 
         Raises:
             PolicyError: another family's model, weights that do not fit the family's configuration, or tools offered.
+            WrongWeightsError: the family's checkpoints have changed since the policy was opened.
             MergeEngineError: the weights cannot be made.
         """
         if any(request.tools for request in requests):
@@ -79,6 +82,8 @@ class TorchPolicy:
             self._samplers.move_to_end(model)
             return self._samplers[model]
         weights = build_weights(self._family, model)
+        if family_digest(self._family) != self._made_from:
+            raise WrongWeightsError(f"the checkpoints of {self._family.path} have changed since the policy was opened")
         built = load_model(self._config, weights.tensors)
         sampler = Sampler(built, self._tokenizer, self._batch_size, weights.weights_id)
         self._samplers[model] = sampler

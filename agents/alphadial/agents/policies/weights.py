@@ -1,13 +1,38 @@
-"""Which weights a model's name stands for."""
+"""Which weights a model's name stands for, and answers that must come from them."""
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Iterable
-from functools import lru_cache
+from dataclasses import replace
 
-from alphadial.agents.errors import PolicyError
+from alphadial.agents.errors import PolicyError, WrongWeightsError
 from alphadial.agents.runs.config import ModelChoice
-from alphadial.merge_engine import Family, Weights, check_alpha, model_name, shipped_weights_id, split_model_name
+from alphadial.agents.types import Completion, Policy, Request
+from alphadial.envs.forking import OfOneProcess, in_child
+from alphadial.merge_engine import (
+    Family,
+    Weights,
+    check_alpha,
+    find_weights_id,
+    keep_weights_id,
+    model_name,
+    split_model_name,
+)
+
+
+def choose_models(
+    family: Family, alphas: Iterable[float | str], checkpoints: Iterable[str] = ()
+) -> tuple[ModelChoice, ...]:
+    """The models of a run, each once. Nothing is merged: weights and their ids are made when a model is first used.
+
+    Raises:
+        AlphaError: an alpha that is none of the family's.
+    """
+    dials: list[float | str] = [*(check_alpha(alpha, family) for alpha in alphas), *checkpoints]
+    names = {model_name(family, dial): dial for dial in dials}
+    return tuple(ModelChoice(name, None if isinstance(dial, str) else dial) for name, dial in names.items())
 
 
 def build_weights(family: Family, model: str) -> Weights:
@@ -17,42 +42,110 @@ def build_weights(family: Family, model: str) -> Weights:
         PolicyError: the name belongs to another family.
         MergeEngineError: no such checkpoint, an alpha out of range or off the grid, or damaged endpoints.
     """
-    name, dial = split_model_name(model)
-    if name != family.name:
-        raise PolicyError(f"model {model!r} is not of family {family.name}")
+    dial = _dial(family, model)
     # Only here: a server that is believed unseen needs no torch.
     from alphadial.merge_engine import checkpoint, merge
 
-    return checkpoint(family, dial) if isinstance(dial, str) else merge(family, dial)
+    weights = checkpoint(family, dial) if isinstance(dial, str) else merge(family, dial)
+    keep_weights_id(family, dial, weights.weights_id)
+    return weights
 
 
-@lru_cache(maxsize=256)
 def expected_weights_id(family: Family, model: str) -> str:
-    """The hash of the tensors that ``model`` stands for: as it is written beside a shipped family, else computed.
+    """The hash of the tensors that ``model`` stands for: as it is known, else computed.
 
     Raises:
         PolicyError, MergeEngineError: as ``build_weights``.
     """
-    name, dial = split_model_name(model)
-    known = shipped_weights_id(family, dial) if name == family.name else None
-    return known or build_weights(family, model).weights_id
+    return find_weights_id(family, _dial(family, model))
 
 
-def choose_models(
-    family: Family, alphas: Iterable[float | str], checkpoints: Iterable[str] = (), unverified_weights: bool = False
-) -> tuple[ModelChoice, ...]:
-    """The models of a run, with the weights that must answer (None for each, when unverified).
+class VerifiedPolicy(OfOneProcess):
+    """A policy whose every answer must come from the weights that its model's name stands for.
 
-    Raises:
-        MergeEngineError: as ``build_weights``.
+    Args:
+        policy: answers; closed with this one.
+        family: whose models are asked.
+        server: what the user calls whoever answers.
     """
-    dials: list[float | str] = [*(check_alpha(alpha, family) for alpha in alphas), *checkpoints]
-    names = {model_name(family, dial): dial for dial in dials}
-    return tuple(
-        ModelChoice(
-            name=name,
-            alpha=None if isinstance(dial, str) else dial,
-            weights_id=None if unverified_weights else expected_weights_id(family, name),
-        )
-        for name, dial in names.items()
-    )
+
+    def __init__(self, policy: Policy, family: Family, server: str) -> None:
+        self._policy, self._family, self._server = policy, family, server
+        self._expected: dict[str, str] = {}
+        self._begin_process()
+        in_child(self, VerifiedPolicy._begin_process)
+
+    def _begin_process(self) -> None:
+        self._lock = threading.Lock()
+
+    @property
+    def concurrency(self) -> int:
+        """See ``Policy``."""
+        return self._policy.concurrency
+
+    async def complete(self, request: Request) -> Completion:
+        """See ``Policy``.
+
+        Raises:
+            WrongWeightsError: other weights answered, or the policy does not tell which.
+        """
+        completion = await self._policy.complete(request)
+        if completion.finish_reason == "context":
+            return completion
+        if request.model not in self._expected:
+            await asyncio.to_thread(self._look_up, request.model)  # large checkpoints take their time
+        return self._verified(request.model, completion)
+
+    def close(self) -> None:
+        """See ``Policy``."""
+        self._policy.close()
+
+    def _verified(self, model: str, completion: Completion) -> Completion:
+        told, expected = completion.weights_id, self._expected[model]
+        if not told:
+            raise WrongWeightsError(
+                f"{self._server} does not say which weights answered as {model} (no system_fingerprint): have it "
+                f"report the weights id {expected}, or pass --unverified-weights to do without"
+            )
+        if told != expected:
+            raise WrongWeightsError(
+                f"{self._server} answered as {model} with other weights ({told[:80]!r}, not {expected}): serve what "
+                f"alphadial merge makes of {self._family.path}"
+            )
+        return completion
+
+    def _look_up(self, model: str) -> None:
+        with self._lock:
+            if model not in self._expected:
+                self._expected[model] = expected_weights_id(self._family, model)
+
+
+class UnverifiedPolicy(OfOneProcess):
+    """A policy whose word about weights is not asked for: the weights id of every answer is None.
+
+    Args:
+        policy: answers; closed with this one.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+
+    @property
+    def concurrency(self) -> int:
+        """See ``Policy``."""
+        return self._policy.concurrency
+
+    async def complete(self, request: Request) -> Completion:
+        """See ``Policy``."""
+        return replace(await self._policy.complete(request), weights_id=None)
+
+    def close(self) -> None:
+        """See ``Policy``."""
+        self._policy.close()
+
+
+def _dial(family: Family, model: str) -> float | str:
+    name, dial = split_model_name(model)
+    if name != family.name:
+        raise PolicyError(f"model {model!r} is not of family {family.name}")
+    return dial

@@ -11,7 +11,6 @@ from typing import Any
 
 from alphadial.agents.agent.checkpoint_store import CheckpointStore
 from alphadial.agents.agent.registry import AGENTS
-from alphadial.agents.errors import WrongWeightsError
 from alphadial.agents.types import Agent, Ask, AttemptSpec, Completion, Policy, Request, Rollout
 from alphadial.envs.judging import Judge
 from alphadial.envs.tools.session import ToolSession
@@ -48,7 +47,6 @@ def make_attempts(specs: Sequence[AttemptSpec], deps: AttemptDeps, on_rollout: O
             stored.
 
     Raises:
-        WrongWeightsError: an answer came from other weights than its attempt asks for.
         AgentsError, EnvsError: the first error of policy, judge or tools; attempts still open are dropped.
     """
     try:
@@ -113,20 +111,9 @@ class _Running:
     def _ask(self, spec: AttemptSpec) -> Ask:
         async def ask(request: Request) -> Completion:
             async with self._asking:
-                completion = await self._deps.policy.complete(request)
-            _check_weights(spec, completion)
-            return completion
+                return await self._deps.policy.complete(request)
 
         return ask
-
-
-def _check_weights(spec: AttemptSpec, completion: Completion) -> None:
-    if spec.weights_id is None or completion.finish_reason == "context" or completion.weights_id == spec.weights_id:
-        return
-    raise WrongWeightsError(
-        f"{spec.request.model} was answered by weights {completion.weights_id}, not {spec.weights_id}: "
-        "the family changed since the run began, or the policy serves another one"
-    )
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -27,11 +27,9 @@ class ModelChoice:
     """One model of a run."""
 
     name: Name
-    """``family@alpha`` or ``family@checkpoint``."""
+    """``family@alpha``, ``family@checkpoint``, or whatever a server calls a model without a family."""
     alpha: Number | None
-    """None for a checkpoint asked for by name."""
-    weights_id: Name | None
-    """That must answer; None where a server's word is not asked for."""
+    """None for a checkpoint asked for by name, and for a model without a family."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +53,8 @@ class RunConfig:
     """Name of the prompting strategy."""
     parser: Name
     """Name of the answer parser."""
+    weights: Name | None = None
+    """What every model is made from (``merge_engine.family_digest``); None where nobody vouches for what answers."""
     coverage: Name | None = None
     """A named coverage; None: every level."""
     setting: Setting = Setting.REASONING
@@ -148,7 +148,6 @@ class Planner:
             prompt=config.prompt,
             parser=config.parser,
             alpha=model.alpha,
-            weights_id=model.weights_id,
             decision=decision,
         )
 

@@ -65,7 +65,7 @@ def attempt_problems(
     """
     runtime.check()
     split, problems = options.load_problems()
-    models = options.models(unverified_weights=runtime.unverified_weights)
+    models = options.models()
     alphas = [model.alpha for model in models if model.alpha is not None]
     controller = make_controller(options.controller, alphas, seed=options.seed, horizon=options.attempts)
     config = run_config(
@@ -75,6 +75,7 @@ def attempt_problems(
         problems,
         models,
         options.attempts,
+        verified=not runtime.unverified_weights,
         controller=options.controller,
         budget=options.budget,
     )

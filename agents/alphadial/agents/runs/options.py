@@ -12,7 +12,7 @@ from alphadial.agents.policies.weights import choose_models
 from alphadial.agents.runs.config import ModelChoice, RunConfig
 from alphadial.envs.problems import Split, load_split
 from alphadial.envs.types import DEFAULT_TURNS, Feedback, Problem, Setting
-from alphadial.merge_engine import Family, check_alpha
+from alphadial.merge_engine import Family, check_alpha, family_digest
 
 DEFAULT_ALPHAS = (-0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
 
@@ -67,14 +67,14 @@ class AttemptOptions:
             raise OptionError(f"--max-turns {self.max_turns} is for --setting tools or agentic: reasoning answers once")
         return self.max_turns or DEFAULT_TURNS[self.setting]
 
-    def models(self, checkpoints: Iterable[str] = (), *, unverified_weights: bool = False) -> tuple[ModelChoice, ...]:
+    def models(self, checkpoints: Iterable[str] = ()) -> tuple[ModelChoice, ...]:
         """The models to ask: one per alpha, alphas ascending, then the checkpoints named.
 
         Raises:
             MergeEngineError: an alpha or a checkpoint that the family does not have.
         """
         alphas = sorted({check_alpha(alpha, self.family) for alpha in self.alphas})
-        return choose_models(self.family, alphas, checkpoints, unverified_weights)
+        return choose_models(self.family, alphas, checkpoints)
 
 
 def run_config(
@@ -85,6 +85,7 @@ def run_config(
     models: Sequence[ModelChoice],
     samples: int,
     *,
+    verified: bool = True,
     controller: str | None = None,
     fitted: str | None = None,
     budget: int | None = None,
@@ -107,6 +108,7 @@ def run_config(
         split_hash=split.hash,
         problems=tuple(problem.id for problem in problems),
         models=tuple(models),
+        weights=family_digest(family) if verified else None,
         samples=samples,
         temperature=options.checked_temperature(),
         max_tokens=family.max_tokens,

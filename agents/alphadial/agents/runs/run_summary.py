@@ -79,13 +79,15 @@ def _rows(config: RunConfig, problems: Sequence[Problem], stories: dict[str, lis
 
 def _by_alpha(config: RunConfig, made: Sequence[Attempt]) -> list[dict[str, Any]]:
     counts: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(("solved", *FailureKind), 0))
+    weights: dict[str, str | None] = {}
     for attempt in made:
+        weights[attempt.model] = attempt.weights_id or weights.get(attempt.model)
         counts[attempt.model][attempt.failure_kind or "solved"] += 1
     return [
         {
             "alpha": model.alpha,
             "model": model.name,
-            "weights_id": model.weights_id,
+            "weights_id": weights.get(model.name),
             "attempts": sum(counts[model.name].values()),
             **{str(name): count for name, count in counts[model.name].items()},
         }

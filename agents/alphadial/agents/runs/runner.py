@@ -126,7 +126,7 @@ def _row(spec: AttemptSpec, rollout: Rollout, run: str) -> Attempt:
         sample=spec.sample,
         model=spec.request.model,
         alpha=spec.alpha,
-        weights_id=completion.weights_id or spec.weights_id,
+        weights_id=completion.weights_id,
         seed=spec.request.seed,
         temperature=spec.request.temperature,
         coverage=spec.rules.coverage,

@@ -48,10 +48,9 @@ def teach(controller: Controller, config: RunConfig, family: Family, fit: Path |
 
 def _dev_table(config: RunConfig, family: Family, fit: Path | None) -> tuple[OutcomeTable | None, str]:
     """The table, or None and what there is instead."""
-    weights_ids = {model.name: model.weights_id for model in config.models if model.weights_id is not None}
-    if len(weights_ids) < len(config.models):
+    if config.weights is None:
         if fit is not None:
-            raise OptionError("--fit takes a table bound to weights ids: it cannot be used with --unverified-weights")
+            raise OptionError("--fit takes a table bound to its weights: it cannot be used with --unverified-weights")
         return None, "none can be used with --unverified-weights"
     try:
         dev = load_split(config.problem_set, LEARNT_ON, recorded=True)
@@ -62,7 +61,8 @@ def _dev_table(config: RunConfig, family: Family, fit: Path | None) -> tuple[Out
     temperature, remedy = config.temperature, _remedy(config, family)
     try:
         if fit is not None:
-            return load_outcomes(fit, Expected(family.name, dev.hash, temperature, weights_ids)), ""
+            names = [model.name for model in config.models]
+            return load_outcomes(fit, Expected(family.name, dev.hash, temperature, config.weights, names)), ""
         table = shipped_table(table_config(family, config.models, dev, temperature, SHIPPED_SAMPLES, seed=0))
     except OutcomeTableError as error:
         if fit is not None:

@@ -34,7 +34,6 @@ def banner(counts: dict[str, Any], controlled: bool) -> str:
 
 def facts(config: RunConfig, counts: dict[str, Any]) -> dict[str, str]:
     """Everything that determined the run; empty values stand for what it did not have."""
-    weights = (f"{model.name}: {model.weights_id or 'not reported'}" for model in config.models)
     return {
         "command": config.command,
         "family": config.family,
@@ -49,7 +48,7 @@ def facts(config: RunConfig, counts: dict[str, Any]) -> dict[str, str]:
         "prompt and parser": f"{config.prompt}, {config.parser}",
         "attempts": f"{counts['attempts']:,}, of which {counts['unmeasurable']:,} unmeasurable",
         "run": config.run_id,
-        "weights ids": ", ".join(weights),
+        "weights": config.weights or "not verified",
     }
 
 

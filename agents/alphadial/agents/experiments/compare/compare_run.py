@@ -25,7 +25,7 @@ from alphadial.envs.errors import SandboxUnavailableError
 from alphadial.envs.folders import LOCK_FILE, lock_folder, write_atomically
 from alphadial.envs.problems import load_split
 from alphadial.envs.sandbox import SANDBOXES
-from alphadial.merge_engine import Family, check_alpha, load_family
+from alphadial.merge_engine import Family, check_alpha, family_digest, load_family
 
 TABLES = "tables"
 """Holds a run folder for each table that is made."""
@@ -179,9 +179,7 @@ def _deciding(options: CompareOptions, checked: _Checked, providers: Mapping[str
     """Whatever decides the results, by its name in compare.json."""
     return {
         "families": list(checked.families),
-        "weights": {
-            label: {model.name: model.weights_id for model in provider.models} for label, provider in providers.items()
-        },
+        "weights": {label: family_digest(provider.family) for label, provider in providers.items()},
         "split": options.split,
         "alphas": checked.alphas,
         "temperatures": checked.temperatures,

@@ -64,7 +64,7 @@ def compare(
         ``rows``: one per controller and k, k by k. ``beside``: the in-sample best single and the split-half oracle.
         Rates are fractions of problems, ``_ci`` is [low, high] at 95 %, paired by problem and clustered by template.
         With several families the rows of ``pooled`` come first: per problem, means over families. ``weights``: by
-        family, the weights id of each model. The rest says what was measured.
+        family, what its models are made from. The rest says what was measured.
     """
     tasks = [(row, k) for k in attempts for row in rows]
     entries: list[Entry] = []
@@ -131,9 +131,7 @@ def _summary(
     return {
         "family": table.family,
         "families": list(tables),
-        "weights": {
-            family: {model.name: model.weights_id for model in found.models} for family, found in tables.items()
-        },
+        "weights": {family: found.weights for family, found in tables.items()},
         "problem_set": table.problem_set,
         "split": table.split,
         "split_hash": table.split_hash,

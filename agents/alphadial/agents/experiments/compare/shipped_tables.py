@@ -17,7 +17,7 @@ from alphadial.agents.experiments.outcomes import Expected, OutcomeTable, failur
 from alphadial.agents.runs.config import ModelChoice, RunConfig
 from alphadial.controller import OutcomeLog
 from alphadial.envs.problems import Split
-from alphadial.merge_engine import Family
+from alphadial.merge_engine import Family, family_digest
 
 _SHIPPED = Path(__file__).parent / "shipped"
 SHIPPED_ALPHAS = (-0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
@@ -37,6 +37,7 @@ def table_config(
         split_hash=split.hash,
         problems=tuple(problem.id for problem in split.problems),
         models=tuple(models),
+        weights=family_digest(family),
         samples=samples,
         temperature=temperature,
         max_tokens=family.max_tokens,
@@ -67,8 +68,9 @@ def fitting_table(path: Path, config: RunConfig) -> OutcomeTable:
     Raises:
         OutcomeTableError: unreadable, or made by something else; the message says what differs.
     """
-    weights_ids = {model.name: model.weights_id or "" for model in config.models}
-    table = load_outcomes(path, Expected(config.family, config.split_hash, config.temperature, weights_ids))
+    names = [model.name for model in config.models]
+    expected = Expected(config.family, config.split_hash, config.temperature, config.weights, names)
+    table = load_outcomes(path, expected)
     faults = [
         f"{what} {have} there, {want} here"
         for what, have, want in (
