@@ -254,7 +254,8 @@ def test_mbpp(judge: Judge, tmp_path: Path) -> None:
     assert isinstance(sanitized, Package)
     assert (whole.problem.id, whole.problem.entry) == ("Mbpp/7", "shared")
     assert [test.public for test in whole.problem.tests] == [True, True, False]
-    assert "assert shared((1,), (2,)) == ()" in whole.problem.statement
+    assert whole.problem.statement == MBPP["text"]
+    assert whole.problem.tests[1].answer == "assert shared((1,), (2,)) == ()"
     for package in (whole, sanitized):
         (source,) = package.solutions[0].files.values()
         assert judge.judge(package.problem, source).verdict is Verdict.AC

@@ -53,7 +53,8 @@ def test_livecodebench() -> None:
     ]
     assert (call.interface, call.entry) == (Interface.CALL, "add")
     assert [(json.loads(test.input), test.answer) for test in call.tests] == [([[1, 2], 3], "6"), ([[], 0], "0")]
-    assert "class Solution" in call.statement
+    assert (call.statement, stdin.starter) == ("Return the sum.", {})
+    assert call.starter["python3"].startswith("class Solution:\n    def add(")
 
 
 class Payload:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from alphadial.envs.languages import PYTHON
 from alphadial.envs.problems import load_split
 from alphadial.envs.problems.formats.packages import KATTIS_PYTHON
 from alphadial.envs.sandbox import Sandbox, open_sandbox
-from alphadial.envs.types import Interface
+from alphadial.envs.types import Interface, Limits
 
 DOUBLE = "print(2 * int(input()))\n"
 
@@ -131,11 +132,12 @@ def test_a_problem_without_a_statement_is_left_out(sandbox: Sandbox, tmp_path: P
 
 
 def test_problems_that_bring_their_own_limits_stay_as_they_are(sandbox: Sandbox) -> None:
-    for name, split in (("tiny-problems", "dev"), ("workspaces", "test")):
-        loaded = load_split(name, split)
-        found = prepare(loaded, StdioJudge(sandbox), sandbox)
-        assert found.problems == loaded.problems
-        assert {limit.source for limit in found.limits.values()} == {LimitSource.PACKAGE}
+    counted = load_split("tiny-problems", "dev").problems[0]
+    timed = replace(counted, id="timed", limits=Limits(cpu_s=0.5))
+    loaded = load_split([counted, timed])
+    found = prepare(loaded, StdioJudge(sandbox), sandbox)
+    assert found.problems == loaded.problems
+    assert {limit.source for limit in found.limits.values()} == {LimitSource.PACKAGE}
 
 
 def test_python_programs_run_as_the_packages_judges_run_them(sandbox: Sandbox, tmp_path: Path) -> None:

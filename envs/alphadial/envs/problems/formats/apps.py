@@ -85,15 +85,13 @@ def in_out_problem(row: Row, name: str, time_limit_s: float | None, memory_bytes
         entry = text(entry, "input_output.fn_name")
         tests = _calls(inputs, outputs, _returned_depth(starter, entry))
         time_limit_s = time_limit_s or CALL_LIMIT_S
-    statement = text_of(row, "question")
-    if starter:
-        statement = f"{statement}\n\n{starter}"
     memory_bytes = memory_bytes or 1024 * MIB
     return problem(
         name,
-        statement,
+        text_of(row, "question"),
         grouped(tests),
         entry=entry,
+        starter=starter,
         time_limit_s=time_limit_s,
         memory_bytes=memory_bytes,
         rule=Rule.APPS,

@@ -10,10 +10,12 @@ import json
 import re
 from pathlib import Path
 
+from alphadial.envs.languages import PYTHON
 from alphadial.envs.problems.formats.fields import Row, parse, sequence, text, text_of
 from alphadial.envs.problems.formats.lines import read_text
 from alphadial.envs.problems.formats.packages import FormatError, Generator, Package
 from alphadial.envs.problems.formats.rows import checked, solution
+from alphadial.envs.problems.formats.statements import docstring
 from alphadial.envs.types import MIB, Checker, Limits, Problem
 
 KEYS = frozenset({"task_id", "prompt", "input_generator", "input_levels", "reference_solution", "checker"})
@@ -44,7 +46,19 @@ def package(row: Row, path: Path, line: int | None) -> Package:
     prompt, entry = text_of(row, "prompt"), text_of(row, "entry_point")
     reference = text_of(row, "reference_solution")
     checker = _checker(text_of(row, "checker"), name)
-    problem = Problem(name, name, "", prompt, "", entry, (), _LIMITS, {"low": 2, "mid": 3, "high": 4}, checker=checker)
+    problem = Problem(
+        id=name,
+        template=name,
+        group="",
+        statement=docstring(prompt, entry),
+        prompt="",
+        entry=entry,
+        tests=(),
+        limits=_LIMITS,
+        coverages={"low": 2, "mid": 3, "high": 4},
+        checker=checker,
+        starter={PYTHON: prompt},
+    )
     solutions = (solution("reference", "python3", f"{prompt}\n{reference}", "accepted"),)
     generator = _generator(text_of(row, "input_generator"), prompt, reference, entry, int(digits), _sizes(row))
     return Package(problem, solutions, generator=generator, source=path)

@@ -14,6 +14,7 @@ from typing import Any
 from alphadial.envs.problems.formats.fields import Row, number, sequence, text_of
 from alphadial.envs.problems.formats.packages import FormatError, Package
 from alphadial.envs.problems.formats.rows import checked, problem, solution
+from alphadial.envs.problems.formats.statements import docstring
 from alphadial.envs.types import Rule, Test
 
 KEYS = frozenset({"task_id", "prompt", "entry_point", "canonical_solution", "base_input", "plus_input"})
@@ -40,7 +41,15 @@ def package(row: Row, path: Path, line: int | None) -> Package:
         for group in ("base", "plus")
         for at, given in enumerate(sequence(row.get(f"{group}_input") or [], f"field '{group}_input'"))
     ]
-    found = problem(name, prompt, tests, entry=entry, time_limit_s=TIME_LIMIT_S, rule=Rule.KATTIS)
+    found = problem(
+        name,
+        docstring(prompt, entry),
+        tests,
+        entry=entry,
+        starter=prompt,
+        time_limit_s=TIME_LIMIT_S,
+        rule=Rule.KATTIS,
+    )
     return Package(found, (solution("canonical", "python3", whole, "accepted"),), source=path)
 
 

@@ -17,6 +17,7 @@ from alphadial.envs.problems.formats.assertion_checks import assertion_tests, pa
 from alphadial.envs.problems.formats.fields import Row, text_of
 from alphadial.envs.problems.formats.packages import FormatError, Package
 from alphadial.envs.problems.formats.rows import checked, problem, solution
+from alphadial.envs.problems.formats.statements import docstring, prompted
 from alphadial.envs.types import Rule
 
 KEYS = frozenset({"task_id", "prompt", "entry_point", "test"})
@@ -36,7 +37,15 @@ def package(row: Row, path: Path, line: int | None) -> Package:
     before = [*helpers(prompt, entry), *around]
     tests = assertion_tests(before, check.body, entry, check.args.args[0].arg, public=False)
     named = [replace(test, name=str(at)) for at, test in enumerate(tests)]
-    found = problem(text_of(row, "task_id"), prompt, named, entry=entry, time_limit_s=TIME_LIMIT_S, rule=Rule.KATTIS)
+    found = problem(
+        text_of(row, "task_id"),
+        docstring(prompt, entry),
+        named,
+        entry=entry,
+        starter=prompt,
+        time_limit_s=TIME_LIMIT_S,
+        rule=Rule.KATTIS,
+    )
     canonical = text_of(row, "canonical_solution", "")
     solutions = [solution("canonical", "python3", prompt + canonical, "accepted")] if canonical else []
     return Package(found, tuple(solutions), source=path)
@@ -48,11 +57,7 @@ def helpers(prompt: str, entry: str) -> list[ast.stmt]:
     Raises:
         FormatError: the prompt is not Python.
     """
-    try:
-        defined = parsed(prompt, "field 'prompt'")
-    except FormatError:  # a head without so much as a docstring
-        defined = parsed(f"{prompt.rstrip()} pass", "field 'prompt'")
-    return [node for node in defined if not (isinstance(node, ast.FunctionDef) and node.name == entry)]
+    return [node for node in prompted(prompt) if not (isinstance(node, ast.FunctionDef) and node.name == entry)]
 
 
 def _check(source: str, entry: str) -> tuple[ast.FunctionDef, list[ast.stmt]]:

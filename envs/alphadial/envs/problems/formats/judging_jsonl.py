@@ -2,8 +2,10 @@
 
 A row has ``id``, ``tests`` [{``name``, ``group``, ``input``, ``answer``}] and ``submissions`` [{``name``,
 ``language``, ``expected``, ``source``}], and may have ``time_limit_s``, ``limits`` (as in a legacy problem.yaml),
-``validator_flags`` (of the Kattis default output validator) and ``statement_tex``. Rows come from Kattis packages, so
-their Python solutions are for PyPy.
+``validator_flags`` (of the Kattis default output validator) and ``split``. To be attempted it needs a ``statement``
+(text, Markdown or HTML) or ``statement_tex``, and may have ``input_rules``, ``output_rules``, ``starter`` (an object of
+language to code) and ``languages`` (names of those allowed). Rows come from Kattis packages, so their Python solutions
+are for PyPy.
 """
 
 from __future__ import annotations
@@ -11,12 +13,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from alphadial.envs.languages import all_languages
 from alphadial.envs.problems.formats.fields import Row, mapping, number, required, sequence, text, text_of
 from alphadial.envs.problems.formats.flags import checker, legacy_time_rule, limits
 from alphadial.envs.problems.formats.levels import SAMPLE, coverages, leveled
-from alphadial.envs.problems.formats.names import source_file
+from alphadial.envs.problems.formats.names import known_language, source_file
 from alphadial.envs.problems.formats.packages import KATTIS_PYTHON, FormatError, Package
 from alphadial.envs.problems.formats.rows import checked, language_named
+from alphadial.envs.problems.formats.statements import posed
 from alphadial.envs.types import Interface, Problem, Solution, Test
 
 KEYS = frozenset({"id", "tests", "submissions"})
@@ -43,7 +47,7 @@ def package(row: Row, path: Path, line: int | None) -> Package:
         id=name,
         template=name,
         group=text_of(row, "source", ""),
-        statement=text_of(row, "statement_tex", ""),
+        statement=_statement(row),
         prompt="",
         entry="",
         tests=tests,
@@ -52,6 +56,10 @@ def package(row: Row, path: Path, line: int | None) -> Package:
         interface=Interface.STDIO,
         checker=checker(_flags(row.get("validator_flags"))),
         time_limit_s=time_limit_s,
+        starter=_starter(row),
+        input_rules=text_of(row, "input_rules", ""),
+        output_rules=text_of(row, "output_rules", ""),
+        languages=_languages(row),
     )
     return Package(
         problem,
@@ -60,6 +68,24 @@ def package(row: Row, path: Path, line: int | None) -> Package:
         source=path,
         python=KATTIS_PYTHON,
     )
+
+
+def _statement(row: Row) -> str:
+    return posed(text_of(row, "statement", "") or text_of(row, "statement_tex", ""))
+
+
+def _starter(row: Row) -> dict[str, str]:
+    stated = mapping(row.get("starter") or {}, "field 'starter'")
+    return {known_language(name): text(code, f"starter of {name!r}") for name, code in stated.items()}
+
+
+def _languages(row: Row) -> tuple[str, ...]:
+    """Those allowed that the judge knows."""
+    stated = [text(name, "each of languages") for name in sequence(row.get("languages") or [], "field 'languages'")]
+    known = tuple(name for name in stated if name in all_languages())
+    if stated and not known:
+        raise FormatError(f"the judge knows none of its languages, but: {', '.join(all_languages())}")
+    return known
 
 
 def _test(value: Any, place: int) -> Test:

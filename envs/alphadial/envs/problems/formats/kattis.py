@@ -21,11 +21,13 @@ from alphadial.envs.problems.formats.kattis_versions import STATEMENTS
 from alphadial.envs.problems.formats.levels import coverages, leveled
 from alphadial.envs.problems.formats.names import is_source
 from alphadial.envs.problems.formats.packages import KATTIS_PYTHON, FormatError, LoadError, Package
+from alphadial.envs.problems.formats.statements import posed
 from alphadial.envs.problems.formats.tree import Tree, kind_of
 from alphadial.envs.raw import readable
 from alphadial.envs.types import Checker, Interface, Problem, Solution, Test
 
 _LARGEST_STATEMENT = 4 * 1024 * 1024
+_STATEMENTS = (".tex", ".md", ".html")
 _TESTS = (".in", ".ans")
 
 
@@ -118,11 +120,16 @@ def _where_flags_are(tree: Tree, settings: Settings, test: Test) -> Path:
 
 
 def _statement(tree: Tree, settings: Settings) -> str:
+    """In English where there is such a one, else in the first language; of several files the one called "problem"."""
     found = [
         path
         for folder in (STATEMENTS[::-1] if settings.rules.legacy else STATEMENTS)
         for path in tree.children(tree.root / folder)
-        if path.suffix in (".tex", ".md") and path.stem.startswith("problem")
+        if path.suffix in _STATEMENTS and tree.is_file(path)
     ]
-    found.sort(key=lambda path: (path.stem not in ("problem.en", "problem"), path.name))
-    return readable(settings.filled(tree.raw(found[0], _LARGEST_STATEMENT))) if found else ""
+    if not found:
+        return ""
+    named = [path for path in found if path.name.startswith("problem.")] or found
+    named.sort(key=lambda path: (path.suffixes[:-1] not in ([".en"], []), path.name))
+    text = settings.filled(tree.raw(named[0], _LARGEST_STATEMENT))
+    return posed(readable(text), html=named[0].suffix == ".html")

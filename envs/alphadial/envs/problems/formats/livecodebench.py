@@ -51,11 +51,15 @@ def package(row: Row, path: Path, line: int | None) -> Package:
         for name, cases in (("public", public), ("private", private))
         for at, case in enumerate(cases)
     ]
-    statement = text_of(row, "question_content")
-    if starter := text_of(row, "starter_code", ""):
-        statement = f"{statement}\n\n{starter}"
-    name = text_of(row, "question_id")
-    found = problem(name, statement, grouped(tests), entry=entry, time_limit_s=TIME_LIMIT_S, rule=Rule.LIVECODEBENCH)
+    found = problem(
+        text_of(row, "question_id"),
+        text_of(row, "question_content"),
+        grouped(tests),
+        entry=entry,
+        starter=text_of(row, "starter_code", ""),
+        time_limit_s=TIME_LIMIT_S,
+        rule=Rule.LIVECODEBENCH,
+    )
     return Package(found, source=path)
 
 

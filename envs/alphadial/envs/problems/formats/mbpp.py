@@ -1,7 +1,8 @@
 """MBPP (Austin et al. 2021), whole or sanitized: rows of JSON with a text, a program and assertions.
 
 The assertions run as they are: see ``humaneval``. Those in ``test_list`` are public, as the authors put them into the
-prompt, and those in ``challenge_test_list`` hidden. Source: ``mbpp/README.md`` of google-research/google-research.
+prompt beside the text, and those in ``challenge_test_list`` hidden. Source: ``mbpp/README.md`` of
+google-research/google-research.
 """
 
 from __future__ import annotations
@@ -39,8 +40,7 @@ def package(row: Row, path: Path, line: int | None) -> Package:
         *_tests(setup, _lines(row, "challenge_test_list"), entry, public=False),
     ]
     named = [replace(test, name=str(at)) for at, test in enumerate(tests)]
-    posed = text_of(row, "text" if row.get("text") is not None else "prompt")
-    statement = "\n".join([posed, "Your code should pass these tests:", "", *shown])
+    statement = text_of(row, "text" if row.get("text") is not None else "prompt")
     found = problem(name, statement, grouped(named), entry=entry, time_limit_s=TIME_LIMIT_S, rule=Rule.KATTIS)
     return Package(found, (solution("code", "python3", code, "accepted"),), source=path)
 

@@ -12,12 +12,14 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+from alphadial.envs.languages import PYTHON
 from alphadial.envs.problems.formats.fields import Row, parse, text
 from alphadial.envs.problems.formats.flags import LONGEST_S
 from alphadial.envs.problems.formats.levels import SAMPLE, SECRET, coverages, leveled
 from alphadial.envs.problems.formats.lines import describe
 from alphadial.envs.problems.formats.names import source_file
 from alphadial.envs.problems.formats.packages import FormatError, Package
+from alphadial.envs.problems.formats.statements import posed
 from alphadial.envs.raw import BOM
 from alphadial.envs.sandbox.guest.values import encode
 from alphadial.envs.types import MIB, Checker, Interface, Limits, Problem, Rule, Solution, Test
@@ -60,6 +62,7 @@ def problem(
     tests: Sequence[Test],
     *,
     entry: str | None,
+    starter: str = "",
     time_limit_s: float | None = None,
     memory_bytes: float = 1024 * MIB,
     rule: Rule,
@@ -68,9 +71,10 @@ def problem(
 
     Args:
         name: its id.
-        statement: as posed.
+        statement: as the row has it.
         tests: in the order of the row.
         entry: the function that is called; None: stdin and stdout.
+        starter: Python code that a program begins with; "" for none.
         time_limit_s: CPU seconds per test.
         memory_bytes: limit.
         rule: by which outputs, or the values that the function returns, are compared.
@@ -86,7 +90,7 @@ def problem(
         id=name,
         template=name,
         group="",
-        statement=statement,
+        statement=posed(statement),
         prompt="",
         entry=entry or "",
         tests=ordered,
@@ -95,6 +99,7 @@ def problem(
         interface=Interface.STDIO if entry is None else Interface.CALL,
         checker=Checker(rule=rule),
         time_limit_s=time_limit_s,
+        starter={PYTHON: starter} if starter.strip() else {},
     )
 
 
