@@ -25,10 +25,10 @@ from alphadial.controller import (
     Budget,
     Context,
     Controller,
-    Kind,
     Outcome,
+    OutcomeKind,
     OutcomeLog,
-    Tried,
+    Trial,
     controller_names,
     make_controller,
     replay,
@@ -37,8 +37,8 @@ from alphadial.controller import (
 from alphadial.controller.conformance import example_log
 
 LENGTHS = 10
-FAILURES = (Outcome(Kind.CORRECTNESS, "WA"), Outcome(Kind.OPTIMISATION, "TLE"))
-Ask = tuple[Context, tuple[Tried, ...]]
+FAILURES = (Outcome(OutcomeKind.CORRECTNESS, "WA"), Outcome(OutcomeKind.OPTIMISATION, "TLE"))
+Ask = tuple[Context, tuple[Trial, ...]]
 
 
 def spread(seconds: list[float]) -> dict[str, float | int]:
@@ -64,11 +64,11 @@ def questions(name: str, log: OutcomeLog, calls: int) -> list[Ask]:
     guide, generator = fitted(name, log), np.random.default_rng(0)
     asked = []
     for number in range(calls // LENGTHS):
-        context, history = Context(f"problem-{number}"), ()  # type: tuple[Context, tuple[Tried, ...]]
+        context, history = Context(f"problem-{number}"), ()  # type: tuple[Context, tuple[Trial, ...]]
         for left in range(LENGTHS, 0, -1):
             asked.append((context, history))
             (decision,) = guide.select(context, history, Budget(left))
-            history = (*history, Tried(decision.alpha, FAILURES[int(generator.integers(2))]))
+            history = (*history, Trial(decision.alpha, FAILURES[int(generator.integers(2))]))
     return asked
 
 

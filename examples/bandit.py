@@ -15,8 +15,8 @@ from alphadial.controller import (
     Choice,
     Counts,
     Fields,
-    Kind,
-    Past,
+    OutcomeKind,
+    Situation,
     controller_names,
     make_controller,
     replay,
@@ -31,12 +31,12 @@ class Bounce(BaseController):
     _first = 0
 
     def _learn(self, counts: Counts) -> None:
-        self._first = int(counts[:, :, Kind.SOLVED].sum(axis=0).argmax())
+        self._first = int(counts[:, :, OutcomeKind.SOLVED].sum(axis=0).argmax())
 
-    def _choose(self, past: Past, decision_id: str) -> Choice:
-        if not past:
+    def _choose(self, situation: Situation) -> Choice:
+        if not situation.history:
             return Choice(self._first, "best on dev")
-        slow = past[-1][1] == Kind.OPTIMISATION
+        slow = situation.history[-1][1] == OutcomeKind.OPTIMISATION
         return Choice(len(self.alphas) - 1, "too slow: up") if slow else Choice(0, "wrong: down")
 
     def _memory(self) -> dict[str, Any]:

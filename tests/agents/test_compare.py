@@ -13,8 +13,8 @@ from alphadial.agents.experiments.compare.choice import (
     BEST_SINGLE,
     ROWS,
     UNIFORM,
-    Bench,
     Choice,
+    ReplayDataset,
     Settings,
     alpha_sets,
     choose,
@@ -25,9 +25,9 @@ from alphadial.agents.experiments.compare.choice import (
 )
 from alphadial.agents.experiments.compare.comparing import compare
 from alphadial.agents.experiments.compare.entries import Entry, json_rows, pool, split_half_oracle
-from alphadial.agents.experiments.compare.shipped_tables import bench
+from alphadial.agents.experiments.compare.shipped_tables import replay_dataset
 from alphadial.agents.experiments.outcomes import OutcomeTable, TableModel, TableProblem
-from alphadial.controller import Kind
+from alphadial.controller import OutcomeKind
 
 ALPHAS = (0.0, 1.0)
 FEW = Settings(orders=6, seed=3)
@@ -73,8 +73,8 @@ def make_table(
     )
 
 
-def make_bench(templates: Mapping[str, Sequence[str]], **options: Any) -> Bench:
-    return bench(make_table(templates, **options))
+def make_dataset(templates: Mapping[str, Sequence[str]], **options: Any) -> ReplayDataset:
+    return replay_dataset(make_table(templates, **options))
 
 
 class Source:
@@ -105,16 +105,16 @@ def both(templates: Mapping[str, Sequence[str]], other: Mapping[str, Sequence[st
 
 
 def test_letters_become_kinds() -> None:
-    log = make_bench({"t": ("AWTt", "RUML")}, each=1).log
-    c, o = Kind.CORRECTNESS, Kind.OPTIMISATION
-    assert log.kinds[0].tolist() == [[Kind.SOLVED, c, o, c], [c, Kind.UNMEASURABLE, o, c]]
+    log = make_dataset({"t": ("AWTt", "RUML")}, each=1).log
+    c, o = OutcomeKind.CORRECTNESS, OutcomeKind.OPTIMISATION
+    assert log.kinds[0].tolist() == [[OutcomeKind.SOLVED, c, o, c], [c, OutcomeKind.UNMEASURABLE, o, c]]
 
 
 def test_alphas_are_put_in_order() -> None:
     table = make_table(CROSSED)
     swapped = table.model_copy(update={"models": table.models[::-1]})
-    assert bench(swapped).log.alphas == ALPHAS
-    assert (bench(swapped).log.kinds == bench(table).log.kinds).all()
+    assert replay_dataset(swapped).log.alphas == ALPHAS
+    assert (replay_dataset(swapped).log.kinds == replay_dataset(table).log.kinds).all()
 
 
 def test_alpha_sets_are_few_and_distinct() -> None:
@@ -128,9 +128,9 @@ def test_alpha_sets_are_few_and_distinct() -> None:
 def test_best_single_is_chosen_by_unbiased_pass_at_k() -> None:
     # At k = 1 alpha 0 solves 1/2 of the time, alpha 1 always on half of the problems; at k = 2 alpha 0 misses both
     # solutions of four with chance 1/6.
-    table = make_bench({"a": ("AAWW", "AAAA"), "b": ("AAWW", "WWWW")})
+    table = make_dataset({"a": ("AAWW", "AAAA"), "b": ("AAWW", "WWWW")})
     assert single_rates(table, 2)[:, 0] == pytest.approx([5 / 6] * 4)
-    colder = make_bench({"a": ("WWWW", "WWWW"), "b": ("WWWW", "WWWW")})
+    colder = make_dataset({"a": ("WWWW", "WWWW"), "b": ("WWWW", "WWWW")})
     chosen = choose((BEST_SINGLE, 2), {0.6: colder, 1.0: table}, FEW)
     assert (chosen.temperature, chosen.alphas) == (1.0, (0.0,))
     assert chosen.dev_solve == pytest.approx(5 / 6)
@@ -138,7 +138,7 @@ def test_best_single_is_chosen_by_unbiased_pass_at_k() -> None:
 
 
 def test_cross_validation_leaves_the_whole_template_out() -> None:
-    table = make_bench(CROSSED)
+    table = make_dataset(CROSSED)
     # Who learns from the other template alone takes the alpha that solves that one, and so fails here.
     assert cross_validate(("fixed", 1), ALPHAS, table, FEW).tolist() == [0, 0, 0, 0]
     assert cross_validate(("round-robin", 1), ALPHAS, table, FEW).tolist() == [0, 0, 0, 0]
@@ -150,7 +150,7 @@ def test_cross_validation_leaves_the_whole_template_out() -> None:
 def test_every_row_sees_the_same_samples() -> None:
     rng = np.random.default_rng(5)
     cells = {f"t{i}": ["".join(rng.choice(list("AWT"), 6)) for _ in ALPHAS] for i in range(5)}
-    table = {0.6: make_bench(cells)}
+    table = {0.6: make_dataset(cells)}
     choice = Choice(0.6, (1.0,), 0.0)
     results = [play((row, 3), choice, table, table, FEW) for row in ROWS]
     for other in results[1:]:
@@ -159,11 +159,11 @@ def test_every_row_sees_the_same_samples() -> None:
     # The same by brute force: at one alpha, the first three samples of the order.
     orders = draw_orders(table[0.6], FEW)
     drawn = np.take_along_axis(table[0.6].log.kinds[None], orders, axis=3)[:, :, 1, :3]
-    assert (results[0].solve == (drawn == Kind.SOLVED).any(axis=2).mean(axis=0)).all()
+    assert (results[0].solve == (drawn == OutcomeKind.SOLVED).any(axis=2).mean(axis=0)).all()
 
 
 def test_best_single_replayed_agrees_with_its_closed_form() -> None:
-    table = {0.6: make_bench({"a": ("AWWW", "WWWW"), "b": ("AAWW", "WWWW")}, each=1)}
+    table = {0.6: make_dataset({"a": ("AWWW", "WWWW"), "b": ("AAWW", "WWWW")}, each=1)}
     played = play((BEST_SINGLE, 2), Choice(0.6, (0.0,), 0.0), table, table, Settings(orders=2000))
     assert played.solve == pytest.approx([1 / 2, 5 / 6], abs=0.04)
     assert played.attempts == pytest.approx([7 / 4, 3 / 2], abs=0.04)
@@ -173,7 +173,7 @@ def test_split_half_oracle_by_hand() -> None:
     in_order = np.arange(4, dtype=np.uint16) * np.ones((1, 1, 2, 1), dtype=np.uint16)
 
     def oracle(cells: Sequence[str], k: int) -> float:
-        found = split_half_oracle(make_bench({"t": cells}, each=1), k, in_order)
+        found = split_half_oracle(make_dataset({"t": cells}, each=1), k, in_order)
         assert found is not None
         return float(found[0])
 
@@ -181,8 +181,8 @@ def test_split_half_oracle_by_hand() -> None:
     assert oracle(("AWAW", "WWAA"), 2) == 1.0
     assert oracle(("AWWW", "WAAA"), 1) == 0.5  # equals share: (0 + 1) / 2
     assert oracle(("WAWW", "WWAA"), 2) == 0.0
-    assert split_half_oracle(make_bench({"t": ("AWAW", "WWAA")}, each=1), 3, in_order) is None
-    assert split_half_oracle(make_bench({"t": ("A", "A")}, each=1), 1, in_order[..., :1]) is None
+    assert split_half_oracle(make_dataset({"t": ("AWAW", "WWAA")}, each=1), 3, in_order) is None
+    assert split_half_oracle(make_dataset({"t": ("A", "A")}, each=1), 1, in_order[..., :1]) is None
 
 
 def test_rows_by_hand() -> None:

@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 
 from alphadial.agents.errors import OutcomeTableError
-from alphadial.agents.experiments.compare.shipped_tables import bench, fitting_table, shipped_table, table_config
+from alphadial.agents.experiments.compare.shipped_tables import (
+    fitting_table,
+    replay_dataset,
+    shipped_table,
+    table_config,
+)
 from alphadial.agents.experiments.outcomes import OutcomeTable, tabulate
 from alphadial.agents.policies import open_policy
 from alphadial.agents.policies.weights import choose_models
@@ -42,7 +47,7 @@ def shipped(config: RunConfig) -> OutcomeTable:
 @pytest.mark.parametrize("temperature", TEMPERATURES)
 def test_shipped_tables_fit_the_shipped_weights(split: str, temperature: float) -> None:
     table = shipped(configure(split, temperature))
-    tried = bench(table)
+    tried = replay_dataset(table)
     assert tried.log.alphas == ALPHAS
     problems = load_split("tiny-problems", split).problems
     assert tried.log.kinds.shape == (len(problems), 9, 16)
@@ -51,8 +56,8 @@ def test_shipped_tables_fit_the_shipped_weights(split: str, temperature: float) 
 
 
 def test_a_part_of_a_shipped_table_serves_a_smaller_run() -> None:
-    whole = bench(shipped(configure("dev", 0.6))).log
-    part = bench(shipped(configure("dev", 0.6, alphas=(0, 1.5), samples=3))).log
+    whole = replay_dataset(shipped(configure("dev", 0.6))).log
+    part = replay_dataset(shipped(configure("dev", 0.6, alphas=(0, 1.5), samples=3))).log
     assert part.alphas == (0, 1.5)
     assert (part.kinds == whole.kinds[:, [2, 8], :3]).all()
 

@@ -20,7 +20,7 @@ from alphadial.agents.runs.runner import Progress
 from alphadial.agents.types import Request
 from alphadial.controller import make_controller
 from alphadial.controller.errors import ControllerError
-from alphadial.controller.types import Budget, Context, Controller, Decision, Kind, Outcome, Tried
+from alphadial.controller.types import Budget, Context, Controller, Decision, Outcome, OutcomeKind, Trial
 from alphadial.controller.uniform import Uniform
 from alphadial.envs.types import Problem
 
@@ -45,7 +45,7 @@ class Spy:
     alphas = (0.0, 0.5, 1.0)
 
     def __init__(self, alpha: float = 0.5, propensity: float = 1.0, chances: dict[str, float] | None = None) -> None:
-        self.asked: list[tuple[Context, tuple[Tried, ...], Budget]] = []
+        self.asked: list[tuple[Context, tuple[Trial, ...], Budget]] = []
         self.taught: list[tuple[str, Outcome]] = []
         self._answer = alpha, propensity
         self._chances = chances or {}
@@ -88,7 +88,7 @@ def test_the_controller_sees_history_and_budget_and_no_template(tmp_path: Path, 
     run(tmp_path, controlled_config(budget=8), problems, spy, script)
     first = [ask for ask in spy.asked if ask[0].problem == "p0"]
     assert [len(history) for _, history, _ in first] == [0, 1, 2]
-    assert first[1][1] == (Tried(0.5, Outcome(Kind.OPTIMISATION, "TLE")),)
+    assert first[1][1] == (Trial(0.5, Outcome(OutcomeKind.OPTIMISATION, "TLE")),)
     assert [budget for _, _, budget in first] == [Budget(4, 8), Budget(3, 2), Budget(2, 1)]
     assert first[0][0] == Context("p0", "Solve p0.")
     assert [name for name, _ in spy.taught[:6]] == [f"p{i}#0" for i in range(6)]

@@ -25,7 +25,7 @@ from alphadial.envs.folders import write_atomically
 def attempt(config: RunConfig, sample: int = 0, verdict: str = "AC") -> Attempt:
     values: dict[str, object] = dict.fromkeys((field.name for field in dataclasses.fields(Attempt)), "")
     values |= dict.fromkeys(("prompt_tokens", "completion_tokens", "turns", "level_reached"), 1)
-    values |= dict.fromkeys(("temperature", "cpu_s", "judge_s", "model_s", "tools_s", "p_hat"), 0.1)
+    values |= dict.fromkeys(("temperature", "cpu_s", "judge_s", "model_s", "tools_s", "success_prob"), 0.1)
     values |= dict.fromkeys(("coverage", "decision", "propensity", "cost"), None)
     model, problem = config.models[0], config.problems[0]
     values |= {"model": model.name, "alpha": model.alpha, "problem": problem, "sample": sample, "run": config.run_id}

@@ -121,7 +121,7 @@ def controlled_run(folder: Path, **fields: Any) -> Path:
         "t1.b": [(1.0, "WA"), (-0.5, "TLE"), (0.5, "AC")],
         "t2.c": [(1.0, "WA"), (0.0, "TLE"), (1.5, None)],
     }
-    chosen = {"propensity": 0.75, "p_hat": 0.4, "reason": "best so far", "cost": 1.0}
+    chosen = {"propensity": 0.75, "success_prob": 0.4, "reason": "best so far", "cost": 1.0}
     attempts = [
         make_attempt(config, problem, alpha, at, verdict, decision=f"{problem}#{at}", **chosen)
         for problem, story in stories.items()

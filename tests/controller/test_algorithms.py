@@ -12,10 +12,10 @@ from alphadial.controller import (
     Context,
     Controller,
     ControllerError,
-    Kind,
     Outcome,
+    OutcomeKind,
     OutcomeLog,
-    Tried,
+    Trial,
     make_controller,
 )
 from alphadial.controller.conformance import example_log
@@ -24,12 +24,12 @@ from alphadial.controller.estimates import miss, solve_rates
 from .logs import A, T, U, W, log_of
 
 
-def walk(controller: Controller, kinds: Sequence[Kind]) -> list[float]:
+def walk(controller: Controller, kinds: Sequence[OutcomeKind]) -> list[float]:
     """The alphas of the attempts on one problem, ``kinds`` being their outcomes."""
-    history: list[Tried] = []
+    history: list[Trial] = []
     for kind in kinds:
         (decision,) = controller.select(Context("p"), history, Budget(50))
-        history.append(Tried(decision.alpha, Outcome(kind)))
+        history.append(Trial(decision.alpha, Outcome(kind)))
     return [tried.alpha for tried in history]
 
 
@@ -119,10 +119,10 @@ def test_rule_fits_the_pair_that_solves_the_most(seed: int) -> None:
     def solved(controller: Controller) -> int:
         count = 0
         for problem in cells:
-            history: list[Tried] = []
+            history: list[Trial] = []
             for left in range(horizon, 0, -1):
                 (decision,) = controller.select(Context("p"), history, Budget(left))
-                history.append(Tried(decision.alpha, Outcome(Kind(problem[grid.index(decision.alpha)]))))
+                history.append(Trial(decision.alpha, Outcome(OutcomeKind(problem[grid.index(decision.alpha)]))))
             count += any(tried.outcome.kind == A for tried in history)
         return count
 
@@ -167,7 +167,7 @@ def test_thompson_chances_are_those_of_sampling_the_betas() -> None:
     for alpha, decision in told.items():
         index = grid.index(alpha)
         assert decision.propensity == pytest.approx(wanted[index], abs=0.005)
-        assert decision.p_hat == pytest.approx(shape[0, index] / shape[:, index].sum())
+        assert decision.success_prob == pytest.approx(shape[0, index] / shape[:, index].sum())
     assert sum(decision.propensity for decision in told.values()) == pytest.approx(1)
 
 
@@ -187,4 +187,4 @@ def test_asked_before_fit(name: str) -> None:
 
 def test_history_off_the_grid() -> None:
     with pytest.raises(ControllerError, match=r"alpha 0\.3, off uniform's grid"):
-        make_controller("uniform", (0, 1)).select(Context("p"), [Tried(0.3, Outcome(W))], Budget(1))
+        make_controller("uniform", (0, 1)).select(Context("p"), [Trial(0.3, Outcome(W))], Budget(1))

@@ -13,14 +13,16 @@ from alphadial.controller import (
     Choice,
     Context,
     Controller,
+    ControllerError,
     Decision,
     Outcome,
-    Past,
-    Tried,
+    Situation,
+    Trial,
     controller_names,
     make_controller,
 )
 from alphadial.controller import conformance as suite
+from alphadial.controller.posterior import Posterior
 from alphadial.controller.thompson import Thompson
 from alphadial.controller.uniform import Uniform
 
@@ -57,8 +59,8 @@ class TheirOwn(BaseController):
 
     name = "their-own"
 
-    def _choose(self, past: Past, decision_id: str) -> Choice:
-        return Choice(len(past) % len(self.alphas), "one after the other")
+    def _choose(self, situation: Situation) -> Choice:
+        return Choice(len(situation.history) % len(self.alphas), "one after the other")
 
 
 def test_a_controller_of_a_users_own() -> None:
@@ -66,24 +68,24 @@ def test_a_controller_of_a_users_own() -> None:
 
 
 class Impure(TheirOwn):
-    def _choose(self, past: Past, decision_id: str) -> Choice:
+    def _choose(self, situation: Situation) -> Choice:
         self.asked = getattr(self, "asked", 0) + 1
         return Choice(self.asked % len(self.alphas), "counts calls")
 
 
 class OffTheGrid(TheirOwn):
-    def select(self, context: Context, history: Sequence[Tried], budget: Budget, n: int = 1) -> tuple[Decision, ...]:
+    def select(self, context: Context, history: Sequence[Trial], budget: Budget, n: int = 1) -> tuple[Decision, ...]:
         return tuple(dataclasses.replace(made, alpha=0.3) for made in super().select(context, history, budget, n))
 
 
 class Overspending(TheirOwn):
-    def select(self, context: Context, history: Sequence[Tried], budget: Budget, n: int = 1) -> tuple[Decision, ...]:
+    def select(self, context: Context, history: Sequence[Trial], budget: Budget, n: int = 1) -> tuple[Decision, ...]:
         return super().select(context, history, Budget(99), max(n, 1))
 
 
 class WrongPropensity(Uniform):
-    def _choose(self, past: Past, decision_id: str) -> Choice:
-        return dataclasses.replace(super()._choose(past, decision_id), propensity=0.5)
+    def _choose(self, situation: Situation) -> Choice:
+        return dataclasses.replace(super()._choose(situation), propensity=0.5)
 
 
 class SameUnderAllSeeds(Uniform):
@@ -121,6 +123,17 @@ class FitsAnything(TheirOwn):
         return
 
 
+class Unsaid(Posterior):
+    @property
+    def needs_fit(self) -> bool:
+        return False
+
+    def select(self, context: Context, history: Sequence[Trial], budget: Budget, n: int = 1) -> tuple[Decision, ...]:
+        if super().needs_fit:
+            raise ControllerError("call fit first")
+        return super().select(context, history, budget, n)
+
+
 @pytest.mark.parametrize(
     ("faulty", "behaviour"),
     [
@@ -132,6 +145,7 @@ class FitsAnything(TheirOwn):
         (CountsTwice, suite.learns_each_decision_once),
         (Forgetful, suite.survives_a_round_trip),
         (Gullible, suite.refuses_corrupted_states),
+        (Unsaid, suite.says_whether_it_needs_fit),
         (Unlearning, suite.fit_replaces),
         (FitsAnything, suite.refuses_unfit_logs),
     ],

@@ -11,10 +11,10 @@ from alphadial.controller import (
     Context,
     Controller,
     ControllerError,
-    Kind,
     Outcome,
+    OutcomeKind,
     OutcomeLog,
-    Tried,
+    Trial,
     controller_names,
     make_controller,
     replay,
@@ -44,7 +44,7 @@ def by_hand(controller: Controller, log: OutcomeLog, orders: Orders, attempts: i
             for p, name in enumerate(NAMES)
             for a, alpha in enumerate(log.alphas)
         }
-        histories: dict[str, list[Tried]] = {name: [] for name in NAMES}
+        histories: dict[str, list[Trial]] = {name: [] for name in NAMES}
         solved = dict.fromkeys(NAMES, 0)
         for attempt in range(1, attempts + 1):
             made = []
@@ -53,10 +53,10 @@ def by_hand(controller: Controller, log: OutcomeLog, orders: Orders, attempts: i
                     context = Context(f"{number}/{name}")
                     made.append((name, mine.select(context, histories[name], Budget(attempts - attempt + 1))[0]))
             for name, decision in made:
-                outcome = Outcome(Kind(unseen[name, decision.alpha].pop(0)))
+                outcome = Outcome(OutcomeKind(unseen[name, decision.alpha].pop(0)))
                 mine.update(decision, outcome)
-                histories[name].append(Tried(decision.alpha, outcome))
-                if outcome.kind == Kind.SOLVED:
+                histories[name].append(Trial(decision.alpha, outcome))
+                if outcome.kind == OutcomeKind.SOLVED:
                     solved[name] = attempt
         result.append([solved[name] for name in NAMES])
     return result

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,11 @@ from alphadial.controller import (
     Context,
     Controller,
     ControllerError,
-    Kind,
     Outcome,
-    Past,
+    OutcomeKind,
+    Situation,
     StateError,
-    Tried,
+    Trial,
     controller_names,
     load_state,
     make_controller,
@@ -48,22 +49,22 @@ def state_of(name: str) -> dict[str, Any]:
     seed=st.integers(0, 2**63 - 1),
     horizon=st.integers(1, 30),
     grid=st.lists(st.integers(-512, 768), min_size=1, max_size=6, unique=True),
-    steps=st.lists(st.tuples(st.text(max_size=5), st.sampled_from(Kind)), max_size=8),
+    steps=st.lists(st.tuples(st.text(max_size=5), st.sampled_from(OutcomeKind)), max_size=8),
     fits=st.booleans(),
 )
 def test_round_trip(
-    name: str, seed: int, horizon: int, grid: list[int], steps: list[tuple[str, Kind]], fits: bool
+    name: str, seed: int, horizon: int, grid: list[int], steps: list[tuple[str, OutcomeKind]], fits: bool
 ) -> None:
     controller = make_controller(name, [step / 256 for step in grid], seed=seed, horizon=horizon)
     fits = fits or name in ("fixed", "round-robin", "schedule", "rule", "posterior")
     if fits:
         controller.fit(example_log(controller.alphas, problems=4, samples=3))
-    histories: dict[str, list[Tried]] = {}
+    histories: dict[str, list[Trial]] = {}
     for problem, kind in steps:
         history = histories.setdefault(problem, [])
         (decision,) = controller.select(Context(problem), history, Budget(9))
         controller.update(decision, Outcome(kind))
-        history.append(Tried(decision.alpha, Outcome(kind)))
+        history.append(Trial(decision.alpha, Outcome(kind)))
     again = type(controller).from_state(json.loads(json.dumps(controller.state(), allow_nan=False)))
     assert again.state() == controller.state()
     for problem, history in [*histories.items(), ("another", [])]:
@@ -169,7 +170,7 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
 class Mine(BaseController):
     name = "mine"
 
-    def _choose(self, past: Past, decision_id: str) -> Choice:
+    def _choose(self, situation: Situation) -> Choice:
         return Choice(0, "always the first")
 
 
@@ -179,3 +180,8 @@ def test_a_controller_of_a_users_own_is_loaded_by_its_class_only(tmp_path: Path)
     assert isinstance(load_state(path, Mine), Mine)
     with pytest.raises(StateError, match="field 'controller'"):
         load_state(path)
+
+
+def test_the_example_of_a_loop_of_ones_own_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(Path(__file__).parents[2] / "examples" / "own_loop.py"), run_name="__main__")
+    assert capsys.readouterr().out.splitlines()[-1] == "longest-even#1: alpha 0.5 (0.0000 spent on it here): AC"

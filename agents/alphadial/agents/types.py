@@ -262,7 +262,7 @@ class Attempt:
     """Id of the controller's decision; None where the alpha was given."""
     propensity: Share | None = None
     """Probability with which the controller chose this alpha."""
-    p_hat: Share | None = None
+    success_prob: Share | None = None
     """The controller's estimate of the chance of success."""
     reason: Text = ""
     """The controller's, for people."""

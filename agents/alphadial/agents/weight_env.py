@@ -18,12 +18,12 @@ from gymnasium import spaces
 
 from alphadial.agents.errors import AgentsError
 from alphadial.agents.weight_sources import Episode, Live, Replay, Source
-from alphadial.controller.types import Kind
+from alphadial.controller.types import OutcomeKind
 
 __all__ = ["ENV_ID", "Live", "Replay", "Source", "WeightEnv"]
 
 ENV_ID = "alphadial/Weight-v0"
-_CODES = len(Kind)
+_CODES = len(OutcomeKind)
 Observation = dict[str, npt.NDArray[Any]]
 
 
@@ -69,8 +69,10 @@ class WeightEnv(gymnasium.Env[Observation, Any]):
     ) -> None:
         if max_attempts < 1:
             raise AgentsError(f"max_attempts must be at least 1, not {max_attempts}")
-        if source.most is not None and max_attempts > source.most:
-            raise AgentsError(f"max_attempts {max_attempts} is more than the {source.most} samples of the table")
+        if source.max_attempts is not None and max_attempts > source.max_attempts:
+            raise AgentsError(
+                f"max_attempts {max_attempts} is more than the {source.max_attempts} samples of the table"
+            )
         self.render_mode = render_mode
         self._source, self._price, self._limit = source, float(price), max_attempts
         self._grid = np.asarray(source.alphas, dtype=np.float32)
@@ -87,7 +89,7 @@ class WeightEnv(gymnasium.Env[Observation, Any]):
         )
         self.observation_space = space
         self._problem, self._ended = -1, True
-        self._tried: list[tuple[int, Kind]] = []
+        self._tried: list[tuple[int, OutcomeKind]] = []
         self._attempt: Episode | None = None
 
     def reset(
@@ -121,7 +123,7 @@ class WeightEnv(gymnasium.Env[Observation, Any]):
         alpha = self._position(action)
         kind, verdict = self._attempt(alpha)
         self._tried.append((alpha, kind))
-        solved, unmeasurable = kind is Kind.SOLVED, kind is Kind.UNMEASURABLE
+        solved, unmeasurable = kind is OutcomeKind.SOLVED, kind is OutcomeKind.UNMEASURABLE
         spent = len(self._tried) == self._limit
         reason = "solved" if solved else "unmeasurable" if unmeasurable else "attempts" if spent else ""
         self._ended = bool(reason)
@@ -155,14 +157,14 @@ class WeightEnv(gymnasium.Env[Observation, Any]):
         left = np.array([1 - len(self._tried) / self._limit], np.float32)
         return {"alphas": alphas, "kinds": kinds, "left": left}
 
-    def _info(self, alpha: float, kind: Kind | None, verdict: str, reason: str) -> dict[str, Any]:
+    def _info(self, alpha: float, kind: OutcomeKind | None, verdict: str, reason: str) -> dict[str, Any]:
         return {
             "problem": self._source.problems[self._problem],
             "alpha": alpha,
             "kind": "" if kind is None else kind.name.lower(),
             "verdict": verdict,
             "attempts": len(self._tried),
-            "mask": kind is Kind.UNMEASURABLE,
+            "mask": kind is OutcomeKind.UNMEASURABLE,
             "end_reason": reason,
         }
 

@@ -13,7 +13,7 @@ from alphadial.agents.errors import AgentsError
 from alphadial.agents.experiments.compare.shipped_tables import (
     SHIPPED_ALPHAS,
     SHIPPED_SAMPLES,
-    bench,
+    replay_dataset,
     shipped_table,
     table_config,
 )
@@ -21,7 +21,7 @@ from alphadial.agents.experiments.outcomes import kind_of
 from alphadial.agents.policies.weights import choose_models
 from alphadial.agents.runs.attempt_loop import AttemptDeps
 from alphadial.agents.runs.runner import rollout
-from alphadial.controller.types import Kind, OutcomeLog
+from alphadial.controller.types import OutcomeKind, OutcomeLog
 from alphadial.envs.forking import OfOneProcess
 from alphadial.envs.problems import load_split
 from alphadial.envs.types import Problem, Rules
@@ -29,7 +29,7 @@ from alphadial.merge_engine import Family, load_family, model_name
 
 _SEEDS = 2**53
 
-Episode = Callable[[int], tuple[Kind, str]]
+Episode = Callable[[int], tuple[OutcomeKind, str]]
 """Makes the next attempt, with the alpha at a position of the grid: what became of it, and its verdict ("" unknown)."""
 
 
@@ -39,7 +39,7 @@ class Source(Protocol):
     alphas: tuple[float, ...]
     """The grid, ascending."""
     problems: tuple[str, ...]
-    most: int | None
+    max_attempts: int | None
     """Attempts that an episode can make with one alpha; None: no such limit."""
 
     def begin(self, problem: int, generator: np.random.Generator) -> Episode:
@@ -59,7 +59,7 @@ class Replay:
 
     def __init__(self, log: OutcomeLog, problems: Sequence[str]) -> None:
         self.alphas, self.problems = log.alphas, tuple(problems)
-        self.most: int | None = log.kinds.shape[2]
+        self.max_attempts: int | None = log.kinds.shape[2]
         self.log = log
 
     @classmethod
@@ -77,7 +77,7 @@ class Replay:
         table = shipped_table(config)
         if table is None:
             raise AgentsError(f"no outcomes of {loaded.name} {split} at temperature {heat:g} come with alphadial")
-        found = bench(table)
+        found = replay_dataset(table)
         return cls(found.log, found.problems)
 
     def begin(self, problem: int, generator: np.random.Generator) -> Episode:
@@ -101,12 +101,12 @@ class _ReplayEpisode:
         self._kinds, self._orders = kinds, orders
         self._seen = [0] * len(orders)
 
-    def __call__(self, alpha: int) -> tuple[Kind, str]:
+    def __call__(self, alpha: int) -> tuple[OutcomeKind, str]:
         seen = self._seen[alpha]
         if seen == self._orders.shape[1]:
             raise AgentsError(f"this episode has seen all {seen} samples of the alpha at position {alpha}")
         self._seen[alpha] += 1
-        return Kind(int(self._kinds[alpha, self._orders[alpha, seen]])), ""
+        return OutcomeKind(int(self._kinds[alpha, self._orders[alpha, seen]])), ""
 
 
 class Live(OfOneProcess):
@@ -133,7 +133,7 @@ class Live(OfOneProcess):
     ) -> None:
         self.alphas = tuple(alphas)
         self.problems = tuple(problem.id for problem in problems)
-        self.most: int | None = None
+        self.max_attempts: int | None = None
         self._family, self._deps, self._rules = family, deps, rules or Rules()
         self._problems = tuple(problems)
         self._temperature = family.temperature if temperature is None else temperature
@@ -146,7 +146,7 @@ class Live(OfOneProcess):
     def close(self) -> None:
         """See ``Source``; policy and judge stay open."""
 
-    def _attempt(self, problem: Problem, alpha: int, seed: str) -> tuple[Kind, str]:
+    def _attempt(self, problem: Problem, alpha: int, seed: str) -> tuple[OutcomeKind, str]:
         (made,) = rollout(
             [problem],
             self._deps,

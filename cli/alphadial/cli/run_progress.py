@@ -164,7 +164,7 @@ class RunWatch:
         self._folder, self._latest = session.folder.path, None
         keeps(f"the attempts made so far are in {self._folder}; the same command goes on from there")
         names = [model.name for model in session.config.models]
-        self._shown = AttemptProgress(names, session.config.most, session.folder.store.attempts())
+        self._shown = AttemptProgress(names, session.config.max_attempts, session.folder.store.attempts())
         self._shown.__enter__()
         return self._update
 

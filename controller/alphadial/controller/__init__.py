@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from alphadial.controller.base import UNKNOWN, BaseController, Choice, Counts, Past
+from alphadial.controller.base import UNKNOWN, BaseController, Choice, Counts, History, Situation
 from alphadial.controller.errors import ControllerError, StateError
 from alphadial.controller.fields import Fields
 from alphadial.controller.offline import ReplayResult, replay, sample_orders
 from alphadial.controller.registry import CONTROLLERS, controller_names, find_controller, guarded, make_controller
 from alphadial.controller.state import load_state, save_state
-from alphadial.controller.types import Budget, Context, Controller, Decision, Kind, Outcome, OutcomeLog, Tried
+from alphadial.controller.types import Budget, Context, Controller, Decision, Outcome, OutcomeKind, OutcomeLog, Trial
 
 __all__ = [
     "CONTROLLERS",
@@ -22,13 +22,14 @@ __all__ = [
     "Counts",
     "Decision",
     "Fields",
-    "Kind",
+    "History",
     "Outcome",
+    "OutcomeKind",
     "OutcomeLog",
-    "Past",
     "ReplayResult",
+    "Situation",
     "StateError",
-    "Tried",
+    "Trial",
     "controller_names",
     "find_controller",
     "guarded",

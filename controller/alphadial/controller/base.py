@@ -17,13 +17,13 @@ import numpy.typing as npt
 
 from alphadial.controller.errors import ControllerError
 from alphadial.controller.fields import FORMAT, Fields
-from alphadial.controller.types import Budget, Context, Decision, Kind, Outcome, OutcomeLog, Tried
+from alphadial.controller.types import Budget, Context, Decision, Outcome, OutcomeKind, OutcomeLog, Trial
 
 UNKNOWN = 4
-"""Stands where a ``Kind`` would: the attempt was asked for in the same call, and its outcome is not known yet."""
+"""Stands where an ``OutcomeKind`` would: the attempt was asked for in the same call, and its outcome is not known."""
 
-Past = tuple[tuple[int, int], ...]
-"""The attempts on one problem: index of the alpha, and its ``Kind`` or ``UNKNOWN``."""
+History = tuple[tuple[int, int], ...]
+"""The trials on one problem: index of the alpha, and its ``OutcomeKind`` or ``UNKNOWN``."""
 
 Counts = npt.NDArray[np.int64]
 
@@ -35,11 +35,24 @@ class Choice:
     index: int
     reason: str
     propensity: float = 1.0
-    p_hat: float | None = None
+    success_prob: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What ``_choose`` is given."""
+
+    decision_id: str
+    history: History
+    """Short: alphas by their index, outcomes by their kind; attempts of the same call are in it as ``UNKNOWN``."""
+    trials: Sequence[Trial]
+    """The same in full, with verdicts and costs, as ``select`` was given them."""
+    context: Context
+    budget: Budget
 
 
 class BaseController:
-    """A controller whose every decision is ``_choose(past, decision_id)``."""
+    """A controller whose every decision is ``_choose(situation)``."""
 
     name: str
 
@@ -67,9 +80,14 @@ class BaseController:
         self._key = self.seed.to_bytes(8, "big")
         self._index = {alpha: index for index, alpha in enumerate(self.alphas)}
 
-    def _choose(self, past: Past, decision_id: str) -> Choice:
-        """The next attempt after ``past``; a pure function of the state and, through ``draw``, of the decision id."""
+    def _choose(self, situation: Situation) -> Choice:
+        """The next attempt; a pure function of the state, the situation and, through ``draw``, of the decision id."""
         raise NotImplementedError
+
+    @property
+    def needs_fit(self) -> bool:
+        """Whether it cannot choose before ``fit``."""
+        return False
 
     def _learn(self, counts: Counts) -> None:
         """Takes a log in; ``counts`` is ``OutcomeLog.counts()`` at the controller's alphas, (P, A, 3)."""
@@ -95,24 +113,26 @@ class BaseController:
             raise ControllerError(f"cannot fit {self.name}: no sample of the outcome log could be measured")
         self._learn(counts)
 
-    def select(self, context: Context, history: Sequence[Tried], budget: Budget, n: int = 1) -> tuple[Decision, ...]:
+    def select(self, context: Context, history: Sequence[Trial], budget: Budget, n: int = 1) -> tuple[Decision, ...]:
         """The next ``n`` attempts; see ``types.Controller.select``."""
+        if self.needs_fit:
+            raise ControllerError(f"{self.name} has learnt nothing yet: call fit with an outcome log first")
         left = budget.attempts if budget.total is None else min(budget.attempts, budget.total)
         if not 1 <= n <= left:
             raise ControllerError(f"cannot decide {n} attempts on {context.problem}: the budget holds {left}")
         try:
-            past = tuple([(self._index[tried.alpha], int(tried.outcome.kind)) for tried in history])
+            known = tuple([(self._index[trial.alpha], int(trial.outcome.kind)) for trial in history])
         except KeyError as error:
             raise ControllerError(
                 f"the history of {context.problem} holds alpha {error}, off {self.name}'s grid"
             ) from None
         decisions = []
-        for attempt in range(len(past), len(past) + n):
+        for attempt in range(len(known), len(known) + n):
             decision_id = f"{context.problem}#{attempt}"
-            choice = self._choose(past, decision_id)
+            choice = self._choose(Situation(decision_id, known, history, context, budget))
             alpha = self.alphas[choice.index]
-            decisions.append(Decision(decision_id, alpha, choice.propensity, choice.reason, choice.p_hat))
-            past = (*past, (choice.index, UNKNOWN))
+            decisions.append(Decision(decision_id, alpha, choice.propensity, choice.reason, choice.success_prob))
+            known = (*known, (choice.index, UNKNOWN))
         return tuple(decisions)
 
     def update(self, decision: Decision, outcome: Outcome) -> None:
@@ -149,21 +169,17 @@ class BaseController:
             raise ControllerError(f"alpha {alpha:g} is not on {self.name}'s grid: choose one of {choices}")
         return self._index[alpha]
 
-    def needs_fit(self) -> ControllerError:
-        """The error of a controller that was asked too early."""
-        return ControllerError(f"{self.name} has learnt nothing yet: call fit with an outcome log first")
 
-
-def describe(past: Past, alphas: Sequence[float]) -> str:
-    """The last attempt of ``past`` for a ``reason``: "after an optimisation failure at 0", or "first"."""
-    if not past:
+def describe(history: History, alphas: Sequence[float]) -> str:
+    """The last attempt of a history for a ``reason``: "after an optimisation failure at 0", or "first"."""
+    if not history:
         return "first"
-    index, kind = past[-1]
+    index, kind = history[-1]
     what = {
-        Kind.SOLVED: "a success",
-        Kind.CORRECTNESS: "a correctness failure",
-        Kind.OPTIMISATION: "an optimisation failure",
-        Kind.UNMEASURABLE: "an unmeasurable attempt",
+        OutcomeKind.SOLVED: "a success",
+        OutcomeKind.CORRECTNESS: "a correctness failure",
+        OutcomeKind.OPTIMISATION: "an optimisation failure",
+        OutcomeKind.UNMEASURABLE: "an unmeasurable attempt",
         UNKNOWN: "an attempt under way",
     }[kind]
     return f"after {what} at {alphas[index]:g}"

@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from alphadial.controller.errors import ControllerError, StateError
-from alphadial.controller.types import Budget, Context, Controller, Decision, Kind, Outcome, OutcomeLog, Tried
+from alphadial.controller.types import Budget, Context, Controller, Decision, Outcome, OutcomeKind, OutcomeLog, Trial
 
 Make = Callable[[int], Controller]
 
-_FAILURES = (Outcome(Kind.CORRECTNESS, "WA"), Outcome(Kind.OPTIMISATION, "TLE"))
+_FAILURES = (Outcome(OutcomeKind.CORRECTNESS, "WA"), Outcome(OutcomeKind.OPTIMISATION, "TLE"))
 _NAMES = tuple(f"problem-{number}" for number in range(12))
 _DRAWS = 4000
 
@@ -29,9 +29,11 @@ def example_log(alphas: Sequence[float], problems: int = 30, samples: int = 8, s
     solves = np.exp(-8 * (places - suits) ** 2)
     slow = (1 - solves) * (places < suits)
     draws = generator.uniform(size=(problems, len(alphas), samples))
-    kinds = np.where(draws < solves[..., None], Kind.SOLVED, Kind.CORRECTNESS)
-    kinds = np.where((draws >= solves[..., None]) & (draws < (solves + slow)[..., None]), Kind.OPTIMISATION, kinds)
-    kinds = np.where(generator.uniform(size=kinds.shape) < 0.02, Kind.UNMEASURABLE, kinds)
+    kinds = np.where(draws < solves[..., None], OutcomeKind.SOLVED, OutcomeKind.CORRECTNESS)
+    kinds = np.where(
+        (draws >= solves[..., None]) & (draws < (solves + slow)[..., None]), OutcomeKind.OPTIMISATION, kinds
+    )
+    kinds = np.where(generator.uniform(size=kinds.shape) < 0.02, OutcomeKind.UNMEASURABLE, kinds)
     return OutcomeLog(tuple(alphas), kinds.astype(np.uint8))
 
 
@@ -55,7 +57,9 @@ def decides_on_the_grid(make: Make) -> None:
             assert decision.id == f"{name}#{length}", f"decision id {decision.id}, not {name}#{length}"
             assert decision.alpha in controller.alphas, f"alpha {decision.alpha} is off the grid"
             assert 0 < decision.propensity <= 1, f"propensity {decision.propensity}"
-            assert decision.p_hat is None or 0 <= decision.p_hat <= 1, f"p_hat {decision.p_hat}"
+            assert decision.success_prob is None or 0 <= decision.success_prob <= 1, (
+                f"success_prob {decision.success_prob}"
+            )
             assert decision.reason, "no reason given"
             assert "\n" not in decision.reason, "a reason is one line"
 
@@ -74,7 +78,7 @@ def decides_several_at_once(make: Make) -> None:
 def takes_any_history(make: Make) -> None:
     """Histories may be long, hold unmeasurable attempts, and be of any sequence type."""
     controller = _fitted(make, 5)
-    lost = [Tried(controller.alphas[0], Outcome(Kind.UNMEASURABLE))] * 3
+    lost = [Trial(controller.alphas[0], Outcome(OutcomeKind.UNMEASURABLE))] * 3
     assert _select(controller, "lost", lost).id == "lost#3"
     long = _history(controller, 300)
     assert _select(controller, "long", long) == _select(controller, "long", tuple(long))
@@ -109,11 +113,24 @@ def learns_each_decision_once(make: Make) -> None:
     once, twice = _fitted(make, 2), _fitted(make, 2)
     for number, name in enumerate(_NAMES):
         decision = _select(once, name, [])
-        outcome = Outcome(Kind.SOLVED, "AC") if number % 3 == 0 else _FAILURES[number % 2]
+        outcome = Outcome(OutcomeKind.SOLVED, "AC") if number % 3 == 0 else _FAILURES[number % 2]
         once.update(decision, outcome)
         twice.update(decision, outcome)
         twice.update(decision, outcome)
     assert _text(once) == _text(twice), "an update that came twice counted twice"
+
+
+def says_whether_it_needs_fit(make: Make) -> None:
+    """``needs_fit`` is true where ``select`` refuses before ``fit``, and never after it."""
+    controller = make(6)
+    needs = controller.needs_fit
+    try:
+        _select(controller, "early", [])
+    except ControllerError:
+        assert needs, "select refuses before fit, and needs_fit does not say so"
+    else:
+        assert not needs, "needs_fit, and select works without"
+    assert not _fitted(make, 6).needs_fit, "it needs fit after fit"
 
 
 def fit_replaces(make: Make) -> None:
@@ -173,6 +190,7 @@ BEHAVIOURS: tuple[Callable[[Make], None], ...] = (
     propensities_match_frequencies,
     seeds_draw_independently,
     learns_each_decision_once,
+    says_whether_it_needs_fit,
     fit_replaces,
     refuses_unfit_logs,
     survives_a_round_trip,
@@ -196,13 +214,13 @@ def _fitted(make: Make, seed: int) -> Controller:
     return controller
 
 
-def _history(controller: Controller, length: int) -> list[Tried]:
+def _history(controller: Controller, length: int) -> list[Trial]:
     """Failures of both kinds, walking the grid."""
     alphas = controller.alphas
-    return [Tried(alphas[(3 * step + 1) % len(alphas)], _FAILURES[step % 2]) for step in range(length)]
+    return [Trial(alphas[(3 * step + 1) % len(alphas)], _FAILURES[step % 2]) for step in range(length)]
 
 
-def _select(controller: Controller, name: str, history: Sequence[Tried]) -> Decision:
+def _select(controller: Controller, name: str, history: Sequence[Trial]) -> Decision:
     (decision,) = controller.select(Context(name), history, Budget(10))
     return decision
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from alphadial.controller.base import BaseController, Choice, Counts, Past
+from alphadial.controller.base import BaseController, Choice, Counts, Situation
 from alphadial.controller.estimates import best, miss, solve_rates
 from alphadial.controller.fields import Fields
 
@@ -23,10 +23,14 @@ class Cycle(BaseController):
         self.plan: tuple[int, ...] | None = None
         """Indexes into ``alphas``; None before ``fit``."""
 
-    def _choose(self, past: Past, decision_id: str) -> Choice:
-        if self.plan is None:
-            raise self.needs_fit()
-        position = len(past) % len(self.plan)
+    @property
+    def needs_fit(self) -> bool:
+        """See ``BaseController``: without a log there is nothing to walk along."""
+        return self.plan is None
+
+    def _choose(self, situation: Situation) -> Choice:
+        assert self.plan is not None
+        position = len(situation.history) % len(self.plan)
         return Choice(self.plan[position], f"{position + 1} of {len(self.plan)} {self.why}")
 
     def _memory(self) -> dict[str, Any]:

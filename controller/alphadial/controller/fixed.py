@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from alphadial.controller.base import BaseController, Choice, Counts, Past
+from alphadial.controller.base import BaseController, Choice, Counts, Situation
 from alphadial.controller.estimates import best, miss, solve_rates
 from alphadial.controller.fields import Fields
 
@@ -25,10 +25,14 @@ class Fixed(BaseController):
         coverage = (1 - miss(counts, self.horizon)).mean(axis=0)
         self._fitted = self.alphas[best(coverage, solve_rates(counts))]
 
-    def _choose(self, past: Past, decision_id: str) -> Choice:
+    @property
+    def needs_fit(self) -> bool:
+        """See ``BaseController``: an alpha that was not given is chosen by ``fit``."""
+        return self._given is None and self._fitted is None
+
+    def _choose(self, situation: Situation) -> Choice:
         alpha = self._fitted if self._given is None else self._given
-        if alpha is None:
-            raise self.needs_fit()
+        assert alpha is not None
         return Choice(
             self._index[alpha], "given" if self._given is not None else f"best pass@{self.horizon} of the log"
         )

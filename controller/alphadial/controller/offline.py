@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alphadial.controller.errors import ControllerError
-from alphadial.controller.types import Budget, Context, Controller, Decision, Kind, Outcome, OutcomeLog, Tried
+from alphadial.controller.types import Budget, Context, Controller, Decision, Outcome, OutcomeKind, OutcomeLog, Trial
 
 Orders = npt.NDArray[np.uint16]
 
@@ -111,9 +111,9 @@ def _replay_once(
     """One order: ``kinds`` by problem, alpha and draw; fills the last three, (P,), (P, attempts) and (P, attempts)."""
     attempts = chosen.shape[1]
     columns = {alpha: column for column, alpha in enumerate(alphas)}
-    outcomes = [Outcome(kind, "AC" if kind == Kind.SOLVED else None) for kind in Kind]
-    tried = [[Tried(alpha, outcome) for outcome in outcomes] for alpha in alphas]
-    histories: list[tuple[Tried, ...]] = [()] * len(contexts)
+    outcomes = [Outcome(kind, "AC" if kind == OutcomeKind.SOLVED else None) for kind in OutcomeKind]
+    tried = [[Trial(alpha, outcome) for outcome in outcomes] for alpha in alphas]
+    histories: list[tuple[Trial, ...]] = [()] * len(contexts)
     draws = [[0] * len(alphas) for _ in contexts]
     open_problems = list(range(len(contexts)))
     for attempt in range(attempts):
@@ -133,7 +133,7 @@ def _replay_once(
             chosen[problem, attempt], propensities[problem, attempt] = column, decision.propensity
             controller.update(decision, outcomes[kind])
             histories[problem] = (*histories[problem], tried[column][kind])
-            if kind == Kind.SOLVED:
+            if kind == OutcomeKind.SOLVED:
                 solved_at[problem] = attempt + 1
             else:
                 still_open.append(problem)

@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from alphadial.controller.base import BaseController, Choice, Counts, Past, describe
+from alphadial.controller.base import BaseController, Choice, Counts, History, Situation, describe
 from alphadial.controller.errors import ControllerError
 from alphadial.controller.estimates import solve_rates
 from alphadial.controller.fields import Fields
-from alphadial.controller.types import Kind
+from alphadial.controller.types import OutcomeKind
 
 Floats = npt.NDArray[np.float64]
 
 _SPREAD = 0.6
 """Pseudo-problems solve with chances from Beta(0.6 m, 0.6 (1 - m)): near 0 or near 1, m on average."""
 _REMEMBERED = 4096
-"""Decisions kept, so that a second problem with the same past costs no arithmetic."""
+"""Decisions kept, so that a second problem with the same history costs no arithmetic."""
 _TIE = 1e-9
 
 
@@ -68,7 +68,7 @@ class Posterior(BaseController):
         self._smoothing, self._pseudo, self._mass = float(smoothing), pseudo, float(mass)
         self._verdicts = verdicts
         self._counts: Counts | None = None
-        self._known: dict[Past, tuple[tuple[int, ...], str, float]] = {}
+        self._known: dict[History, tuple[tuple[int, ...], str, float]] = {}
 
     def _learn(self, counts: Counts) -> None:
         self._counts = counts
@@ -80,26 +80,33 @@ class Posterior(BaseController):
         outcomes = np.concatenate([particles, self._pseudo_problems(solve_rates(counts), shares)])  # (M, A, 3)
         prior = np.ones(len(outcomes))
         prior[len(counts) :] = self._mass / max(self._pseudo, 1)
-        solved = outcomes[:, :, Kind.SOLVED]
+        solved = outcomes[:, :, OutcomeKind.SOLVED]
         if not self._verdicts:
             outcomes = np.stack([solved, 1 - solved, 1 - solved], axis=2)
-        likelihood = np.stack([*np.moveaxis(outcomes, 2, 0), np.ones_like(solved), 1 - solved])  # by Kind, then UNKNOWN
+        likelihood = np.stack(
+            [*np.moveaxis(outcomes, 2, 0), np.ones_like(solved), 1 - solved]
+        )  # by OutcomeKind, then UNKNOWN
         with np.errstate(divide="ignore"):
             self._log_prior: Floats = np.log(prior)
         self._log_likelihood: Floats = np.ascontiguousarray(np.log(likelihood).transpose(0, 2, 1))  # (5, A, M)
         self._solves: Floats = np.ascontiguousarray(solved.T)  # (A, M)
 
-    def _choose(self, past: Past, decision_id: str) -> Choice:
-        known = self._known.get(past)
+    @property
+    def needs_fit(self) -> bool:
+        """See ``BaseController``: the log's problems are the particles."""
+        return self._counts is None
+
+    def _choose(self, situation: Situation) -> Choice:
+        known = self._known.get(situation.history)
         if known is None:
-            known = self._decide(past)
+            known = self._decide(situation.history)
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
-            self._known[past] = known
+            self._known[situation.history] = known
         ties, reason, chance = known
         if len(ties) == 1:
             return Choice(ties[0], reason, 1.0, chance)
-        return Choice(ties[int(self.draw(decision_id) * len(ties))], reason, 1 / len(ties), chance)
+        return Choice(ties[int(self.draw(situation.decision_id) * len(ties))], reason, 1 / len(ties), chance)
 
     def _memory(self) -> dict[str, Any]:
         options = {"smoothing": self._smoothing, "pseudo": self._pseudo, "mass": self._mass, "verdicts": self._verdicts}
@@ -121,20 +128,18 @@ class Posterior(BaseController):
         split = shares[:, 1:] / shares[:, 1:].sum(axis=1, keepdims=True)
         return np.concatenate([solved[..., None], (1 - solved)[..., None] * split], axis=2)
 
-    def _decide(self, past: Past) -> tuple[tuple[int, ...], str, float]:
+    def _decide(self, history: History) -> tuple[tuple[int, ...], str, float]:
         """The alphas that tie for the greatest chance, the reason, and that chance."""
-        if self._counts is None:
-            raise self.needs_fit()
         log_weights = self._log_prior
-        if past:
-            indexes, kinds = zip(*past, strict=True)
+        if history:
+            indexes, kinds = zip(*history, strict=True)
             log_weights = log_weights + self._log_likelihood[kinds, indexes].sum(axis=0)
         weights = np.exp(log_weights - log_weights.max())
         chances = self._solves @ weights
         chances /= weights.sum()
         greatest = float(chances.max())
         ties = tuple((chances >= greatest - _TIE).nonzero()[0].tolist())
-        reason = f"{describe(past, self.alphas)}: p {greatest:.2f}"
+        reason = f"{describe(history, self.alphas)}: p {greatest:.2f}"
         if len(ties) < len(self.alphas):
             chances[list(ties)] = -1.0
             second = int(chances.argmax())

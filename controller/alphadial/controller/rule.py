@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from alphadial.controller.base import BaseController, Choice, Counts, Past, describe
+from alphadial.controller.base import BaseController, Choice, Counts, History, Situation, describe
 from alphadial.controller.errors import ControllerError
 from alphadial.controller.fields import Fields
-from alphadial.controller.types import Kind
+from alphadial.controller.types import OutcomeKind
 
 _DEPTH = 6
 """``fit`` plans at most so many attempts ahead: the tree of outcomes doubles with each."""
@@ -59,11 +59,16 @@ class Rule(BaseController):
         solved = [round(self._solved(pair, (), weight, shares, depth), 9) for pair in pairs]
         self._start, self._step = pairs[int(np.argmax(solved))]
 
-    def _choose(self, past: Past, decision_id: str) -> Choice:
-        if self._start is None or self._step is None:
-            raise self.needs_fit()
-        index = self._next((self._start, self._step), past)
-        return Choice(index, describe(past, self.alphas))
+    @property
+    def needs_fit(self) -> bool:
+        """See ``BaseController``: what was not given is chosen by ``fit``."""
+        return self._start is None or self._step is None
+
+    def _choose(self, situation: Situation) -> Choice:
+        assert self._start is not None
+        assert self._step is not None
+        index = self._next((self._start, self._step), situation.history)
+        return Choice(index, describe(situation.history, self.alphas))
 
     def _memory(self) -> dict[str, Any]:
         start, step = self._given
@@ -77,20 +82,20 @@ class Rule(BaseController):
         self._given = position("given_start", 0, last), position("given_step", 1, None)
         self._start, self._step = position("start", 0, last), position("step", 1, None)
 
-    def _next(self, pair: tuple[int, int], past: Past) -> int:
+    def _next(self, pair: tuple[int, int], history: History) -> int:
         start, step = pair
-        measured = [tried for tried in past if tried[1] != Kind.UNMEASURABLE]
+        measured = [trial for trial in history if trial[1] != OutcomeKind.UNMEASURABLE]
         if not measured:
             return start
         last, kind = measured[-1]
-        if kind == Kind.SOLVED:
+        if kind == OutcomeKind.SOLVED:
             return last
         tries = Counter(index for index, _ in measured)
         candidates = range(len(self.alphas))
         target = last + step
-        if kind == Kind.OPTIMISATION:
+        if kind == OutcomeKind.OPTIMISATION:
             candidates = range(last, len(self.alphas))
-        elif kind == Kind.CORRECTNESS:
+        elif kind == OutcomeKind.CORRECTNESS:
             candidates = range(last + 1)
             target = last - step
         return min(candidates, key=lambda index: (tries[index], abs(index - target), -abs(index - last), index))
@@ -98,18 +103,18 @@ class Rule(BaseController):
     def _solved(
         self,
         pair: tuple[int, int],
-        past: Past,
+        history: History,
         weight: npt.NDArray[np.float64],
         shares: npt.NDArray[np.float64],
         depth: int,
     ) -> float:
-        """Problems solved within ``depth`` more attempts, each counted with the chance that it came to ``past``."""
-        index = self._next(pair, past)
-        solved = float(weight @ shares[:, index, Kind.SOLVED])
+        """Problems solved within ``depth`` more attempts, each counted with the chance that it came to ``history``."""
+        index = self._next(pair, history)
+        solved = float(weight @ shares[:, index, OutcomeKind.SOLVED])
         if depth == 1:
             return solved
-        for kind in (Kind.CORRECTNESS, Kind.OPTIMISATION):
+        for kind in (OutcomeKind.CORRECTNESS, OutcomeKind.OPTIMISATION):
             reached = weight * shares[:, index, kind]
             if reached.any():
-                solved += self._solved(pair, (*past, (index, int(kind))), reached, shares, depth - 1)
+                solved += self._solved(pair, (*history, (index, int(kind))), reached, shares, depth - 1)
         return solved

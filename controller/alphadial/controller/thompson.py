@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from alphadial.controller.base import BaseController, Choice, Counts, Past
+from alphadial.controller.base import BaseController, Choice, Counts, Situation
 from alphadial.controller.errors import ControllerError
 from alphadial.controller.estimates import solve_rates
 from alphadial.controller.fields import Fields
-from alphadial.controller.types import Decision, Kind, Outcome
+from alphadial.controller.types import Decision, Outcome, OutcomeKind
 
 _CELLS = 512
 """Cells of [0, 1] on which the Betas are integrated."""
@@ -59,19 +59,19 @@ class Thompson(BaseController):
         if self._seen.get(problem, 0) & bit:
             return
         self._seen[problem] = self._seen.get(problem, 0) | bit
-        if outcome.kind != Kind.UNMEASURABLE:
-            self._tally[0 if outcome.kind == Kind.SOLVED else 1, index] += 1
+        if outcome.kind != OutcomeKind.UNMEASURABLE:
+            self._tally[0 if outcome.kind == OutcomeKind.SOLVED else 1, index] += 1
             self._stale.add(index)
             self._chances.clear()
 
-    def _choose(self, past: Past, decision_id: str) -> Choice:
-        tries = Counter(index for index, _ in past)
+    def _choose(self, situation: Situation) -> Choice:
+        tries = Counter(index for index, _ in situation.history)
         fewest = min(tries[index] for index in range(len(self.alphas)))
         eligible = tuple(index for index in range(len(self.alphas)) if tries[index] == fewest)
         if eligible not in self._chances:
             self._chances[eligible] = self._greatest(eligible)
         bounds, chances = self._chances[eligible]
-        place = int(bounds.searchsorted(self.draw(decision_id), side="right"))
+        place = int(bounds.searchsorted(self.draw(situation.decision_id), side="right"))
         index, solved, failed = eligible[place], *self._betas()[:, eligible[place]]
         mean = float(solved / (solved + failed))
         return Choice(index, f"drawn from {len(eligible)} untried here, mean {mean:.2f}", float(chances[place]), mean)

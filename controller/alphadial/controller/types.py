@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 
-class Kind(IntEnum):
+class OutcomeKind(IntEnum):
     """What became of an attempt, as far as a controller cares."""
 
     SOLVED = 0
@@ -45,15 +45,15 @@ class Budget:
 class Outcome:
     """What an attempt taught. Never inputs, outputs or levels of hidden tests."""
 
-    kind: Kind
+    kind: OutcomeKind
     verdict: str | None = None
     """AC WA RTE CE TLE MLE OLE; None when unmeasurable."""
     cost: float = 1.0
-    """In the unit of the run's budget."""
+    """What the attempt cost, in money where prices are known, else 1."""
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class Trial:
     """One attempt that was made on a problem."""
 
     alpha: float
@@ -71,7 +71,7 @@ class Decision:
     """Probability with which the controller's own draw gives this alpha here, in (0, 1]; 1 where it does not draw."""
     reason: str
     """For people: why this alpha, in half a line."""
-    p_hat: float | None = None
+    success_prob: float | None = None
     """Estimated chance that this attempt solves the problem; None from controllers that estimate none."""
 
 
@@ -82,7 +82,7 @@ class OutcomeLog:
     alphas: tuple[float, ...]
     """(A,), ascending."""
     kinds: npt.NDArray[np.uint8]
-    """(P, A, S): the ``Kind`` of each sample of each problem at each alpha."""
+    """(P, A, S): the ``OutcomeKind`` of each sample of each problem at each alpha."""
 
     def counts(self) -> npt.NDArray[np.int64]:
         """(P, A, 3): how many samples were solved, failed by correctness, failed by optimisation."""
@@ -92,7 +92,7 @@ class OutcomeLog:
 class Controller(Protocol):
     """Chooses alphas.
 
-    ``select`` depends on nothing but the controller's state, its seed, the problem's name and the history it is given:
+    ``select`` depends on nothing but the controller's state, its seed and what it is given:
     the draw of a decision comes from (seed, decision id), so decisions can be made again after a crash, in any order.
     """
 
@@ -101,6 +101,10 @@ class Controller(Protocol):
     alphas: tuple[float, ...]
     """The grid it chooses from, ascending."""
 
+    @property
+    def needs_fit(self) -> bool:
+        """Whether it cannot choose before ``fit``."""
+
     def fit(self, log: OutcomeLog) -> None:
         """Learns from a grid of outcomes; replaces what an earlier ``fit`` taught.
 
@@ -108,7 +112,7 @@ class Controller(Protocol):
             ControllerError: the log lacks an alpha of the controller's grid, or is empty.
         """
 
-    def select(self, context: Context, history: Sequence[Tried], budget: Budget, n: int = 1) -> tuple[Decision, ...]:
+    def select(self, context: Context, history: Sequence[Trial], budget: Budget, n: int = 1) -> tuple[Decision, ...]:
         """The next ``n`` attempts on this problem, to be made without waiting for one another.
 
         Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alphadial.controller.base import BaseController, Choice, Past
+from alphadial.controller.base import BaseController, Choice, Situation
 
 
 class Uniform(BaseController):
@@ -10,6 +10,6 @@ class Uniform(BaseController):
 
     name = "uniform"
 
-    def _choose(self, past: Past, decision_id: str) -> Choice:
+    def _choose(self, situation: Situation) -> Choice:
         count = len(self.alphas)
-        return Choice(int(self.draw(decision_id) * count), f"drawn from {count} alphas", 1 / count)
+        return Choice(int(self.draw(situation.decision_id) * count), f"drawn from {count} alphas", 1 / count)

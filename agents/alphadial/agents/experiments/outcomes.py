@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from alphadial.agents.errors import OutcomeTableError
 from alphadial.agents.runs.config import RunConfig
 from alphadial.agents.types import Attempt
-from alphadial.controller.types import Kind
+from alphadial.controller.types import OutcomeKind
 from alphadial.envs.checks import Count, Integer, Name, NotNegative, Number, Positive, Text, first_fault
 from alphadial.envs.errors import ForeignError
 from alphadial.envs.folders import write_atomically
@@ -45,9 +45,9 @@ def failure_kind(outcome: str) -> FailureKind | None:
     return FailureKind.OPTIMISATION if outcome in OPTIMISATION else FailureKind.CORRECTNESS
 
 
-def kind_of(failure_kind: str | None) -> Kind:
+def kind_of(failure_kind: str | None) -> OutcomeKind:
     """What a controller sees of an attempt's failure kind; None when solved."""
-    return Kind.SOLVED if failure_kind is None else Kind[failure_kind.upper()]
+    return OutcomeKind.SOLVED if failure_kind is None else OutcomeKind[failure_kind.upper()]
 
 
 class TableProblem(BaseModel):

@@ -45,7 +45,7 @@ def describe(run: StoredRun) -> dict[str, Any]:
 def _counts(config: RunConfig, attempts: Sequence[Attempt]) -> dict[str, Any]:
     solved = {attempt.problem for attempt in attempts if attempt.failure_kind is None}
     if config.controller is None:
-        finished = len(attempts) >= config.most
+        finished = len(attempts) >= config.max_attempts
     else:
         spent = defaultdict(int, dict.fromkeys(config.problems, 0))
         for attempt in attempts:
@@ -54,7 +54,7 @@ def _counts(config: RunConfig, attempts: Sequence[Attempt]) -> dict[str, Any]:
         finished = ended or (config.budget is not None and len(attempts) >= config.budget)
     return {
         "attempts": len(attempts),
-        "planned": config.most,
+        "planned": config.max_attempts,
         "finished": finished,
         "problems": len(config.problems),
         "solved": len(solved),

@@ -63,7 +63,7 @@ ATTEMPTS = sa.Table(
     sa.Column("workspace", sa.Text, nullable=False),
     sa.Column("decision", sa.Text),
     sa.Column("propensity", sa.Double),
-    sa.Column("p_hat", sa.Double),
+    sa.Column("success_prob", sa.Double),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("cost", sa.Double),
 )

@@ -18,7 +18,7 @@ from alphadial.controller.types import Decision
 from alphadial.envs.checks import Count, Integer, Name, NotNegative, Number, Positive, first_fault
 from alphadial.envs.types import Feedback, Problem, Rules, Setting
 
-RUN_FORMAT = 2
+RUN_FORMAT = 3
 """Version of run folders and of their tables."""
 
 
@@ -68,7 +68,7 @@ class RunConfig:
     """Attempts over all problems, under a controller; None: no such limit."""
 
     @property
-    def most(self) -> int:
+    def max_attempts(self) -> int:
         """Attempts of the whole run, at most."""
         each = len(self.problems) * self.samples
         if self.controller is None:

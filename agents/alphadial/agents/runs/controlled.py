@@ -14,7 +14,7 @@ from alphadial.agents.runs.store import Store
 from alphadial.agents.types import Attempt, AttemptSpec
 from alphadial.controller import guarded
 from alphadial.controller.errors import ControllerError
-from alphadial.controller.types import Budget, Context, Controller, Decision, Kind, Outcome, Tried
+from alphadial.controller.types import Budget, Context, Controller, Decision, Outcome, OutcomeKind, Trial
 from alphadial.envs.types import Problem
 
 
@@ -23,11 +23,11 @@ class _Case:
     """A problem and what was tried on it."""
 
     problem: Problem
-    history: list[Tried]
+    history: list[Trial]
 
     @property
     def solved(self) -> bool:
-        return bool(self.history) and self.history[-1].outcome.kind is Kind.SOLVED
+        return bool(self.history) and self.history[-1].outcome.kind is OutcomeKind.SOLVED
 
 
 def outcome(attempt: Attempt) -> Outcome:
@@ -72,7 +72,9 @@ def run_controlled(
         if progress.latest is not None:
             known[progress.latest.problem, progress.latest.sample] = progress.latest
         if on_progress is not None:
-            on_progress(Progress(spent + progress.done, config.most, resumed + progress.resumed, progress.latest))
+            on_progress(
+                Progress(spent + progress.done, config.max_attempts, resumed + progress.resumed, progress.latest)
+            )
 
     while chosen := _decide(controller, cases, config, spent):
         specs = [
@@ -85,7 +87,7 @@ def run_controlled(
             result = outcome(known[spec.problem.id, spec.sample])
             with guarded(controller):
                 controller.update(decision, result)
-            case.history.append(Tried(decision.alpha, result))
+            case.history.append(Trial(decision.alpha, result))
         spent, resumed = spent + len(specs), resumed + stored
 
 
@@ -103,7 +105,7 @@ def _decide(
             _refuse_nonsense(controller, decision)
         decided.append((case, decision))
     if left is not None and left < len(decided):
-        decided.sort(key=lambda pair: -(pair[1].p_hat or 0.0))
+        decided.sort(key=lambda pair: -(pair[1].success_prob or 0.0))
         del decided[left:]
     return decided
 
@@ -122,8 +124,10 @@ def _refuse_nonsense(controller: Controller, decision: Decision) -> None:
         raise ControllerError(
             f"controller {controller.name} gave {decision.id} propensity {decision.propensity}, not in (0, 1]"
         )
-    if decision.p_hat is not None and not 0.0 <= decision.p_hat <= 1.0:
-        raise ControllerError(f"controller {controller.name} gave {decision.id} chance {decision.p_hat}, not in [0, 1]")
+    if decision.success_prob is not None and not 0.0 <= decision.success_prob <= 1.0:
+        raise ControllerError(
+            f"controller {controller.name} gave {decision.id} chance {decision.success_prob}, not in [0, 1]"
+        )
     if not isinstance(decision.reason, str):
         raise ControllerError(f"controller {controller.name} gave {decision.id} reason {decision.reason!r}, not text")
 

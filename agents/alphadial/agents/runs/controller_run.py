@@ -13,7 +13,7 @@ from alphadial.agents.runs.options import AttemptOptions, run_config
 from alphadial.agents.runs.run_summary import summarise
 from alphadial.agents.runs.session import OnSession, RuntimeConfig, default_folder, open_session, silent
 from alphadial.agents.runs.teaching import teach
-from alphadial.controller import guarded, make_controller
+from alphadial.controller import guarded, make_controller, save_state
 from alphadial.controller.types import Controller
 
 RUN_FILE = "run.json"
@@ -80,21 +80,23 @@ def attempt_problems(
         budget=options.budget,
     )
     teach(controller, config, options.family, options.fit)
-    config = replace(config, fitted=blake2b(written_state(controller).encode(), digest_size=8).hexdigest())
+    config = replace(config, fitted=_digest(controller))
     folder = out or default_folder(config)
     with open_session(config, options.family, problems, folder, runtime) as session:
         run_controlled(config, problems, controller, session.deps, session.folder.store, on_session(session))
         summary = summarise(config, problems, session.folder.store.attempts())
         session.folder.write(RUN_FILE, json.dumps(summary, indent=1, allow_nan=False) + "\n")
-        session.folder.write(STATE_FILE, written_state(controller) + "\n")
+        with guarded(controller):
+            save_state(controller, session.folder.path / STATE_FILE)
     return FinishedRun(summary, folder)
 
 
-def written_state(controller: Controller) -> str:
-    """The controller's state as JSON.
+def _digest(controller: Controller) -> str:
+    """A hash of what a controller knows.
 
     Raises:
-        ControllerError: one of the user's own has none.
+        ControllerError: one of the user's own has no state.
     """
     with guarded(controller):
-        return json.dumps(dict(controller.state()), sort_keys=True, allow_nan=False)
+        state = json.dumps(dict(controller.state()), sort_keys=True, allow_nan=False)
+    return blake2b(state.encode(), digest_size=8).hexdigest()

@@ -151,7 +151,7 @@ def _row(spec: AttemptSpec, rollout: Rollout, run: str) -> Attempt:
         workspace=rollout.workspace,
         decision=decision.id if decision else None,
         propensity=decision.propensity if decision else None,
-        p_hat=decision.p_hat if decision else None,
+        success_prob=decision.success_prob if decision else None,
         reason=_storable(decision.reason) if decision else "",
         cost=1.0 if decision else None,
     )

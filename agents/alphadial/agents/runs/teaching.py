@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from alphadial.agents.errors import OptionError, OutcomeTableError
-from alphadial.agents.experiments.compare.shipped_tables import SHIPPED_SAMPLES, bench, shipped_table, table_config
+from alphadial.agents.experiments.compare.shipped_tables import (
+    SHIPPED_SAMPLES,
+    replay_dataset,
+    shipped_table,
+    table_config,
+)
 from alphadial.agents.experiments.outcomes import Expected, OutcomeTable, load_outcomes
 from alphadial.agents.runs.config import RunConfig
 from alphadial.agents.runs.options import DEFAULT_ALPHAS
 from alphadial.controller import guarded
-from alphadial.controller.errors import ControllerError
-from alphadial.controller.types import Budget, Context, Controller
+from alphadial.controller.types import Controller
 from alphadial.envs.errors import ProblemError
 from alphadial.envs.problems import load_split
 from alphadial.merge_engine import Family
@@ -35,15 +39,14 @@ def teach(controller: Controller, config: RunConfig, family: Family, fit: Path |
     table, missing = _dev_table(config, family, fit)
     if table is not None:
         with guarded(controller):
-            controller.fit(bench(table).log)
+            controller.fit(replay_dataset(table).log)
         return
-    try:
-        with guarded(controller):
-            controller.select(Context("p"), (), Budget(config.samples))
-    except ControllerError:
+    with guarded(controller):
+        needs_fit = controller.needs_fit
+    if needs_fit:
         raise OptionError(
             f"controller {config.controller} learns from a dev table, and {missing}; uniform and two-ends need none"
-        ) from None
+        )
 
 
 def _dev_table(config: RunConfig, family: Family, fit: Path | None) -> tuple[OutcomeTable | None, str]:

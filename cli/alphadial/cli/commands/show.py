@@ -118,5 +118,5 @@ def facts(attempt: Attempt, levels: int) -> Table:
 def _choice(attempt: Attempt) -> str:
     if attempt.decision is None:
         return ""
-    chance = "" if attempt.p_hat is None else f", expected to solve with {attempt.p_hat:.2f}"
+    chance = "" if attempt.success_prob is None else f", expected to solve with {attempt.success_prob:.2f}"
     return f"alpha {attempt.alpha:g}, {attempt.reason} (probability {attempt.propensity:.3g}{chance})"

@@ -33,7 +33,7 @@ async function unpack() {
 function told(attempt) {
   const known = [`alpha ${dial(attempt)}`, attempt.verdict || "unmeasurable"];
   if (attempt.propensity !== null) known.push(`probability ${minus(attempt.propensity.toPrecision(3))}`);
-  if (attempt.p_hat !== null) known.push(`expected to solve ${(100 * attempt.p_hat).toFixed(1)} %`);
+  if (attempt.success_prob !== null) known.push(`expected to solve ${(100 * attempt.success_prob).toFixed(1)} %`);
   if (attempt.reason) known.push(attempt.reason);
   return known.join(", ");
 }
@@ -101,7 +101,7 @@ function facts(attempt) {
     model: attempt.model,
     chosen: attempt.propensity === null ? "" : `attempt ${attempt.sample + 1} on this problem, with probability ${attempt.propensity.toPrecision(3)}`,
     reason: attempt.reason,
-    "expected to solve": attempt.p_hat === null ? "" : `${(100 * attempt.p_hat).toFixed(1)} %`,
+    "expected to solve": attempt.success_prob === null ? "" : `${(100 * attempt.success_prob).toFixed(1)} %`,
     ended: attempt.end_reason === "submitted" ? "" : attempt.end_reason,
     turns: attempt.turns > 1 ? attempt.turns : "",
     times: `program ${ms(attempt.cpu_s)} CPU, judge ${ms(attempt.judge_s)}, model ${ms(attempt.model_s)}` + (attempt.tools_s ? `, tools ${ms(attempt.tools_s)}` : ""),

@@ -183,6 +183,6 @@ def _brief(attempt: Attempt) -> dict[str, Any]:
         "verdict": attempt.verdict,
         "failure_kind": attempt.failure_kind,
         "propensity": attempt.propensity,
-        "p_hat": attempt.p_hat,
+        "success_prob": attempt.success_prob,
         "reason": visible(cut(attempt.reason, 300), lines=True),
     }

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alphadial.agents.experiments.metrics import pass_at_k
-from alphadial.controller import Kind, OutcomeLog, guarded, make_controller, replay, sample_orders
+from alphadial.controller import OutcomeKind, OutcomeLog, guarded, make_controller, replay, sample_orders
 from alphadial.controller.offline import Orders
 
 BEST_SINGLE = "best-single"
@@ -32,7 +32,7 @@ Task = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class ReplayDataset:
     """An outcome table as controllers are tried on it."""
 
     log: OutcomeLog
@@ -40,10 +40,10 @@ class Bench:
     templates: tuple[str, ...]
     """Of each problem. For statistics alone; no controller sees it."""
 
-    def part(self, problems: Sequence[int]) -> Bench:
+    def part(self, problems: Sequence[int]) -> ReplayDataset:
         """Some of the problems, by position."""
         rows = list(problems)
-        return Bench(
+        return ReplayDataset(
             OutcomeLog(self.log.alphas, self.log.kinds[rows]),
             tuple(self.problems[row] for row in rows),
             tuple(self.templates[row] for row in rows),
@@ -85,7 +85,7 @@ def alpha_sets(alphas: Sequence[float]) -> list[tuple[float, ...]]:
     return list(dict.fromkeys(tuple(sorted(set(chosen))) for chosen in sets if len(set(chosen)) > 1)) or [tuple(alphas)]
 
 
-def choose(task: Task, dev: Mapping[float, Bench], settings: Settings) -> Choice:
+def choose(task: Task, dev: Mapping[float, ReplayDataset], settings: Settings) -> Choice:
     """Temperature and alphas of a row at one k; the first of equals, temperatures ascending.
 
     Args:
@@ -107,13 +107,13 @@ def choose(task: Task, dev: Mapping[float, Bench], settings: Settings) -> Choice
     return max(candidates, key=lambda choice: choice.dev_solve)
 
 
-def single_rates(table: Bench, k: int) -> Floats:
+def single_rates(table: ReplayDataset, k: int) -> Floats:
     """(P, A): the unbiased chance that k samples at one alpha hold a solution."""
     kinds = table.log.kinds
-    return pass_at_k((kinds == Kind.SOLVED).sum(axis=2), kinds.shape[2], k)
+    return pass_at_k((kinds == OutcomeKind.SOLVED).sum(axis=2), kinds.shape[2], k)
 
 
-def cross_validate(task: Task, alphas: Sequence[float], table: Bench, settings: Settings) -> Floats:
+def cross_validate(task: Task, alphas: Sequence[float], table: ReplayDataset, settings: Settings) -> Floats:
     """Per problem (P,), the solve rate of a controller that learnt from the problems of all other templates."""
     orders = draw_orders(table, Settings(min(settings.orders, CHOICE_ORDERS), settings.seed))
     templates = np.array(table.templates)
@@ -127,14 +127,20 @@ def cross_validate(task: Task, alphas: Sequence[float], table: Bench, settings: 
 
 
 def play(
-    task: Task, choice: Choice, dev: Mapping[float, Bench], split: Mapping[float, Bench], settings: Settings
+    task: Task,
+    choice: Choice,
+    dev: Mapping[float, ReplayDataset],
+    split: Mapping[float, ReplayDataset],
+    settings: Settings,
 ) -> Played:
     """A row at one k on the reported split, with what dev chose for it, having learnt from all of dev."""
     log, table = dev[choice.temperature].log, split[choice.temperature]
     return try_out(task, choice.alphas, log, table, draw_orders(table, settings), settings.seed)
 
 
-def try_out(task: Task, alphas: Sequence[float], learnt: OutcomeLog, table: Bench, orders: Orders, seed: int) -> Played:
+def try_out(
+    task: Task, alphas: Sequence[float], learnt: OutcomeLog, table: ReplayDataset, orders: Orders, seed: int
+) -> Played:
     """A controller that learnt from one log, replayed on another."""
     row, k = task
     controller = make_controller("fixed" if row == BEST_SINGLE else row, alphas, seed=seed, horizon=k)
@@ -144,7 +150,7 @@ def try_out(task: Task, alphas: Sequence[float], learnt: OutcomeLog, table: Benc
     return Played(result.solved(k), result.made(k))
 
 
-def draw_orders(table: Bench, settings: Settings) -> Orders:
+def draw_orders(table: ReplayDataset, settings: Settings) -> Orders:
     """(orders, P, A, S): the order of the samples in each cell, the same for every table of this shape."""
     problems, alphas, samples = table.log.kinds.shape
     return sample_orders((problems, alphas, samples), settings.orders, settings.seed)

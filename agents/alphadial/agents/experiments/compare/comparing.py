@@ -9,8 +9,8 @@ from typing import Any, Protocol, TypeVar
 
 from alphadial.agents.experiments.compare.choice import (
     BEST_SINGLE,
-    Bench,
     Choice,
+    ReplayDataset,
     Settings,
     Task,
     choose,
@@ -18,7 +18,7 @@ from alphadial.agents.experiments.compare.choice import (
     play,
 )
 from alphadial.agents.experiments.compare.entries import Entry, beside_entries, json_rows, played_entry, pool
-from alphadial.agents.experiments.compare.shipped_tables import bench
+from alphadial.agents.experiments.compare.shipped_tables import replay_dataset
 from alphadial.agents.experiments.outcomes import OutcomeTable
 
 CHOSEN_ON = "dev"
@@ -72,27 +72,27 @@ def compare(
     tables: dict[str, OutcomeTable] = {}
     for family, source in sources.items():
         label = f"{family}: " if len(sources) > 1 else ""
-        dev = {temperature: bench(table) for temperature, table in source(CHOSEN_ON, temperatures).items()}
+        dev = {temperature: replay_dataset(table) for temperature, table in source(CHOSEN_ON, temperatures).items()}
         work = partial(choose, dev=dev, settings=settings)
         choices = _each(work, tasks, executor, partial(_tell, on_progress, f"{label}choosing on {CHOSEN_ON}"))
         needed = {choice.temperature for choice in choices.values()}
         found = source(split, needed, temperatures)
         tables[family] = next(iter(found.values()))
-        split_benches = {temperature: bench(table) for temperature, table in found.items()}
-        trial = partial(_play_chosen, choices=choices, dev=dev, split=split_benches, settings=settings)
+        split_datasets = {temperature: replay_dataset(table) for temperature, table in found.items()}
+        trial = partial(_play_chosen, choices=choices, dev=dev, split=split_datasets, settings=settings)
         played = _each(trial, tasks, executor, partial(_tell, on_progress, f"{label}replaying on {split}"))
         entries += [played_entry(task, family, choices[task], played[task]) for task in tasks]
-        orders = draw_orders(next(iter(split_benches.values())), settings)
+        orders = draw_orders(next(iter(split_datasets.values())), settings)
         for k in attempts:
-            beside += beside_entries(k, family, split_benches, choices[BEST_SINGLE, k], orders)
+            beside += beside_entries(k, family, split_datasets, choices[BEST_SINGLE, k], orders)
     return _summary(entries, beside, tables, temperatures, settings)
 
 
 def _play_chosen(
     task: Task,
     choices: Mapping[Task, Choice],
-    dev: Mapping[float, Bench],
-    split: Mapping[float, Bench],
+    dev: Mapping[float, ReplayDataset],
+    split: Mapping[float, ReplayDataset],
     settings: Settings,
 ) -> Any:
     return play(task, choices[task], dev, split, settings)

@@ -11,15 +11,15 @@ import numpy as np
 from alphadial.agents.experiments.compare.choice import (
     BEST_SINGLE,
     UNIFORM,
-    Bench,
     Choice,
     Floats,
     Played,
+    ReplayDataset,
     Task,
     single_rates,
 )
 from alphadial.agents.experiments.metrics import ClusterBootstrap, pass_at_k
-from alphadial.controller import Kind
+from alphadial.controller import OutcomeKind
 from alphadial.controller.offline import Orders
 
 IN_SAMPLE = "in-sample-best-single"
@@ -54,7 +54,7 @@ def played_entry(task: Task, family: str, choice: Choice, played: Played) -> Ent
 
 
 def beside_entries(
-    k: int, family: str, split: Mapping[float, Bench], best: Choice, orders: Orders
+    k: int, family: str, split: Mapping[float, ReplayDataset], best: Choice, orders: Orders
 ) -> tuple[Entry, Entry]:
     """The in-sample best single, over the temperatures at hand; and the oracle, at the best single's temperature."""
     singles = {temperature: single_rates(table, k) for temperature, table in sorted(split.items())}
@@ -70,15 +70,15 @@ def beside_entries(
     )
 
 
-def single_drawn(table: Bench, column: int, k: int, orders: Orders) -> Floats:
+def single_drawn(table: ReplayDataset, column: int, k: int, orders: Orders) -> Floats:
     """Per problem (P,), the share of the orders (orders, P, A, S) in which k attempts at one alpha hold a solution."""
-    solved = table.log.kinds[:, column] == Kind.SOLVED
+    solved = table.log.kinds[:, column] == OutcomeKind.SOLVED
     first = orders[:, :, column, :k].astype(np.intp)
     shares: Floats = np.take_along_axis(solved[None], first, axis=2).any(axis=2).mean(axis=0)
     return shares
 
 
-def split_half_oracle(table: Bench, k: int, orders: Orders) -> Floats | None:
+def split_half_oracle(table: ReplayDataset, k: int, orders: Orders) -> Floats | None:
     """Per problem (P,), pass@k on one half of the samples, of the alpha that solved most often in the other half.
 
     The first half of each order chooses, means over orders (orders, P, A, S); equals share. None where k exceeds the
@@ -88,7 +88,7 @@ def split_half_oracle(table: Bench, k: int, orders: Orders) -> Floats | None:
     half = samples // 2
     if half == 0 or k > samples - half:
         return None
-    solved = (table.log.kinds == Kind.SOLVED).astype(np.int64)
+    solved = (table.log.kinds == OutcomeKind.SOLVED).astype(np.int64)
     total = np.zeros(len(table.problems))
     for order in orders:
         drawn = np.take_along_axis(solved, order, axis=2)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from alphadial.agents.errors import OutcomeTableError
-from alphadial.agents.experiments.compare.choice import Bench
+from alphadial.agents.experiments.compare.choice import ReplayDataset
 from alphadial.agents.experiments.outcomes import Expected, OutcomeTable, failure_kind, kind_of, load_outcomes
 from alphadial.agents.runs.config import ModelChoice, RunConfig
 from alphadial.controller import OutcomeLog
@@ -95,7 +95,7 @@ def fitting_table(path: Path, config: RunConfig) -> OutcomeTable:
     return table.model_copy(update={"samples": config.samples, "models": tuple(parts)})
 
 
-def bench(table: OutcomeTable) -> Bench:
+def replay_dataset(table: OutcomeTable) -> ReplayDataset:
     """A table without its checkpoints that have no alpha; alphas ascending."""
     models = sorted((model for model in table.models if model.alpha is not None), key=lambda model: model.alpha or 0.0)
     kinds = [
@@ -104,4 +104,4 @@ def bench(table: OutcomeTable) -> Bench:
     ]
     log = OutcomeLog(tuple(model.alpha or 0.0 for model in models), np.array(kinds, dtype=np.uint8))
     problems = tuple(problem.id for problem in table.problems)
-    return Bench(log, problems, tuple(problem.template for problem in table.problems))
+    return ReplayDataset(log, problems, tuple(problem.template for problem in table.problems))
