@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from alphadial.agents.errors import StoreError
 from alphadial.agents.runs.attempt_rows import ATTEMPTS, METADATA
-from alphadial.agents.runs.config import RunConfig, attempt_id
+from alphadial.agents.runs.config import RUN_FORMAT, RunConfig, attempt_id
 from alphadial.agents.runs.run_folder import RunFolder
 from alphadial.agents.runs.store import Store, find_attempts
 from alphadial.agents.types import Attempt
@@ -108,7 +108,7 @@ def test_another_format_version_is_refused(tmp_path: Path, config: RunConfig) ->
     Store(url, config).close()
     with sqlite3.connect(tmp_path / "s.sqlite") as connection:
         connection.execute("UPDATE runs SET format = 99")
-    with pytest.raises(StoreError, match="format version 99, not 2"):
+    with pytest.raises(StoreError, match=f"format version 99, not {RUN_FORMAT}"):
         Store(url, config)
 
 
