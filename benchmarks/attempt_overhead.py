@@ -36,7 +36,7 @@ from alphadial.envs.folders import write_atomically
 from alphadial.envs.judging import Judge
 from alphadial.envs.problems import load_split
 from alphadial.envs.sandbox import open_sandbox
-from alphadial.envs.types import JudgeReport, Limits, Problem, PublicResult, Setting, Test, Verdict
+from alphadial.envs.types import JudgeReport, Limits, Problem, PublicResult, Setting, Submission, Test, Verdict
 
 ATTEMPTS = 1024
 PROGRAM = "def f(a, k):\n return sum(x * k for x in a)\n"
@@ -47,7 +47,7 @@ class InstantJudge(Judge):
     def judge(self, *given: object, **options: object) -> JudgeReport:
         return JudgeReport(Verdict.AC, None, 1, public_verdict=Verdict.AC)
 
-    def run_public(self, problem: Problem, source: str) -> tuple[PublicResult, ...]:
+    def run_public(self, problem: Problem, submission: Submission | str) -> tuple[PublicResult, ...]:
         return ()
 
 

@@ -31,7 +31,8 @@ from programs import efficient, mixed
 
 from alphadial.envs.errors import SandboxUnavailableError
 from alphadial.envs.judging import Judge
-from alphadial.envs.judging.function_run import Submission as Judged
+from alphadial.envs.judging.function_run import FunctionRun
+from alphadial.envs.judging.verdicts import report
 from alphadial.envs.sandbox import Sandbox, open_sandbox
 from alphadial.envs.types import Limits, Problem, TestResult, Verdict
 
@@ -182,16 +183,19 @@ def one_by_one(sandbox: Sandbox, problem: Problem, source: str) -> tuple[TestRes
     found: list[TestResult] = []
     for test in sorted(problem.tests, key=lambda test: (test.level, not test.public)):
         server = sandbox.open(problem.limits)
-        alone = Judged(replace(problem, tests=(test,)), source, problem.levels, all_tests=False)
+        limit_s = problem.limits.cpu_s
+        one = replace(problem, tests=(test,))
+        alone = FunctionRun(one, source, problem.limits, limit_s, level=problem.levels, all_tests=False)
         alone.run(server)
         server.close()
-        found += alone.report().tests
+        record = alone.record("", "python3", None, "")
+        found += report(record, limit_s).tests or (TestResult(test.level, Verdict.CE, None, 0.0),)
         if found[-1].verdict is not Verdict.AC:
             break
     return tuple(found)
 
 
-def facts(tests: tuple[TestResult, ...]) -> list[tuple[Verdict, int | None]]:
+def facts(tests: tuple[TestResult, ...]) -> list[tuple[Verdict | None, int | None]]:
     return [(test.verdict, test.steps) for test in tests]
 
 

@@ -26,9 +26,8 @@ from typing import Any
 from programs import mixed
 
 from alphadial.envs.judging import Judge
-from alphadial.envs.judging.stdio import StdioJudge
 from alphadial.envs.sandbox import open_sandbox
-from alphadial.envs.types import MIB, Interface, Limits, Problem, Solution, Test, Validator, Verdict
+from alphadial.envs.types import MIB, Interface, Limits, Problem, Submission, Test, Validator, Verdict
 
 LIMIT_S = 1.0
 TESTS = tuple(Test(level, f"{n}\n", f"{n * n}\n", public=level == 1) for level, n in ((1, 3), (1, 12), (2, 1000)))
@@ -69,15 +68,14 @@ Task = Callable[[], tuple[str, bool]]
 """Judges once: the verdict, and whether it is the one to be expected (of a tiny problem: the one it first had)."""
 
 
-def tasks(tiny: Judge, stdio: StdioJudge, kernel: StdioJudge) -> Iterator[Task]:
+def tasks(tiny: Judge, stdio: Judge, kernel: Judge) -> Iterator[Task]:
     """Without end."""
 
-    def square(judge: StdioJudge, language: str, source: str, wanted: Verdict, problem: Problem = PROBLEM) -> Task:
-        name = {"python3": "main.py", "cpp": "main.cpp", "java": "Main.java"}[language]
-        solution = Solution(name, language, {name: source})
+    def square(judge: Judge, language: str, source: str, wanted: Verdict, problem: Problem = PROBLEM) -> Task:
+        submission = Submission.of(source, language)
 
         def judged() -> tuple[str, bool]:
-            found = judge.judge(problem, solution, LIMIT_S)
+            found = judge.judge(replace(problem, time_limit_s=LIMIT_S), submission)
             return f"{language} {found.verdict}", found.verdict is wanted
 
         return judged
@@ -107,7 +105,7 @@ def soak(count: int, workers: int) -> dict[str, Any]:
         sandbox, kernel = stack.enter_context(open_sandbox()), stack.enter_context(open_sandbox("gvisor"))
         tiny = stack.enter_context(Judge(sandbox, workers=workers))
         threads = stack.enter_context(ThreadPoolExecutor(workers))
-        asked = tasks(tiny, StdioJudge(sandbox), StdioJudge(kernel))
+        asked = tasks(tiny, Judge(sandbox), Judge(kernel))
         list(threads.map(lambda task: task(), islice(asked, 400)))
         start = footprint()
         verdicts: Counter[str] = Counter()

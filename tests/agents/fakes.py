@@ -7,7 +7,7 @@ from typing import Any
 from alphadial.agents.runs.config import ModelChoice, RunConfig
 from alphadial.agents.types import Request
 from alphadial.envs.judging import Judge
-from alphadial.envs.types import FailureKind, JudgeReport, Limits, Problem, PublicResult, Test, Verdict
+from alphadial.envs.types import FailureKind, JudgeReport, Limits, Problem, PublicResult, Submission, Test, Verdict
 
 PROGRAMS = ("AC 2", "WA 1", "TLE 1", "TLE 0", "U", "RTE 0")
 
@@ -25,8 +25,14 @@ class ReadingJudge(Judge):
         super().__init__(no_sandbox, workers=2)
 
     def judge(
-        self, problem: Problem, source: str | None, coverage: int | str | None = None, *, all_tests: bool = False
+        self,
+        problem: Problem,
+        submission: Submission | str | None,
+        coverage: int | str | None = None,
+        *,
+        all_tests: bool = False,
     ) -> JudgeReport:
+        source = submission.source if isinstance(submission, Submission) else submission
         if source is None:
             return JudgeReport(Verdict.CE, FailureKind.CORRECTNESS, 0, "no program", public_verdict=Verdict.CE)
         if source == "broken":
@@ -39,9 +45,9 @@ class ReadingJudge(Judge):
         kind = FailureKind.OPTIMISATION if slow else FailureKind.CORRECTNESS
         return JudgeReport(verdict, None if verdict is Verdict.AC else kind, reached, public_verdict=verdict)
 
-    def run_public(self, problem: Problem, source: str) -> tuple[PublicResult, ...]:
+    def run_public(self, problem: Problem, submission: Submission | str) -> tuple[PublicResult, ...]:
         shown = next(test for test in problem.tests if test.public)
-        verdict = self.judge(problem, source).public_verdict
+        verdict = self.judge(problem, submission).public_verdict
         assert verdict is not None
         return (PublicResult(shown, verdict, "", shown.answer if verdict is Verdict.AC else "0"),)
 

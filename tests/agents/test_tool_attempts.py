@@ -17,7 +17,7 @@ from alphadial.agents.policies.scripted import Line
 from alphadial.agents.seeds import turn_seed
 from alphadial.agents.types import Completion, Rollout, ToolCall
 from alphadial.envs.errors import JournalError, SandboxFailedError
-from alphadial.envs.types import FailureKind, Problem, Setting, Verdict
+from alphadial.envs.types import FailureKind, Problem, PublicResult, Setting, Submission, Verdict
 
 from .fakes import ReadingJudge
 from .tool_fakes import attempt_spec, calls, play_all
@@ -154,10 +154,11 @@ def test_calls_of_one_answer_run_in_their_order(problems: tuple[Problem, ...]) -
     class Slow(ReadingJudge):
         ran: list[str] = []  # noqa: RUF012
 
-        def run_public(self, problem: Problem, source: str):  # type: ignore[no-untyped-def]
+        def run_public(self, problem: Problem, submission: Submission | str) -> tuple[PublicResult, ...]:
+            source = submission.source if isinstance(submission, Submission) else submission
             time.sleep(0.02 if source == "WA 0" else 0)
             self.ran.append(source)
-            return super().run_public(problem, source)
+            return super().run_public(problem, submission)
 
     programs = ["WA 0", "WA 1", "WA 2"]
     line = calls(*(("run_tests", {"program": program}) for program in programs), ("submit", {"program": "AC 2"}))
@@ -169,7 +170,7 @@ def test_calls_of_one_answer_run_in_their_order(problems: tuple[Problem, ...]) -
 
 def test_a_sandbox_that_fails_makes_the_attempt_unmeasurable(problems: tuple[Problem, ...]) -> None:
     class Broken(ReadingJudge):
-        def run_public(self, problem: Problem, source: str):  # type: ignore[no-untyped-def]
+        def run_public(self, problem: Problem, submission: Submission | str) -> tuple[PublicResult, ...]:
             raise SandboxFailedError("out of order")
 
     policy = ScriptedPolicy(lambda request: "WA 1")

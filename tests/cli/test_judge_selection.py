@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from alphadial.envs.judging.records import SolutionRecord
-from alphadial.envs.judging.stdio import StdioJudge
-from alphadial.envs.types import Problem, Solution
+from alphadial.envs.judging import Judge
+from alphadial.envs.judging.records import SubmissionRecord
+from alphadial.envs.types import LabelledSubmission, Problem
 
 from .judging_sets import GOOD, WRONG, problem, submission, write
 
@@ -54,7 +54,7 @@ def test_what_an_interrupted_judging_has_not_judged_is_named(cli: Cli, monkeypat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("alphadial.envs.judging.stdio.StdioJudge.record", interrupted)
+        patch.setattr("alphadial.envs.judging.judge.Judge.record", interrupted)
         assert cli("judge", "set.jsonl", "--out", "run").status == 130
     done = cli("rejudge", "run")
     assert (done.status, done.stdout) == (2, "")
@@ -196,14 +196,16 @@ def test_a_changed_problem_takes_the_place_of_what_it_was(cli: Cli, tmp_path: Pa
 
 
 def test_a_mistake_of_ours_costs_one_solution(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    record = StdioJudge.record
+    record = Judge.record
 
-    def mistaken(self: StdioJudge, problem: Problem, solution: Solution, *more: Any, **options: Any) -> SolutionRecord:
-        if solution.name == "a.py":
+    def mistaken(
+        self: Judge, problem: Problem, labelled: LabelledSubmission, *more: Any, **options: Any
+    ) -> SubmissionRecord:
+        if labelled.name == "a.py":
             raise ZeroDivisionError("division by zero")
-        return record(self, problem, solution, *more, **options)
+        return record(self, problem, labelled, *more, **options)
 
-    monkeypatch.setattr(StdioJudge, "record", mistaken)
+    monkeypatch.setattr(Judge, "record", mistaken)
     write(tmp_path / "set.jsonl", problem("p", [submission(name, "accepted", GOOD) for name in ("a.py", "b.py")]))
     done = cli("judge", "set.jsonl", "--json", "-")
     rows = json.loads(done.stdout)["rows"]

@@ -17,10 +17,10 @@ import sqlalchemy as sa
 
 from alphadial.cli.judging.rows import Row, agreement
 from alphadial.envs.databases import open_engine
-from alphadial.envs.judging.records import SolutionRecord
-from alphadial.envs.judging.stdio import StdioJudge
+from alphadial.envs.judging import Judge
+from alphadial.envs.judging.records import SubmissionRecord
 from alphadial.envs.languages import all_languages, find_language
-from alphadial.envs.types import Problem, Solution
+from alphadial.envs.types import LabelledSubmission, Problem
 
 from .judging_sets import CRASH, GOOD, SPIN, TWICE, WRONG, busy, problem, submission, write
 
@@ -41,13 +41,15 @@ def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPat
 def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the solutions that are judged from now on."""
     names: list[str] = []
-    record = StdioJudge.record
+    record = Judge.record
 
-    def note(self: StdioJudge, problem: Problem, solution: Solution, limit_s: float, **more: Any) -> SolutionRecord:
-        names.append(solution.name)
-        return record(self, problem, solution, limit_s, **more)
+    def note(
+        self: Judge, problem: Problem, labelled: LabelledSubmission, limit_s: float, **more: Any
+    ) -> SubmissionRecord:
+        names.append(labelled.name)
+        return record(self, problem, labelled, limit_s, **more)
 
-    monkeypatch.setattr(StdioJudge, "record", note)
+    monkeypatch.setattr(Judge, "record", note)
     return names
 
 
@@ -95,16 +97,16 @@ def test_every_solution_gets_a_row_and_labels_are_compared(cli: Cli, tmp_path: P
 @pytest.mark.slow
 def test_ctrl_c_keeps_what_was_judged(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "set.jsonl", TWICE)
-    record, left = StdioJudge.record, iter([False, False, True])
+    record, left = Judge.record, iter([False, False, True])
     judged: list[str] = []
 
-    def interrupted(self: StdioJudge, problem: Problem, solution: Solution, limit_s: float, **more: Any) -> Any:
+    def interrupted(self: Judge, problem: Problem, labelled: LabelledSubmission, limit_s: float, **more: Any) -> Any:
         if next(left, False):
             raise KeyboardInterrupt
-        judged.append(solution.name)
-        return record(self, problem, solution, limit_s, **more)
+        judged.append(labelled.name)
+        return record(self, problem, labelled, limit_s, **more)
 
-    monkeypatch.setattr(StdioJudge, "record", interrupted)
+    monkeypatch.setattr(Judge, "record", interrupted)
     stopped = cli("judge", "set.jsonl", "--json", "out.json", "--workers", "1")
     assert stopped.status == 130
     assert "the same command goes on from there" in stopped.stderr

@@ -16,7 +16,7 @@ from alphadial.cli.judging.facts import Facts
 from alphadial.cli.judging.packed import LARGEST_ROW
 from alphadial.cli.judging.store import JudgingStore, Settings
 from alphadial.envs.judging.limits import Limit, LimitSource
-from alphadial.envs.judging.records import SolutionRecord, TestRecord
+from alphadial.envs.judging.records import SubmissionRecord, TestRecord
 
 TEST = TestRecord(0, "1", "", 1, True, 0.1, 0.2, 1.0, (0.1,))
 FACTS = Facts("f", "p", "source", ("1",), 1, {"all": 1}, False, (), Limit(1.0, LimitSource.OPTION))
@@ -28,7 +28,7 @@ STRANGE: tuple[Any, ...] = ({"x": []}, [[3]], "\ud800")
 def folder(tmp_path: Path) -> Path:
     with JudgingStore(tmp_path / "j", Settings("/p", "bubblewrap", None, False)) as store:
         store.put(0, FACTS)
-        store.append("e", 1.0, SolutionRecord("p", "a.py", "python", tests=(TEST,)))
+        store.append("e", 1.0, SubmissionRecord("p", "a.py", "python", tests=(TEST,)))
     return tmp_path / "j"
 
 
@@ -67,7 +67,7 @@ def test_what_was_not_written_so_is_one_line(column: str, folder: Path) -> None:
 
 def test_values_of_another_kind_are_one_line(folder: Path) -> None:
     for column, whole in (
-        ("record", SolutionRecord("p", "a.py", "python", tests=(TEST,)).to_json()),
+        ("record", SubmissionRecord("p", "a.py", "python", tests=(TEST,)).to_json()),
         ("facts", FACTS.to_json()),
     ):
         lines = 0

@@ -112,7 +112,7 @@ def test_the_check_decides_by_its_own_equality(judge: Judge, body: str, expected
 
 def test_the_limit_is_one_of_all_calls_of_an_assertion(judge: Judge, tmp_path: Path) -> None:
     problem = only(tmp_path, ROW).problem
-    hasty = replace(problem, limits=replace(problem.limits, cpu_s=0.5))
+    hasty = replace(problem, time_limit_s=0.5)
     busy = "    import time\n    began = time.process_time()\n    while time.process_time() < began + 0.1: pass\n"
     report = judge.judge(hasty, f"def halve(text):\n{busy}{RIGHT}", all_tests=True)
     assert sorted(str(test.verdict) for test in report.tests) == ["AC", "AC", "AC", "TLE"]
@@ -257,7 +257,7 @@ def test_mbpp(judge: Judge, tmp_path: Path) -> None:
     assert whole.problem.statement == MBPP["text"]
     assert whole.problem.tests[1].answer == "assert shared((1,), (2,)) == ()"
     for package in (whole, sanitized):
-        (source,) = package.solutions[0].files.values()
+        source = package.solutions[0].submission.source
         assert judge.judge(package.problem, source).verdict is Verdict.AC
         assert judge.judge(package.problem, "def shared(a, b): return [2, 3]").verdict is Verdict.WA
     results = judge.run_public(whole.problem, "def shared(a, b): return ()")
@@ -309,7 +309,7 @@ def test_every_published_row_of_humaneval(judge: Judge) -> None:
     assert len(packages) == 164
     for package in packages:
         assert isinstance(package, Package), package
-        (source,) = package.solutions[0].files.values()
+        source = package.solutions[0].submission.source
         entry = package.problem.entry
         assert judge.judge(package.problem, source).verdict is Verdict.AC, package.problem.id
         wrong = f"{source}\n\nright = {entry}\ndef {entry}(*arguments):\n    return [right(*arguments), 'x']\n"

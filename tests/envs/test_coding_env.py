@@ -8,7 +8,6 @@ import random
 import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,6 @@ from alphadial.envs.gym.spaces import Utf8
 from alphadial.envs.gym.vector import AsyncCodingEnv, make_vec
 from alphadial.envs.problems import load_split
 from alphadial.envs.problems.tiny import reference
-from alphadial.envs.types import Interface
 
 from .workspace_programs import PROGRAMS
 
@@ -222,14 +220,6 @@ def test_bad_arguments() -> None:
     env.close()
     with pytest.raises(EnvsError, match="cannot share a backend"):
         make_vec(2, asynchronous=True, backend=object())
-
-
-def test_problems_of_stdin_and_stdout_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    split = load_split("tiny-problems", "dev")
-    other = load_split([replace(split.problems[0], interface=Interface.STDIO)])
-    monkeypatch.setattr("alphadial.envs.gym.coding_env.load_split", lambda *_: other)
-    with pytest.raises(ProblemError, match="call no function: judge it with StdioJudge"):
-        CodingEnv()
 
 
 def test_compact_prompt_and_chosen_problem(backend: Backend) -> None:

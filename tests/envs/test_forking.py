@@ -24,10 +24,12 @@ import pytest
 from alphadial.envs import Limits, Problem, Test
 from alphadial.envs.gym import CodingEnv, tool_call
 from alphadial.envs.gym.backend import Backend
-from alphadial.envs.judging.stdio import StdioJudge
+from alphadial.envs.judging import Judge
 from alphadial.envs.sandbox import cgroups, open_sandbox
 from alphadial.envs.tools.session import ToolSession
-from alphadial.envs.types import Interface, Rules, Setting, Solution
+from alphadial.envs.types import Interface, Rules, Setting
+
+from .labelled import judged_at, labelled
 
 BOUND_S = 120
 PROBLEM = Problem("p", "t", "", "", "", "f", (Test(1, "[2]", "4", public=True), Test(2, "[30]", "60")), Limits())
@@ -174,11 +176,11 @@ def test_forks_in_mid_judgement(sandbox: str) -> None:
 @pytest.mark.parametrize("sandbox", ["bubblewrap", "trusted", "gvisor"])
 def test_forks_in_mid_judgement_of_stdin_and_stdout(sandbox: str) -> None:
     with nothing_left(), open_sandbox(sandbox) as opened:
-        judge = StdioJudge(opened, workers=2)
+        judge = Judge(opened, workers=2)
 
         def found(wanted: str) -> str:
-            solution = Solution("s", "python3", {"main.py": READERS[wanted]})
-            return str(judge.judge(TWICE, solution, 2.0).verdict)
+            solution = labelled("s", "python3", {"main.py": READERS[wanted]})
+            return str(judged_at(judge, TWICE, solution, 2.0).verdict)
 
         fork_in_the_midst(found, list(READERS), forks=4)
 
@@ -303,7 +305,7 @@ def test_what_is_open_when_the_interpreter_ends_is_closed() -> None:
 
 def test_what_belongs_to_one_process_says_that_it_cannot_be_copied() -> None:
     with open_sandbox("trusted") as sandbox, Backend("trusted", workers=1) as backend:
-        for thing in (sandbox, backend, backend.judge, StdioJudge(sandbox), CodingEnv(split="dev", backend=backend)):
+        for thing in (sandbox, backend, backend.judge, Judge(sandbox), CodingEnv(split="dev", backend=backend)):
             name = type(thing).__name__
             for move in (copy.copy, copy.deepcopy, pickle.dumps):
                 attempt: Callable[[Any], Any] = move

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from alphadial.envs.judging import Judge
-from alphadial.envs.problems.formats import Format, LoadError, Package, callable_source, detect, generate_tests, load
+from alphadial.envs.problems.formats import Format, LoadError, Package, detect, generate_tests, load
 from alphadial.envs.problems.formats.enamel import samples
 from alphadial.envs.sandbox import open_sandbox
 from alphadial.envs.types import MIB, Checker, Interface, Rule, Verdict
@@ -90,13 +90,13 @@ def test_codecontests() -> None:
     assert (halves.problem.time_limit_s, halves.problem.limits.memory_bytes) == (1.5, 256_000_000)
     assert halves.problem.checker == Checker(rule=Rule.CODECONTESTS)
     assert Counter(test.group for test in halves.problem.tests) == {"sample": 1, "secret": 3}
-    assert [(solution.language, solution.expected) for solution in halves.solutions] == [
+    assert [(solution.submission.language, solution.expected) for solution in halves.solutions] == [
         ("python3", "accepted"),
         ("cpp", "accepted"),
         ("python2", "accepted"),
         ("python3", "rejected"),
     ]
-    assert list(halves.solutions[1].files) == ["solutions-1.cpp"]
+    assert list(halves.solutions[1].submission.files) == ["solutions-1.cpp"]
     assert (words.problem.time_limit_s, words.problem.limits.memory_bytes) == (2.0, 256 * MIB)
 
 
@@ -146,15 +146,14 @@ def test_call_based_solutions_run() -> None:
     with open_sandbox() as sandbox, Judge(sandbox) as judge:
         for name in ("taco", "apps"):
             package = packages(ROWS / f"{name}.jsonl")[1]
-            (source,) = package.solutions[0].files.values()
-            assert judge.judge(package.problem, source).verdict is Verdict.AC
+            assert judge.judge(package.problem, package.solutions[0].submission).verdict is Verdict.AC
         add = packages(ROWS / "livecodebench.jsonl")[1].problem
         program = "from __future__ import annotations\nclass Solution:\n    def add(self, numbers: List[int], more):\n"
-        right = callable_source(f"{program}        return reduce(operator.add, numbers, more)\n", "add")
+        right = f"{program}        return reduce(operator.add, numbers, more)\n"
         assert judge.judge(add, right).verdict is Verdict.AC
-        wrong = callable_source(f"{program}        return more\n", "add")
+        wrong = f"{program}        return more\n"
         assert judge.judge(add, wrong).verdict is Verdict.WA
-        assert judge.judge(add, callable_source("class Solution:\n  def add(", "add")).verdict is Verdict.CE
+        assert judge.judge(add, "class Solution:\n  def add(").verdict is Verdict.CE
 
 
 @needs_shared
@@ -173,7 +172,7 @@ def test_published_judging_sets() -> None:
         assert levels == sorted(levels)
         assert set(levels) == set(range(1, max(levels) + 1))
         assert all(test.level == 1 for test in package.problem.tests if test.public)
-        files = [name for solution in package.solutions for name in solution.files]
+        files = [name for solution in package.solutions for name in solution.submission.files]
         assert all("/" not in name for name in files)
 
 
@@ -188,7 +187,7 @@ def test_enamel_makes_its_tests_in_a_sandbox() -> None:
         made = generate_tests(ready[0], sandbox)
         assert isinstance(made, Package)
         assert Counter(test.level for test in made.problem.tests) == {1: 8, 2: 4, 3: 4, 4: 4}
-        (reference,) = made.solutions[0].files.values()
+        reference = made.solutions[0].submission.source
         assert judge.judge(made.problem, reference).verdict is Verdict.AC
         deviation = generate_tests(next(item for item in ready if item.problem.id == "HumanEval/4"), sandbox)
         assert isinstance(deviation, Package)

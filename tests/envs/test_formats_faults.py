@@ -105,7 +105,7 @@ def test_names_become_safe_files(name: str, tmp_path: Path) -> None:
     path = write(tmp_path, json.dumps(ROW | {"submissions": [PROGRAM | {"name": name}]}))
     (package,) = load(path)
     assert isinstance(package, Package)
-    (file,) = package.solutions[0].files
+    (file,) = package.solutions[0].submission.files
     assert file.isascii()
     assert file[0] not in "-."
     assert not set(file) & set("/\\ ;\0")
@@ -116,7 +116,7 @@ def test_java_sources_are_called_after_their_class(tmp_path: Path) -> None:
     path = write(tmp_path, json.dumps(ROW | {"submissions": [PROGRAM | {"language": "java", "source": source}]}))
     (package,) = load(path)
     assert isinstance(package, Package)
-    assert list(package.solutions[0].files) == ["Answer.java"]
+    assert list(package.solutions[0].submission.files) == ["Answer.java"]
 
 
 def test_nothing_known(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_legacy(tmp_path: Path) -> None:
         ("secret/01", "secret", 1, False, "10\n"),
         ("secret/02-big", "secret", 2, False, "1000000\n"),
     ]
-    found = {(s.name, s.language, s.expected): list(s.files) for s in package.solutions}
+    found = {(s.name, s.submission.language, s.expected): list(s.submission.files) for s in package.solutions}
     assert found == {
         ("accepted/a.py", "python3", "accepted"): ["a.py"],
         ("accepted/old.py", "python2", "accepted"): ["old.py"],
@@ -114,8 +114,8 @@ def test_modern(tmp_path: Path) -> None:
     assert (problem.validator.language, problem.validator.arguments) == ("python3", ())
     assert "% 2 ==" in problem.validator.files["check.py"]
     first, second = package.solutions
-    assert (first.name, first.language, first.expected) == ("accepted/a.cpp", "c", "accepted")
-    assert first.files == {"a.cpp": "int main() {}\n", "factor.h": "const int factor = 2;\n"}
+    assert (first.name, first.submission.language, first.expected) == ("accepted/a.cpp", "c", "accepted")
+    assert first.submission.files == {"a.cpp": "int main() {}\n", "factor.h": "const int factor = 2;\n"}
     assert (second.name, second.expected) == ("mixed/slow.py", "mixed")
     assert second.expectations == (FOLDERS["time_limit_exceeded"],)
 
@@ -238,7 +238,7 @@ def test_a_bad_solution_leaves_the_others(tmp_path: Path) -> None:
     ]
     (package,) = (item for item in found if isinstance(item, Package))
     assert len(package.solutions) == 5
-    assert package.solutions[1].files == {"d.py": "print(1)\n# \udcff\n"}
+    assert package.solutions[1].submission.files == {"d.py": "print(1)\n# \udcff\n"}
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,8 @@ def test_what_is_not_used_is_a_warning(
     assert said.harmless
     assert warning in str(said)
     (package,) = (item for item in found if isinstance(item, Package))
-    assert not [name for solution in package.solutions for name in solution.files if name.endswith((".pyc", ".class"))]
+    names = [name for solution in package.solutions for name in solution.submission.files]
+    assert not [name for name in names if name.endswith((".pyc", ".class"))]
 
 
 def test_tests_in_sample_alone(tmp_path: Path) -> None:

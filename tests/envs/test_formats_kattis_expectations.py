@@ -8,13 +8,13 @@ import pytest
 
 from alphadial.envs.judging.labels import FOLDERS, LEGACY_FOLDERS, bounding, graded, partly
 from alphadial.envs.problems.formats import LoadError, Package, load
-from alphadial.envs.types import Expectation, Solution, Verdict
+from alphadial.envs.types import Expectation, LabelledSubmission, Verdict
 
 AC, WA, TLE, RTE = (Verdict.AC,), (Verdict.WA, Verdict.OLE), (Verdict.TLE,), (Verdict.RTE, Verdict.MLE)
 FINAL = "problem_format_version: 2025-09\nname: x\n"
 
 
-def package(folder: Path, yaml: str, *names: str, **more: str) -> tuple[dict[str, Solution], list[str]]:
+def package(folder: Path, yaml: str, *names: str, **more: str) -> tuple[dict[str, LabelledSubmission], list[str]]:
     """Solutions by name and faults of a package of two groups, with solutions of these names."""
     files = {
         "problem.yaml": FINAL,

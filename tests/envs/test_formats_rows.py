@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from alphadial.envs.problems.formats import LoadError, Package, callable_source, load
+from alphadial.envs.judging.callables import callable_source
+from alphadial.envs.problems.formats import LoadError, Package, load
 from alphadial.envs.problems.formats import livecodebench as livecodebench_format
 from alphadial.envs.problems.formats.lines import read_header, read_table
 from alphadial.envs.types import MIB
@@ -224,7 +225,7 @@ def test_codecontests_unknown_languages(code: Any, language: str, tmp_path: Path
     solutions = [{"language": code, "solution": "x"}, {"language": 3, "solution": "print(1)\n"}]
     found = only(tmp_path, "codecontests", {"solutions": solutions, "incorrect_solutions": []})
     assert isinstance(found, Package)
-    assert [solution.language for solution in found.solutions] == [language, "python3"]
+    assert [solution.submission.language for solution in found.solutions] == [language, "python3"]
 
 
 @pytest.mark.parametrize(("stated", "language"), [("cobol", "cobol"), (None, "unknown"), (3, "3"), ([], "unknown")])
@@ -235,7 +236,7 @@ def test_judging_unknown_languages(stated: Any, language: str, tmp_path: Path) -
     path.write_text(json.dumps({"id": "own", "tests": [test], "submissions": submissions}) + "\n")
     (found,) = load(path)
     assert isinstance(found, Package)
-    assert [solution.language for solution in found.solutions] == [language, "c"]
+    assert [solution.submission.language for solution in found.solutions] == [language, "c"]
 
 
 def test_tables(tmp_path: Path) -> None:

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from alphadial.envs.judging.stdio import StdioJudge
+from alphadial.envs.judging import Judge
 from alphadial.envs.languages import find_language, language_of
 from alphadial.envs.sandbox import open_sandbox
-from alphadial.envs.types import MIB, Interface, Limits, Problem, Solution, Test, Verdict
+from alphadial.envs.types import MIB, Interface, Limits, Problem, Test, Verdict
+
+from .labelled import judged_at, labelled
 
 LIMITS = Limits(memory_bytes=256 * MIB, output_bytes=8 * MIB, files_bytes=16 * MIB, processes=16)
 LIMIT_S = 4.0
@@ -42,11 +44,11 @@ def problem() -> Problem:
 
 
 @pytest.fixture(scope="module", params=["bubblewrap", pytest.param("gvisor", marks=pytest.mark.slow)])
-def judge(request: pytest.FixtureRequest) -> Iterator[StdioJudge]:
+def judge(request: pytest.FixtureRequest) -> Iterator[Judge]:
     if request.param == "gvisor" and not shutil.which("runsc"):
         pytest.skip("gVisor is not installed")
     with open_sandbox(request.param) as sandbox:
-        yield StdioJudge(sandbox, workers=1)
+        yield Judge(sandbox, workers=1)
 
 
 @pytest.mark.parametrize(
@@ -63,12 +65,12 @@ def judge(request: pytest.FixtureRequest) -> Iterator[StdioJudge]:
         ),
     ],
 )
-def test_accepted(judge: StdioJudge, path: Path, name: str) -> None:
+def test_accepted(judge: Judge, path: Path, name: str) -> None:
     language = find_language(name) if name else language_of(path.name)
     assert language is not None
     if shutil.which(find_language(language.name).compile[0]) is None:
         pytest.skip(f"no {language.compile[0]}")
     file = f"{language.main}{path.suffix}"
-    report = judge.judge(problem(), Solution(path.name, language.name, {file: path.read_text()}), LIMIT_S)
+    report = judged_at(judge, problem(), labelled(path.name, language.name, {file: path.read_text()}), LIMIT_S)
     assert report.verdict is Verdict.AC, report
     assert not report.borderline

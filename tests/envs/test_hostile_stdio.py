@@ -18,10 +18,11 @@ from pathlib import Path
 
 import pytest
 
-from alphadial.envs.judging.stdio import StdioJudge
+from alphadial.envs.judging import Judge
 from alphadial.envs.sandbox import Sandbox, open_sandbox
-from alphadial.envs.types import Interface, Limits, Problem, Solution, Test, Verdict
+from alphadial.envs.types import Interface, Limits, Problem, Test, Verdict
 
+from .labelled import judged_at, labelled
 from .tempting import Host, Traces, tempting_host, traces
 
 MIB = 1024 * 1024
@@ -46,7 +47,7 @@ def directives(path: Path) -> dict[str, str]:
 @dataclass
 class Arena:
     sandbox: Sandbox
-    judge: StdioJudge
+    judge: Judge
     host: Host
     before: Traces
 
@@ -63,7 +64,7 @@ def arena(request: pytest.FixtureRequest) -> Iterator[Arena]:
         pytest.skip("gVisor is not installed")
     bare = traces()
     with tempting_host() as host, open_sandbox(request.param) as sandbox:
-        yield Arena(sandbox, StdioJudge(sandbox, workers=1), host, traces())
+        yield Arena(sandbox, Judge(sandbox, workers=1), host, traces())
     assert traces() == bare
 
 
@@ -75,16 +76,16 @@ def test_contained(arena: Arena, path: Path) -> None:
     said = directives(path)
     if said.get("needs") == "x86_64" and platform.machine() != "x86_64":
         pytest.skip("system calls by their numbers on x86_64")
-    solution = Solution(path.name, LANGUAGES[path.suffix], {f"main{path.suffix}": path.read_text()})
+    solution = labelled(path.name, LANGUAGES[path.suffix], {f"main{path.suffix}": path.read_text()})
     # Most of all under gVisor.
     limit_s = SHORT_S if "wall" in said else LONG_S if "fills" in said else LIMIT_S
     for _ in range(2 if "twice" in said else 1):
-        report = arena.judge.judge(arena.problem(), solution, limit_s)
+        report = judged_at(arena.judge, arena.problem(), solution, limit_s)
         verdict, *reached = said.get(arena.sandbox.name, said["expect"]).split()
         assert report.verdict == verdict, report
         assert not reached or (report.record.tests[0].output or "").split() == reached
-        assert not report.judge_error
+        assert not report.error
         assert traces() == arena.before
     assert arena.host.secret.read_text() == "secret"
-    honest = Solution("honest", "python3", {"main.py": "input()\nprint('nothing')\n"})
-    assert arena.judge.judge(arena.problem(), honest, LIMIT_S).verdict is Verdict.AC
+    honest = labelled("honest", "python3", {"main.py": "input()\nprint('nothing')\n"})
+    assert judged_at(arena.judge, arena.problem(), honest, LIMIT_S).verdict is Verdict.AC

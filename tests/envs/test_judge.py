@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,10 +19,11 @@ from alphadial.envs import (
     Test,
     Verdict,
 )
-from alphadial.envs.judging import Judge, reward
+from alphadial.envs.judging import Judge
 from alphadial.envs.judging.equality import same
+from alphadial.envs.judging.rewards import coverage_reward
 from alphadial.envs.sandbox import Sandbox, open_sandbox
-from alphadial.envs.types import Checker, Interface, Rule
+from alphadial.envs.types import Checker, LabelledSubmission, Rule, Submission
 
 
 def problem(*, steps: int | None = 3000) -> Problem:
@@ -92,16 +94,6 @@ def test_report(
     assert report.public_verdict == public
     assert cause is None or report.cause == cause
     assert report.solved is (verdict == "AC")
-
-
-def test_problems_of_stdin_and_stdout_are_refused(judge: Judge) -> None:
-    other = replace(problem(), interface=Interface.STDIO)
-    for ask in (judge.judge, judge.run_public):
-        for source in ("print(2 * int(input()))", EFFICIENT):
-            with pytest.raises(ProblemError, match="call no function: judge it with StdioJudge"):
-                ask(other, source)
-    with pytest.raises(ProblemError, match="call no function"):
-        judge.judge(other, None)
 
 
 FORGED_MEMORY = """
@@ -215,8 +207,8 @@ def test_unknown_coverage(judge: Judge) -> None:
 
 def test_reward(judge: Judge) -> None:
     report = judge.judge(problem(), BRUTE, 4)
-    assert [reward(report, level) for level in (1, 2, 3, 4)] == [1.0, 1.0, 0.0, 0.0]
-    assert reward(replace(report, verdict=None), 1) is None
+    assert [coverage_reward(report, level) for level in (1, 2, 3, 4)] == [1.0, 1.0, 0.0, 0.0]
+    assert coverage_reward(replace(report, verdict=None), 1) is None
 
 
 @pytest.mark.slow
@@ -235,6 +227,39 @@ def test_the_cache_is_off_by_default(sandbox: Sandbox) -> None:
         assert on.judge(problem(), EFFICIENT) is first
         assert on.judge(problem(), EFFICIENT, 1) is not first
         assert on.judge(problem(), EFFICIENT) is not first
+        other = replace(problem(), tests=problem().tests[:2])
+        assert on.judge(other, EFFICIENT).level_reached == 1  # of the same name, but not the same problem
+        timed = problem(steps=None)
+        assert on.judge(timed, EFFICIENT) is not on.judge(timed, EFFICIENT)  # times are not the same each time
+
+
+def test_programs_of_other_languages_are_no_functions(judge: Judge) -> None:
+    other = Submission.of("int f() { return 0; }", "cpp")
+    report = judge.judge(problem(), other)
+    assert (report.verdict, report.failure_kind) == (Verdict.CE, FailureKind.CORRECTNESS)
+    assert report.cause == "the tests call a python3 function, not cpp"
+    assert [result.verdict for result in judge.run_public(problem(), other)] == [Verdict.CE] * 2
+
+
+def test_a_method_of_solution_can_stand_for_the_function(judge: Judge) -> None:
+    method = "class Solution:\n    def f(self, a, k):\n        return sum(a) * k\n"
+    assert judge.judge(problem(steps=None), method).solved
+    assert not judge.judge(problem(), method).solved  # the restricted language has no classes
+
+
+def test_every_test_has_its_own_verdict(judge: Judge) -> None:
+    """A first failure by steps or time, a second one by an error: neither says anything of the other."""
+    tests = tuple(Test(level, f"[{level}]", "0", name=f"t{level}") for level in (1, 2, 3))
+    asked = replace(problem(steps=None), entry="f", tests=tests, time_limit_s=0.3)
+    source = "def f(n):\n    while n == 1: pass\n    return [][n] if n == 2 else 0\n"
+    report = judge.judge(asked, source, all_tests=True)
+    assert [(test.name, test.verdict) for test in report.tests] == [("t1", "TLE"), ("t2", "RTE"), ("t3", "AC")]
+    record = judge.record(asked, LabelledSubmission("s", Submission.of(source)), 0.3)
+    first, second, third = record.tests
+    assert (first.killed_by, first.stderr) == (KilledBy.CPU, "")
+    assert (second.killed_by, second.stderr) == (None, "IndexError")
+    assert all(test.wall_s != test.cpu_s for test in record.tests)
+    assert third.checked
 
 
 @pytest.mark.parametrize(
@@ -268,6 +293,7 @@ class Scripted:
     """A sandbox whose machinery does what a script says, call by call."""
 
     name = "scripted"
+    protection = SimpleNamespace(counted_by="cgroup")
 
     def __init__(self, on_call: Callable[[str, int], RunResult]) -> None:
         self.opened = self.calls = 0

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from alphadial.envs.errors import ProblemError
+from alphadial.envs.judging import Judge
 from alphadial.envs.judging.limits import DEFAULT_LIMIT_S, LimitSource
 from alphadial.envs.judging.preparing import Prepared, Step, prepare
-from alphadial.envs.judging.stdio import StdioJudge
 from alphadial.envs.languages import PYTHON
 from alphadial.envs.problems import load_split
 from alphadial.envs.problems.formats.packages import KATTIS_PYTHON
@@ -56,7 +56,7 @@ def enamel(entry: str, generator: str) -> dict[str, Any]:
 def prepared(sandbox: Sandbox, path: Path, *rows: dict[str, Any], **options: Any) -> Prepared:
     path = path / "rows.jsonl"
     path.write_text("".join(f"{json.dumps(each)}\n" for each in rows))
-    return prepare(load_split(path), StdioJudge(sandbox), sandbox, **options)
+    return prepare(load_split(path), Judge(sandbox), sandbox, **options)
 
 
 def test_limits_and_where_they_come_from(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +135,7 @@ def test_problems_that_bring_their_own_limits_stay_as_they_are(sandbox: Sandbox)
     counted = load_split("tiny-problems", "dev").problems[0]
     timed = replace(counted, id="timed", limits=Limits(cpu_s=0.5))
     loaded = load_split([counted, timed])
-    found = prepare(loaded, StdioJudge(sandbox), sandbox)
+    found = prepare(loaded, Judge(sandbox), sandbox)
     assert found.problems == loaded.problems
     assert {limit.source for limit in found.limits.values()} == {LimitSource.PACKAGE}
 

@@ -11,15 +11,15 @@ from typing import cast
 import pytest
 
 from alphadial.envs.errors import ProblemError
+from alphadial.envs.judging import Judge
 from alphadial.envs.judging.compiling import self_test
 from alphadial.envs.judging.pythons import Pythons
-from alphadial.envs.judging.records import SolutionReport
-from alphadial.envs.judging.stdio import StdioJudge
 from alphadial.envs.languages import find_language, implementations, language_of
 from alphadial.envs.problems.formats import Package, load
 from alphadial.envs.sandbox import Sandbox, open_sandbox
-from alphadial.envs.types import MIB, Interface, Limits, Problem, Solution, Test, Verdict
+from alphadial.envs.types import MIB, Interface, Limits, Problem, Test, Verdict
 
+from .labelled import Found, judged_at, labelled
 from .test_formats_kattis import LEGACY, write
 
 PROBLEM = Problem(
@@ -44,8 +44,8 @@ def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
         yield opened
 
 
-def judged(sandbox: Sandbox, source: str, limit_s: float = 2.0) -> SolutionReport:
-    return StdioJudge(sandbox, workers=1).judge(PROBLEM, Solution("s", "pypy3", {"main.py": source}), limit_s)
+def judged(sandbox: Sandbox, source: str, limit_s: float = 2.0) -> Found:
+    return judged_at(Judge(sandbox, workers=1), PROBLEM, labelled("s", "pypy3", {"main.py": source}), limit_s)
 
 
 @needs_pypy
@@ -53,6 +53,14 @@ def test_it_works_and_says_nothing_of_its_own(sandbox: Sandbox) -> None:
     assert self_test(sandbox, "pypy3") == ""
     found = judged(sandbox, "import sys\nprint(2 * int(input()))\nassert sys.implementation.name == 'pypy'")
     assert (found.verdict, found.record.language, found.record.tests[0].stderr) == (Verdict.AC, "pypy3", "")
+
+
+@needs_pypy
+def test_a_python_program_runs_by_the_interpreter_of_the_problem(sandbox: Sandbox) -> None:
+    kattis = replace(PROBLEM, time_limit_s=2.0, languages=("cpp", "pypy3"))
+    program = "import sys\nprint(2 * int(input()))\nassert sys.implementation.name == 'pypy'"
+    with Judge(sandbox, workers=1) as judge:
+        assert judge.judge(kattis, program).solved
 
 
 DEEP = "import sys\nsys.setrecursionlimit(10**6)\ndef f(n): return n and 1 + f(n - 1)\n"
@@ -95,7 +103,7 @@ def test_file_names_mean_the_language_and_not_another_way_to_run_it() -> None:
     assert language_of("main.py") == language_of("main.py3") == find_language("python3")
 
 
-PACKAGE = Package(PROBLEM, (Solution("a.py", "python3", {"a.py": ""}), Solution("b.cpp", "cpp", {"b.cpp": ""})))
+PACKAGE = Package(PROBLEM, (labelled("a.py", "python3", {"a.py": ""}), labelled("b.cpp", "cpp", {"b.cpp": ""})))
 
 
 class Tried:
@@ -112,7 +120,7 @@ class Tried:
 
 
 def languages(package: Package) -> list[str]:
-    return [solution.language for solution in package.solutions]
+    return [solution.submission.language for solution in package.solutions]
 
 
 def test_a_package_is_run_by_the_interpreter_of_its_judges(monkeypatch: pytest.MonkeyPatch) -> None:

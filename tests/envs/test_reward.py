@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from dataclasses import replace
 
 import pytest
 
-from alphadial.envs.judging import collapsed_reward, dense_reward, fast_enough, reward
-from alphadial.envs.judging.records import TestRecord as Record
-from alphadial.envs.judging.rewards import Judged
+from alphadial.envs.errors import ProblemError
+from alphadial.envs.judging import find_reward
+from alphadial.envs.judging.rewards import REWARDS, collapsed_reward, coverage_reward, dense_reward, fast_enough
 from alphadial.envs.types import FailureKind, JudgeReport, Verdict
 from alphadial.envs.types import TestResult as Result
 
@@ -19,13 +18,9 @@ WRONG = JudgeReport(Verdict.WA, FailureKind.CORRECTNESS, 0)
 UNMEASURABLE = JudgeReport(None, FailureKind.UNMEASURABLE, 0)
 
 
-def record(level: int, cpu_s: float) -> Record:
-    return Record(0, "1", "secret", level, False, cpu_s=cpu_s, wall_s=cpu_s, allowed_s=1.0)
-
-
 def test_coverage_reward_is_all_or_nothing() -> None:
-    assert [reward(report, 4) for report in (SOLVED, SLOW, WRONG)] == [1.0, 0.0, 0.0]
-    assert reward(SLOW, 2) == 1.0  # what is slow at level 3 passes at coverage 2
+    assert [coverage_reward(report, 4) for report in (SOLVED, SLOW, WRONG)] == [1.0, 0.0, 0.0]
+    assert coverage_reward(SLOW, 2) == 1.0  # what is slow at level 3 passes at coverage 2
 
 
 def test_dense_reward_is_the_share_of_levels() -> None:
@@ -36,16 +31,23 @@ def test_dense_reward_is_the_share_of_levels() -> None:
 
 def test_collapsed_reward_pays_for_right_and_fast_together() -> None:
     # (1 + c)(1 + g) / 2 - 1 over c, g in {-1, 1}: 1, -1, -1, -1.
-    assert collapsed_reward(SOLVED, 4, fast=True) == 1.0
-    assert collapsed_reward(SOLVED, 4, fast=False) == -1.0
-    assert collapsed_reward(WRONG, 4, fast=True) == -1.0
-    assert collapsed_reward(SLOW, 4, fast=False) == -1.0
+    timed = replace(SOLVED, tests=(Result(4, Verdict.AC, None, 0.4),))
+    assert collapsed_reward(timed, 4) == collapsed_reward(timed, 4, limit=0.4) == 1.0
+    assert collapsed_reward(timed, 4, limit=0.3) == -1.0
+    assert [collapsed_reward(report, 4, limit=9.0) for report in (WRONG, SLOW)] == [-1.0, -1.0]
+
+
+def test_rewards_have_names_or_are_functions() -> None:
+    assert [find_reward(name)(SLOW, 4) for name in ("coverage", "dense", "collapsed")] == [0.0, 0.5, -1.0]
+    assert find_reward(lambda report, level: 7.0)(WRONG, 4) == 7.0
+    with pytest.raises(
+        ProblemError, match="unknown reward 'speed'; choose coverage, dense, collapsed, or give a function"
+    ):
+        find_reward("speed")
 
 
 def test_unmeasurable_samples_are_left_out() -> None:
-    assert reward(UNMEASURABLE, 4) is None
-    assert dense_reward(UNMEASURABLE, 4) is None
-    assert collapsed_reward(UNMEASURABLE, 4, fast=True) is None
+    assert [reward(UNMEASURABLE, 4) for reward in REWARDS.values()] == [None, None, None]
 
 
 def test_fast_enough_is_a_stricter_limit_of_every_test_covered() -> None:
@@ -56,12 +58,11 @@ def test_fast_enough_is_a_stricter_limit_of_every_test_covered() -> None:
     measured = [Result(1, Verdict.AC, None, 0.1), Result(2, Verdict.AC, None, 0.4)]
     assert fast_enough(measured, 2, 0.4)
     assert not fast_enough(measured, 2, 0.3)
-    assert fast_enough([record(1, 0.1), record(2, 0.4)], 1, 0.3)
-    assert not fast_enough([record(1, 0.1), record(2, 0.4)], 2, 0.3)
 
 
-@pytest.mark.parametrize("rewarded", [reward, dense_reward, partial(collapsed_reward, fast=True)])
-def test_a_report_of_a_lower_coverage_has_no_reward(rewarded: Callable[[Judged, int], float | None]) -> None:
+@pytest.mark.parametrize("name", list(REWARDS))
+def test_a_report_of_a_lower_coverage_has_no_reward(name: str) -> None:
+    rewarded = find_reward(name)
     low = JudgeReport(Verdict.AC, None, 2)
     assert rewarded(low, 2) == 1.0
     with pytest.raises(ValueError, match="up to level 2 only: judge at coverage 4"):

@@ -19,15 +19,15 @@ import alphadial
 from alphadial.envs import Limits, RunResult, SandboxFailedError, SandboxUnavailableError
 from alphadial.envs.errors import MachineFullError
 from alphadial.envs.judging import Judge
-from alphadial.envs.judging.stdio import StdioJudge
 from alphadial.envs.sandbox import Sandbox, cgroups, interpreter, launch, namespaces, open_sandbox, orphans, seccomp
 from alphadial.envs.sandbox.channel import Channel, channel_ends
 from alphadial.envs.sandbox.conformance import LIMITS
 from alphadial.envs.sandbox.guest import frames
 from alphadial.envs.sandbox.layout import BOX
 from alphadial.envs.sandbox.probe import checks
-from alphadial.envs.types import Interface, Problem, Solution, Test, Verdict
+from alphadial.envs.types import Interface, Problem, Test, Verdict
 
+from .labelled import judged_at, labelled
 from .tempting import groups
 
 ECHO = "def f(x):\n    return x\n"
@@ -215,8 +215,8 @@ def test_a_machine_out_of_memory_is_our_failure() -> None:
             assert judge.judge(problem, "def f(): return 1").verdict is Verdict.AC
             assert judge.judge(problem, "def f(): return len(bytearray(b'x') * (256 << 20))").verdict is None
         problem = replace(problem, interface=Interface.STDIO)
-        solution = Solution("s", "python3", {"main.py": code.format(256)})
-        assert "the machine ran out of memory" in StdioJudge(sandbox).judge(problem, solution, 2.0).judge_error
+        solution = labelled("s", "python3", {"main.py": code.format(256)})
+        assert "the machine ran out of memory" in judged_at(Judge(sandbox), problem, solution, 2.0).error
 
 
 def test_a_run_that_cannot_begin_leaves_no_descriptor(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from alphadial.envs.judging.agreement import compare
 from alphadial.envs.judging.labels import FOLDERS, LABELS, LEGACY_FOLDERS, graded, meaning, partly
-from alphadial.envs.judging.records import Place, SolutionRecord, TestRecord
+from alphadial.envs.judging.records import SubmissionRecord, TestRecord, TestRef
 from alphadial.envs.types import Expectation, KilledBy, Verdict
 
 LIMIT_S = 1.0
@@ -30,10 +30,10 @@ def ran(index: int, verdict: str, group: str = "secret", message: str = "") -> T
     return replace(base, **how[verdict])
 
 
-def record(verdicts: str, unrun: int = 0) -> SolutionRecord:
+def record(verdicts: str, unrun: int = 0) -> SubmissionRecord:
     tests = tuple(ran(index, verdict) for index, verdict in enumerate(verdicts.split()))
-    left = tuple(Place("secret", 1, False, f"secret/{len(tests) + index}") for index in range(unrun))
-    return SolutionRecord("p", "s", "python3", tests=tests, unrun=left)
+    left = tuple(TestRef("secret", 1, False, f"secret/{len(tests) + index}") for index in range(unrun))
+    return SubmissionRecord("p", "s", "python3", tests=tests, unrun=left)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_time_near_the_limit_that_decides_makes_a_label_borderline() -> None:
     assert not borderline("rejected", "WA ?")
 
 
-GROUPS = SolutionRecord(
+GROUPS = SubmissionRecord(
     "p",
     "s",
     "python3",
@@ -168,7 +168,7 @@ def test_partly_accepted_is_some_group_and_not_all() -> None:
     assert found("AC", "WA") == (True, "")
     assert found("AC", "AC") == (False, "no test fails")
     assert found("WA", "WA") == (False, "no group of tests passes")
-    open_one = replace(GROUPS, tests=GROUPS.tests[2:3], unrun=(Place("secret/a", 2, False, "secret/a/0"),))
+    open_one = replace(GROUPS, tests=GROUPS.tests[2:3], unrun=(TestRef("secret/a", 2, False, "secret/a/0"),))
     assert compare((partly(groups),), open_one, LIMIT_S).needs == {"secret/a/0"}
 
 
@@ -182,7 +182,7 @@ def test_a_message_must_be_in_one_of_the_validators() -> None:
 def test_a_group_whose_requirement_fails_is_not_run_and_so_not_accepted() -> None:
     tests = (ran(0, "WA", "secret/a"), ran(1, "AC", "secret/b"))
     both = replace(GROUPS, tests=tests, requires={"secret/b": ("secret/a",)})
-    stopped = replace(both, tests=tests[:1], unrun=(Place("secret/b", 2, False, "secret/b/1"),))
+    stopped = replace(both, tests=tests[:1], unrun=(TestRef("secret/b", 2, False, "secret/b/1"),))
     of_b = ("secret/b/1",)
     for judged in (both, stopped):  # the same whether the judge ran it all the same
         accepted = compare((Expectation(permitted=(Verdict.AC,), tests=of_b),), judged, LIMIT_S)

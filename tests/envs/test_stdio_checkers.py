@@ -4,7 +4,7 @@ from time import process_time
 import pytest
 
 from alphadial.envs.judging.checkers import accepts, digest, recheck
-from alphadial.envs.judging.records import SolutionRecord, TestRecord
+from alphadial.envs.judging.records import SubmissionRecord, TestRecord
 from alphadial.envs.types import Checker, Interface, Limits, Problem, Rule, Test
 
 PLAIN = Checker()
@@ -130,7 +130,7 @@ def test_another_checker_needs_no_run() -> None:
         kept = TestRecord(index, str(index), "", 1, False, 0.1, 0.1, 1.0, exit_status=0, checked=checked)
         return replace(kept, output=output, output_sha256=digest((output or "something else").encode()))
 
-    record = SolutionRecord("p", "s", "c", tests=(ran(0, "yes"), ran(1, "1", False), ran(2, None)))
+    record = SubmissionRecord("p", "s", "c", tests=(ran(0, "yes"), ran(1, "1", False), ran(2, None)))
     checks = recheck(record, problem, Checker(float_absolute=0.1, case_sensitive=True)).tests
     assert [test.checked for test in checks] == [False, True, None]
     assert "too long to keep" in checks[2].error

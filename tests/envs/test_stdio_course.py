@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from alphadial.envs.judging.course import Course
+from alphadial.envs.judging.labels import meaning
 from alphadial.envs.judging.records import TestRecord
-from alphadial.envs.types import Interface, Limits, Problem, Solution, Test
+from alphadial.envs.types import Interface, Limits, Problem, Test
 
 NAMES = ("sample/1", "secret/a/1", "secret/a/2", "secret/b/1", "secret/b/2", "secret/c/1")
 
@@ -31,7 +32,7 @@ def run(
     of: Problem, wrong: str, label: str | None = None, *, all_tests: bool = False, by_group: bool = True
 ) -> list[str]:
     """Names of the tests that ran, without their folder, where some gave a wrong answer."""
-    course = Course(of, Solution("s", "python3", {}, label), 1.0, all_tests=all_tests, by_group=by_group)
+    course = Course(of, meaning(label), 1.0, all_tests=all_tests, by_group=by_group)
     for index in course:
         test = of.tests[index]
         right = test.name.removeprefix("secret/") not in wrong.split()
@@ -86,7 +87,7 @@ def test_a_labelled_solution_runs_on_until_its_label_is_decided() -> None:
 def test_after_the_first_failure_time_is_measured_closely_where_it_decides_the_label() -> None:
     def close(label: str | None, *slow: str, by_group: bool = False) -> list[str]:
         found = []
-        course = Course(GROUPED, Solution("s", "python3", {}, label), 1.0, all_tests=False, by_group=by_group)
+        course = Course(GROUPED, meaning(label), 1.0, all_tests=False, by_group=by_group)
         for index in course:
             name = GROUPED.tests[index].name.removeprefix("secret/")
             found += [name] * course.time_decides(index)

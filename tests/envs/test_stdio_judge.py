@@ -10,10 +10,10 @@ from typing import Any, cast
 import pytest
 
 from alphadial.envs.errors import ProblemError, SandboxFailedError
+from alphadial.envs.judging import Judge
 from alphadial.envs.judging.checkers import recheck
 from alphadial.envs.judging.compiling import Compiled, compile_program, self_test
-from alphadial.envs.judging.records import SolutionRecord, SolutionReport
-from alphadial.envs.judging.stdio import StdioJudge
+from alphadial.envs.judging.records import SubmissionRecord
 from alphadial.envs.languages import all_languages, find_language, language_of
 from alphadial.envs.sandbox import Sandbox, WorkspaceRun, open_sandbox
 from alphadial.envs.types import (
@@ -24,11 +24,13 @@ from alphadial.envs.types import (
     Limits,
     Problem,
     RunResult,
-    Solution,
+    Submission,
     Test,
     Validator,
     Verdict,
 )
+
+from .labelled import Found, judged_at, labelled
 
 LIMITS = Limits(memory_bytes=96 * MIB, output_bytes=64 * 1024, processes=16)
 DOUBLE = Problem(
@@ -56,21 +58,21 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="module")
-def judge(sandbox: Sandbox) -> StdioJudge:
-    return StdioJudge(sandbox, validator_limits=replace(LIMITS, cpu_s=0.3))
+def judge(sandbox: Sandbox) -> Judge:
+    return Judge(sandbox, validator_limits=replace(LIMITS, cpu_s=0.3))
 
 
 def judged(
-    judge: StdioJudge, source: str, problem: Problem = DOUBLE, *, language: str = "python3", all_tests: bool = False
-) -> SolutionReport:
+    judge: Judge, source: str, problem: Problem = DOUBLE, *, language: str = "python3", all_tests: bool = False
+) -> Found:
     known = find_language(language)
-    solution = Solution("s", language, {f"{known.main}{known.extensions[0]}": source})
-    found = judge.judge(problem, solution, 0.4, all_tests=all_tests)
-    assert not found.judge_error
+    solution = labelled("s", language, {f"{known.main}{known.extensions[0]}": source})
+    found = judged_at(judge, problem, solution, 0.4, all_tests=all_tests)
+    assert not found.error
     return found
 
 
-def test_accepted(judge: StdioJudge) -> None:
+def test_accepted(judge: Judge) -> None:
     found = judged(judge, GOOD)
     assert (found.verdict, found.level_reached, found.public_verdict) == (Verdict.AC, 2, Verdict.AC)
     assert found.groups == {"sample": Verdict.AC, "secret": Verdict.AC}
@@ -89,7 +91,7 @@ def test_accepted(judge: StdioJudge) -> None:
         ("print(2 * n, flush=True); bytearray(10**8)[::64]", Verdict.MLE, "memory"),
     ],
 )
-def test_what_goes_wrong(judge: StdioJudge, tail: str, verdict: Verdict, cause: str) -> None:
+def test_what_goes_wrong(judge: Judge, tail: str, verdict: Verdict, cause: str) -> None:
     source = f"n = int(input())\nif n < 100: print(2 * n)\nelse:\n {tail}\n"
     found = judged(judge, source)
     assert (found.verdict, found.cause, found.level_reached, found.borderline) == (verdict, cause, 1, False)
@@ -98,13 +100,13 @@ def test_what_goes_wrong(judge: StdioJudge, tail: str, verdict: Verdict, cause: 
 
 
 @pytest.mark.slow
-def test_sleeping_ends_by_the_wall(judge: StdioJudge) -> None:
+def test_sleeping_ends_by_the_wall(judge: Judge) -> None:
     problem = replace(DOUBLE, tests=DOUBLE.tests[:1], limits=replace(LIMITS, wall_s=0.5))
     found = judged(judge, "import time; time.sleep(60)", problem)
     assert (found.verdict, found.cause, len(found.record.tests[0].runs)) == (Verdict.TLE, "wall", 2)
 
 
-def test_the_judge_stops_at_the_first_failure_or_not(judge: StdioJudge) -> None:
+def test_the_judge_stops_at_the_first_failure_or_not(judge: Judge) -> None:
     source = "n = int(input()); print(2 * n if n != 21 else 0)"
     found = judged(judge, source)
     assert (len(found.record.tests), found.record.unrun[0].level) == (2, 2)
@@ -116,7 +118,7 @@ def test_the_judge_stops_at_the_first_failure_or_not(judge: StdioJudge) -> None:
     assert judged(judge, source, hidden_first).public_verdict is Verdict.AC
 
 
-def test_compile_errors(judge: StdioJudge) -> None:
+def test_compile_errors(judge: Judge) -> None:
     found = judged(judge, "def f(:\n")
     assert (found.verdict, found.record.tests) == (Verdict.CE, ())
     assert "SyntaxError" in found.cause
@@ -133,7 +135,7 @@ def test_the_compiler_has_limits(sandbox: Sandbox) -> None:
     assert endless.message.startswith("the compiler was stopped by its limit on memory")
 
 
-def test_deep_recursion_is_no_error(judge: StdioJudge) -> None:
+def test_deep_recursion_is_no_error(judge: Judge) -> None:
     source = """
 #include <stdio.h>
 static long twice(long n, volatile long *above) {
@@ -171,28 +173,28 @@ same = int(sys.stdin.read() or 0) == 2 * int(open(given).read()) == int(open(ans
         ("else", None, "check.py does not compile"),
     ],
 )
-def test_custom_validators(judge: StdioJudge, end: str, verdict: Verdict | None, error: str) -> None:
+def test_custom_validators(judge: Judge, end: str, verdict: Verdict | None, error: str) -> None:
     validator = Validator("python3", {"check.py": VALIDATOR + end}, ("twice",))
     problem = replace(DOUBLE, tests=DOUBLE.tests[1:2], validator=validator)
-    found = judge.judge(problem, Solution("s", "python3", {"main.py": GOOD}), 1.0)
+    found = judged_at(judge, problem, labelled("s", "python3", {"main.py": GOOD}), 1.0)
     assert found.verdict is verdict
-    assert error in found.judge_error
-    assert not error or "double, test '2'" in found.judge_error
+    assert error in found.error
+    assert not error or "double, test '2'" in found.error
 
 
 RAW = "import os\nos.write(1, b'\\xff\\n')\n"
 
 
 @pytest.mark.parametrize(("answer", "verdict"), [("\ufffd\n", Verdict.WA), ("\udcff\n", Verdict.AC)])
-def test_output_is_bytes(judge: StdioJudge, answer: str, verdict: Verdict) -> None:
+def test_output_is_bytes(judge: Judge, answer: str, verdict: Verdict) -> None:
     problem = replace(DOUBLE, tests=(Test(1, "\udc80", answer),))
     assert judged(judge, RAW, problem).verdict is verdict
-    record = judge.record(problem, Solution("s", "python3", {"main.py": RAW}), 1.0)
-    kept = SolutionRecord.from_json(json.loads(json.dumps(record.to_json())))
+    record = judge.record(problem, labelled("s", "python3", {"main.py": RAW}), 1.0)
+    kept = SubmissionRecord.from_json(json.loads(json.dumps(record.to_json())))
     assert recheck(kept, problem, Checker()).tests[0].checked is (verdict is Verdict.AC)
 
 
-def test_validators_get_the_very_bytes(judge: StdioJudge) -> None:
+def test_validators_get_the_very_bytes(judge: Judge) -> None:
     check = """
 import sys
 files = [open(name, "rb").read() for name in sys.argv[1:3]] + [sys.stdin.buffer.read()]
@@ -210,14 +212,12 @@ sys.exit(42 if files == [b"\\x80", b"\\xfe", b"\\xff\\n"] else 43)
         ("[0] * 10**9", Verdict.MLE),
     ],
 )
-def test_too_much_memory_is_what_was_used_and_not_what_was_said(
-    judge: StdioJudge, source: str, verdict: Verdict
-) -> None:
+def test_too_much_memory_is_what_was_used_and_not_what_was_said(judge: Judge, source: str, verdict: Verdict) -> None:
     assert judged(judge, source).verdict is verdict
 
 
 @pytest.mark.slow
-def test_java_that_only_says_so_is_not_out_of_memory(judge: StdioJudge) -> None:
+def test_java_that_only_says_so_is_not_out_of_memory(judge: Judge) -> None:
     main = "public static void main(String[] arguments) {"
     said = f"public class Main {{ {main} throw new OutOfMemoryError(); }} }}"
     grown = (
@@ -231,7 +231,7 @@ def test_java_that_only_says_so_is_not_out_of_memory(judge: StdioJudge) -> None:
         assert judged(judge, too_much, roomy, language="java").verdict is Verdict.MLE
 
 
-def test_tests_with_a_checker_or_arguments_of_their_own(judge: StdioJudge) -> None:
+def test_tests_with_a_checker_or_arguments_of_their_own(judge: Judge) -> None:
     sample, small, _ = DOUBLE.tests
     near = replace(DOUBLE, tests=(replace(sample, checker=Checker(float_absolute=1.0)), small))
     assert judged(judge, "print(2 * int(input()) + 0.5)", near).groups == {"sample": Verdict.AC, "secret": Verdict.WA}
@@ -241,7 +241,7 @@ def test_tests_with_a_checker_or_arguments_of_their_own(judge: StdioJudge) -> No
 
 
 @pytest.mark.slow
-def test_programs_with_large_tables(judge: StdioJudge) -> None:
+def test_programs_with_large_tables(judge: Judge) -> None:
     source = '#include <stdio.h>\nint table[40000000] = {2};\nint main(void) { int n; scanf("%d", &n);'
     roomy = replace(DOUBLE, limits=replace(LIMITS, memory_bytes=256 * MIB))
     assert judged(judge, source + ' printf("%d\\n", table[0] * n); }', roomy, language="c").verdict is Verdict.CE
@@ -249,19 +249,22 @@ def test_programs_with_large_tables(judge: StdioJudge) -> None:
     assert found.verdict is Verdict.AC
 
 
-def test_a_crashed_program_is_not_shown_to_the_validator(judge: StdioJudge) -> None:
+def test_a_crashed_program_is_not_shown_to_the_validator(judge: Judge) -> None:
     validator = Validator("python3", {"check.py": "raise SystemExit(42)"})
     found = judged(judge, "raise SystemExit(1)", replace(DOUBLE, validator=validator))
     assert found.verdict is Verdict.RTE
 
 
-def test_what_cannot_be_judged(judge: StdioJudge) -> None:
-    unknown = judge.judge(DOUBLE, Solution("s", "cobol", {"main.cob": ""}), 1.0)
+def test_what_cannot_be_judged(judge: Judge) -> None:
+    unknown = judged_at(judge, DOUBLE, labelled("s", "cobol", {"main.cob": ""}), 1.0)
     assert (unknown.verdict, unknown.failure_kind) == (None, FailureKind.UNMEASURABLE)
-    assert "unknown language 'cobol'; the judge knows: c, cpp, java, pypy3, python3" in unknown.judge_error
-    with pytest.raises(ProblemError, match="call a function: judge it with Judge"):
-        judge.judge(replace(DOUBLE, interface=Interface.CALL), Solution("s", "c", {"a.c": ""}), 1.0)
-    assert judge.judge(DOUBLE, Solution("s", "c", {}), 1.0).verdict is Verdict.CE
+    assert "unknown language 'cobol'; the judge knows: c, cpp, java, pypy3, python3" in unknown.error
+    with pytest.raises(ProblemError, match="unknown language 'cobol'"):
+        judge.judge(replace(DOUBLE, time_limit_s=1.0), Submission("cobol", {"main.cob": ""}, "main.cob"))
+    with pytest.raises(ProblemError, match="double has no time limit: give it one"):
+        judge.judge(DOUBLE, GOOD)
+    with pytest.raises(ValueError, match=r"'a\.c' is none of the files"):
+        Submission("c", {}, "a.c")
 
 
 def test_a_missing_compiler_is_no_compile_error(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,14 +286,14 @@ def test_languages(sandbox: Sandbox, name: str) -> None:
     assert language_of(f"a/b{known.extensions[0]}") == known
 
 
-def test_programs_of_several_files(judge: StdioJudge) -> None:
+def test_programs_of_several_files(judge: Judge) -> None:
     files = {"main.py": "import helper\nprint(helper.twice(int(input())))\n", "helper.py": "def twice(n): return 2 * n"}
-    assert judge.judge(DOUBLE, Solution("s", "python3", files), 1.0).solved
+    assert judged_at(judge, DOUBLE, labelled("s", "python3", files), 1.0).solved
     main = (
         '#include "twice.h"\n#include <stdio.h>\nint main(void) { long n; scanf("%ld", &n); printf("%ld", twice(n)); }'
     )
     files = {"main.c": main, "twice.h": "int twice(int);", "twice.c": "int twice(int n) { return 2 * n; }"}
-    assert judge.judge(DOUBLE, Solution("s", "c", files), 1.0).solved
+    assert judged_at(judge, DOUBLE, labelled("s", "c", files), 1.0).solved
 
 
 JAVA = "public static void main(String[] a) { System.out.println(2 * new java.util.Scanner(System.in).nextLong()); }"
@@ -312,8 +315,8 @@ JAVA = "public static void main(String[] a) { System.out.println(2 * new java.ut
         ),
     ],
 )  # fmt: skip
-def test_programs_of_other_shapes(judge: StdioJudge, language: str, files: dict[str, str]) -> None:
-    found = judge.judge(DOUBLE, Solution("s", language, files), 2.0)
+def test_programs_of_other_shapes(judge: Judge, language: str, files: dict[str, str]) -> None:
+    found = judged_at(judge, DOUBLE, labelled("s", language, files), 2.0)
     assert found.solved, found
 
 
@@ -343,7 +346,7 @@ class Stumbling:
 
 def test_compilers_programs_and_validators_are_tried_twice(sandbox: Sandbox) -> None:
     validator = Validator("python3", {"check.py": "import sys\nsys.exit(42)"})
-    stumbling = StdioJudge(cast(Sandbox, Stumbling(sandbox)))
+    stumbling = Judge(cast(Sandbox, Stumbling(sandbox)))
     found = judged(stumbling, GOOD, replace(DOUBLE, validator=validator))
     assert found.verdict is Verdict.AC
 
@@ -357,14 +360,14 @@ def test_a_validator_that_does_not_compile_is_compiled_once(sandbox: Sandbox, mo
 
     monkeypatch.setattr("alphadial.envs.judging.validators.compile_program", count)
     problem = replace(DOUBLE, validator=Validator("python3", {"check.py": "("}))
-    judge = StdioJudge(sandbox)
+    judge = Judge(sandbox)
     for _ in range(2):
-        found = judge.judge(problem, Solution("s", "python3", {"main.py": GOOD}), 0.4)
-        assert "validator check.py does not compile" in found.judge_error
+        found = judged_at(judge, problem, labelled("s", "python3", {"main.py": GOOD}), 0.4)
+        assert "validator check.py does not compile" in found.error
     assert compiled == ["python3"]
 
 
-def test_what_online_judges_define_is_defined(judge: StdioJudge) -> None:
+def test_what_online_judges_define_is_defined(judge: Judge) -> None:
     source = """
 #include <stdio.h>
 int main(void) {
@@ -379,7 +382,7 @@ int main(void) {
     assert judged(judge, source, language="c").solved
 
 
-def test_what_a_validator_says_is_kept(judge: StdioJudge) -> None:
+def test_what_a_validator_says_is_kept(judge: Judge) -> None:
     source = (
         "import sys\n"
         "open(sys.argv[3] + '/judgemessage.txt', 'w').write('m' * 3000)\n"
@@ -392,17 +395,56 @@ def test_what_a_validator_says_is_kept(judge: StdioJudge) -> None:
     assert sorted(test.remark.splitlines()) == ["to stderr", "to stdout"]
 
 
-def test_a_labelled_solution_runs_on_in_the_sandbox(judge: StdioJudge) -> None:
+def test_a_labelled_solution_runs_on_in_the_sandbox(judge: Judge) -> None:
     files = {"main.py": "n = int(input())\nif n == 21: raise SystemExit(3)\nprint(0 if n > 21 else 2 * n)\n"}
 
     def ran(label: str | None) -> int:
-        found = judge.judge(DOUBLE, Solution("s", "python3", files, label), 0.4)
+        found = judged_at(judge, DOUBLE, labelled("s", "python3", files, label), 0.4)
         assert found.verdict is Verdict.RTE
         return len(found.record.tests)
 
     assert ran(None) == ran("accepted") == ran("WA") == 2
     assert ran("time_limit_exceeded") == 2  # a crash is not permitted
     files["main.py"] = files["main.py"].replace("raise SystemExit(3)", "print(1); raise SystemExit")
-    found = judge.judge(DOUBLE, Solution("s", "python3", files, "wrong_answer"), 0.4)
+    found = judged_at(judge, DOUBLE, labelled("s", "python3", files, "wrong_answer"), 0.4)
     assert (found.verdict, len(found.record.tests), found.record.unrun) == (Verdict.WA, 3, ())
     assert 0 < found.record.extra_s < found.record.wall_s
+
+
+def test_the_judge_of_calls_judges_stdin_and_stdout_too(judge: Judge) -> None:
+    limited = replace(DOUBLE, time_limit_s=0.4, coverages={"low": 1})
+    wrong = "n = int(input())\nprint(2 * n if n < 100 else 0)\n"
+    found = judge.judge(limited, wrong)
+    assert (found.verdict, found.level_reached, found.first_failure, found.limit_s) == (Verdict.WA, 1, "3", 0.4)
+    assert found.groups == {"sample": Verdict.AC, "secret": Verdict.WA}
+    assert [(test.name, test.verdict) for test in found.tests] == [("1", "AC"), ("2", "AC"), ("3", "WA")]
+    assert found.counted_by == judge.sandbox.protection.counted_by
+    low = judge.judge(limited, Submission.of(wrong), "low")
+    assert (low.solved, len(low.tests)) == (True, 2)
+    assert judge.judge(limited, None).cause == "no program"
+    source = '#include <cstdio>\nint main() { long n; scanf("%ld", &n); printf("%ld", 2 * n); }\n'
+    assert judge.judge(limited, Submission.of(source, "cpp"), 1).solved
+    other = judge.judge(replace(limited, languages=("c", "python3")), Submission.of(source, "cpp"))
+    assert (other.verdict, other.cause) == (Verdict.CE, "the problem takes c or python3, not cpp")
+
+
+def test_public_tests_alone_are_run_for_a_policy(judge: Judge) -> None:
+    limited = replace(DOUBLE, time_limit_s=0.4)
+    (shown,) = judge.run_public(limited, "print(input(), 'é')")
+    assert (shown.test.name, shown.verdict, shown.got) == ("1", Verdict.WA, "1 é\n")
+    (shown,) = judge.run_public(limited, "print([][1])")
+    assert (shown.verdict, shown.cause) == (Verdict.RTE, "IndexError: list index out of range")
+    (shown,) = judge.run_public(limited, Submission.of("int main( {", "c"))
+    assert shown.verdict is Verdict.CE
+    assert "error" in shown.cause
+    broken = Validator("python3", {"check.py": "raise SystemExit(1)"})
+    with pytest.raises(SandboxFailedError, match=r"check\.py ended with status 1"):
+        judge.run_public(replace(limited, validator=broken), GOOD)
+
+
+def test_a_message_about_a_hidden_test_stays_in_the_record(judge: Judge) -> None:
+    said = "import sys\nopen(sys.argv[3] + '/judgemessage.txt', 'w').write(open(sys.argv[1]).read())\nsys.exit(43)\n"
+    secret = replace(DOUBLE, time_limit_s=0.4, validator=Validator("python3", {"v.py": said}))
+    assert judge.judge(secret, GOOD).message == "1"
+    hidden = replace(secret, tests=DOUBLE.tests[1:])
+    assert (judge.judge(hidden, GOOD).verdict, judge.judge(hidden, GOOD).message) == (Verdict.WA, "")

@@ -9,13 +9,15 @@ from typing import Any, cast
 import pytest
 
 from alphadial.envs.errors import SandboxFailedError
+from alphadial.envs.judging import Judge
 from alphadial.envs.judging.compiling import Program, compile_program
 from alphadial.envs.judging.cores import Cores
 from alphadial.envs.judging.measuring import Runner
-from alphadial.envs.judging.stdio import StdioJudge
 from alphadial.envs.languages import find_language
 from alphadial.envs.sandbox import Sandbox, WorkspaceRun, open_sandbox
-from alphadial.envs.types import Interface, Limits, Problem, RunResult, Solution, Test, Validator, Verdict
+from alphadial.envs.types import Interface, Limits, Problem, RunResult, Test, Validator, Verdict
+
+from .labelled import judged_at, labelled
 
 DOUBLE = Problem("d", "d", "", "", "", "", (Test(1, "1\n", "2\n"),), Limits(), interface=Interface.STDIO)
 GOOD = "print(2 * int(input()))\n"
@@ -66,9 +68,9 @@ def measured(killing: Killing) -> RunResult:
 @pytest.mark.parametrize("terminated", [False, True])
 def test_compilers_programs_and_validators_are_tried_again(sandbox: Sandbox, terminated: bool) -> None:
     problem = replace(DOUBLE, validator=Validator("python3", {"check.py": "import sys\nsys.exit(42)"}))
-    judge = StdioJudge(cast(Sandbox, Killing(sandbox, terminated=terminated)))
-    report = judge.judge(problem, Solution("s", "python3", {"main.py": GOOD}), 2.0)
-    assert (report.verdict, report.judge_error) == (Verdict.AC, "")
+    judge = Judge(cast(Sandbox, Killing(sandbox, terminated=terminated)))
+    report = judged_at(judge, problem, labelled("s", "python3", {"main.py": GOOD}), 2.0)
+    assert (report.verdict, report.error) == (Verdict.AC, "")
 
 
 def test_what_is_killed_each_time_is_an_error_only_where_a_canary_runs(sandbox: Sandbox) -> None:
@@ -83,6 +85,6 @@ def test_what_is_killed_each_time_is_an_error_only_where_a_canary_runs(sandbox: 
 
 
 def test_a_program_that_kills_itself_is_a_run_time_error(sandbox: Sandbox) -> None:
-    solution = Solution("s", "python3", {"main.py": "import os\nos.kill(os.getpid(), 9)\n"})
-    report = StdioJudge(sandbox).judge(DOUBLE, solution, 2.0)
-    assert (report.verdict, report.cause, report.judge_error) == (Verdict.RTE, "signal 9", "")
+    solution = labelled("s", "python3", {"main.py": "import os\nos.kill(os.getpid(), 9)\n"})
+    report = judged_at(Judge(sandbox), DOUBLE, solution, 2.0)
+    assert (report.verdict, report.cause, report.error) == (Verdict.RTE, "signal 9", "")

@@ -7,21 +7,24 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from alphadial.envs.errors import ProblemError, SandboxFailedError
+from alphadial.envs.judging import Judge
 from alphadial.envs.judging.calibration import Calibration, calibrate, host_speed, limit_of
 from alphadial.envs.judging.compiling import Program
 from alphadial.envs.judging.cores import Cores
 from alphadial.envs.judging.measuring import Runner
-from alphadial.envs.judging.records import SolutionRecord, TestRecord
-from alphadial.envs.judging.stdio import StdioJudge
+from alphadial.envs.judging.records import SubmissionRecord, TestRecord
 from alphadial.envs.languages import find_language
 from alphadial.envs.problems.formats.packages import TimeRule
 from alphadial.envs.sandbox.protocol import Sandbox
-from alphadial.envs.types import Interface, KilledBy, Limits, Problem, RunResult, Solution, Test
+from alphadial.envs.types import Interface, KilledBy, LabelledSubmission, Limits, Problem, RunResult, Test
+
+from .labelled import labelled
 
 PROGRAM = Program(find_language("python3"), ("main.py",), {"main.py": ""})
 
@@ -189,15 +192,19 @@ class Timed:
 
     def __init__(self, times: Mapping[str, float], sandbox: str = "bubblewrap", **record: Any) -> None:
         self.times = times
-        self.sandbox_name = sandbox
+        self.sandbox = SimpleNamespace(name=sandbox)
         self.judged: list[str] = []
         self._more = record
 
-    def record(self, problem: Problem, solution: Solution, limit_s: float) -> SolutionRecord:
-        self.judged.append(solution.name)
-        cpu_s = self.times[solution.name]
+    def record(
+        self, problem: Problem, submission: LabelledSubmission, limit_s: float, *, by_group: bool = False
+    ) -> SubmissionRecord:
+        self.judged.append(submission.name)
+        cpu_s = self.times[submission.name]
         test = TestRecord(0, "1", "", 1, False, abs(cpu_s), 0.1, limit_s, exit_status=0, checked=cpu_s > 0)
-        return SolutionRecord(problem.id, solution.name, solution.language, tests=(replace(test, **self._more),))
+        return SubmissionRecord(
+            problem.id, submission.name, submission.submission.language, tests=(replace(test, **self._more),)
+        )
 
 
 SQUARE = Problem("p", "", "", "", "", "", (Test(1, "", ""),), Limits(), interface=Interface.STDIO)
@@ -206,49 +213,51 @@ SQUARE = Problem("p", "", "", "", "", "", (Test(1, "", ""),), Limits(), interfac
 @pytest.mark.parametrize("uncertain", [{"contended": True}, {"error": "the validator crashed"}])
 def test_only_sure_times_are_cached(tmp_path: Path, uncertain: dict[str, Any]) -> None:
     cache = tmp_path / "limits.json"
-    solutions = [Solution(name, "python3", {"main.py": name}, "accepted") for name in ("a.py", "b.py")]
+    solutions = [labelled(name, "python3", {"main.py": name}, "accepted") for name in ("a.py", "b.py")]
     judge = Timed({"a.py": 0.2, "b.py": 0.3})
     doubtful = Timed(judge.times, **uncertain)
     with suppress(ProblemError):
-        calibrate(cast(StdioJudge, doubtful), SQUARE, solutions, TimeRule(), cache=cache)
+        calibrate(cast(Judge, doubtful), SQUARE, solutions, TimeRule(), cache=cache)
     assert not cache.exists()
-    calibrate(cast(StdioJudge, judge), SQUARE, solutions, TimeRule(), cache=cache)
-    calibrate(cast(StdioJudge, judge), SQUARE, solutions, TimeRule(), cache=cache)
+    calibrate(cast(Judge, judge), SQUARE, solutions, TimeRule(), cache=cache)
+    calibrate(cast(Judge, judge), SQUARE, solutions, TimeRule(), cache=cache)
     elsewhere = Timed(judge.times, "gvisor")
-    calibrate(cast(StdioJudge, elsewhere), SQUARE, solutions, TimeRule(), cache=cache)
+    calibrate(cast(Judge, elsewhere), SQUARE, solutions, TimeRule(), cache=cache)
     assert (len(judge.judged), len(elsewhere.judged)) == (2, 2)
 
 
 def test_of_two_solutions_of_one_name_the_slower_counts() -> None:
-    solutions = [Solution("a.py", "python3", {"main.py": text}, "accepted") for text in ("1", "2")]
+    solutions = [labelled("a.py", "python3", {"main.py": text}, "accepted") for text in ("1", "2")]
     times = iter((1.4, 0.1))
 
     class InTurn(Timed):
-        def record(self, problem: Problem, solution: Solution, limit_s: float) -> SolutionRecord:
+        def record(
+            self, problem: Problem, submission: LabelledSubmission, limit_s: float, *, by_group: bool = False
+        ) -> SubmissionRecord:
             self.times = {"a.py": next(times)}
-            return super().record(problem, solution, limit_s)
+            return super().record(problem, submission, limit_s)
 
-    found, _ = calibrate(cast(StdioJudge, InTurn({})), SQUARE, solutions, TimeRule())
+    found, _ = calibrate(cast(Judge, InTurn({})), SQUARE, solutions, TimeRule())
     assert (found.limit_s, found.times) == (3.0, {"a.py": 1.4})
 
 
 def test_a_calibration_by_one_interpreter_never_serves_the_other(tmp_path: Path) -> None:
     judge = Timed({"a.py": 0.2})
     for language, judged in (("python3", 1), ("pypy3", 2), ("python3", 2), ("pypy3", 2)):
-        solution = Solution("a.py", language, {"a.py": ""}, "accepted")
-        calibrate(cast(StdioJudge, judge), SQUARE, [solution], TimeRule(), cache=tmp_path / "limits.json")
+        solution = labelled("a.py", language, {"a.py": ""}, "accepted")
+        calibrate(cast(Judge, judge), SQUARE, [solution], TimeRule(), cache=tmp_path / "limits.json")
         assert len(judge.judged) == judged
 
 
 def test_calibration_uses_what_is_right_and_is_cached(tmp_path: Path) -> None:
     cache = tmp_path / "a" / "limits.json"
     labels = {"a.cpp": "accepted", "b.py": "accepted", "wrong.py": "accepted", "slow.py": "time_limit_exceeded"}
-    solutions = [Solution(name, "python3", {"main.py": name}, label) for name, label in labels.items()]
+    solutions = [labelled(name, "python3", {"main.py": name}, label) for name, label in labels.items()]
     timed = Timed({"a.cpp": 0.2, "b.py": 1.2, "wrong.py": -9.0})
-    judge = cast(StdioJudge, timed)
+    judge = cast(Judge, timed)
     found, records = calibrate(judge, SQUARE, solutions, TimeRule(), cache=cache)
     assert (found.limit_s, found.times, found.left_out) == (3.0, {"a.cpp": 0.2, "b.py": 1.2}, {"wrong.py": "WA on 1"})
-    assert [record.solution for record in records] == timed.judged == ["a.cpp", "b.py", "wrong.py"]
+    assert [record.submission for record in records] == timed.judged == ["a.cpp", "b.py", "wrong.py"]
     again, none = calibrate(judge, SQUARE, solutions, TimeRule(), cache=cache)
     assert (again, none, len(timed.judged)) == (found, (), 3)
     calibrate(judge, SQUARE, solutions, TimeRule(3.0), cache=cache)

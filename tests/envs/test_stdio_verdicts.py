@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from alphadial.envs.judging.records import Place, SolutionRecord, TestRecord
+from alphadial.envs.judging.records import SubmissionRecord, TestRecord, TestRef
 from alphadial.envs.judging.verdicts import report, telling_line
 from alphadial.envs.types import FailureKind, KilledBy, Verdict
 
@@ -40,8 +40,8 @@ def ran(
     )
 
 
-def record(*tests: TestRecord, unrun: tuple[Place, ...] = ()) -> SolutionRecord:
-    return SolutionRecord("p", "s", "python3", "accepted", tests=tests, unrun=unrun)
+def record(*tests: TestRecord, unrun: tuple[TestRef, ...] = ()) -> SubmissionRecord:
+    return SubmissionRecord("p", "s", "python3", "accepted", tests=tests, unrun=unrun)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def record(*tests: TestRecord, unrun: tuple[Place, ...] = ()) -> SolutionRecord:
 )
 def test_one_test(test: TestRecord, verdict: Verdict, cause: str) -> None:
     found = report(record(test), 1.0)
-    assert (found.verdict, found.cause, found.judge_error) == (verdict, cause, "")
+    assert (found.verdict, found.cause, found.error) == (verdict, cause, "")
 
 
 def test_levels_groups_and_failure_kinds() -> None:
@@ -95,9 +95,9 @@ def test_a_group_passes_only_with_those_that_it_requires() -> None:
         ran(4, group="secret/4", level=5),
     )
     requires = {"secret/2": ("secret/1",), "secret/3": ("sample", "secret/2"), "secret/4": ("sample",)}
-    stopped = record(*tests[:2], unrun=tuple(Place(test.group, test.level, False) for test in tests[2:]))
+    stopped = record(*tests[:2], unrun=tuple(TestRef(test.group, test.level, False) for test in tests[2:]))
     for judged, last in ((record(*tests), Verdict.AC), (stopped, None)):
-        again = SolutionRecord.from_json(json.loads(json.dumps(replace(judged, requires=requires).to_json())))
+        again = SubmissionRecord.from_json(json.loads(json.dumps(replace(judged, requires=requires).to_json())))
         assert report(again, 1.0).groups == {
             "sample": Verdict.AC,
             "secret": Verdict.WA,
@@ -110,29 +110,29 @@ def test_a_group_passes_only_with_those_that_it_requires() -> None:
 
 def test_a_folder_fails_with_what_a_group_in_it_requires() -> None:
     record_ = replace(
-        record(ran(0, group="sample", checked=False), unrun=(Place("secret/1", 2, False),)),
+        record(ran(0, group="sample", checked=False), unrun=(TestRef("secret/1", 2, False),)),
         requires={"secret/1": ("sample",)},
     )
     assert report(record_, 1.0).groups == {"sample": Verdict.WA, "secret": Verdict.WA, "secret/1": Verdict.WA}
 
 
 def test_what_was_not_run_is_not_guessed() -> None:
-    stopped = record(ran(0), ran(1, 1.5, killed_by=KilledBy.CPU, checked=None), unrun=(Place("secret", 1, False),))
+    stopped = record(ran(0), ran(1, 1.5, killed_by=KilledBy.CPU, checked=None), unrun=(TestRef("secret", 1, False),))
     assert report(stopped, 1.0).verdict is Verdict.TLE
     unknown = report(stopped, 3.0)
     assert (unknown.verdict, unknown.failure_kind) == (None, FailureKind.UNMEASURABLE)
-    assert "stopped after 2 s" in unknown.judge_error
+    assert "stopped after 2 s" in unknown.error
     assert not stopped.complete
     slept = record(ran(0), replace(ran(1, killed_by=KilledBy.WALL, checked=None), wall_s=8.0))
     assert [report(slept, limit_s).verdict for limit_s in (1.0, 2.0, 4.0, 4.1)] == [*[Verdict.TLE] * 3, None]
-    finished = record(ran(0), ran(1, 1.5), unrun=(Place("secret", 1, False),))
+    finished = record(ran(0), ran(1, 1.5), unrun=(TestRef("secret", 1, False),))
     assert report(finished, 1.0).verdict is Verdict.TLE
-    assert "stopped before some tests" in report(finished, 2.0).judge_error
+    assert "stopped before some tests" in report(finished, 2.0).error
 
 
 def test_a_hidden_failure_precedes_public_tests_of_higher_levels() -> None:
     late = replace(ran(3, level=3), public=True, group="sample")
-    found = report(record(ran(0), ran(1, level=2, checked=False), late, unrun=(Place("secret", 2, False),)), 1.0)
+    found = report(record(ran(0), ran(1, level=2, checked=False), late, unrun=(TestRef("secret", 2, False),)), 1.0)
     assert (found.verdict, found.level_reached, found.public_verdict) == (Verdict.WA, 1, Verdict.AC)
 
 
@@ -168,29 +168,29 @@ def test_with_others_at_work_longer_times_are_uncertain() -> None:
 
 def test_our_own_failures_are_no_verdict() -> None:
     found = report(record(ran(0), ran(1, checked=None, error="validator v.py crashed")), 1.0)
-    assert (found.verdict, found.judge_error) == (None, "validator v.py crashed")
-    assert report(replace(record(), error="no g++"), 1.0).judge_error == "no g++"
+    assert (found.verdict, found.error) == (None, "validator v.py crashed")
+    assert report(replace(record(), error="no g++"), 1.0).error == "no g++"
     broken = report(replace(record(), compile_error="main.cpp:1: error"), 1.0)
     assert (broken.verdict, broken.cause) == (Verdict.CE, "main.cpp:1: error")
     assert broken.failure_kind is FailureKind.CORRECTNESS
 
 
 def test_records_survive_json() -> None:
-    before = record(ran(0, killed_by=KilledBy.WALL), unrun=(Place("secret", 2, False),))
+    before = record(ran(0, killed_by=KilledBy.WALL), unrun=(TestRef("secret", 2, False),))
     values = json.loads(json.dumps(before.to_json()))
-    after = SolutionRecord.from_json(values)
+    after = SubmissionRecord.from_json(values)
     assert after == before
     assert after.tests[0].killed_by is KilledBy.WALL
     for damaged in ({**values, "version": 0}, {**values, "colour": 1}, {**values, "tests": [{}]}):
         with pytest.raises(ValueError, match="not a judging record"):
-            SolutionRecord.from_json(damaged)
+            SubmissionRecord.from_json(damaged)
 
 
 def test_time_that_nothing_counted_gives_no_verdict_where_it_could_decide() -> None:
     test = replace(ran(0, 0.5), uncounted_s=1.0)
     found = report(record(test), 1.0)
     assert (found.verdict, found.failure_kind) == (None, FailureKind.UNMEASURABLE)
-    assert "'0' used 0.50 s, and up to 1.00 s more in processes that only a cgroup can count" in found.judge_error
+    assert "'0' used 0.50 s, and up to 1.00 s more in processes that only a cgroup can count" in found.error
     assert report(record(test), 2.0).verdict is Verdict.AC
     assert report(record(test), 0.4).verdict is Verdict.TLE
     assert report(record(replace(test, checked=False)), 1.0).verdict is Verdict.WA

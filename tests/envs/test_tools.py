@@ -21,10 +21,10 @@ from alphadial.envs import (
     JudgeReport,
     Limits,
     Problem,
-    ProblemError,
     Rules,
     SandboxFailedError,
     Setting,
+    Submission,
     Test,
     Verdict,
     WorkspaceError,
@@ -35,7 +35,6 @@ from alphadial.envs.tools.journal import Journal, MemoryJournal
 from alphadial.envs.tools.journal_sqlite import SqliteJournal
 from alphadial.envs.tools.session import MIN_FILES_BYTES, TOOLS, ToolResult, ToolSession
 from alphadial.envs.tools.text import MAX_CHARS
-from alphadial.envs.types import Interface
 
 TESTS = (
     Test(1, "[2, 3]", "6", public=True),
@@ -82,11 +81,6 @@ def calls(session: ToolSession, *made: tuple[str, Any]) -> list[ToolResult]:
 
 def shell(session: ToolSession, command: str, call_id: str = "1") -> str:
     return session.call(call_id, "shell", {"command": command}).content
-
-
-def test_problems_of_stdin_and_stdout_are_refused(bench: Bench) -> None:
-    with pytest.raises(ProblemError, match="call no function"):
-        ToolSession(replace(PROBLEM, interface=Interface.STDIO), TRY, bench.sandbox, bench.judge)
 
 
 def test_the_tools_of_each_setting() -> None:
@@ -351,11 +345,21 @@ def test_every_workspace_fits_into_the_next_command(bench: Bench) -> None:
         bench.sandbox.run_in(session.workspace, ["true"], replace(LIMITS, files_bytes=1 << 16))
 
 
-class Unmeasurable:
-    def judge(self, problem: Problem, source: str | None, coverage: str | None = None) -> JudgeReport:
+class Unmeasurable(Judge):
+    def __init__(self) -> None:
+        """Opens nothing."""
+
+    def judge(
+        self,
+        problem: Problem,
+        submission: Submission | str | None,
+        coverage: int | str | None = None,
+        *,
+        all_tests: bool = False,
+    ) -> JudgeReport:
         return JudgeReport(None, FailureKind.UNMEASURABLE, 0, "machinery")
 
-    def run_public(self, problem: Problem, source: str) -> Any:
+    def run_public(self, problem: Problem, submission: Submission | str) -> Any:
         raise SandboxFailedError("broken")
 
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from alphadial.envs.judging import Judge
-from alphadial.envs.judging.records import SolutionReport
-from alphadial.envs.judging.stdio import StdioJudge
 from alphadial.envs.languages import find_language
 from alphadial.envs.sandbox import Sandbox, cgroups, open_sandbox
-from alphadial.envs.types import MIB, FailureKind, Interface, Limits, Problem, Solution, Test, Verdict
+from alphadial.envs.types import MIB, FailureKind, Interface, Limits, Problem, Test, Verdict
+
+from .labelled import Found, judged_at, labelled
 
 LIMITS = Limits(wall_s=10.0, memory_bytes=64 * MIB, processes=8)
 PROBLEM = Problem("p", "", "", "", "", "", (Test(1, "21\n", "42\n"),), LIMITS, interface=Interface.STDIO)
@@ -59,13 +59,13 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="module")
-def judge(sandbox: Sandbox) -> StdioJudge:
-    return StdioJudge(sandbox, workers=1)
+def judge(sandbox: Sandbox) -> Judge:
+    return Judge(sandbox, workers=1)
 
 
-def judged(judge: StdioJudge, source: str, language: str = "python3", limit_s: float = LIMIT_S) -> SolutionReport:
+def judged(judge: Judge, source: str, language: str = "python3", limit_s: float = LIMIT_S) -> Found:
     known = find_language(language)
-    found = judge.judge(PROBLEM, Solution("s", language, {f"{known.main}{known.extensions[0]}": source}), limit_s)
+    found = judged_at(judge, PROBLEM, labelled("s", language, {f"{known.main}{known.extensions[0]}": source}), limit_s)
     assert found.record.counted_by == "polling"
     return found
 
@@ -114,9 +114,9 @@ print(42)
     [("c", STATIC_ARRAY), ("c", DEEP), ("python3", THREADS), ("python3", SHARED_PAGES)],
     ids=["static_array", "deep_recursion", "threads", "shared_pages"],
 )
-def test_honest_programs_are_accepted(judge: StdioJudge, language: str, source: str) -> None:
+def test_honest_programs_are_accepted(judge: Judge, language: str, source: str) -> None:
     found = judged(judge, source, language, 1.0)
-    assert (found.verdict, found.judge_error) == (Verdict.AC, "")
+    assert (found.verdict, found.error) == (Verdict.AC, "")
 
 
 @pytest.mark.parametrize(
@@ -128,20 +128,20 @@ def test_honest_programs_are_accepted(judge: StdioJudge, language: str, source: 
     ],
     ids=["held", "children", "endless_recursion"],
 )
-def test_too_much_memory_is_the_memory_limit(judge: StdioJudge, language: str, source: str) -> None:
+def test_too_much_memory_is_the_memory_limit(judge: Judge, language: str, source: str) -> None:
     assert judged(judge, source, language, 2.0).verdict is Verdict.MLE
 
 
-def test_children_that_nobody_waits_for_are_in_the_time(judge: StdioJudge) -> None:
+def test_children_that_nobody_waits_for_are_in_the_time(judge: Judge) -> None:
     assert judged(judge, f"{UNWAITED}burn(1.5, 0.1)\nprint(42)\n").verdict is Verdict.TLE
 
 
 @pytest.mark.slow
-def test_children_too_short_to_be_seen_leave_no_verdict(judge: StdioJudge) -> None:
+def test_children_too_short_to_be_seen_leave_no_verdict(judge: Judge) -> None:
     found = judged(judge, f"{UNWAITED}burn(0.5, 0.0005)\nprint(42)\n", limit_s=1.0)
     assert found.verdict in (None, Verdict.TLE)
     if found.verdict is None:
-        assert "in processes that only a cgroup can count" in found.judge_error
+        assert "in processes that only a cgroup can count" in found.error
 
 
 def test_a_warm_server_counts_children_and_daemons(sandbox: Sandbox) -> None:
@@ -163,7 +163,7 @@ def test_a_warm_server_gives_no_verdict_on_what_it_cannot_count(sandbox: Sandbox
 
 
 @pytest.mark.slow
-def test_java_runs(judge: StdioJudge) -> None:
+def test_java_runs(judge: Judge) -> None:
     code = (
         "public static void main(String[] a) { System.out.println(2 * new java.util.Scanner(System.in).nextLong()); }"
     )

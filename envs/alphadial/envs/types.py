@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from .languages import PYTHON, find_language
 from .raw import readable
-
-MIB = 1024 * 1024
+from .units import MIB as MIB
 
 
 class Verdict(StrEnum):
@@ -198,8 +199,48 @@ class Validator:
 
 
 @dataclass(frozen=True, slots=True)
+class Submission:
+    """A program that is handed in: source files in one language.
+
+    Raises:
+        ValueError: ``main`` is none of the files.
+    """
+
+    language: str
+    """Its name in ``alphadial.envs.languages``."""
+    files: Mapping[str, str]
+    """Relative path to text, as ``raw.as_text`` gives it."""
+    main: str
+    """Path of the file that starts the program, or that has the function which the tests call."""
+
+    def __post_init__(self) -> None:
+        if self.main not in self.files:
+            raise ValueError(f"the main file {self.main!r} is none of the files of the submission")
+
+    @classmethod
+    def of(cls, source: str, language: str = PYTHON) -> Submission:
+        """A submission of one file, which gets the name that its language asks for.
+
+        Raises:
+            ProblemError: the judge does not know the language.
+        """
+        main = find_language(language).file_of(source)
+        return cls(language, {main: source}, main)
+
+    @property
+    def source(self) -> str:
+        """The text of the main file."""
+        return self.files[self.main]
+
+    @property
+    def ordered_files(self) -> dict[str, str]:
+        """All files, the main one first."""
+        return {self.main: self.source, **self.files}
+
+
+@dataclass(frozen=True, slots=True)
 class Expectation:
-    """What is expected of the verdicts that a solution gets on single tests.
+    """What is expected of the verdicts that a submission gets on single tests.
 
     Source: Kattis problem package format 2025-09, "Example submissions". A label is one of them or several, which must
     all hold.
@@ -218,18 +259,15 @@ class Expectation:
     passing: tuple[str, ...] = ()
     """Groups of which at least one must pass."""
     bounds_limit: bool = True
-    """Where it permits no TLE, a time limit that is derived must leave the solution time for these tests."""
+    """Where it permits no TLE, a time limit that is derived must leave the submission time for these tests."""
 
 
 @dataclass(frozen=True, slots=True)
-class Solution:
-    """A program in some language, perhaps with what is expected of it."""
+class LabelledSubmission:
+    """A submission that comes with a problem, perhaps with what its authors expect of it."""
 
     name: str
-    language: str
-    """As in ``alphadial.envs.languages``."""
-    files: dict[str, str]
-    """File name to source; the first one is the main one."""
+    submission: Submission
     expected: str | None = None
     """Its label: accepted, wrong_answer, time_limit_exceeded, ...; None: not labelled."""
     expectations: tuple[Expectation, ...] = ()
@@ -263,7 +301,8 @@ class Problem:
     validator: Validator | None = None
     """In place of the checker."""
     time_limit_s: float | None = None
-    """CPU seconds per test, as the package says; None: to be calibrated. ``limits`` bounds all else."""
+    """CPU seconds per test; None: to be calibrated, but for calls, where ``limits.cpu_s`` holds then. ``limits`` bounds
+    all else."""
     requires: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Group of tests to the groups without which it does not pass."""
     continues: tuple[str, ...] = ()
@@ -349,11 +388,16 @@ class TestResult:
     __test__ = False  # not a pytest class
 
     level: int
-    verdict: Verdict
+    verdict: Verdict | None
+    """None where our machinery cannot say."""
     steps: int | None
     cpu_s: float
     uncounted_s: float = 0.0
     """See ``RunResult``."""
+    wall_s: float = 0.0
+    peak_bytes: int | None = None
+    name: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,9 +407,9 @@ class PublicResult:
     test: Test
     verdict: Verdict
     cause: str
-    """As in ``JudgeReport``."""
+    """As in ``JudgeReport``; for RTE the last line that the program wrote to stderr, where it wrote one."""
     got: str
-    """JSON of what it returned; "" where it returned nothing."""
+    """JSON of what the function returned, "" where it returned nothing; or what the program wrote to stdout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,12 +424,31 @@ class JudgeReport:
     level_reached: int
     """The highest level whose tests, and all before it, passed; 0 if none."""
     cause: str = ""
-    """For TLE: "steps", "cpu" or "wall"; for RTE and CE the error in one line; "machinery" when unmeasurable."""
+    """For TLE: "steps", "cpu" or "wall"; for MLE and OLE: "memory" and "output"; for RTE the error, the exit status or
+    the signal; for CE the compiler's message; "machinery" when unmeasurable."""
     public_verdict: Verdict | None = None
-    """Of the public tests alone: all that a policy may ever see; None when unmeasurable."""
+    """Of the public tests alone: all that a policy may ever see; None when unmeasurable, or without public tests."""
     tests: tuple[TestResult, ...] = ()
+    """Of the tests that ran and count for the coverage, in order; empty where the program did not compile."""
     cpu_s: float = 0.0
+    """CPU time of all tests that ran."""
     wall_s: float = 0.0
+    """Wall time of the judgement."""
+    groups: Mapping[str, Verdict | None] = field(default_factory=dict)
+    """Every group of tests, and every folder of groups, to its verdict, by its own tests and those of the groups that
+    it requires; None where too few of them ran."""
+    borderline: bool = False
+    """A time near the limit decides (see ``judging.verdicts.around``): to be left out of claims."""
+    limit_s: float | None = None
+    """CPU seconds per test that the verdict was given at; None where nothing ran."""
+    first_failure: str = ""
+    """Name of the first test that decides against the program, where one ran."""
+    message: str = ""
+    """What a custom validator said of that test, where it is public."""
+    error: str = ""
+    """Why it is unmeasurable, in one line; "" where there is a verdict."""
+    counted_by: str = ""
+    """How CPU time and memory are known: "cgroup" or "polling" (see ``sandbox.Protection``)."""
 
     @property
     def solved(self) -> bool:

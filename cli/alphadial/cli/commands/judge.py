@@ -157,7 +157,7 @@ def tests_table(report: JudgeReport) -> Table:
     for column in (0, 1, 3, 4):
         table.columns[column].justify = "right"
     for number, test in enumerate(report.tests, 1):
-        verdict = cell(test.verdict, VERDICT_STYLES.get(test.verdict, "red"))
+        verdict = cell(test.verdict or "?", VERDICT_STYLES.get(test.verdict or "", "red"))
         steps = "" if test.steps is None else f"{test.steps:,}"
         table.add_row(str(number), str(test.level), verdict, steps, f"{test.cpu_s * 1e3:.2f}")
     return table

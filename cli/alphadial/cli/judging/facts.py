@@ -13,7 +13,7 @@ from alphadial.envs.judging.limits import Limit, LimitSource
 from alphadial.envs.languages import all_languages
 from alphadial.envs.problems.formats import Package
 from alphadial.envs.problems.hashing import problems_hash
-from alphadial.envs.types import Expectation, Interface, Solution, Verdict
+from alphadial.envs.types import Expectation, Interface, LabelledSubmission, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Entry:
     expectations: tuple[Expectation, ...] = ()
     """What the label asks for."""
     not_counted: tuple[str, ...] = ()
-    """As of ``Solution``."""
+    """As of ``LabelledSubmission``."""
 
     @property
     def judged(self) -> bool:
@@ -87,15 +87,15 @@ def problem_id(package: Package) -> str:
     return _digest(problems_hash([package.problem]), str(package.source.resolve()), asdict(package.time_rule))
 
 
-def entry_of(solution: Solution, problem: str) -> Entry:
+def entry_of(labelled: LabelledSubmission, problem: str) -> Entry:
     """Its id differs from that of another solution even where names do not."""
     return Entry(
-        id=_digest(problem, asdict(solution)),
-        name=solution.name,
-        language=solution.language,
-        expected=solution.expected,
-        expectations=expectations_of(solution),
-        not_counted=solution.not_counted,
+        id=_digest(problem, asdict(labelled)),
+        name=labelled.name,
+        language=labelled.submission.language,
+        expected=labelled.expected,
+        expectations=expectations_of(labelled),
+        not_counted=labelled.not_counted,
     )
 
 

@@ -14,11 +14,11 @@ from pydantic import TypeAdapter, ValidationError
 from alphadial.agents.errors import StoreError
 from alphadial.cli.judging.facts import Facts
 from alphadial.envs.checks import first_fault
-from alphadial.envs.judging.records import SolutionRecord
+from alphadial.envs.judging.records import SubmissionRecord
 
 LARGEST_ROW = 2**30
 """Bytes of JSON in one row: far above what the largest set gives, far below what a small bomb unpacks to."""
-_RECORD, _FACTS = TypeAdapter(SolutionRecord), TypeAdapter(Facts)
+_RECORD, _FACTS = TypeAdapter(SubmissionRecord), TypeAdapter(Facts)
 
 
 def pack(values: Mapping[str, Any]) -> bytes:
@@ -45,14 +45,14 @@ def _unpack(packed: object) -> dict[str, Any]:
     return values
 
 
-def read_record(packed: object, entry: str, file: Path) -> SolutionRecord:
+def read_record(packed: object, entry: str, file: Path) -> SubmissionRecord:
     """The record of an entry.
 
     Raises:
         StoreError: it is damaged; the message names file, row and column.
     """
     try:
-        record = SolutionRecord.from_json(_unpack(packed))
+        record = SubmissionRecord.from_json(_unpack(packed))
         _RECORD.validate_python(asdict(record))
     except ValidationError as error:
         raise _damaged(file, "records", entry, "record", first_fault(error)) from error

@@ -13,10 +13,10 @@ from alphadial.envs.errors import ProblemError
 from alphadial.envs.judging.agreement import Agreement, compare
 from alphadial.envs.judging.checkers import recheck
 from alphadial.envs.judging.limits import Limit
-from alphadial.envs.judging.records import SolutionRecord, SolutionReport
-from alphadial.envs.judging.verdicts import report
+from alphadial.envs.judging.records import SubmissionRecord
+from alphadial.envs.judging.verdicts import first_failure, report
 from alphadial.envs.problems.formats import LoadError
-from alphadial.envs.types import Checker, Limits, Problem, Test, Verdict
+from alphadial.envs.types import Checker, JudgeReport, Limits, Problem, Test, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def rows_of(
         for entry in facts.entries:
             record = store.find(entry.id)
             if not entry.judged:
-                yield row_of(facts, entry, SolutionRecord(facts.problem, entry.name, entry.language), level, terms)
+                yield row_of(facts, entry, SubmissionRecord(facts.problem, entry.name, entry.language), level, terms)
             elif record is None:
                 where = f"{facts.problem}/{entry.name}"
                 yield LoadError(Path(facts.source), None, f"{where} has no record yet: the same judge command goes on")
@@ -158,14 +158,14 @@ def as_json(row: Row) -> dict[str, Any]:
 
 
 def row_of(
-    facts: Facts, entry: Entry, record: SolutionRecord, level: int | None, terms: Terms, doubtful: bool = False
+    facts: Facts, entry: Entry, record: SubmissionRecord, level: int | None, terms: Terms, doubtful: bool = False
 ) -> Row:
     """The row of one solution."""
     limit_s = _limit(facts.limit, terms, facts.limit.seconds)
     without_s = _limit(facts.limit, terms, facts.limit.without.get(entry.id, facts.limit.seconds))
     found, label = _judged(entry, record, limit_s, level)
     without, label_without = _judged(entry, record, without_s, level)
-    failure = found.first_failure
+    failure = first_failure(record, limit_s, level=level) if entry.judged else None
     changed = terms.limit_s is not None or terms.limit_factor != 1
     return Row(
         problem=facts.problem,
@@ -178,15 +178,15 @@ def row_of(
         not_counted=entry.not_counted,
         unjudged=entry.unjudged,
         doubtful=doubtful,
-        groups=found.groups,
+        groups=dict(found.groups),
         borderline=found.borderline or label.borderline,
-        judge_error=found.judge_error or None,
+        judge_error=found.error or None,
         failure_kind=found.failure_kind,
         level_reached=found.level_reached,
         cause=found.cause,
         first_failure=failure.name if failure else "",
         message=(failure.message or failure.remark).strip() if failure else "",
-        cpu_s=found.cpu_s,
+        cpu_s=record.slowest_s,
         judging_s=record.wall_s,
         extra_s=record.extra_s,
         peak_bytes=max((test.peak_bytes for test in record.tests if test.peak_bytes is not None), default=None),
@@ -202,20 +202,18 @@ def row_of(
     )
 
 
-def _judged(
-    entry: Entry, record: SolutionRecord, limit_s: float, level: int | None
-) -> tuple[SolutionReport, Agreement]:
+def _judged(entry: Entry, record: SubmissionRecord, limit_s: float, level: int | None) -> tuple[JudgeReport, Agreement]:
     """What the judge says, and what becomes of the label: where our side cannot say, the label does not hold."""
     found = report(record, limit_s, level=level)
     if not entry.judged:
-        return replace(found, judge_error="", failure_kind=None, verdict=None, groups={}), Agreement(None)
+        return replace(found, error="", cause="", failure_kind=None, verdict=None, groups={}), Agreement(None)
     if not entry.expectations:
         return found, Agreement(None)
     label = compare(entry.expectations, record, limit_s, level=level)
-    if label.holds is None and not found.judge_error:
+    if label.holds is None and not found.error:
         why = "the judge stopped before the label was decided: judge again, with all tests"
-        return replace(found, judge_error=why), Agreement(False)
-    return found, Agreement(False) if found.judge_error else label
+        return replace(found, error=why), Agreement(False)
+    return found, Agreement(False) if found.error else label
 
 
 def _limit(limit: Limit, terms: Terms, seconds: float) -> float:

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 
-from alphadial.cli.judging.calls import AnyJudge
 from alphadial.cli.judging.facts import Entry, entry_of, facts_of, problem_id
 from alphadial.cli.judging.progress import JudgingProgress
 from alphadial.cli.judging.reading import Item
@@ -14,25 +13,25 @@ from alphadial.cli.judging.stopping import Stopping
 from alphadial.cli.judging.store import JudgingStore
 from alphadial.cli.output import say
 from alphadial.envs.errors import EnvsError, ProblemError
-from alphadial.envs.judging import coverage_level
+from alphadial.envs.judging import Judge, coverage_level
 from alphadial.envs.judging.agreement import compare
 from alphadial.envs.judging.calibration import default_cache
 from alphadial.envs.judging.labels import LABELS, bounding, expectations_of
 from alphadial.envs.judging.limits import Limit, find_limit
 from alphadial.envs.judging.preparing import make_tests
 from alphadial.envs.judging.pythons import Pythons
-from alphadial.envs.judging.records import SolutionRecord
+from alphadial.envs.judging.records import SubmissionRecord
 from alphadial.envs.problems.formats import LoadError, Package
 from alphadial.envs.sandbox import Sandbox
-from alphadial.envs.types import Problem, Solution
+from alphadial.envs.types import LabelledSubmission, Problem
 
 
-class KeptJudge(AnyJudge):
+class KeptJudge(Judge):
     """A judge that keeps its records of one problem after the other, and finds those that were kept before."""
 
     def __init__(self, sandbox: Sandbox, workers: int | None, store: JudgingStore, progress: JudgingProgress) -> None:
-        self.sandbox = Stopping(sandbox)
-        super().__init__(self.sandbox, workers)
+        self.stopping = Stopping(sandbox)
+        super().__init__(self.stopping, workers)
         self._store = store
         self._progress = progress
         self._problem = ""
@@ -45,23 +44,23 @@ class KeptJudge(AnyJudge):
 
     def stop(self) -> None:
         """What is being judged ends soon, without a verdict."""
-        self.sandbox.stop()
+        self.stopping.stop()
 
     def record(
         self,
         problem: Problem,
-        solution: Solution,
+        labelled: LabelledSubmission,
         limit_s: float,
         *,
         all_tests: bool = False,
         by_group: bool = True,
-    ) -> SolutionRecord:
-        """As of ``StdioJudge``; not made again where it is there, and says enough, and our side did not fail."""
-        entry = entry_of(solution, self._problem)
+    ) -> SubmissionRecord:
+        """As of ``Judge``; not made again where it is there, and says enough, and our side did not fail."""
+        entry = entry_of(labelled, self._problem)
         record = self._store.find(entry.id, limit_s)
         known = record is not None and _whole(record, entry, limit_s, all_tests)
         if record is None or not known:
-            record = self._judged(problem, solution, limit_s, all_tests, by_group)
+            record = self._judged(problem, labelled, limit_s, all_tests, by_group)
             self._store.append(entry.id, limit_s, record)
         if entry.id not in self._counted:
             self._counted.add(entry.id)
@@ -69,16 +68,18 @@ class KeptJudge(AnyJudge):
         return record
 
     def _judged(
-        self, problem: Problem, solution: Solution, limit_s: float, all_tests: bool, by_group: bool
-    ) -> SolutionRecord:
+        self, problem: Problem, labelled: LabelledSubmission, limit_s: float, all_tests: bool, by_group: bool
+    ) -> SubmissionRecord:
         try:
-            return super().record(problem, solution, limit_s, all_tests=all_tests, by_group=by_group)
+            return super().record(problem, labelled, limit_s, all_tests=all_tests, by_group=by_group)
         except EnvsError:
             raise
         except Exception as error:
             # A mistake of ours costs one solution, not all that are still to be judged.
             said = f"{type(error).__name__}: {' '.join(str(error).split())}"
-            return SolutionRecord(problem.id, solution.name, solution.language, solution.expected, error=said)
+            return SubmissionRecord(
+                problem.id, labelled.name, labelled.submission.language, labelled.expected, error=said
+            )
 
 
 def judge_set(
@@ -145,7 +146,7 @@ def _judge_package(
     found = find_limit(judge, package, store.settings.limit_s, cache=default_cache(), tell=say)
     limit = limit_by_id(found, package, id)
     name = store.put(place, facts_of(package, id, limit))
-    with ThreadPoolExecutor(judge.workers) as pool:
+    with ThreadPoolExecutor(judge.timed_workers) as pool:
         made = [
             pool.submit(judge.record, problem, solution, limit.seconds, all_tests=store.settings.all_tests)
             for solution in solutions
@@ -184,7 +185,7 @@ def _strange_labels(package: Package) -> list[LoadError]:
     ]
 
 
-def _whole(record: SolutionRecord, entry: Entry, limit_s: float, all_tests: bool) -> bool:
+def _whole(record: SubmissionRecord, entry: Entry, limit_s: float, all_tests: bool) -> bool:
     if record.error or any(test.error for test in record.tests):
         return False
     if record.compile_error is not None or record.complete:

@@ -10,13 +10,13 @@ from typing import Any
 from rich.table import Table
 
 from alphadial.cli.errors import CliError
-from alphadial.cli.judging.calls import AnyJudge
 from alphadial.cli.judging.facts import entry_of, facts_of, problem_id
 from alphadial.cli.judging.reading import read_set, within
 from alphadial.cli.judging.rows import Row, Terms, level_of, row_of
 from alphadial.cli.judging.session import limit_by_id
 from alphadial.cli.output import STDOUT, VERDICT_STYLES, cell, read_source, say
 from alphadial.envs.errors import ProblemError
+from alphadial.envs.judging import Judge
 from alphadial.envs.judging.calibration import default_cache
 from alphadial.envs.judging.limits import find_limit
 from alphadial.envs.judging.pythons import Pythons
@@ -27,12 +27,11 @@ from alphadial.envs.problems.formats.generate import generate_tests
 from alphadial.envs.problems.formats.kattis import is_package
 from alphadial.envs.problems.formats.kattis_programs import program_in
 from alphadial.envs.problems.formats.packages import FormatError
-from alphadial.envs.problems.formats.rows import solution as formatted
 from alphadial.envs.sandbox import Sandbox
-from alphadial.envs.types import MIB, Interface, Solution
+from alphadial.envs.types import MIB, Interface, LabelledSubmission, Submission
 
 
-def solution_in(file: str) -> Solution:
+def solution_in(file: str) -> LabelledSubmission:
     """The program in a file, or in all files of a folder, whose extensions tell the language; stdin is Python.
 
     Raises:
@@ -48,10 +47,10 @@ def solution_in(file: str) -> Solution:
             extensions = " ".join({suffix: None for one in all_languages().values() for suffix in one.extensions})
             raise CliError(f"{file} is in no language that the judge knows, by its extension: {extensions}")
         language = known
-    return Solution(name, language.name, {name: read_source(file)})
+    return LabelledSubmission(name, Submission(language.name, {name: read_source(file)}, name))
 
 
-def _solution_of(folder: Path) -> Solution:
+def _solution_of(folder: Path) -> LabelledSubmission:
     """As a package has it: a folder is one program."""
     if is_package(folder):
         raise CliError(f"{folder} is a problem package, not a program: give a source, or the folder of one program")
@@ -59,8 +58,8 @@ def _solution_of(folder: Path) -> Solution:
         solution = program_in(folder)
     except FormatError as error:
         raise CliError(str(error.fault(folder))) from None
-    if solution.language not in all_languages():
-        raise CliError(f"{folder} is in {solution.language}; the judge knows: {', '.join(all_languages())}")
+    if solution.submission.language not in all_languages():
+        raise CliError(f"{folder} is in {solution.submission.language}; the judge knows: {', '.join(all_languages())}")
     return solution
 
 
@@ -84,7 +83,7 @@ def judge_file(
     sandbox: Sandbox,
     pythons: Pythons,
     package: Package,
-    solution: Solution,
+    solution: LabelledSubmission,
     coverage: str | int | None,
     limit_s: float | None,
     all_tests: bool,
@@ -99,13 +98,11 @@ def judge_file(
     if isinstance(made, LoadError):
         raise ProblemError(str(made))
     id = problem_id(made)
-    if len(solution.files) == 1:
-        (source,) = solution.files.values()
-        solution = formatted(solution.name, solution.language, source, None, made.problem.entry or None)
-    elif made.problem.interface is Interface.CALL:
+    if made.problem.interface is Interface.CALL and len(solution.submission.files) > 1:
         raise ProblemError(f"the tests of {made.problem.id} call a function: give the one file that has it")
-    solution = pythons.solution(made, solution)
-    judge = AnyJudge(sandbox, workers)
+    submission = pythons.submission(made.problem, solution.submission, made.python)
+    solution = replace(solution, submission=submission)
+    judge = Judge(sandbox, workers)
     try:
         limit = limit_by_id(find_limit(judge, made, limit_s, cache=default_cache(), tell=say), made, id)
         facts = facts_of(replace(made, solutions=(solution,)), id, limit)

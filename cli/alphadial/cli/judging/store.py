@@ -23,7 +23,7 @@ from alphadial.envs.databases import cause_of, open_engine, open_reading, sqlite
 from alphadial.envs.errors import ForeignError
 from alphadial.envs.folders import LOCK_FILE, lock_folder, write_atomically
 from alphadial.envs.foreign import check_folder, read_json
-from alphadial.envs.judging.records import SolutionRecord
+from alphadial.envs.judging.records import SubmissionRecord
 
 FORMAT = 3
 SETTINGS_FILE = "judging.json"
@@ -130,11 +130,11 @@ class JudgingStore:
         """Ends a reading of all that is at the path: problems that it did not come across are gone."""
         self._forget(sa.true())
 
-    def append(self, entry: str, limit_s: float, record: SolutionRecord) -> None:
+    def append(self, entry: str, limit_s: float, record: SubmissionRecord) -> None:
         """Adds or replaces the record of a solution, made at a limit; it is on disk when this returns."""
         self._write(_RECORDS, {"id": entry, "limit_s": limit_s, "record": pack(record.to_json())})
 
-    def find(self, entry: str, limit_s: float = 0.0) -> SolutionRecord | None:
+    def find(self, entry: str, limit_s: float = 0.0) -> SubmissionRecord | None:
         """The record of a solution, if it was made at this limit or a larger one."""
         query = sa.select(_RECORDS.c.record).where(_RECORDS.c.id == entry, _RECORDS.c.limit_s >= limit_s)
         with self._errors(), self._engine.connect() as connection:

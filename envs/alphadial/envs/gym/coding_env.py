@@ -19,7 +19,7 @@ from alphadial.envs.forking import OfOneProcess
 from alphadial.envs.gym.backend import Backend
 from alphadial.envs.gym.messages import MAX_ACTION_BYTES, PROMPTS, pose, read_action, tool_call
 from alphadial.envs.gym.spaces import Utf8
-from alphadial.envs.judging import check_interface, coverage_level, reward
+from alphadial.envs.judging import coverage_level, find_reward
 from alphadial.envs.problems import load_split
 from alphadial.envs.tools.session import ToolSession
 from alphadial.envs.tools.specs import TOOLS, BadCallError
@@ -150,7 +150,7 @@ class CodingEnv(OfOneProcess, gymnasium.Env[str, str]):
             self._end_reason = "infrastructure"
         elif report is not None:
             self._end_reason = "submitted" if session.submitted else "no program"
-            value = reward(report, coverage_level(session.problem, self.rules.coverage)) or 0.0
+            value = find_reward("coverage")(report, coverage_level(session.problem, self.rules.coverage)) or 0.0
         elif self._turns == self.rules.max_turns:
             self._end_reason = "turns"
         self._ended = bool(self._end_reason)
@@ -234,7 +234,6 @@ def _check(problems: Sequence[Problem], rules: Rules, prompt: str) -> None:
     if not problems:
         raise ProblemError("no problems were chosen")
     for problem in problems:
-        check_interface(problem)
         if prompt == "compact" and not problem.prompt:
             raise ProblemError(f"problem {problem.id} has no compact prompt; use prompt='statement'")
         coverage_level(problem, rules.coverage)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alphadial.envs.judging.judge import Judge, check_interface, coverage_level
-from alphadial.envs.judging.rewards import collapsed_reward, dense_reward, fast_enough, reward
+from alphadial.envs.judging.judge import Judge, coverage_level
+from alphadial.envs.judging.rewards import Reward, find_reward
 
-__all__ = ["Judge", "check_interface", "collapsed_reward", "coverage_level", "dense_reward", "fast_enough", "reward"]
+__all__ = ["Judge", "Reward", "coverage_level", "find_reward"]

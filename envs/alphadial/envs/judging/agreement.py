@@ -1,15 +1,13 @@
-"""Whether what a solution did is what its label asks for: a pure function of its record, as its verdict is."""
+"""Whether what a submission did is what its label asks for: a pure function of its record, as its verdict is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from alphadial.envs.judging.records import Place, SolutionRecord, TestRecord
-from alphadial.envs.judging.verdicts import at_best, at_worst, folders, known, needed
+from alphadial.envs.judging.records import SubmissionRecord, TestRecord, TestRef
+from alphadial.envs.judging.verdicts import Judged, edges, folders, known, needed
 from alphadial.envs.types import Expectation, Verdict
-
-Judged = Callable[[TestRecord, float], Verdict | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +39,19 @@ class _Test:
 
 
 def compare(
-    expectations: Sequence[Expectation], record: SolutionRecord, limit_s: float, *, level: int | None = None
+    expectations: Sequence[Expectation], record: SubmissionRecord, limit_s: float, *, level: int | None = None
 ) -> Agreement:
     """Holds the verdicts of single tests against all that a label asks for.
 
     Args:
         expectations: of the label; all must hold.
-        record: of the solution.
+        record: of the submission.
         limit_s: CPU seconds per test.
         level: the highest level that counts; None: all.
     """
     found = _compare(expectations, _tests(record, limit_s, level, known))
-    edges = [_compare(expectations, _tests(record, limit_s, level, judged)).holds for judged in (at_worst, at_best)]
-    sure = found.holds is None or edges == [found.holds] * 2
+    at_edges = [_compare(expectations, _tests(record, limit_s, level, judged)).holds for judged in edges(record)]
+    sure = found.holds is None or all(holds is found.holds for holds in at_edges)
     return Agreement(found.holds, found.why, not sure, found.needs)
 
 
@@ -66,7 +64,7 @@ def _compare(expectations: Sequence[Expectation], tests: Sequence[_Test]) -> Agr
     return Agreement(True)
 
 
-def _tests(record: SolutionRecord, limit_s: float, level: int | None, judged: Judged) -> list[_Test]:
+def _tests(record: SubmissionRecord, limit_s: float, level: int | None, judged: Judged) -> list[_Test]:
     if record.compile_error is not None:
         return [_Test("", "", Verdict.CE)]
     places = [place for place in record.places if level is None or place.level <= level]
@@ -80,7 +78,7 @@ def _tests(record: SolutionRecord, limit_s: float, level: int | None, judged: Ju
     return [_test(place, verdict, record, failed) for place, verdict in zip(places, verdicts, strict=True)]
 
 
-def _test(place: TestRecord | Place, verdict: Verdict | None, record: SolutionRecord, failed: set[str]) -> _Test:
+def _test(place: TestRecord | TestRef, verdict: Verdict | None, record: SubmissionRecord, failed: set[str]) -> _Test:
     others = needed(place.group, record.requires) - set(folders(place.group))
     if skipped := sorted(others & failed):
         return _Test(place.name, place.group, None, skipped=skipped[0])

@@ -25,13 +25,13 @@ from pydantic import Field, TypeAdapter, ValidationError
 from alphadial.envs.errors import ForeignError, NoTimeLimitError
 from alphadial.envs.foreign import read_json
 from alphadial.envs.judging.agreement import compare
+from alphadial.envs.judging.judge import Judge
 from alphadial.envs.judging.labels import bounding, expectations_of
-from alphadial.envs.judging.records import SolutionRecord, SolutionReport, TestRecord
-from alphadial.envs.judging.stdio import StdioJudge
+from alphadial.envs.judging.records import SubmissionRecord, TestRecord
 from alphadial.envs.judging.verdicts import report, telling_line
 from alphadial.envs.problems.formats.packages import TimeRule
 from alphadial.envs.problems.hashing import problems_hash
-from alphadial.envs.types import Problem, Solution
+from alphadial.envs.types import JudgeReport, LabelledSubmission, Problem
 
 CAP_S = 20.0
 """Accepted solutions get so many CPU seconds per test; those that need more do not count."""
@@ -70,20 +70,20 @@ def limit_of(times: Sequence[float], rule: TimeRule) -> float:
 
 
 def calibrate(
-    judge: StdioJudge,
+    judge: Judge,
     problem: Problem,
-    solutions: Sequence[Solution],
+    submissions: Sequence[LabelledSubmission],
     rule: TimeRule,
     *,
     cache: Path | None = None,
     on_run: Callable[[str], None] = lambda name: None,
-) -> tuple[Calibration, tuple[SolutionRecord, ...]]:
+) -> tuple[Calibration, tuple[SubmissionRecord, ...]]:
     """Runs the solutions labelled accepted and derives the limit.
 
     Args:
         judge: takes the times.
         problem: its limit is to be found.
-        solutions: any; those count whose label lets them be too slow on no test, or on no test of some group.
+        submissions: any; those count whose label lets them be too slow on no test, or on no test of some group.
         rule: of the package.
         cache: a file of calibrations, such as ``default_cache()``, read and added to; None: none.
         on_run: is given the name of each solution before it is timed.
@@ -95,25 +95,25 @@ def calibrate(
     Raises:
         NoTimeLimitError: no solution labelled accepted passes every test.
     """
-    accepted = [solution for solution in solutions if bounding(solution)]
-    key = _key(problem, accepted, rule, judge.sandbox_name)
+    accepted = [labelled for labelled in submissions if bounding(labelled)]
+    key = _key(problem, accepted, rule, judge.sandbox.name)
     known = _read(cache).get(key) if cache else None
     if known is not None:
         with suppress(ValidationError):  # of another version, or damaged: found again
             return _CALIBRATION.validate_python(known), ()
-    records = tuple(_timed(judge, problem, solution, on_run) for solution in accepted)
+    records = tuple(_timed(judge, problem, each, on_run) for each in accepted)
     times: dict[str, float] = {}
     left_out: dict[str, str] = {}
     sure = True
-    for solution, record in zip(accepted, records, strict=True):
+    for labelled, record in zip(accepted, records, strict=True):
         found = report(record, CAP_S)
-        if compare(expectations_of(solution), record, CAP_S).holds:
-            slowest = max(_tests_that_bound(solution, record), key=lambda test: test.cpu_s)
-            times[record.solution] = max(slowest.cpu_s, times.get(record.solution, 0.0))
+        if compare(expectations_of(labelled), record, CAP_S).holds:
+            slowest = max(_tests_that_bound(labelled, record), key=lambda test: test.cpu_s)
+            times[record.submission] = max(slowest.cpu_s, times.get(record.submission, 0.0))
             sure = sure and not slowest.contended
         else:
-            left_out[record.solution] = found.judge_error or _ending(found)
-            sure = sure and not found.judge_error
+            left_out[record.submission] = found.error or _ending(found)
+            sure = sure and not found.error
     if not times:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items()) or "there is none"
         raise NoTimeLimitError(
@@ -126,20 +126,22 @@ def calibrate(
     return calibration, records
 
 
-def _timed(judge: StdioJudge, problem: Problem, solution: Solution, on_run: Callable[[str], None]) -> SolutionRecord:
-    on_run(solution.name)
-    return judge.record(problem, solution, CAP_S)
+def _timed(
+    judge: Judge, problem: Problem, labelled: LabelledSubmission, on_run: Callable[[str], None]
+) -> SubmissionRecord:
+    on_run(labelled.name)
+    return judge.record(problem, labelled, CAP_S, by_group=True)
 
 
-def _tests_that_bound(solution: Solution, record: SolutionRecord) -> list[TestRecord]:
-    """Of which the solution's label permits no TLE."""
-    scopes = [each.tests for each in bounding(solution)]
+def _tests_that_bound(labelled: LabelledSubmission, record: SubmissionRecord) -> list[TestRecord]:
+    """The tests of which the label of the submission permits no TLE."""
+    scopes = [each.tests for each in bounding(labelled)]
     return [test for test in record.tests if any(tests is None or test.name in tests for tests in scopes)]
 
 
-def _ending(found: SolutionReport) -> str:
-    """What became of a solution, and on which test."""
-    where = f"on {found.first_failure.name}" if found.first_failure else ""
+def _ending(found: JudgeReport) -> str:
+    """What became of a submission, and on which test."""
+    where = f"on {found.first_failure}" if found.first_failure else ""
     return " ".join(f"{found.verdict} {where} {telling_line(found.cause)}".split())
 
 
@@ -159,11 +161,12 @@ def host_speed() -> float:
     return round(_REFERENCE_S / best, 3)
 
 
-def _key(problem: Problem, accepted: Sequence[Solution], rule: TimeRule, sandbox: str) -> str:
+def _key(problem: Problem, accepted: Sequence[LabelledSubmission], rule: TimeRule, sandbox: str) -> str:
     """Over all that the times depend on, the host included."""
     host = [platform.machine(), _processor(), os.cpu_count(), platform.python_version(), sandbox]
     sources = [
-        [solution.name, solution.language, solution.files, *map(asdict, bounding(solution))] for solution in accepted
+        [each.name, each.submission.language, each.submission.ordered_files, *map(asdict, bounding(each))]
+        for each in accepted
     ]
     parts = json.dumps([problems_hash([problem]), sources, asdict(rule), host])
     return hashlib.sha256(parts.encode()).hexdigest()

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from alphadial.envs.judging.graders import GRADERS, NUMBER
-from alphadial.envs.judging.records import SolutionRecord, TestRecord
+from alphadial.envs.judging.records import SubmissionRecord, TestRecord
 from alphadial.envs.raw import as_bytes
 from alphadial.envs.types import Checker, Problem, Rule
 
@@ -49,7 +49,7 @@ def accepts(checker: Checker, output: bytes, answer: bytes) -> bool:
     return len(got) == len(wanted) and _close(checker, got, wanted)
 
 
-def recheck(record: SolutionRecord, problem: Problem, checker: Checker) -> SolutionRecord:
+def recheck(record: SubmissionRecord, problem: Problem, checker: Checker) -> SubmissionRecord:
     """The record as another checker would have made it, from the outputs that were kept.
 
     Tests whose output was too long to keep get an ``error`` that says so.

@@ -1,15 +1,14 @@
-"""Which tests of a solution are run, one after the other: no more than its verdict, its groups and its label need."""
+"""Which tests a submission runs, one after the other: no more than its verdict, its groups and its label need."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from time import monotonic
 
 from alphadial.envs.judging.agreement import compare
-from alphadial.envs.judging.labels import expectations_of
-from alphadial.envs.judging.records import Place, SolutionRecord, TestRecord
+from alphadial.envs.judging.records import SubmissionRecord, TestRecord, TestRef
 from alphadial.envs.judging.verdicts import folders, needed, verdict_of
-from alphadial.envs.types import Expectation, Problem, Solution, Test, Verdict
+from alphadial.envs.types import Expectation, Problem, Test, Verdict
 
 
 class Course:
@@ -17,18 +16,27 @@ class Course:
 
     Args:
         problem: whose tests they are.
-        solution: with its label, where it has one.
+        expectations: what the label of the submission asks for; empty where it has none.
         limit_s: CPU seconds per test.
+        level: tests of higher levels do not count; those that are public run as long as no public one has failed.
         all_tests: run every test.
         by_group: run other groups of tests after one has failed, as the package judges them.
     """
 
     def __init__(
-        self, problem: Problem, solution: Solution, limit_s: float, *, all_tests: bool, by_group: bool
+        self,
+        problem: Problem,
+        expectations: Sequence[Expectation],
+        limit_s: float,
+        *,
+        level: int | None = None,
+        all_tests: bool = False,
+        by_group: bool = False,
     ) -> None:
         self.ran: list[TestRecord] = []
         self._problem = problem
-        self._expectations = expectations_of(solution)
+        self._expectations = expectations
+        self._level = problem.levels if level is None else level
         self._limit_s = limit_s
         self._all_tests = all_tests
         self._continues = set(problem.continues) if by_group else set()
@@ -67,11 +75,11 @@ class Course:
         return any(_weighs_time(each, given) for each in self._expectations)
 
     @property
-    def unrun(self) -> list[Place]:
+    def unrun(self) -> list[TestRef]:
         """The tests that did not run, in order."""
         ran = {test.index for test in self.ran}
         tests = [(index, self._problem.tests[index]) for index in self._order if index not in ran]
-        return [Place(test.group, test.level, test.public, name_of(test, index)) for index, test in tests]
+        return [TestRef(test.group, test.level, test.public, name_of(test, index)) for index, test in tests]
 
     @property
     def extra_s(self) -> float:
@@ -79,12 +87,14 @@ class Course:
         return 0.0 if self._failed_at is None else monotonic() - self._failed_at
 
     def _wants(self, test: Test, index: int) -> bool:
+        if test.level > self._level:
+            return test.public and not self._public_failed
         if self._all_tests or self._failed_at is None or name_of(test, index) in self._label_needs:
             return True
         return self._judges(test)
 
     def _judges(self, test: Test) -> bool:
-        """Whether the verdict on the solution, or on a group of tests, needs it after a first failure."""
+        """Whether the verdict on the submission, or on a group of tests, needs it after a first failure."""
         # What the public tests say must not depend on where the hidden ones stopped.
         if test.public and not self._public_failed:
             return True
@@ -93,8 +103,8 @@ class Course:
         met = {_innermost_of_both(test.group, failed) for failed in self._failures}
         return met <= self._continues and self._failed.isdisjoint(required)
 
-    def _so_far(self) -> SolutionRecord:
-        return SolutionRecord(
+    def _so_far(self) -> SubmissionRecord:
+        return SubmissionRecord(
             *(self._problem.id, "", ""),
             tests=tuple(self.ran),
             unrun=tuple(self.unrun),

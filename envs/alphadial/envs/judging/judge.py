@@ -1,46 +1,68 @@
-"""The judge: one submission, test by test, in order of level."""
+"""The judge: one submission on the tests of one problem, whatever they speak to it by."""
 
 from __future__ import annotations
 
 import os
 import threading
 from collections import OrderedDict
-from contextlib import ExitStack
+from collections.abc import Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from alphadial.envs.errors import MachineFullError, ProblemError, SandboxFailedError, UncountedError
+from alphadial.envs.errors import ProblemError
 from alphadial.envs.forking import OfOneProcess, in_child
-from alphadial.envs.judging.asserting import LIMITS as CHECK_LIMITS
-from alphadial.envs.judging.asserting import Checking
-from alphadial.envs.judging.function_run import Submission
-from alphadial.envs.judging.server_pool import ServerPool
+from alphadial.envs.judging.calls import CallJudging
+from alphadial.envs.judging.cores import Cores, spare_one
+from alphadial.envs.judging.records import SubmissionRecord
+from alphadial.envs.judging.stdio import StdioJudging
+from alphadial.envs.judging.validators import LIMITS as VALIDATOR_LIMITS
+from alphadial.envs.judging.verdicts import report
+from alphadial.envs.languages import PYTHON, find_language, implementations
 from alphadial.envs.sandbox.protocol import Sandbox
-from alphadial.envs.types import FailureKind, Interface, JudgeReport, Limits, Problem, PublicResult, Verdict
+from alphadial.envs.types import (
+    FailureKind,
+    Interface,
+    JudgeReport,
+    LabelledSubmission,
+    Limits,
+    Problem,
+    PublicResult,
+    Submission,
+    Verdict,
+)
 
-_CANARY = "def f(x):\n    return x\n"
-_OF_THE_MACHINE = (MachineFullError, UncountedError)
-"""What a larger machine, or one with a cgroup, could measure: no program breaks the sandbox so."""
+_Key = tuple[str, str, str, tuple[tuple[str, str], ...], int, bool]
 
 
 class Judge(OfOneProcess):
-    """Judges submissions in warm servers. Thread-safe and fork-safe; a context manager.
+    """Judges submissions to problems of every interface. Thread-safe and fork-safe; a context manager.
 
     Args:
         sandbox: stays the caller's, who closes it after the judge.
-        workers: judgements at a time; None: one per CPU.
-        cache: how many reports to keep by (problem, source, coverage); 0, the default, judges every time.
+        workers: judgements at a time; None: one per CPU, and one less where CPU time is measured.
+        cache: how many reports to keep, of problems that limit steps, whose verdicts are the same each time; 0, the
+            default, judges every time.
+        validator_limits: of custom validators.
     """
 
-    def __init__(self, sandbox: Sandbox, workers: int | None = None, *, cache: int = 0) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        workers: int | None = None,
+        *,
+        cache: int = 0,
+        validator_limits: Limits = VALIDATOR_LIMITS,
+    ) -> None:
+        self.workers = workers or len(os.sched_getaffinity(0))
+        self.timed_workers = workers or spare_one()
+        """Programs whose CPU time is measured at a time."""
         self.sandbox = sandbox
         """Where programs run; the commands of an attempt's tools too."""
-        self.workers = workers or len(os.sched_getaffinity(0))
-        self._pool = ServerPool(sandbox, self.workers)
-        # Of its own: who holds a server and waits for a second one of the same pool may wait for ever.
-        self._checks = ServerPool(sandbox, self.workers)
-        self._cache: OrderedDict[tuple[str, str, int, bool], JudgeReport] = OrderedDict()
+        cores = Cores(self.timed_workers)
+        self._calls = CallJudging(sandbox, self.workers, cores)
+        self._stdio = StdioJudging(sandbox, cores, validator_limits)
+        self._cache: OrderedDict[_Key, tuple[Problem, JudgeReport]] = OrderedDict()
         self._cache_size = cache
         self._begin_process()
         in_child(self, Judge._begin_process)
@@ -49,59 +71,88 @@ class Judge(OfOneProcess):
         self._lock = threading.Lock()
 
     def judge(
-        self, problem: Problem, source: str | None, coverage: int | str | None = None, *, all_tests: bool = False
+        self,
+        problem: Problem,
+        submission: Submission | str | None,
+        coverage: int | str | None = None,
+        *,
+        all_tests: bool = False,
     ) -> JudgeReport:
         """The verdict on one submission.
 
         Args:
             problem: its limits hold for every test.
-            source: Python that defines ``problem.entry``; None: the attempt brought no program (CE, correctness).
+            submission: a text is a Python program; None: the attempt brought no program (CE, correctness).
             coverage: the level to pass, by number or by a name in ``problem.coverages``; None: all levels.
             all_tests: go on after the first failing test, to time them all; the verdict is the same.
 
         Raises:
-            ProblemError: the problem has no such coverage, or its tests do not call a function.
+            ProblemError: the problem has no such coverage or no time limit, or the judge does not know the language.
         """
-        check_interface(problem)
         level = coverage_level(problem, coverage)
-        if source is None:
-            return JudgeReport(Verdict.CE, FailureKind.CORRECTNESS, 0, "no program", public_verdict=Verdict.CE)
-        key = (problem.id, source, level, all_tests)
-        with self._lock:
-            if key in self._cache:
-                self._cache.move_to_end(key)
-                return self._cache[key]
-        submission = Submission(problem, source, level, all_tests)
-        if not self._settle(submission):
-            return JudgeReport(None, FailureKind.UNMEASURABLE, 0, "machinery")
-        report = submission.report()
-        if self._cache_size:
-            with self._lock:
-                self._cache[key] = report
-                if len(self._cache) > self._cache_size:
-                    self._cache.popitem(last=False)
-        return report
+        if submission is None:
+            return _no_program("no program")
+        submission, limit_s = _known(problem, submission), time_limit(problem)
+        if refused := _refused(problem, submission):
+            return _no_program(refused)
+        key = _key(problem, submission, level, all_tests)
+        if (kept := self._kept(key, problem)) is not None:
+            return kept
+        labelled = LabelledSubmission("", submission)
+        if problem.interface is Interface.CALL:
+            record, _ = self._calls.record(problem, labelled, limit_s, level=level, all_tests=all_tests)
+        else:
+            record = self._stdio.record(problem, labelled, limit_s, level=level, all_tests=all_tests, by_group=False)
+        found = report(record, limit_s, level=level)
+        self._keep(key, problem, found)
+        return found
 
-    def run_public(self, problem: Problem, source: str) -> tuple[PublicResult, ...]:
-        """Runs a program on every public test, in order.
+    def run_public(self, problem: Problem, submission: Submission | str) -> tuple[PublicResult, ...]:
+        """Runs a program on every public test, in order of level.
 
         Raises:
-            ProblemError: the problem's tests do not call a function.
+            ProblemError: the problem has no time limit, or the judge does not know the language or has no compiler.
             SandboxFailedError: unmeasurable: our machinery failed twice, on a canary too.
         """
-        check_interface(problem)
-        shown = tuple(test for test in problem.tests if test.public)
-        if not shown:
+        ordered = sorted(problem.tests, key=lambda test: test.level)
+        shown = replace(problem, tests=tuple(test for test in ordered if test.public))
+        submission, limit_s = _known(problem, submission), time_limit(problem)
+        if not shown.tests:
             return ()
-        submission = Submission(replace(problem, tests=shown), source, problem.levels, all_tests=True)
-        if not self._settle(submission):
-            raise SandboxFailedError("the sandbox fails whatever runs in it; run: alphadial doctor")
-        return tuple(submission.public)
+        if refused := _refused(problem, submission):
+            return tuple(PublicResult(test, Verdict.CE, refused, "") for test in shown.tests)
+        room = self._stdio if problem.interface is Interface.STDIO else self._calls
+        return room.run_public(shown, submission, limit_s)
+
+    def record(
+        self,
+        problem: Problem,
+        labelled: LabelledSubmission,
+        limit_s: float,
+        *,
+        all_tests: bool = False,
+        by_group: bool = False,
+    ) -> SubmissionRecord:
+        """All runs of a submission: ``judging.verdicts.report`` makes verdicts of it, at other limits too.
+
+        It stops at the first failing test; a labelled submission runs on until its label is decided. Failures of our
+        machinery, of a custom validator or of a missing compiler are in the record.
+
+        Args:
+            problem: its ``limits`` bound everything but CPU time.
+            labelled: the submission; its name and label need not be there.
+            limit_s: CPU seconds per test.
+            all_tests: go on after failing tests, each up to twice the limit and a second, to know true times.
+            by_group: go on with the groups of tests that the package judges after one has failed.
+        """
+        level = problem.levels
+        if problem.interface is Interface.CALL:
+            return self._calls.record(problem, labelled, limit_s, level=level, all_tests=True)[0]
+        return self._stdio.record(problem, labelled, limit_s, level=level, all_tests=all_tests, by_group=by_group)
 
     def close(self) -> None:
-        """Closes the servers. Idempotent."""
-        self._pool.close()
-        self._checks.close()
+        """Closes the warm servers. Idempotent."""
+        self._calls.close()
 
     def __enter__(self) -> Self:
         return self
@@ -111,58 +162,21 @@ class Judge(OfOneProcess):
     ) -> None:
         self.close()
 
-    def _settle(self, submission: Submission) -> bool:
-        """Runs it, again where it must be; False when it cannot be measured."""
-        limits = submission.problem.limits
-        failures: list[SandboxFailedError] = []
-        again = False
-        while len(failures) < 2:
-            failure = self._run(submission, fresh=again or bool(failures))
-            if failure is not None:
-                failures.append(failure)
-            elif not again and (submission.waited or submission.killed):
-                again = True
-            else:
-                return not submission.killed or self._canary_passes(limits)
-        if not isinstance(failures[-1], MachineFullError | UncountedError) and self._canary_passes(limits):
-            submission.broke(str(failures[-1]))
-            return True
-        return False
+    def _kept(self, key: _Key, problem: Problem) -> JudgeReport | None:
+        with self._lock:
+            known, found = self._cache.get(key, (None, None))
+            if found is None or known != problem:
+                return None
+            self._cache.move_to_end(key)
+            return found
 
-    def _run(self, submission: Submission, *, fresh: bool) -> SandboxFailedError | None:
-        try:
-            with ExitStack() as stack:
-                server = stack.enter_context(self._pool.lend(submission.problem.limits, fresh=fresh))
-                checking = None
-                if submission.checked:
-                    checking = Checking(stack.enter_context(self._checks.lend(CHECK_LIMITS, fresh=fresh)))
-                    stack.callback(checking.close)
-                submission.run(server, checking)
-        except SandboxFailedError as error:
-            return error
-        return None
-
-    def _canary_passes(self, limits: Limits) -> bool:
-        try:
-            with self._pool.lend(limits, fresh=True) as server:
-                program = server.start(_CANARY, entry="f")
-                answer = program.call("[1]").stdout
-                program.close()
-        except SandboxFailedError:
-            return False
-        return answer == "1"
-
-
-def check_interface(problem: Problem) -> None:
-    """Refuses a problem that ``Judge`` cannot judge: every program would fail it, whatever it is worth.
-
-    Raises:
-        ProblemError: the problem's tests do not call a function.
-    """
-    if problem.interface is not Interface.CALL:
-        raise ProblemError(
-            f"the tests of problem {problem.id} are of stdin and stdout and call no function: judge it with StdioJudge"
-        )
+    def _keep(self, key: _Key, problem: Problem, found: JudgeReport) -> None:
+        if not self._cache_size or problem.limits.steps is None or found.verdict is None:
+            return
+        with self._lock:
+            self._cache[key] = (problem, found)
+            if len(self._cache) > self._cache_size:
+                self._cache.popitem(last=False)
 
 
 def coverage_level(problem: Problem, coverage: int | str | None) -> int:
@@ -171,13 +185,67 @@ def coverage_level(problem: Problem, coverage: int | str | None) -> int:
     Raises:
         ProblemError: the problem has no such coverage.
     """
+    return level_of(coverage, problem.id, problem.levels, problem.coverages)
+
+
+def level_of(coverage: int | str | None, problem: str, levels: int, coverages: Mapping[str, int]) -> int:
+    """As ``coverage_level``, of a problem whose tests are not at hand.
+
+    Raises:
+        ProblemError: the problem has no such coverage.
+    """
     if coverage is None:
-        return problem.levels
+        return levels
     if isinstance(coverage, str):
-        if coverage not in problem.coverages:
-            choices = ", ".join(problem.coverages) or "none"
-            raise ProblemError(f"problem {problem.id} has no coverage {coverage!r}; it has: {choices}")
-        return problem.coverages[coverage]
-    if not 1 <= coverage <= problem.levels:
-        raise ProblemError(f"problem {problem.id} has levels 1 to {problem.levels}, not {coverage}")
+        if coverage not in coverages:
+            choices = ", ".join(coverages) or "none"
+            raise ProblemError(f"problem {problem} has no coverage {coverage!r}; it has: {choices}")
+        return coverages[coverage]
+    if not 1 <= coverage <= levels:
+        raise ProblemError(f"problem {problem} has levels 1 to {levels}, not {coverage}")
     return coverage
+
+
+def time_limit(problem: Problem) -> float:
+    """CPU seconds per test at which a problem is judged.
+
+    Raises:
+        ProblemError: it states none.
+    """
+    if problem.interface is Interface.CALL and (problem.time_limit_s is None or problem.limits.steps is not None):
+        return problem.limits.cpu_s
+    if problem.time_limit_s is None:
+        raise ProblemError(
+            f"problem {problem.id} has no time limit: give it one (time_limit_s), or have it calibrated from the times "
+            "of its labelled submissions"
+        )
+    return problem.time_limit_s
+
+
+def _known(problem: Problem, submission: Submission | str) -> Submission:
+    """The submission, in the language of the interpreter by which the problem has its programs run."""
+    if isinstance(submission, str):
+        submission = Submission.of(submission)
+    find_language(submission.language)
+    others = [name for name in implementations(submission.language) if name in problem.languages]
+    if others and submission.language not in others:
+        return replace(submission, language=others[0])
+    return submission
+
+
+def _refused(problem: Problem, submission: Submission) -> str:
+    """Why the tests cannot speak to a program in its language; "" where they can."""
+    if problem.interface is Interface.CALL and submission.language != PYTHON:
+        return f"the tests call a {PYTHON} function, not {submission.language}"
+    if problem.languages and submission.language not in problem.languages:
+        return f"the problem takes {' or '.join(problem.languages)}, not {submission.language}"
+    return ""
+
+
+def _no_program(cause: str) -> JudgeReport:
+    return JudgeReport(Verdict.CE, FailureKind.CORRECTNESS, 0, cause, public_verdict=Verdict.CE)
+
+
+def _key(problem: Problem, submission: Submission, level: int, all_tests: bool) -> _Key:
+    files = tuple(sorted(submission.files.items()))
+    return problem.id, submission.language, submission.main, files, level, all_tests

@@ -1,4 +1,4 @@
-"""What labels of solutions mean: the verdicts on single tests that they permit and require.
+"""What labels of submissions mean: the verdicts on single tests that they permit and require.
 
 Source: Kattis problem package format, "Example submissions". In the legacy format the folders of ``submissions/`` are a
 fixed table; in 2025-09 ("Default directories") they are defaults, which ``submissions.yaml`` overrides and adds to. The
@@ -7,7 +7,7 @@ format knows AC, WA, TLE and RTE: here its WA includes output beyond the limit, 
 
 from __future__ import annotations
 
-from alphadial.envs.types import Expectation, Solution, Verdict
+from alphadial.envs.types import Expectation, LabelledSubmission, Verdict
 
 FORMAT_VERDICTS = {
     "AC": (Verdict.AC,),
@@ -52,7 +52,7 @@ _VERDICTS = {
     "compile_error": Verdict.CE,
 } | {verdict.value: verdict for verdict in Verdict}
 LABELS = frozenset(LEGACY_FOLDERS) | frozenset(_VERDICTS)
-"""What solutions may be expected to be: directories of ``submissions/`` in Kattis packages, and verdicts."""
+"""What submissions may be expected to be: directories of ``submissions/`` in Kattis packages, and verdicts."""
 
 
 def meaning(label: str | None) -> tuple[Expectation, ...]:
@@ -81,18 +81,18 @@ def graded(verdict: Verdict, tests: tuple[str, ...]) -> Expectation:
     return Expectation(permitted=FORMAT_VERDICTS.get(verdict, (verdict,)), tests=tests, first_failure=True)
 
 
-def expectations_of(solution: Solution) -> tuple[Expectation, ...]:
-    """All that a solution's label asks for."""
-    return solution.expectations or meaning(solution.expected)
+def expectations_of(labelled: LabelledSubmission) -> tuple[Expectation, ...]:
+    """All that the label of a submission asks for."""
+    return labelled.expectations or meaning(labelled.expected)
 
 
-def bounding(solution: Solution) -> list[Expectation]:
-    """Those by which a time limit must leave the solution time: on some tests it may not be too slow.
+def bounding(labelled: LabelledSubmission) -> list[Expectation]:
+    """The expectations by which a time limit must leave the submission time: on some tests it may not be too slow.
 
     Source: 2025-09, "Timelimit inference".
     """
     return [
         each
-        for each in expectations_of(solution)
+        for each in expectations_of(labelled)
         if each.bounds_limit and not each.first_failure and Verdict.TLE not in each.permitted
     ]

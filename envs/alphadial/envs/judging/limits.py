@@ -9,11 +9,11 @@ from pathlib import Path
 
 from alphadial.envs.errors import NoTimeLimitError
 from alphadial.envs.judging.calibration import calibrate
+from alphadial.envs.judging.judge import Judge
 from alphadial.envs.judging.labels import bounding
-from alphadial.envs.judging.stdio import StdioJudge
 from alphadial.envs.languages import all_languages
 from alphadial.envs.problems.formats.packages import Package
-from alphadial.envs.types import Interface, Solution
+from alphadial.envs.types import Interface, LabelledSubmission
 
 DEFAULT_LIMIT_S = 10.0
 """CPU seconds per test of problems that state none, where no solution gives one: as in DOMjudge."""
@@ -37,13 +37,13 @@ class Limit:
     seconds: float
     source: LimitSource
     without: Mapping[str, float] = field(default_factory=dict)
-    """Solution to the limit that the times of the others give, where its own one counts."""
+    """Name of a submission to the limit that the times of the others give, where its own one counts."""
     left_out: Mapping[str, str] = field(default_factory=dict)
-    """Accepted solution whose time does not count, to why."""
+    """Name of an accepted submission whose time does not count, to why."""
 
 
 def find_limit(
-    judge: StdioJudge,
+    judge: Judge,
     package: Package,
     option_s: float | None = None,
     *,
@@ -87,7 +87,7 @@ def find_limit(
     return Limit(found.limit_s, LimitSource.CALIBRATED, without, {**found.left_out, **others})
 
 
-def unjudged(solution: Solution) -> str:
-    """Why a solution is not judged; "" where it is."""
-    known = solution.language in all_languages()
-    return "" if known else f"{solution.language} is none of the languages of this judge"
+def unjudged(labelled: LabelledSubmission) -> str:
+    """Why a submission is not judged; "" where it is."""
+    language = labelled.submission.language
+    return "" if language in all_languages() else f"{language} is none of the languages of this judge"

@@ -13,14 +13,14 @@ from alphadial.envs.judging.verdicts import COMPUTED, LEAST_WALL, around
 from alphadial.envs.sandbox.protocol import Sandbox
 from alphadial.envs.types import KilledBy, Limits, RunResult
 
-PAST = 1.2
+OVERRUN = 1.2
 """Programs run up to this many times the limit, so that times near it are known."""
 RERUNS = 3
 """Of a time near the limit."""
 _WALL_SHARE, _WALL_MORE_S = 3.0, 5.0
 _PATIENCE = 4.0
 """A program that the wall clock stopped although it was computing gets so many times as much."""
-_CONTENDED_PAST = 2.0
+_CONTENDED_OVERRUN = 2.0
 _WAITED, _START_S = 1.25, 0.3
 """Wall time beyond this many times CPU time, and that of starting, is waiting."""
 _BROKE = "breaks the sandbox: "
@@ -99,7 +99,7 @@ class Runner:
         Raises:
             SandboxFailedError: our machinery failed twice, and on a canary too; or the machine has too little memory.
         """
-        allowed_s = 2 * limit_s + 1 if to_the_end else PAST * limit_s
+        allowed_s = 2 * limit_s + 1 if to_the_end else OVERRUN * limit_s
         bounded = _bounded(limits, allowed_s)
         run = self._run(program, stdin, bounded, self._cores.shared())
         times = [run.cpu_s]
@@ -113,7 +113,7 @@ class Runner:
             if roughly or run.killed_by is KilledBy.WALL or certain:
                 break
             if run.contended:
-                allowed_s = max(allowed_s, _CONTENDED_PAST * limit_s)
+                allowed_s = max(allowed_s, _CONTENDED_OVERRUN * limit_s)
             again = self._run(program, stdin, _bounded(limits, allowed_s), self._cores.alone())
             times.append(again.cpu_s)
             run = _surer(run, again)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from alphadial.envs.errors import ProblemError, SandboxFailedError
 from alphadial.envs.judging.calibration import default_cache
+from alphadial.envs.judging.judge import Judge
 from alphadial.envs.judging.limits import Limit, LimitSource, find_limit
 from alphadial.envs.judging.pythons import Pythons
-from alphadial.envs.judging.stdio import StdioJudge
 from alphadial.envs.languages import PYTHON, all_languages, implementations
 from alphadial.envs.problems.formats import LoadError, Package, generate_tests
 from alphadial.envs.problems.sets import Split, has_statement
@@ -49,7 +49,7 @@ class Prepared:
 
 def prepare(
     split: Split,
-    judge: StdioJudge,
+    judge: Judge,
     sandbox: Sandbox,
     *,
     ids: Sequence[str] | None = None,
@@ -99,7 +99,7 @@ def prepare(
 
 @dataclass(frozen=True, slots=True)
 class _Preparing:
-    judge: StdioJudge
+    judge: Judge
     sandbox: Sandbox
     pythons: Pythons
     limit_s: float | None
@@ -124,7 +124,7 @@ class _Preparing:
             tell=self.tell,
             on_run=lambda name: doing(f"timing {name} for its limit"),
         )
-        return replace(made, problem=_limited(made.problem, limit, self.pythons.runs(made))), limit
+        return replace(made, problem=_limited(made.problem, limit, self.pythons.runs(made.python))), limit
 
 
 def _telling(on_step: Callable[[Step], None], step: Step) -> Callable[[str], None]:

@@ -10,7 +10,7 @@ from alphadial.envs.judging.compiling import self_test
 from alphadial.envs.languages import PYTHON, implementations
 from alphadial.envs.problems.formats.packages import Package
 from alphadial.envs.sandbox.protocol import Sandbox
-from alphadial.envs.types import Interface, Solution
+from alphadial.envs.types import Interface, Problem, Submission
 
 Tell = Callable[[str], None]
 
@@ -42,18 +42,24 @@ class Pythons:
             raise ProblemError(f"{wanted} does not work here: {wrong}")
 
     def apply(self, package: Package) -> Package:
-        """The package with its Python solutions in the language of their interpreter."""
-        return replace(package, solutions=tuple(self.solution(package, each) for each in package.solutions))
+        """The package with its Python submissions in the language of their interpreter."""
+        return replace(
+            package,
+            solutions=tuple(
+                replace(each, submission=self.submission(package.problem, each.submission, package.python))
+                for each in package.solutions
+            ),
+        )
 
-    def solution(self, package: Package, solution: Solution) -> Solution:
-        """The same of one solution, which need not be of the package."""
-        if solution.language != PYTHON or package.problem.interface is not Interface.STDIO:
-            return solution
-        return replace(solution, language=self.runs(package))
+    def submission(self, problem: Problem, submission: Submission, own: str = PYTHON) -> Submission:
+        """The submission in the language of the interpreter that runs it; ``own`` is that of the problem's judges."""
+        if submission.language != PYTHON or problem.interface is not Interface.STDIO:
+            return submission
+        return replace(submission, language=self.runs(own))
 
-    def runs(self, package: Package) -> str:
-        """The interpreter that runs the Python programs of a package that read stdin."""
-        name = self._wanted or package.python
+    def runs(self, own: str) -> str:
+        """The interpreter that runs Python programs that read stdin; ``own`` is that of the problem's judges."""
+        name = self._wanted or own
         return PYTHON if self._tried(name) else name
 
     def _tried(self, name: str) -> str:

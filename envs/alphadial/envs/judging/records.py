@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from alphadial.envs.types import FailureKind, KilledBy, Verdict
+from alphadial.envs.types import KilledBy
 
-VERSION = 1
+VERSION = 2
 """Of the JSON form."""
 
 
@@ -35,6 +35,8 @@ class TestRecord:
     """It waited for the CPU, or slept, or only ran beside others: its CPU time may be longer than it had to be."""
     uncounted_s: float = 0.0
     """CPU seconds that may have been used beside, in processes too short to be seen; 0 where a cgroup counts them."""
+    steps: int | None = None
+    """Ticks used; None where the problem limits none."""
     peak_bytes: int | None = None
     exit_status: int | None = None
     signal: int | None = None
@@ -45,9 +47,9 @@ class TestRecord:
     output_bytes: int = 0
     output_sha256: str = ""
     stderr: str = ""
-    """Its end."""
+    """Its end; of a call the error in one line, which quotes nothing of a hidden test."""
     checked: bool | None = None
-    """Whether the output is right; None where the program did not end well."""
+    """Whether the output, or what the function returned, is right; None where the program did not end well."""
     message: str = ""
     """The validator's to the judges (judgemessage.txt): its beginning."""
     remark: str = ""
@@ -57,8 +59,10 @@ class TestRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where in its problem a test stands."""
+class TestRef:
+    """Where in its problem a test stands, that did not run."""
+
+    __test__ = False  # not a pytest class
 
     group: str
     level: int
@@ -67,11 +71,12 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class SolutionRecord:
-    """All runs of one solution. ``to_json`` and ``from_json`` are inverse."""
+class SubmissionRecord:
+    """All runs of one submission. ``to_json`` and ``from_json`` are inverse."""
 
     problem: str
-    solution: str
+    submission: str
+    """Its name; "" where it has none."""
     language: str
     expected: str | None = None
     compile_error: str | None = None
@@ -79,7 +84,7 @@ class SolutionRecord:
     compile_s: float = 0.0
     tests: tuple[TestRecord, ...] = ()
     """In the order in which they ran; fewer than the problem has where the judge stopped after a failing one."""
-    unrun: tuple[Place, ...] = ()
+    unrun: tuple[TestRef, ...] = ()
     """The tests that did not run, in order."""
     requires: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """See ``Problem``."""
@@ -90,7 +95,9 @@ class SolutionRecord:
     extra_s: float = 0.0
     """Of it, what came after the first failing test: for other groups, and until the label was decided."""
     counted_by: str = ""
-    """See ``Protection``; "" in records that are older than this field."""
+    """See ``Protection``."""
+    by_steps: bool = False
+    """The problem limits steps, which decide in place of times."""
 
     @property
     def complete(self) -> bool:
@@ -103,13 +110,13 @@ class SolutionRecord:
         return max((place.level for place in self.places), default=0)
 
     @property
-    def places(self) -> list[TestRecord | Place]:
+    def places(self) -> list[TestRecord | TestRef]:
         """All tests of the problem, in the order in which they count."""
         return sorted([*self.tests, *self.unrun], key=lambda place: (place.level, not place.public))
 
     @property
-    def cpu_s(self) -> float:
-        """Of the slowest test that ran."""
+    def slowest_s(self) -> float:
+        """CPU seconds of the slowest test that ran."""
         return max((test.cpu_s for test in self.tests), default=0.0)
 
     def to_json(self) -> dict[str, Any]:
@@ -117,8 +124,8 @@ class SolutionRecord:
         return {"version": VERSION, **asdict(self)}
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> SolutionRecord:
-        """From what ``to_json`` gave.
+    def from_json(cls, values: Mapping[str, Any]) -> SubmissionRecord:
+        """The record that ``to_json`` was called on.
 
         Raises:
             ValueError: another version, or not such a record.
@@ -128,50 +135,11 @@ class SolutionRecord:
             raise ValueError(f"not a judging record of version {VERSION}")
         try:
             tests = tuple(_test(test) for test in fields.pop("tests"))
-            unrun = tuple(Place(**place) for place in fields.pop("unrun"))
+            unrun = tuple(TestRef(**place) for place in fields.pop("unrun"))
             requires = {group: tuple(needed) for group, needed in fields.pop("requires", {}).items()}
             return cls(**fields, tests=tests, unrun=unrun, requires=requires)
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"not a judging record: {error}") from None
-
-
-@dataclass(frozen=True, slots=True)
-class SolutionReport:
-    """The verdict on a record at one limit and coverage. Only the tests of the record may quote a test, in what a
-    program or a validator wrote.
-    """
-
-    verdict: Verdict | None
-    """None: our side cannot say; ``judge_error`` tells why."""
-    groups: dict[str, Verdict | None]
-    """Every group, and every folder of groups, to its verdict, by its own tests and those of the groups that it
-    requires; None where too few of them ran."""
-    level_reached: int
-    """The highest level whose tests, and all before it, passed; 0 if none."""
-    failure_kind: FailureKind | None
-    """None when solved."""
-    borderline: bool
-    """A time near the limit decides (see ``verdicts.around``): to be left out of claims."""
-    cause: str
-    """For TLE: "cpu" or "wall"; for CE the message; for RTE the signal or status; the checker's or "" otherwise."""
-    limit_s: float
-    public_verdict: Verdict | None
-    """Of the public tests alone."""
-    judge_error: str
-    """"" where there is none."""
-    first_failure: TestRecord | None
-    """The first test that decides against it, if one ran."""
-    record: SolutionRecord
-
-    @property
-    def solved(self) -> bool:
-        """Every test of the coverage passed."""
-        return self.verdict is Verdict.AC
-
-    @property
-    def cpu_s(self) -> float:
-        """Of the slowest test that ran."""
-        return self.record.cpu_s
 
 
 def _test(values: Mapping[str, Any]) -> TestRecord:

@@ -1,24 +1,33 @@
-"""The judge of programs that read stdin and write stdout, in any language."""
+"""Programs that read stdin and write stdout, in any language: each test in a fresh sandbox."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from time import monotonic
 
-from alphadial.envs.errors import EnvsError, ProblemError
-from alphadial.envs.forking import OfOneProcess
+from alphadial.envs.errors import EnvsError, SandboxFailedError
 from alphadial.envs.judging.checkers import accepts, digest
-from alphadial.envs.judging.compiling import Program, compile_program
-from alphadial.envs.judging.cores import Cores, spare_one
+from alphadial.envs.judging.compiling import Compiled, Program, compile_program
+from alphadial.envs.judging.cores import Cores
 from alphadial.envs.judging.course import Course, name_of
+from alphadial.envs.judging.labels import expectations_of
 from alphadial.envs.judging.measuring import Measured, Runner
-from alphadial.envs.judging.records import SolutionRecord, SolutionReport, TestRecord
-from alphadial.envs.judging.validators import LIMITS, Validators
+from alphadial.envs.judging.records import SubmissionRecord, TestRecord
+from alphadial.envs.judging.validators import Validators
 from alphadial.envs.judging.verdicts import report
 from alphadial.envs.languages import all_languages
-from alphadial.envs.raw import as_bytes
+from alphadial.envs.raw import as_bytes, readable
 from alphadial.envs.sandbox.protocol import Sandbox
-from alphadial.envs.types import Interface, Limits, Problem, RunResult, Solution, Test
+from alphadial.envs.types import (
+    LabelledSubmission,
+    Limits,
+    Problem,
+    PublicResult,
+    RunResult,
+    Submission,
+    Test,
+    Verdict,
+)
 
 KEPT_BYTES = 1024 * 1024
 """Longer outputs are not kept."""
@@ -33,83 +42,54 @@ class _Checked:
     error: str = ""
 
 
-class StdioJudge(OfOneProcess):
-    """Judges solutions, each test in a fresh sandbox. Thread-safe and fork-safe.
+class StdioJudging:
+    """Makes the records of submissions to problems of stdin and stdout. Thread-safe.
 
     Args:
-        sandbox: stays the caller's, who closes it after the judge.
-        workers: programs at a time, over all threads that judge; None: one per CPU less one.
+        sandbox: runs the programs.
+        cores: where they take their turn.
         validator_limits: of custom validators.
     """
 
-    def __init__(self, sandbox: Sandbox, workers: int | None = None, *, validator_limits: Limits = LIMITS) -> None:
-        self.workers = workers or spare_one()
-        self.sandbox_name = sandbox.name
-        self.counted_by = sandbox.protection.counted_by
+    def __init__(self, sandbox: Sandbox, cores: Cores, validator_limits: Limits) -> None:
         self._sandbox = sandbox
         all_languages()  # imported before there are threads: a child forked meanwhile could never import them
-        self._cores = Cores(self.workers)
-        self._runner = Runner(sandbox, self._cores)
-        self._validators = Validators(sandbox, self._cores, validator_limits)
-
-    def judge(
-        self,
-        problem: Problem,
-        solution: Solution,
-        limit_s: float,
-        *,
-        all_tests: bool = False,
-        by_group: bool = False,
-    ) -> SolutionReport:
-        """The verdict on one solution; ``.record`` of the report is what ``alphadial rejudge`` needs.
-
-        It stops at the first failing test; a labelled solution runs on until its label is decided. Failures of our
-        machinery, of a custom validator or of a missing compiler are told by ``judge_error``.
-
-        Args:
-            problem: with ``Interface.STDIO``; its ``limits`` bound everything but CPU time.
-            solution: in any of ``alphadial.envs.languages``.
-            limit_s: CPU seconds per test.
-            all_tests: go on after failing tests, each up to twice the limit and a second, to know true times.
-            by_group: go on with the groups of tests that the package judges after one has failed.
-
-        Raises:
-            ProblemError: the problem's tests call a function.
-        """
-        return report(self.record(problem, solution, limit_s, all_tests=all_tests, by_group=by_group), limit_s)
+        self._cores = cores
+        self._runner = Runner(sandbox, cores)
+        self._validators = Validators(sandbox, cores, validator_limits)
 
     def record(
         self,
         problem: Problem,
-        solution: Solution,
+        labelled: LabelledSubmission,
         limit_s: float,
         *,
-        all_tests: bool = False,
-        by_group: bool = False,
-    ) -> SolutionRecord:
-        """As ``judge``, without the verdict."""
-        if problem.interface is not Interface.STDIO:
-            raise ProblemError(f"the tests of problem {problem.id} call a function: judge it with Judge")
+        level: int,
+        all_tests: bool,
+        by_group: bool,
+    ) -> SubmissionRecord:
+        """Runs the tests that the verdict, the groups and the label need; see ``Judge.record``."""
         began = monotonic()
         compile_error, error, compile_s = None, "", 0.0
-        course = Course(problem, solution, limit_s, all_tests=all_tests, by_group=by_group)
+        expectations = expectations_of(labelled)
+        course = Course(problem, expectations, limit_s, level=level, all_tests=all_tests, by_group=by_group)
         try:
-            with self._cores.shared():
-                compiled = compile_program(self._sandbox, solution.language, solution.files)
+            compiled = self._compiled(labelled.submission)
             compile_s = compiled.cpu_s
             if compiled.program is None:
                 compile_error = compiled.message
             else:
                 for index in course:
                     roughly = not course.time_decides(index)
-                    course.note(self._test(problem, compiled.program, index, limit_s, all_tests, roughly))
+                    measured = self._measured(problem, compiled.program, index, limit_s, all_tests, roughly)
+                    course.note(self._recorded(problem, index, measured))
         except EnvsError as failure:
             error = str(failure)
-        return SolutionRecord(
+        return SubmissionRecord(
             problem=problem.id,
-            solution=solution.name,
-            language=solution.language,
-            expected=solution.expected,
+            submission=labelled.name,
+            language=labelled.submission.language,
+            expected=labelled.expected,
             compile_error=compile_error,
             compile_s=compile_s,
             tests=tuple(course.ran),
@@ -118,17 +98,41 @@ class StdioJudge(OfOneProcess):
             error=error,
             wall_s=monotonic() - began,
             extra_s=course.extra_s,
-            counted_by=self.counted_by,
+            counted_by=self._sandbox.protection.counted_by,
         )
 
-    def _test(
-        self, problem: Problem, program: Program, index: int, limit_s: float, all_tests: bool, roughly: bool
-    ) -> TestRecord:
-        stdin = as_bytes(problem.tests[index].input)
-        measured = self._runner.measure(program, stdin, problem.limits, limit_s, to_the_end=all_tests, roughly=roughly)
-        return self._found(problem, index, measured)
+    def run_public(self, problem: Problem, submission: Submission, limit_s: float) -> tuple[PublicResult, ...]:
+        """Runs a program on tests that are all public; see ``Judge.run_public``."""
+        compiled = self._compiled(submission)
+        if compiled.program is None:
+            return tuple(PublicResult(test, Verdict.CE, compiled.message, "") for test in problem.tests)
+        return tuple(
+            self._public(problem, compiled.program, submission.language, index, limit_s)
+            for index in range(len(problem.tests))
+        )
 
-    def _found(self, problem: Problem, index: int, measured: Measured) -> TestRecord:
+    def _public(self, problem: Problem, program: Program, language: str, index: int, limit_s: float) -> PublicResult:
+        measured = self._measured(problem, program, index, limit_s, to_the_end=False, roughly=False)
+        ran = self._recorded(problem, index, measured)
+        found = report(SubmissionRecord(problem.id, "", language, tests=(ran,)), limit_s)
+        if found.verdict is None:
+            raise SandboxFailedError(found.error)
+        said = measured.result.stderr.strip().splitlines() if found.verdict is Verdict.RTE else []
+        return PublicResult(
+            problem.tests[index], found.verdict, said[-1] if said else found.cause, readable(measured.result.stdout)
+        )
+
+    def _compiled(self, submission: Submission) -> Compiled:
+        with self._cores.shared():
+            return compile_program(self._sandbox, submission.language, submission.ordered_files)
+
+    def _measured(
+        self, problem: Problem, program: Program, index: int, limit_s: float, to_the_end: bool, roughly: bool
+    ) -> Measured:
+        stdin = as_bytes(problem.tests[index].input)
+        return self._runner.measure(program, stdin, problem.limits, limit_s, to_the_end=to_the_end, roughly=roughly)
+
+    def _recorded(self, problem: Problem, index: int, measured: Measured) -> TestRecord:
         test, result = problem.tests[index], measured.result
         output, answer = as_bytes(result.stdout), as_bytes(test.answer)
         judged = self._checked(problem, test, result, output, answer)

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from alphadial.envs.judging.records import Place, SolutionRecord, SolutionReport, TestRecord
-from alphadial.envs.types import FailureKind, KilledBy, Verdict
+from alphadial.envs.judging.records import SubmissionRecord, TestRecord, TestRef
+from alphadial.envs.types import FailureKind, JudgeReport, KilledBy, TestResult, Verdict
 
 _ERROR = re.compile(r"error\b(?: \w+)?:", re.IGNORECASE)
 BAND, CONTENDED_BAND = 0.15, 0.6
@@ -15,39 +15,57 @@ BAND, CONTENDED_BAND = 0.15, 0.6
 who take from the caches what is not in CPU time."""
 LEAST_WALL = 2.0
 """Wall seconds that every program may take, at least, for each second of its limit."""
+MACHINERY = "machinery"
+"""The cause of what is unmeasurable."""
 COMPUTED = 0.1
 """A program that used the CPU for less than this share of the time slept of its own will."""
 
 
-def report(record: SolutionRecord, limit_s: float, *, level: int | None = None) -> SolutionReport:
+Judged = Callable[[TestRecord, float], Verdict | None]
+"""The verdict of one test at a limit."""
+
+
+def report(record: SubmissionRecord, limit_s: float, *, level: int | None = None) -> JudgeReport:
     """The verdict at a limit and a coverage.
 
     Args:
-        record: of the solution.
+        record: of the submission.
         limit_s: CPU seconds per test.
         level: the highest level that the coverage requires; None: all.
     """
-    wanted = record.levels if level is None else level
-
-    def counts(test: TestRecord | Place) -> bool:
-        return test.level <= wanted
-
-    found = _decide(record, limit_s, counts)
-    certain = [_decide(record, limit_s, counts, judged).verdict for judged in (at_worst, at_best)]
-    shown = any(test.public for test in record.places)
-    return SolutionReport(
+    places = record.places
+    counted = _up_to(places, level)
+    shown = [test for test in places if test.public]
+    found = _decide(record, limit_s, counted)
+    at_edges = [_decide(record, limit_s, counted, judged).verdict for judged in edges(record)]
+    failed = found.test
+    return JudgeReport(
         verdict=found.verdict,
-        groups=_groups(record, limit_s),
-        level_reached=found.level_reached,
         failure_kind=_failure_kind(found),
-        borderline=found.verdict is not None and certain != [found.verdict] * 2,
-        cause=found.cause,
+        level_reached=found.level_reached,
+        cause=MACHINERY if found.verdict is None else found.cause,
+        public_verdict=_decide(record, limit_s, shown).verdict if shown else None,
+        tests=tuple(_result(test, limit_s) for test in record.tests if level is None or test.level <= level),
+        cpu_s=sum(test.cpu_s for test in record.tests),
+        wall_s=record.wall_s,
+        groups=_groups(record, limit_s),
+        borderline=found.verdict is not None and any(verdict is not found.verdict for verdict in at_edges),
         limit_s=limit_s,
-        public_verdict=_decide(record, limit_s, lambda test: test.public).verdict if shown else None,
-        judge_error=found.error,
-        first_failure=found.test,
-        record=record,
+        first_failure=failed.name if failed else "",
+        message=_validator_words(failed) if failed and failed.public else "",
+        error=found.error,
+        counted_by=record.counted_by,
     )
+
+
+def first_failure(record: SubmissionRecord, limit_s: float, *, level: int | None = None) -> TestRecord | None:
+    """The first test that decides against a submission, if one ran."""
+    return _decide(record, limit_s, _up_to(record.places, level)).test
+
+
+def edges(record: SubmissionRecord) -> tuple[Judged, ...]:
+    """How each test would be judged if its time were as long, and as short, as it can be; none where steps decide."""
+    return () if record.by_steps else (at_worst, at_best)
 
 
 def telling_line(cause: str) -> str:
@@ -62,10 +80,10 @@ def around(limit_s: float, *, contended: bool = False) -> tuple[float, float]:
 
 
 def verdict_of(test: TestRecord, limit_s: float) -> Verdict | None:
-    """Of one test; None where our side cannot say."""
+    """The verdict of one test; None where our side cannot say."""
     if test.cpu_s > limit_s:
         return Verdict.TLE
-    if test.killed_by is KilledBy.CPU or test.error:
+    if test.error or (test.killed_by is KilledBy.CPU and limit_s != test.allowed_s):
         return None
     if test.oom:
         return Verdict.MLE
@@ -81,19 +99,19 @@ def verdict_of(test: TestRecord, limit_s: float) -> Verdict | None:
 
 
 def known(test: TestRecord, limit_s: float) -> Verdict | None:
-    """Of one test; a larger limit than it was judged at gives more wall time too: whether enough, nobody knows."""
+    """The verdict of one test; None too where a larger limit gives more wall time: whether enough, nobody knows."""
     if test.killed_by is KilledBy.WALL and limit_s > test.allowed_s and LEAST_WALL * limit_s > test.wall_s:
         return None
     return verdict_of(test, limit_s)
 
 
 def at_worst(test: TestRecord, limit_s: float) -> Verdict | None:
-    """Of one test, if its time were as long as it can be."""
+    """The verdict of one test, if its time were as long as it can be."""
     return verdict_of(test, around(limit_s)[0])
 
 
 def at_best(test: TestRecord, limit_s: float) -> Verdict | None:
-    """Of one test, if its time were as short as it can be."""
+    """The verdict of one test, if its time were as short as it can be."""
     _, high = around(limit_s, contended=test.contended)
     if test.contended and test.killed_by is KilledBy.WALL and COMPUTED * test.wall_s < test.cpu_s < high:
         return None
@@ -111,17 +129,13 @@ class _Found:
 
 
 def _decide(
-    record: SolutionRecord,
-    limit_s: float,
-    counts: Callable[[TestRecord | Place], bool],
-    judged: Callable[[TestRecord, float], Verdict | None] = known,
+    record: SubmissionRecord, limit_s: float, tests: Sequence[TestRecord | TestRef], judged: Judged = known
 ) -> _Found:
-    """By the first of the tests that count which did not pass."""
+    """What the first of these tests that did not pass decides."""
     if record.error:
         return _Found(None, error=record.error)
     if record.compile_error is not None:
         return _Found(Verdict.CE, cause=record.compile_error)
-    tests = [test for test in record.places if counts(test)]
     for test in tests:
         verdict = judged(test, limit_s) if isinstance(test, TestRecord) else None
         if verdict is not Verdict.AC:
@@ -132,8 +146,30 @@ def _decide(
     return _Found(Verdict.AC, max((test.level for test in tests), default=0))
 
 
-def _unknown(test: TestRecord | Place, limit_s: float) -> str:
-    if isinstance(test, Place):
+def _up_to(tests: Sequence[TestRecord | TestRef], level: int | None) -> list[TestRecord | TestRef]:
+    return [test for test in tests if level is None or test.level <= level]
+
+
+def _result(test: TestRecord, limit_s: float) -> TestResult:
+    return TestResult(
+        level=test.level,
+        verdict=known(test, limit_s),
+        steps=test.steps,
+        cpu_s=test.cpu_s,
+        uncounted_s=test.uncounted_s,
+        wall_s=test.wall_s,
+        peak_bytes=test.peak_bytes,
+        name=test.name,
+        group=test.group,
+    )
+
+
+def _validator_words(test: TestRecord) -> str:
+    return (test.message or test.remark).strip()
+
+
+def _unknown(test: TestRecord | TestRef, limit_s: float) -> str:
+    if isinstance(test, TestRef):
         return "the judge stopped before some tests: judge again, with all tests"
     if test.checked:
         used = f"test {test.name!r} used {test.cpu_s:.2f} s, and up to {test.uncounted_s:.2f} s more in processes that"
@@ -141,11 +177,11 @@ def _unknown(test: TestRecord | Place, limit_s: float) -> str:
     return test.error or f"test {test.name!r} was stopped after {test.allowed_s:g} s: judge again to know {limit_s:g} s"
 
 
-def _cause(test: TestRecord | Place, verdict: Verdict | None) -> str:
-    if verdict is None or isinstance(test, Place):
+def _cause(test: TestRecord | TestRef, verdict: Verdict | None) -> str:
+    if verdict is None or isinstance(test, TestRef):
         return ""
     if verdict is Verdict.TLE:
-        return KilledBy.WALL if test.killed_by is KilledBy.WALL else KilledBy.CPU
+        return test.killed_by if test.killed_by in (KilledBy.WALL, KilledBy.STEPS) else KilledBy.CPU
     if verdict is Verdict.RTE and test.signal is None:
         return test.stderr if test.exit_status is None else f"exit status {test.exit_status}"
     if verdict is Verdict.RTE:
@@ -153,17 +189,17 @@ def _cause(test: TestRecord | Place, verdict: Verdict | None) -> str:
     return {Verdict.MLE: KilledBy.MEMORY, Verdict.OLE: KilledBy.OUTPUT}.get(verdict, "")
 
 
-def _groups(record: SolutionRecord, limit_s: float) -> dict[str, Verdict | None]:
+def _groups(record: SubmissionRecord, limit_s: float) -> dict[str, Verdict | None]:
     """The verdict of each folder: that of the first failing test in it, or in what something in it requires."""
     inside: dict[str, set[str]] = {}
     for group in dict.fromkeys(test.group for test in record.places):
         for folder in folders(group):
             inside.setdefault(folder, set()).update(needed(group, record.requires))
-    return {group: _decide(record, limit_s, _within(wanted)).verdict for group, wanted in inside.items()}
+    return {group: _decide(record, limit_s, _within(wanted, record)).verdict for group, wanted in inside.items()}
 
 
-def _within(groups: set[str]) -> Callable[[TestRecord | Place], bool]:
-    return lambda test: not groups.isdisjoint(folders(test.group))
+def _within(groups: set[str], record: SubmissionRecord) -> list[TestRecord | TestRef]:
+    return [test for test in record.places if not groups.isdisjoint(folders(test.group))]
 
 
 def needed(group: str, requires: Mapping[str, Sequence[str]]) -> set[str]:

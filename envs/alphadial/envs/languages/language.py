@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from ..types import MIB
+from ..units import MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,21 @@ class Language:
     memory_errors: str = ""
     """What the runtime says on stderr where it refuses memory beyond a limit of its own: of one large array nothing is
     held then, so that what was used cannot tell."""
+
+    main_of: Callable[[str], str | None] | None = None
+    """From the text of a source to the stem that its file must have; None, or where it gives None: any."""
+
+    def file_of(self, source: str, name: str = "") -> str:
+        """The name of the file that a source goes into.
+
+        Args:
+            source: its text.
+            name: a file name that is safe to use; "" where the source came without one.
+        """
+        stem = self.main_of(source) if self.main_of else None
+        if stem is None and PurePosixPath(name).suffix in self.extensions:
+            return name
+        return f"{stem or name or self.main}{self.extensions[0]}"
 
     def expand(self, words: Sequence[str], sources: Sequence[str], memory_bytes: int) -> list[str]:
         """A command line. The first of ``sources`` is the main one."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from alphadial.envs.errors import SandboxFailedError, WorkspaceError
 from alphadial.envs.forking import in_child
-from alphadial.envs.judging import Judge, check_interface
+from alphadial.envs.judging import Judge
 from alphadial.envs.sandbox import Sandbox, Workspace, WorkspaceRun
 from alphadial.envs.sandbox.guest.folder import MAX_BYTES, MAX_FILES
 from alphadial.envs.sandbox.workspace import check_path
@@ -70,7 +70,6 @@ class ToolSession:
         episode: names the attempt within the journal.
 
     Raises:
-        ProblemError: the problem's tests do not call a function.
         JournalError: the journal cannot be read.
         WorkspaceError: the problem's files cannot be a workspace, or ``files_bytes`` has no room for every workspace.
     """
@@ -85,7 +84,6 @@ class ToolSession:
         journal: Journal | None = None,
         episode: str = "",
     ) -> None:
-        check_interface(problem)
         if rules.setting is Setting.AGENTIC and rules.tool_limits.files_bytes < MIN_FILES_BYTES:
             raise WorkspaceError(f"tool_limits.files_bytes must be at least {MIN_FILES_BYTES:,}")
         self.problem, self.rules, self.episode = problem, rules, episode

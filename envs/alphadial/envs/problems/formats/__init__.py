@@ -7,16 +7,5 @@ from alphadial.envs.problems.formats.detect import Format, detect
 from alphadial.envs.problems.formats.generate import generate_tests
 from alphadial.envs.problems.formats.loading import load
 from alphadial.envs.problems.formats.packages import Generator, LoadError, Package, TimeRule
-from alphadial.envs.problems.formats.rows import callable_source
 
-__all__ = [
-    "Format",
-    "Generator",
-    "LoadError",
-    "Package",
-    "TimeRule",
-    "callable_source",
-    "detect",
-    "generate_tests",
-    "load",
-]
+__all__ = ["Format", "Generator", "LoadError", "Package", "TimeRule", "detect", "generate_tests", "load"]

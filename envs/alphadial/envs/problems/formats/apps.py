@@ -31,7 +31,7 @@ from alphadial.envs.problems.formats.rows import (
     stdio_test,
 )
 from alphadial.envs.problems.formats.tree import Tree
-from alphadial.envs.types import MIB, Problem, Rule, Solution, Test
+from alphadial.envs.types import MIB, LabelledSubmission, Problem, Rule, Test
 
 KEYS = frozenset({"question", "input_output"})
 QUESTION, INPUT_OUTPUT = "question.txt", "input_output.json"
@@ -104,9 +104,9 @@ def accepted_programs(row: Row) -> list[str]:
     return [text(source, "each of solutions") for source in sequence(value or [], "solutions")]
 
 
-def _solutions(row: Row, found: Problem) -> Iterator[Solution]:
+def _solutions(row: Row, found: Problem) -> Iterator[LabelledSubmission]:
     for number, source in enumerate(accepted_programs(row)):
-        yield solution(f"solution-{number}", "python3", source, "accepted", found.entry or None)
+        yield solution(f"solution-{number}", "python3", source, "accepted")
 
 
 def _calls(inputs: list[Any], outputs: list[Any], depth: int | None) -> list[Test]:

@@ -14,7 +14,7 @@ from typing import Any
 from alphadial.envs.problems.formats.fields import Row, mapping, number, sequence, text, text_of
 from alphadial.envs.problems.formats.packages import FormatError, Package
 from alphadial.envs.problems.formats.rows import checked, grouped, language_named, problem, solution, stdio_test
-from alphadial.envs.types import MIB, Rule, Solution, Test
+from alphadial.envs.types import MIB, LabelledSubmission, Rule, Test
 
 KEYS = frozenset({"description", "public_tests", "private_tests"})
 _LANGUAGES = {
@@ -65,7 +65,7 @@ def _tests(row: Row) -> Iterator[Test]:
             yield stdio_test(name, test.get("input", ""), test["output"], public=kind == "public")
 
 
-def _solutions(row: Row) -> Iterator[Solution]:
+def _solutions(row: Row) -> Iterator[LabelledSubmission]:
     for field, expected in (("solutions", "accepted"), ("incorrect_solutions", "rejected")):
         for at, message in enumerate(_messages(row.get(field), field)):
             language = language_named(message.get("language"))

@@ -17,11 +17,11 @@ from alphadial.envs.languages import all_languages
 from alphadial.envs.problems.formats.fields import Row, mapping, number, required, sequence, text, text_of
 from alphadial.envs.problems.formats.flags import checker, legacy_time_rule, limits
 from alphadial.envs.problems.formats.levels import SAMPLE, coverages, leveled
-from alphadial.envs.problems.formats.names import known_language, source_file
+from alphadial.envs.problems.formats.names import known_language
 from alphadial.envs.problems.formats.packages import KATTIS_PYTHON, FormatError, Package
-from alphadial.envs.problems.formats.rows import checked, language_named
+from alphadial.envs.problems.formats.rows import checked, language_named, solution
 from alphadial.envs.problems.formats.statements import posed
-from alphadial.envs.types import Interface, Problem, Solution, Test
+from alphadial.envs.types import Interface, LabelledSubmission, Problem, Test
 
 KEYS = frozenset({"id", "tests", "submissions"})
 """By which a row of this format is known."""
@@ -63,7 +63,7 @@ def package(row: Row, path: Path, line: int | None) -> Package:
     )
     return Package(
         problem,
-        tuple(_solution(solution, place) for place, solution in enumerate(solutions)),
+        tuple(_solution(value, place) for place, value in enumerate(solutions)),
         legacy_time_rule(stated),
         source=path,
         python=KATTIS_PYTHON,
@@ -105,18 +105,13 @@ def _test(value: Any, place: int) -> Test:
     )
 
 
-def _solution(value: Any, place: int) -> Solution:
+def _solution(value: Any, place: int) -> LabelledSubmission:
     row = mapping(value, f"submissions[{place}]")
     name = text_of(row, "name")
     language = language_named(row.get("language"))
     source = text_of(row, "source")
     expected = row.get("expected")
-    return Solution(
-        name=name,
-        language=language,
-        files={source_file(name, source, language): source},
-        expected=None if expected is None else text(expected, f"expected of {name!r}"),
-    )
+    return solution(name, language, source, None if expected is None else text(expected, f"expected of {name!r}"))
 
 
 def _flags(value: Any) -> str | list[str]:

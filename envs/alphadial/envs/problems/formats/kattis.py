@@ -24,7 +24,7 @@ from alphadial.envs.problems.formats.packages import KATTIS_PYTHON, FormatError,
 from alphadial.envs.problems.formats.statements import posed
 from alphadial.envs.problems.formats.tree import Tree, kind_of
 from alphadial.envs.raw import readable
-from alphadial.envs.types import Checker, Interface, Problem, Solution, Test
+from alphadial.envs.types import Checker, Interface, LabelledSubmission, Problem, Test
 
 _LARGEST_STATEMENT = 4 * 1024 * 1024
 _STATEMENTS = (".tex", ".md", ".html")
@@ -50,7 +50,7 @@ def load(folder: Path, name: str) -> Iterator[Package | LoadError]:
         problem = _problem(tree, name, settings, data)
         solutions = []
         for solution in read_solutions(tree, settings, problem.tests):
-            if isinstance(solution, Solution):
+            if isinstance(solution, LabelledSubmission):
                 solutions.append(solution)
             else:
                 yield solution

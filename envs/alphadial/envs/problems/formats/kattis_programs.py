@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from alphadial.envs.problems.formats.kattis_expectations import Submissions
@@ -11,7 +11,7 @@ from alphadial.envs.problems.formats.names import is_source, known_language, lan
 from alphadial.envs.problems.formats.packages import FormatError, LoadError, NoLanguageError
 from alphadial.envs.problems.formats.tree import CACHE, Tree
 from alphadial.envs.problems.formats.yaml_file import at
-from alphadial.envs.types import Solution, Test, Validator
+from alphadial.envs.types import LabelledSubmission, Submission, Test, Validator
 
 _LARGEST = 16 * 1024 * 1024
 """Bytes of one source file."""
@@ -41,7 +41,7 @@ def read_validator(tree: Tree, settings: Settings, arguments: tuple[str, ...]) -
     return Validator(language, main_first(files, language), arguments)
 
 
-def read_solutions(tree: Tree, settings: Settings, tests: Sequence[Test]) -> Iterator[Solution | LoadError]:
+def read_solutions(tree: Tree, settings: Settings, tests: Sequence[Test]) -> Iterator[LabelledSubmission | LoadError]:
     """The programs in the folders of submissions/, each named by its path there."""
     root = tree.root / "submissions"
     submissions = Submissions(tree, settings, tests)
@@ -65,7 +65,7 @@ def read_solutions(tree: Tree, settings: Settings, tests: Sequence[Test]) -> Ite
     yield from submissions.left_out(names)
 
 
-def program_in(folder: Path) -> Solution:
+def program_in(folder: Path) -> LabelledSubmission:
     """The program that a folder of sources is, as in a package: all its files belong to it.
 
     Raises:
@@ -73,19 +73,24 @@ def program_in(folder: Path) -> Solution:
     """
     files = Tree(folder).files(folder, _LARGEST)
     language = language_of(files)
-    return Solution(folder.resolve().name, language, main_first(files, language))
+    return LabelledSubmission(folder.resolve().name, program(main_first(files, language), language))
 
 
-def _solution(tree: Tree, settings: Settings, path: Path, name: str, submissions: Submissions) -> Solution:
+def program(files: Mapping[str, str], language: str) -> Submission:
+    """The submission of these files, of which the first one is the main one."""
+    return Submission(language, files, next(iter(files)))
+
+
+def _solution(tree: Tree, settings: Settings, path: Path, name: str, submissions: Submissions) -> LabelledSubmission:
     files = tree.files(path, _LARGEST) if tree.is_folder(path) else {path.name: tree.raw(path, _LARGEST)}
     expected = submissions.of(name, files)
     language = _stated_language(name, submissions) or language_of(files)
     entry, _, _ = submissions.stated(name, "entrypoint")
     files.update(_included(tree, language))
-    return Solution(
+    filled = {file: settings.filled(source) for file, source in main_first(files, language, entry).items()}
+    return LabelledSubmission(
         name,
-        language,
-        {file: settings.filled(source) for file, source in main_first(files, language, entry).items()},
+        program(filled, language),
         path.parent.name,
         expected.expectations,
         expected.not_counted,

@@ -62,8 +62,6 @@ _RARE = {
 language they are scripts and data."""
 _PYTHON2 = re.compile(r"#!.*python2")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.+-]")
-_IGNORED_BY_JAVA = re.compile(r"//.*|/\*[\s\S]*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'")
-_PUBLIC_TYPE = re.compile(r"\bpublic\s+(?:[a-z]+\s+)*(?:class|interface|enum|record)\s+(\w+)|([{}])")
 _STARTS = {
     **dict.fromkeys(implementations(PYTHON), re.compile(r"__main__")),
     "cpp": re.compile(r"\bmain\s*\("),
@@ -73,30 +71,14 @@ _STARTS = {
 
 
 def source_file(name: str, source: str, language: str) -> str:
-    """The file that a source goes into: the last part of its name, without what a shell or compiler reads otherwise.
-
-    Java asks that it be called after its public class.
+    """The file that a source goes into: the last part of its name, without what a shell or compiler reads otherwise,
+    or as its language asks for.
     """
-    public = _public_type(source) if language == "java" else None
-    if public:
-        return f"{public}.java"
     base = _UNSAFE.sub("_", name.replace("\\", "/").rpartition("/")[2]).lstrip(".-")
     known = all_languages().get(language)
     if known is None:
         return base if "." in base else f"{base or 'main'}.txt"
-    if PurePosixPath(base).suffix in known.extensions:
-        return base
-    return f"{base or known.main}{known.extensions[0]}"
-
-
-def _public_type(source: str) -> str | None:
-    """The public type outside all others."""
-    depth = 0
-    for found in _PUBLIC_TYPE.finditer(_IGNORED_BY_JAVA.sub(" ", source)):
-        if found[1] and depth == 0:
-            return found[1]
-        depth += {"{": 1, "}": -1}.get(found[2] or "", 0)
-    return None
+    return known.file_of(source, base)
 
 
 def known_language(name: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alphadial.envs.languages import PYTHON
-from alphadial.envs.types import Problem, Solution
+from alphadial.envs.types import LabelledSubmission, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Package:
     """A problem with the solutions that came with it."""
 
     problem: Problem
-    solutions: tuple[Solution, ...] = ()
+    solutions: tuple[LabelledSubmission, ...] = ()
     """Names may come twice, with another ``expected`` each."""
     time_rule: TimeRule = TimeRule()
     """For problems whose ``time_limit_s`` is None."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import io
 import json
 import keyword
 from collections.abc import Callable, Iterable, Sequence
@@ -20,24 +18,10 @@ from alphadial.envs.problems.formats.lines import describe
 from alphadial.envs.problems.formats.names import source_file
 from alphadial.envs.problems.formats.packages import FormatError, Package
 from alphadial.envs.problems.formats.statements import posed
-from alphadial.envs.raw import BOM
 from alphadial.envs.sandbox.guest.values import encode
-from alphadial.envs.types import MIB, Checker, Interface, Limits, Problem, Rule, Solution, Test
+from alphadial.envs.types import MIB, Checker, Interface, LabelledSubmission, Limits, Problem, Rule, Submission, Test
 
 Loader = Callable[[Row, Path, int | None], Package]
-_MODULES = (
-    *("string", "re", "datetime", "collections", "heapq", "bisect", "copy", "math", "random", "statistics"),
-    *("itertools", "functools", "operator", "io", "sys", "json"),
-)
-_PRELUDE = "; ".join(
-    [
-        *(f"from {module} import *" for module in (*_MODULES, "typing", "builtins")),
-        f"import {', '.join(_MODULES)}, fractions, time\n",
-    ]
-)
-"""What solutions to call-based problems may use without importing it: what the runners of LiveCodeBench and APPS put
-before them, but numpy. The order matters: ``math.pow``, ``io.open`` and such must not stand for the built-in ones, nor
-``copy.copy`` for the module."""
 
 
 def checked(load: Loader) -> Loader:
@@ -123,10 +107,10 @@ def grouped(tests: Iterable[Test]) -> list[Test]:
     return [replace(test, group=SAMPLE if test.public else SECRET) for test in tests]
 
 
-def solution(name: str, language: str, source: str, expected: str | None, entry: str | None = None) -> Solution:
-    """A solution of one file; with ``entry``, one that can be called."""
-    source = source if entry is None else callable_source(source, entry)
-    return Solution(name, language, {source_file(name, source, language): source}, expected)
+def solution(name: str, language: str, source: str, expected: str | None) -> LabelledSubmission:
+    """A labelled submission of one file, whose name is made of the submission's."""
+    file = source_file(name, source, language)
+    return LabelledSubmission(name, Submission(language, {file: source}, file), expected)
 
 
 def language_named(value: Any) -> str:
@@ -135,27 +119,6 @@ def language_named(value: Any) -> str:
     None, or one that the judge does not know, is no reason to refuse the problem: the judge says so of this program.
     """
     return ascii(value).strip("'")[:40] if isinstance(value, int | str) and value != "" else "unknown"
-
-
-def callable_source(source: str, entry: str) -> str:
-    """The program with the usual imports before it, and ``entry`` as a function where it is a method of ``Solution``.
-
-    Programs answering a call-based problem go through this too. What does not parse is left as it is, for the judge
-    to say.
-    """
-    source = source.removeprefix(BOM)
-    try:
-        body = ast.parse(source).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return source
-    names = {getattr(node, "name", None) for node in body}
-    ends = [node.end_lineno or 0 for node in body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
-    lines = list(io.StringIO(source, newline=""))  # splitlines() knows line ends that Python does not, such as \f
-    cut = max(ends, default=0)
-    program = "".join([*lines[:cut], _PRELUDE, *lines[cut:]])
-    if entry in names or "Solution" not in names:
-        return program
-    return f"{program}\n\ndef {entry}(*arguments):\n    return Solution().{entry}(*arguments)\n"
 
 
 def json_or_text(value: Any, what: str) -> Any:

@@ -48,7 +48,7 @@ def package(row: Row, path: Path, line: int | None) -> Package:
     memory = _quantity(row, "memory_limit", _BYTES, "256.0 megabytes", most=_MOST_BYTES)
     found = in_out_problem(row, name, time_limit_s, memory)
     programs = enumerate(accepted_programs(row))
-    solutions = [solution(f"solution-{at}", "python3", text, "accepted", found.entry or None) for at, text in programs]
+    solutions = [solution(f"solution-{at}", "python3", text, "accepted") for at, text in programs]
     return Package(found, tuple(solutions), source=path)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from alphadial.cli.judging.calls import AnyJudge
 from alphadial.envs.errors import SandboxFailedError
+from alphadial.envs.judging import Judge
 from alphadial.envs.judging.verdicts import report
 from alphadial.envs.sandbox import open_sandbox
 from alphadial.envs.sandbox.warm import WarmProgram
-from alphadial.envs.types import Limits, Problem, RunResult, Solution, Test, Verdict
+from alphadial.envs.types import Limits, Problem, RunResult, Test, Verdict
+
+from .labelled import labelled
 
 SPIN = """
 from time import process_time
@@ -37,8 +39,8 @@ def test_a_program_that_breaks_the_sandbox_ends_there(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(WarmProgram, "call", break_at_two)
     with open_sandbox() as sandbox:
-        judge = AnyJudge(sandbox, 1)
-        record = judge.record(DOUBLE, Solution("s", "python3", {"main.py": "def double(n): return 2 * n"}), 0.5)
+        judge = Judge(sandbox, 1)
+        record = judge.record(DOUBLE, labelled("s", "python3", {"main.py": "def double(n): return 2 * n"}), 0.5)
         judge.close()
     assert (len(record.tests), len(record.unrun)) == (2, 1)
     found = report(record, 0.5)
@@ -51,8 +53,8 @@ def test_near_the_limit_all_tests_are_run_again(seconds: float, runs: int, borde
     tests = tuple(Test(1, f"[{share * seconds}]", "0", public=True) for share in (0.1, 1.0))
     problem = Problem("spin", "", "", "", "", "spin", tests, Limits(cpu_s=9.0, wall_s=20.0))
     with open_sandbox() as sandbox:
-        judge = AnyJudge(sandbox, 1)
-        record = judge.record(problem, Solution("s", "python3", {"main.py": SPIN}), 0.3)
+        judge = Judge(sandbox, 1)
+        record = judge.record(problem, labelled("s", "python3", {"main.py": SPIN}), 0.3)
         judge.close()
     made = [len(test.runs) for test in record.tests]
     if sandbox.protection.cgroup is None and made == [2, 2]:
