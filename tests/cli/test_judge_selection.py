@@ -11,7 +11,8 @@ import pytest
 
 from alphadial.envs.judging import Judge
 from alphadial.envs.judging.records import SubmissionRecord
-from alphadial.envs.types import LabelledSubmission, Problem
+from alphadial.envs.labelled import LabelledSubmission
+from alphadial.envs.types import Problem
 
 from .judging_sets import GOOD, WRONG, problem, submission, write
 

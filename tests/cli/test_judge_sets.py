@@ -19,8 +19,9 @@ from alphadial.cli.judging.rows import Row, agreement
 from alphadial.envs.databases import open_engine
 from alphadial.envs.judging import Judge
 from alphadial.envs.judging.records import SubmissionRecord
+from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.languages import all_languages, find_language
-from alphadial.envs.types import LabelledSubmission, Problem
+from alphadial.envs.types import Problem
 
 from .judging_sets import CRASH, GOOD, SPIN, TWICE, WRONG, busy, problem, submission, write
 

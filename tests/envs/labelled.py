@@ -9,7 +9,8 @@ from typing import Any
 from alphadial.envs.judging import Judge
 from alphadial.envs.judging.records import SubmissionRecord
 from alphadial.envs.judging.verdicts import report
-from alphadial.envs.types import JudgeReport, LabelledSubmission, Problem, Submission
+from alphadial.envs.labelled import LabelledSubmission
+from alphadial.envs.types import JudgeReport, Problem, Submission
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

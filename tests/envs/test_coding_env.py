@@ -206,7 +206,7 @@ def test_bad_arguments() -> None:
         ({"problems": ["nothing"]}, "has no dev problem 'nothing'"),
         ({"problems": []}, "no problems"),
         ({"coverage": "total"}, "has no coverage 'total'"),
-        ({"problem_set": "huge"}, "unknown problem set"),
+        ({"problem_set": "huge"}, "no problem set, file or folder"),
         ({"problem_set": "workspaces", "split": "test", "prompt": "compact"}, "no compact prompt"),
     ):
         arguments: dict[str, Any] = {"split": "dev", **wrong}

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from alphadial.envs.judging.labels import FOLDERS, LEGACY_FOLDERS, bounding, graded, partly
+from alphadial.envs.labelled import Expectation, LabelledSubmission
 from alphadial.envs.problems.formats import LoadError, Package, load
-from alphadial.envs.types import Expectation, LabelledSubmission, Verdict
+from alphadial.envs.types import Verdict
 
 AC, WA, TLE, RTE = (Verdict.AC,), (Verdict.WA, Verdict.OLE), (Verdict.TLE,), (Verdict.RTE, Verdict.MLE)
 FINAL = "problem_format_version: 2025-09\nname: x\n"

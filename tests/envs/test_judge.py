@@ -22,8 +22,9 @@ from alphadial.envs import (
 from alphadial.envs.judging import Judge
 from alphadial.envs.judging.equality import same
 from alphadial.envs.judging.rewards import coverage_reward
+from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.sandbox import Sandbox, open_sandbox
-from alphadial.envs.types import Checker, LabelledSubmission, Rule, Submission
+from alphadial.envs.types import Checker, Rule, Submission
 
 
 def problem(*, steps: int | None = 3000) -> Problem:

@@ -10,7 +10,8 @@ import pytest
 from alphadial.envs.judging.agreement import compare
 from alphadial.envs.judging.labels import FOLDERS, LABELS, LEGACY_FOLDERS, graded, meaning, partly
 from alphadial.envs.judging.records import SubmissionRecord, TestRecord, TestRef
-from alphadial.envs.types import Expectation, KilledBy, Verdict
+from alphadial.envs.labelled import Expectation
+from alphadial.envs.types import KilledBy, Verdict
 
 LIMIT_S = 1.0
 

@@ -19,10 +19,11 @@ from alphadial.envs.judging.compiling import Program
 from alphadial.envs.judging.cores import Cores
 from alphadial.envs.judging.measuring import Runner
 from alphadial.envs.judging.records import SubmissionRecord, TestRecord
+from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.languages import find_language
 from alphadial.envs.problems.formats.packages import TimeRule
 from alphadial.envs.sandbox.protocol import Sandbox
-from alphadial.envs.types import Interface, KilledBy, LabelledSubmission, Limits, Problem, RunResult, Test
+from alphadial.envs.types import Interface, KilledBy, Limits, Problem, RunResult, Test
 
 from .labelled import labelled
 

@@ -13,12 +13,12 @@ from alphadial.envs.errors import (
     SandboxUnavailableError,
     WorkspaceError,
 )
+from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.types import (
     FailureKind,
     Feedback,
     JudgeReport,
     KilledBy,
-    LabelledSubmission,
     Limits,
     Problem,
     PublicResult,

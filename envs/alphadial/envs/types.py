@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from .languages import PYTHON, find_language
 from .raw import readable
+from .submissions import Submission as Submission
 from .units import MIB as MIB
 
 
@@ -196,84 +196,6 @@ class Validator:
     language: str
     files: dict[str, str]
     arguments: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """A program that is handed in: source files in one language.
-
-    Raises:
-        ValueError: ``main`` is none of the files.
-    """
-
-    language: str
-    """Its name in ``alphadial.envs.languages``."""
-    files: Mapping[str, str]
-    """Relative path to text, as ``raw.as_text`` gives it."""
-    main: str
-    """Path of the file that starts the program, or that has the function which the tests call."""
-
-    def __post_init__(self) -> None:
-        if self.main not in self.files:
-            raise ValueError(f"the main file {self.main!r} is none of the files of the submission")
-
-    @classmethod
-    def of(cls, source: str, language: str = PYTHON) -> Submission:
-        """A submission of one file, which gets the name that its language asks for.
-
-        Raises:
-            ProblemError: the judge does not know the language.
-        """
-        main = find_language(language).file_of(source)
-        return cls(language, {main: source}, main)
-
-    @property
-    def source(self) -> str:
-        """The text of the main file."""
-        return self.files[self.main]
-
-    @property
-    def ordered_files(self) -> dict[str, str]:
-        """All files, the main one first."""
-        return {self.main: self.source, **self.files}
-
-
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """What is expected of the verdicts that a submission gets on single tests.
-
-    Source: Kattis problem package format 2025-09, "Example submissions". A label is one of them or several, which must
-    all hold.
-    """
-
-    permitted: tuple[Verdict, ...] = tuple(Verdict)
-    """Every test must have one of these."""
-    required: tuple[Verdict, ...] = tuple(Verdict)
-    """At least one test must have one of these."""
-    message: str = ""
-    """Must occur in what the validator says of at least one test (judgemessage.txt)."""
-    tests: tuple[str, ...] | None = None
-    """Names of the tests that it speaks of; None: all."""
-    first_failure: bool = False
-    """It speaks of the first of these tests that fails, and of those before it, as the verdict of a group does."""
-    passing: tuple[str, ...] = ()
-    """Groups of which at least one must pass."""
-    bounds_limit: bool = True
-    """Where it permits no TLE, a time limit that is derived must leave the submission time for these tests."""
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledSubmission:
-    """A submission that comes with a problem, perhaps with what its authors expect of it."""
-
-    name: str
-    submission: Submission
-    expected: str | None = None
-    """Its label: accepted, wrong_answer, time_limit_exceeded, ...; None: not labelled."""
-    expectations: tuple[Expectation, ...] = ()
-    """What the label asks for, where the package says it; empty: what ``alphadial.envs.judging.labels`` says."""
-    not_counted: tuple[str, ...] = ()
-    """What its package says of it that the judge does not count, such as "score"."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,11 @@ from typing import Any
 
 from alphadial.envs.judging.labels import expectations_of
 from alphadial.envs.judging.limits import Limit, LimitSource
+from alphadial.envs.labelled import Expectation, LabelledSubmission
 from alphadial.envs.languages import all_languages
 from alphadial.envs.problems.formats import Package
 from alphadial.envs.problems.hashing import problems_hash
-from alphadial.envs.types import Expectation, Interface, LabelledSubmission, Verdict
+from alphadial.envs.types import Interface, Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,10 @@ from alphadial.envs.judging.limits import Limit, find_limit
 from alphadial.envs.judging.preparing import make_tests
 from alphadial.envs.judging.pythons import Pythons
 from alphadial.envs.judging.records import SubmissionRecord
+from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.problems.formats import LoadError, Package
 from alphadial.envs.sandbox import Sandbox
-from alphadial.envs.types import LabelledSubmission, Problem
+from alphadial.envs.types import Problem
 
 
 class KeptJudge(Judge):

@@ -21,6 +21,7 @@ from alphadial.envs.judging.calibration import default_cache
 from alphadial.envs.judging.limits import find_limit
 from alphadial.envs.judging.pythons import Pythons
 from alphadial.envs.judging.verdicts import verdict_of
+from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.languages import PYTHON, all_languages, find_language, language_of
 from alphadial.envs.problems.formats import LoadError, Package
 from alphadial.envs.problems.formats.generate import generate_tests
@@ -28,7 +29,7 @@ from alphadial.envs.problems.formats.kattis import is_package
 from alphadial.envs.problems.formats.kattis_programs import program_in
 from alphadial.envs.problems.formats.packages import FormatError
 from alphadial.envs.sandbox import Sandbox
-from alphadial.envs.types import MIB, Interface, LabelledSubmission, Submission
+from alphadial.envs.types import MIB, Interface, Submission
 
 
 def solution_in(file: str) -> LabelledSubmission:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from alphadial.envs.judging.records import SubmissionRecord, TestRecord, TestRef
 from alphadial.envs.judging.verdicts import Judged, edges, folders, known, needed
-from alphadial.envs.types import Expectation, Verdict
+from alphadial.envs.labelled import Expectation
+from alphadial.envs.types import Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,9 +29,10 @@ from alphadial.envs.judging.judge import Judge
 from alphadial.envs.judging.labels import bounding, expectations_of
 from alphadial.envs.judging.records import SubmissionRecord, TestRecord
 from alphadial.envs.judging.verdicts import report, telling_line
+from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.problems.formats.packages import TimeRule
 from alphadial.envs.problems.hashing import problems_hash
-from alphadial.envs.types import JudgeReport, LabelledSubmission, Problem
+from alphadial.envs.types import JudgeReport, Problem
 
 CAP_S = 20.0
 """Accepted solutions get so many CPU seconds per test; those that need more do not count."""

@@ -28,17 +28,16 @@ _LONGEST = 2**20
 def prepared_source(problem: Problem, source: str) -> str:
     """The program as the tests of a problem call it.
 
-    Problems of LiveCodeBench, APPS and TACO get the usual imports; everywhere but in the restricted language, a method
-    of ``class Solution`` can stand for the function.
+    Problems of LiveCodeBench, APPS and TACO, and those whose tests are assertions, get the usual imports. Everywhere
+    but in the restricted language, a method of ``class Solution`` can stand for the function.
     """
     if problem.limits.steps is not None:
         return source
-    if problem.checker.rule is Rule.KATTIS and "class Solution" not in source:
-        return source
-    return callable_source(source, problem.entry, imports=problem.checker.rule is not Rule.KATTIS)
+    of_data_set = problem.checker.rule is not Rule.KATTIS or any(test.check for test in problem.tests)
+    return callable_source(source, problem.entry) if of_data_set or "class Solution" in source else source
 
 
-def callable_source(source: str, entry: str, *, imports: bool = True) -> str:
+def callable_source(source: str, entry: str) -> str:
     """The program with the usual imports before it, and ``entry`` as a function where it is a method of ``Solution``.
 
     What does not parse, or is very long, is left as it is, for the judge to say.
@@ -54,7 +53,7 @@ def callable_source(source: str, entry: str, *, imports: bool = True) -> str:
     ends = [node.end_lineno or 0 for node in body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
     lines = list(io.StringIO(source, newline=""))  # splitlines() knows line ends that Python does not, such as \f
     cut = max(ends, default=0)
-    program = "".join([*lines[:cut], *([_PRELUDE] if imports else []), *lines[cut:]])
+    program = "".join([*lines[:cut], _PRELUDE, *lines[cut:]])
     if entry in names or "Solution" not in names:
         return program
     return f"{program}\n\ndef {entry}(*arguments):\n    return Solution().{entry}(*arguments)\n"

@@ -15,9 +15,10 @@ from alphadial.envs.judging.measuring import OVERRUN, RERUNS
 from alphadial.envs.judging.records import SubmissionRecord, TestRecord
 from alphadial.envs.judging.server_pool import ServerPool
 from alphadial.envs.judging.verdicts import around, report
+from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.languages import PYTHON
 from alphadial.envs.sandbox.protocol import Sandbox
-from alphadial.envs.types import KilledBy, LabelledSubmission, Limits, Problem, PublicResult, Submission, Verdict
+from alphadial.envs.types import KilledBy, Limits, Problem, PublicResult, Submission, Verdict
 
 _CANARY = "def f(x):\n    return x\n"
 _OF_THE_MACHINE = (MachineFullError, UncountedError)

@@ -8,7 +8,8 @@ from time import monotonic
 from alphadial.envs.judging.agreement import compare
 from alphadial.envs.judging.records import SubmissionRecord, TestRecord, TestRef
 from alphadial.envs.judging.verdicts import folders, needed, verdict_of
-from alphadial.envs.types import Expectation, Problem, Test, Verdict
+from alphadial.envs.labelled import Expectation
+from alphadial.envs.types import Problem, Test, Verdict
 
 
 class Course:

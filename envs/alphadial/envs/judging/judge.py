@@ -18,19 +18,10 @@ from alphadial.envs.judging.records import SubmissionRecord
 from alphadial.envs.judging.stdio import StdioJudging
 from alphadial.envs.judging.validators import LIMITS as VALIDATOR_LIMITS
 from alphadial.envs.judging.verdicts import report
+from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.languages import PYTHON, find_language, implementations
 from alphadial.envs.sandbox.protocol import Sandbox
-from alphadial.envs.types import (
-    FailureKind,
-    Interface,
-    JudgeReport,
-    LabelledSubmission,
-    Limits,
-    Problem,
-    PublicResult,
-    Submission,
-    Verdict,
-)
+from alphadial.envs.types import FailureKind, Interface, JudgeReport, Limits, Problem, PublicResult, Submission, Verdict
 
 _Key = tuple[str, str, str, tuple[tuple[str, str], ...], int, bool]
 

@@ -7,7 +7,8 @@ format knows AC, WA, TLE and RTE: here its WA includes output beyond the limit, 
 
 from __future__ import annotations
 
-from alphadial.envs.types import Expectation, LabelledSubmission, Verdict
+from alphadial.envs.labelled import Expectation, LabelledSubmission
+from alphadial.envs.types import Verdict
 
 FORMAT_VERDICTS = {
     "AC": (Verdict.AC,),

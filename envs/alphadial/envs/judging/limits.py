@@ -11,9 +11,10 @@ from alphadial.envs.errors import NoTimeLimitError
 from alphadial.envs.judging.calibration import calibrate
 from alphadial.envs.judging.judge import Judge
 from alphadial.envs.judging.labels import bounding
+from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.languages import all_languages
 from alphadial.envs.problems.formats.packages import Package
-from alphadial.envs.types import Interface, LabelledSubmission
+from alphadial.envs.types import Interface
 
 DEFAULT_LIMIT_S = 10.0
 """CPU seconds per test of problems that state none, where no solution gives one: as in DOMjudge."""

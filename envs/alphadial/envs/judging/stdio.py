@@ -15,19 +15,11 @@ from alphadial.envs.judging.measuring import Measured, Runner
 from alphadial.envs.judging.records import SubmissionRecord, TestRecord
 from alphadial.envs.judging.validators import Validators
 from alphadial.envs.judging.verdicts import report
+from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.languages import all_languages
 from alphadial.envs.raw import as_bytes, readable
 from alphadial.envs.sandbox.protocol import Sandbox
-from alphadial.envs.types import (
-    LabelledSubmission,
-    Limits,
-    Problem,
-    PublicResult,
-    RunResult,
-    Submission,
-    Test,
-    Verdict,
-)
+from alphadial.envs.types import Limits, Problem, PublicResult, RunResult, Submission, Test, Verdict
 
 KEPT_BYTES = 1024 * 1024
 """Longer outputs are not kept."""

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.problems.formats.fields import Row, mapping, parse, sequence, text, text_of
 from alphadial.envs.problems.formats.packages import FormatError, LoadError, Package
 from alphadial.envs.problems.formats.rows import (
@@ -31,7 +32,7 @@ from alphadial.envs.problems.formats.rows import (
     stdio_test,
 )
 from alphadial.envs.problems.formats.tree import Tree
-from alphadial.envs.types import MIB, LabelledSubmission, Problem, Rule, Test
+from alphadial.envs.types import MIB, Problem, Rule, Test
 
 KEYS = frozenset({"question", "input_output"})
 QUESTION, INPUT_OUTPUT = "question.txt", "input_output.json"

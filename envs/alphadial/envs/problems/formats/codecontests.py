@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.problems.formats.fields import Row, mapping, number, sequence, text, text_of
 from alphadial.envs.problems.formats.packages import FormatError, Package
 from alphadial.envs.problems.formats.rows import checked, grouped, language_named, problem, solution, stdio_test
-from alphadial.envs.types import MIB, LabelledSubmission, Rule, Test
+from alphadial.envs.types import MIB, Rule, Test
 
 KEYS = frozenset({"description", "public_tests", "private_tests"})
 _LANGUAGES = {

@@ -13,6 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.languages import all_languages
 from alphadial.envs.problems.formats.fields import Row, mapping, number, required, sequence, text, text_of
 from alphadial.envs.problems.formats.flags import checker, legacy_time_rule, limits
@@ -21,7 +22,7 @@ from alphadial.envs.problems.formats.names import known_language
 from alphadial.envs.problems.formats.packages import KATTIS_PYTHON, FormatError, Package
 from alphadial.envs.problems.formats.rows import checked, language_named, solution
 from alphadial.envs.problems.formats.statements import posed
-from alphadial.envs.types import Interface, LabelledSubmission, Problem, Test
+from alphadial.envs.types import Interface, Problem, Test
 
 KEYS = frozenset({"id", "tests", "submissions"})
 """By which a row of this format is known."""

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.problems.formats.flags import checker
 from alphadial.envs.problems.formats.kattis_data import Data, read_data
 from alphadial.envs.problems.formats.kattis_programs import read_solutions, read_validator
@@ -24,7 +25,7 @@ from alphadial.envs.problems.formats.packages import KATTIS_PYTHON, FormatError,
 from alphadial.envs.problems.formats.statements import posed
 from alphadial.envs.problems.formats.tree import Tree, kind_of
 from alphadial.envs.raw import readable
-from alphadial.envs.types import Checker, Interface, LabelledSubmission, Problem, Test
+from alphadial.envs.types import Checker, Interface, Problem, Test
 
 _LARGEST_STATEMENT = 4 * 1024 * 1024
 _STATEMENTS = (".tex", ".md", ".html")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from alphadial.envs.judging.labels import FOLDERS, FORMAT_VERDICTS, LEGACY_FOLDERS, PARTLY, graded, partly
+from alphadial.envs.labelled import Expectation
 from alphadial.envs.problems.formats.fields import mapping, text
 from alphadial.envs.problems.formats.kattis_patterns import MOST_CHOICES, choices, matches_within
 from alphadial.envs.problems.formats.kattis_settings import Settings, words
@@ -20,7 +21,7 @@ from alphadial.envs.problems.formats.levels import SECRET
 from alphadial.envs.problems.formats.packages import FormatError, LoadError
 from alphadial.envs.problems.formats.tree import Tree
 from alphadial.envs.problems.formats.yaml_file import LARGEST, Yaml, at, parse_yaml
-from alphadial.envs.types import Expectation, Test, Verdict
+from alphadial.envs.types import Test, Verdict
 
 _RULES = ("permitted", "required", "score", "message", "use_for_time_limit")
 _PROGRAM = ("language", "entrypoint", "authors", "model_solution")

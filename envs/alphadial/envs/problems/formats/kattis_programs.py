@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.problems.formats.kattis_expectations import Submissions
 from alphadial.envs.problems.formats.kattis_settings import Settings
 from alphadial.envs.problems.formats.names import is_source, known_language, language_of, main_first
 from alphadial.envs.problems.formats.packages import FormatError, LoadError, NoLanguageError
 from alphadial.envs.problems.formats.tree import CACHE, Tree
 from alphadial.envs.problems.formats.yaml_file import at
-from alphadial.envs.types import LabelledSubmission, Submission, Test, Validator
+from alphadial.envs.types import Submission, Test, Validator
 
 _LARGEST = 16 * 1024 * 1024
 """Bytes of one source file."""

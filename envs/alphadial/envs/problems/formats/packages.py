@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.languages import PYTHON
-from alphadial.envs.types import LabelledSubmission, Problem
+from alphadial.envs.types import Problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.languages import PYTHON
 from alphadial.envs.problems.formats.fields import Row, parse, text
 from alphadial.envs.problems.formats.flags import LONGEST_S
@@ -19,7 +20,7 @@ from alphadial.envs.problems.formats.names import source_file
 from alphadial.envs.problems.formats.packages import FormatError, Package
 from alphadial.envs.problems.formats.statements import posed
 from alphadial.envs.sandbox.guest.values import encode
-from alphadial.envs.types import MIB, Checker, Interface, LabelledSubmission, Limits, Problem, Rule, Submission, Test
+from alphadial.envs.types import MIB, Checker, Interface, Limits, Problem, Rule, Submission, Test
 
 Loader = Callable[[Row, Path, int | None], Package]
 
