@@ -141,7 +141,6 @@ def test_nothing_known(tmp_path: Path) -> None:
     ("name", "message"),
     [
         ("rows.jsonl.xz", "cannot be read further: Input format not supported by decoder"),
-        ("rows.parquet", "convert it to JSON lines"),
         ("double.kpp", "unpack it first"),
     ],
 )

@@ -22,9 +22,8 @@ from alphadial.envs.problems.formats import (
     taco,
 )
 from alphadial.envs.problems.formats.fields import Row
-from alphadial.envs.problems.formats.lines import read_header
 from alphadial.envs.problems.formats.packages import FormatError, LoadError, Package
-from alphadial.envs.problems.formats.record_files import is_array, is_table, read_records, whole_file
+from alphadial.envs.problems.formats.record_files import column_names, is_array, read_records, whole_file
 from alphadial.envs.problems.formats.tree import kind_of
 
 _ROWS_LOOKED_AT = 20
@@ -76,7 +75,7 @@ def examine(path: Path) -> Format | LoadError | None:
     """As ``detect``, or why the beginning of a file cannot be read as what it seems to hold."""
     kind = kind_of(path)
     if kind == stat.S_IFREG:
-        return _of_table(path) if is_table(path) else _of_rows(path)
+        return _of_file(path)
     if kind != stat.S_IFDIR:
         return None
     if kattis.is_package(path):
@@ -93,8 +92,14 @@ def row_format(row: Any) -> Format | None:
     return next((name for name, (keys, _) in ROWS.items() if keys <= row.keys()), None)
 
 
-def _of_table(path: Path) -> Format | LoadError | None:
-    if names := read_header(path):
+def _of_file(path: Path) -> Format | LoadError | None:
+    try:
+        names = column_names(path)
+    except FormatError as error:
+        return error.fault(path)
+    if names is None:
+        return _of_rows(path)
+    if names:
         return row_format(dict.fromkeys(names))
     return next((record for record in read_records(path) if isinstance(record, LoadError)), None)
 

@@ -15,11 +15,10 @@ from alphadial.envs.problems.formats.packages import FormatError, LoadError, Pac
 from alphadial.envs.problems.formats.record_files import read_records
 from alphadial.envs.problems.formats.tree import kind_of
 
-_FILES = (".jsonl", ".json", ".csv")
+_FILES = (".jsonl", ".json", ".csv", ".parquet")
 _TO_CONVERT = {
     **dict.fromkeys((".zip", ".kpp"), "an archive: unpack it first"),
     ".zst": "compressed by zstd: unpack it first, with zstd -d",
-    ".parquet": "Parquet is not read: convert it to JSON lines first",
 }
 _DEEPEST = 16
 _LONGEST_SPLIT = 80

@@ -1,16 +1,17 @@
-"""Rows of files with one problem a row: lines of JSON, one JSON array, or CSV."""
+"""Rows of files with one problem a row: lines of JSON, one JSON array, CSV, or Parquet."""
 
 from __future__ import annotations
 
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from alphadial.envs.problems.formats import parquet
 from alphadial.envs.problems.formats.fields import parse
-from alphadial.envs.problems.formats.lines import read_lines, read_table, read_text
+from alphadial.envs.problems.formats.lines import read_header, read_lines, read_table, read_text
 from alphadial.envs.problems.formats.packages import FormatError, LoadError
 
 LARGEST = 256 * 1024 * 1024
@@ -35,9 +36,20 @@ class Record(NamedTuple):
 def read_records(path: Path) -> Iterator[Record | LoadError]:
     """Each row, and a fault for each that cannot be read."""
     try:
-        yield from _table(path) if is_table(path) else _array(path) if is_array(path) else _lines(path)
+        yield from _reader(path)(path)
     except FormatError as error:
         yield error.fault(path)
+
+
+def column_names(path: Path) -> list[str] | None:
+    """The names of the columns of CSV or Parquet; None for other files.
+
+    Raises:
+        FormatError: it cannot be read as what its name says.
+    """
+    if parquet.is_parquet(path):
+        return parquet.column_names(path)
+    return read_header(path) if is_table(path) else None
 
 
 def is_array(path: Path) -> bool:
@@ -127,6 +139,17 @@ def _elements(text: str) -> Iterator[tuple[int, Any]]:
 def _past_blanks(text: str, place: int) -> int:
     found = _BLANK.match(text, place)
     return found.end() if found else place
+
+
+def _reader(path: Path) -> Callable[[Path], Iterator[Record | LoadError]]:
+    if parquet.is_parquet(path):
+        return _parquet
+    return _table if is_table(path) else _array if is_array(path) else _lines
+
+
+def _parquet(path: Path) -> Iterator[Record | LoadError]:
+    for row in parquet.read_rows(path):
+        yield row if isinstance(row, LoadError) else Record(row[0], row[0], row[1])
 
 
 def _table(path: Path) -> Iterator[Record | LoadError]:
