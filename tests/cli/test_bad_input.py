@@ -42,7 +42,7 @@ def left(folder: Path) -> list[str]:
         (("--alphas=9",), ("9", "[-1, 2]")),
         (("--alphas=x",), ("'x'", "number")),
         (("--alphas=,",), ("--alphas", "empty")),
-        (("--split", "exam"), ("'exam'", "train, dev or test")),
+        (("--split", "exam"), ("'exam'", "dev or test or train")),
         (("--split", "dev", "--problems", "no.such.problem"), ("no.such.problem",)),
         (("--json", "no/such/folder/x.json"), ("no/such/folder", "does not exist")),
         (("--json", "."), ("folder",)),

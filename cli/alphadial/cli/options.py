@@ -51,7 +51,26 @@ SetWorkersOption = Annotated[
 JsonOption = Annotated[
     str | None, typer.Option("--json", metavar="FILE|-", help="Write the result as JSON to a file, or to stdout (-).")
 ]
-SplitOption = Annotated[str, typer.Option("--split", metavar="NAME", help="Problems: train, dev or test.")]
+SplitOption = Annotated[
+    str | None,
+    typer.Option(
+        "--split",
+        metavar="NAME|NAME:SHARE",
+        help="train, dev or test; or a share of a set without splits, such as dev:0.2, by a hash of each problem's id.",
+        show_default="test, or all problems of --problem-set",
+    ),
+]
+LimitOption = Annotated[
+    float | None,
+    typer.Option(
+        "--limit",
+        min=0.001,
+        callback=finite,
+        metavar="S",
+        help="Time limit in CPU seconds per test.",
+        show_default="each problem's own, or one from its accepted programs",
+    ),
+]
 ProblemsOption = Annotated[
     str | None, typer.Option("--problems", metavar="ID,ID,...", help="Only these.", show_default="the whole split")
 ]
@@ -79,7 +98,13 @@ FeedbackOption = Annotated[
 ]
 ProblemSetOption = Annotated[
     str | None,
-    typer.Option("--problem-set", metavar="NAME", help="Instead of the family's.", show_default="the family's"),
+    typer.Option(
+        "--problem-set",
+        metavar="NAME|PATH|module:Class",
+        help="Problems by name, from a package, a folder of them or a file of any format that the judge reads, or from "
+        "a class of your own.",
+        show_default="the family's",
+    ),
 ]
 FitOption = Annotated[
     Path | None,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from alphadial.agents.experiments.frontier import frontier
 from alphadial.agents.experiments.outcomes import OutcomeTable, tabulate
 from alphadial.agents.runs.config import plan
-from alphadial.agents.runs.options import AttemptOptions, run_config
-from alphadial.agents.runs.session import OnSession, RuntimeConfig, default_folder, open_session, silent
+from alphadial.agents.runs.options import AttemptOptions, Notify, run_config
+from alphadial.agents.runs.session import OnSession, RuntimeConfig, default_folder, open_judge, open_session, silent
 from alphadial.agents.types import Attempt
 
 FRONTIER_FILE = "frontier.json"
@@ -45,6 +45,7 @@ def sample_frontier(
     out: Path | None = None,
     runtime: RuntimeConfig = RuntimeConfig(),  # noqa: B008 - frozen
     on_session: OnSession = silent,
+    notify: Notify = lambda text: None,
 ) -> FinishedFrontier:
     """Samples every alpha, and the family's checkpoints that are no ends of it, on every problem.
 
@@ -55,28 +56,30 @@ def sample_frontier(
         out: the run folder; None means the one of these options in ``runs/``.
         runtime: where it is made.
         on_session: told when the run begins.
+        notify: told remarks, such as which problems are left out.
 
     Raises:
         OptionError: an option that cannot be used.
         AgentsError, EnvsError, MergeEngineError: as making the attempts does.
     """
     runtime.check()
-    split, problems = options.load_problems()
+    split = options.load_split()
     family = options.family
     others = [name for name in family.checkpoints if name not in (family.recipe.low, family.recipe.high)]
     models = options.models(others)
-    verified = not runtime.unverified_weights
-    config = run_config(options, "frontier", split, problems, models, options.samples, verified=verified)
-    specs = plan(config, problems)
-    folder = out or default_folder(config)
-    with open_session(config, family, problems, folder, runtime) as session:
-        session.make(specs, on_session(session))
-        table = tabulate(config, session.folder.store.attempts())
-        summary = frontier(table)
-        session.folder.write(FRONTIER_FILE, json.dumps(summary, indent=2, allow_nan=False) + "\n")
-        if table.verified:
-            table.save(folder / TABLE_FILE)
-        return FinishedFrontier(summary, table, folder, telling_examples(session.folder.store.attempts()))
+    config = run_config(options, "frontier", split, models, options.samples, verified=not runtime.unverified_weights)
+    with open_judge(runtime, split.problems) as judge:
+        problems = options.prepare(split, judge, notify)
+        config = replace(config, problems=tuple(problem.id for problem in problems))
+        folder = out or default_folder(config)
+        with open_session(config, family, problems, folder, runtime, judge) as session:
+            session.make(plan(config, problems), on_session(session))
+            table = tabulate(config, session.folder.store.attempts())
+            summary = frontier(table)
+            session.folder.write(FRONTIER_FILE, json.dumps(summary, indent=2, allow_nan=False) + "\n")
+            if table.verified:
+                table.save(folder / TABLE_FILE)
+            return FinishedFrontier(summary, table, folder, telling_examples(session.folder.store.attempts()))
 
 
 def telling_examples(attempts: Iterable[Attempt]) -> tuple[Attempt, ...]:

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from alphadial.agents.errors import OutcomeTableError
+from alphadial.agents.errors import OptionError, OutcomeTableError
 from alphadial.agents.experiments.compare.shipped_tables import fitting_table, shipped_table, table_config
 from alphadial.agents.experiments.frontier_run import TABLE_FILE
 from alphadial.agents.experiments.outcomes import OutcomeTable, tabulate
 from alphadial.agents.runs.config import ModelChoice, RunConfig, plan
-from alphadial.agents.runs.session import OnSession, RuntimeConfig, open_session, silent
-from alphadial.envs.problems import load_split
-from alphadial.merge_engine import Family
-
-Notify = Callable[[str], None]
-"""Told a remark of one line."""
+from alphadial.agents.runs.options import AttemptOptions, Notify
+from alphadial.agents.runs.session import OnSession, RuntimeConfig, open_judge, open_session, silent
+from alphadial.envs.problems import Split
 
 
 @dataclass(frozen=True, slots=True)
 class TableProvider:
     """The outcome tables of one family; a ``TableSource``."""
 
-    family: Family
+    options: AttemptOptions
+    """Whose attempts they are of: family, problem set, alphas and seed."""
     label: str
     """What the user calls the family."""
+    splits: Mapping[str, Split]
+    """By the names that tables are asked for with."""
     models: Sequence[ModelChoice]
     samples: int
-    seed: int
     folder: Path
     """Holds a run folder for each table that is made here."""
     runtime: RuntimeConfig
@@ -60,13 +59,14 @@ class TableProvider:
             named = ", ".join(f"{temperature:g}" for temperature in missing)
             self.notify(f"{self.label} on {split}: making tables for temperature {named}")
         for temperature in missing:
-            tables[temperature] = self._make(configs[temperature])
+            tables[temperature] = self._make(configs[temperature], self.splits[split])
         return {temperature: table for temperature, table in tables.items() if table is not None}
 
     def config(self, split: str, temperature: float) -> RunConfig:
         """The run that makes one table."""
-        problems = load_split(self.family.problem_set, split, recorded=True)
-        return table_config(self.family, self.models, problems, temperature, self.samples, self.seed)
+        return table_config(
+            self.options.family, self.models, self.splits[split], temperature, self.samples, self.options.seed
+        )
 
     def path(self, config: RunConfig) -> Path:
         """The run folder of a table."""
@@ -87,10 +87,14 @@ class TableProvider:
             self.notify(f"not taking a shipped table: {error}")
             return None
 
-    def _make(self, config: RunConfig) -> OutcomeTable:
-        problems = load_split(config.problem_set, config.split, recorded=True).problems
-        with open_session(config, self.family, problems, self.path(config), self.runtime) as session:
-            session.make(plan(config, problems), self.on_session(session))
-            table = tabulate(config, session.folder.store.attempts())
-            table.save(session.folder.path / TABLE_FILE)
+    def _make(self, config: RunConfig, split: Split) -> OutcomeTable:
+        family, out = self.options.family, self.path(config)
+        with open_judge(self.runtime, split.problems) as judge:
+            problems = self.options.prepare(split, judge, self.notify)
+            if len(problems) < len(split.problems):
+                raise OptionError(f"not all problems of {split.problem_set} can be attempted: take those that can")
+            with open_session(config, family, problems, out, self.runtime, judge) as session:
+                session.make(plan(config, problems), self.on_session(session))
+                table = tabulate(config, session.folder.store.attempts())
+                table.save(out / TABLE_FILE)
         return table

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from alphadial.agents.runs.controlled import run_controlled
-from alphadial.agents.runs.options import AttemptOptions, run_config
+from alphadial.agents.runs.options import AttemptOptions, Notify, run_config
 from alphadial.agents.runs.run_summary import summarise
-from alphadial.agents.runs.session import OnSession, RuntimeConfig, default_folder, open_session, silent
+from alphadial.agents.runs.session import OnSession, RuntimeConfig, default_folder, open_judge, open_session, silent
 from alphadial.agents.runs.teaching import teach
 from alphadial.controller import guarded, make_controller, save_state
 from alphadial.controller.types import Controller
@@ -48,6 +48,7 @@ def attempt_problems(
     out: Path | None = None,
     runtime: RuntimeConfig = RuntimeConfig(),  # noqa: B008 - frozen
     on_session: OnSession = silent,
+    notify: Notify = lambda text: None,
 ) -> FinishedRun:
     """Attempts every problem until it is solved or its attempts are spent; a controller chooses alpha each time.
 
@@ -58,13 +59,14 @@ def attempt_problems(
         out: the run folder; None means the one of these options in ``runs/``.
         runtime: where it is made.
         on_session: told when the run begins.
+        notify: told remarks, such as which problems are left out.
 
     Raises:
         OptionError: an option that cannot be used.
         ControllerError, AgentsError, EnvsError, MergeEngineError: as making the attempts does.
     """
     runtime.check()
-    split, problems = options.load_problems()
+    split = options.load_split()
     models = options.models()
     alphas = [model.alpha for model in models if model.alpha is not None]
     controller = make_controller(options.controller, alphas, seed=options.seed, horizon=options.attempts)
@@ -72,22 +74,24 @@ def attempt_problems(
         options,
         "run",
         split,
-        problems,
         models,
         options.attempts,
         verified=not runtime.unverified_weights,
         controller=options.controller,
         budget=options.budget,
     )
-    teach(controller, config, options.family, options.fit)
+    teach(controller, config, options, options.fit)
     config = replace(config, fitted=_digest(controller))
-    folder = out or default_folder(config)
-    with open_session(config, options.family, problems, folder, runtime) as session:
-        run_controlled(config, problems, controller, session.deps, session.folder.store, on_session(session))
-        summary = summarise(config, problems, session.folder.store.attempts())
-        session.folder.write(RUN_FILE, json.dumps(summary, indent=1, allow_nan=False) + "\n")
-        with guarded(controller):
-            save_state(controller, session.folder.path / STATE_FILE)
+    with open_judge(runtime, split.problems) as judge:
+        problems = options.prepare(split, judge, notify)
+        config = replace(config, problems=tuple(problem.id for problem in problems))
+        folder = out or default_folder(config)
+        with open_session(config, options.family, problems, folder, runtime, judge) as session:
+            run_controlled(config, problems, controller, session.deps, session.folder.store, on_session(session))
+            summary = summarise(config, problems, session.folder.store.attempts())
+            session.folder.write(RUN_FILE, json.dumps(summary, indent=1, allow_nan=False) + "\n")
+            with guarded(controller):
+                save_state(controller, session.folder.path / STATE_FILE)
     return FinishedRun(summary, folder)
 
 

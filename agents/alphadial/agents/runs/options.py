@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from alphadial.agents.agent.prompts import find_parser, find_strategy
 from alphadial.agents.errors import OptionError
 from alphadial.agents.policies.weights import choose_models
 from alphadial.agents.runs.config import ModelChoice, RunConfig
-from alphadial.envs.problems import Split, load_split
+from alphadial.envs.judging import Judge
+from alphadial.envs.judging.preparing import Step, prepare
+from alphadial.envs.judging.stdio import StdioJudge
+from alphadial.envs.problems import Source, Split, load_split
 from alphadial.envs.types import DEFAULT_TURNS, Feedback, Problem, Setting
 from alphadial.merge_engine import Family, check_alpha, family_digest
 
+DEFAULT_SPLIT = "test"
 DEFAULT_ALPHAS = (-0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
+_STEP_SECONDS = 5.0
+"""Between two remarks on what takes long."""
+_FAULTS = 10
+"""Problems that cannot be used, named one by one; the rest is counted."""
+
+Notify = Callable[[str], None]
+"""Told a remark of one line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,10 +34,14 @@ class AttemptOptions:
     """What every run over alphas can be asked for. Each None means: as the family has it."""
 
     family: Family
-    split: str = "test"
-    problem_set: str | None = None
+    problem_set: Source | None = None
+    """Where the problems come from: a name, a path, ``module:Class``, or problems themselves."""
+    split: str | None = None
+    """A split's name, or NAME:SHARE; None means test for the family's problems, else all that there are."""
     problems: Sequence[str] | None = None
     """Ids of the problems to attempt; None means the whole split."""
+    limit_s: float | None = None
+    """CPU seconds per test; None means each problem's own."""
     alphas: Sequence[float | str] = DEFAULT_ALPHAS
     temperature: float | None = None
     seed: int = 0
@@ -36,15 +52,61 @@ class AttemptOptions:
     """Answers per attempt; None means the setting's default."""
     feedback: Feedback = Feedback.PUBLIC
 
-    def load_problems(self) -> tuple[Split, tuple[Problem, ...]]:
-        """The split, and those of its problems that are to be attempted.
+    def load_split(self) -> Split:
+        """The split that the problems are of.
 
         Raises:
             ProblemError: there is no such set, split or problem.
         """
-        named = self.problem_set is not None
-        split = load_split(self.problem_set or self.family.problem_set, self.split, recorded=not named)
-        return split, split.problems if self.problems is None else split.select(self.problems)
+        split = self.load_other_split(self.split or (DEFAULT_SPLIT if self.problem_set is None else None))
+        if self.problems is not None:
+            split.select(self.problems)
+        return split
+
+    def load_other_split(self, split: str | None) -> Split:
+        """Another split of the same problem set.
+
+        Raises:
+            ProblemError: there is none.
+        """
+        if self.problem_set is None:
+            return load_split(self.family.problem_set, split, recorded=True)
+        return load_split(self.problem_set, split)
+
+    def prepare(self, split: Split, judge: Judge, notify: Notify = lambda text: None) -> tuple[Problem, ...]:
+        """The problems to attempt, with whatever the judge needs of them: tests and a time limit.
+
+        Args:
+            split: the split that they are of.
+            judge: it will judge them.
+            notify: told which problems are left out and why, where limits come from, and what takes long.
+
+        Raises:
+            ProblemError: none of them can be attempted.
+        """
+        spoken = time.monotonic()
+
+        def on_step(step: Step) -> None:
+            nonlocal spoken
+            if time.monotonic() - spoken >= _STEP_SECONDS:
+                spoken = time.monotonic()
+                notify(f"problem {step.number} of {step.problems}, {step.problem}: {step.doing}")
+
+        prepared = prepare(
+            split,
+            StdioJudge(judge.sandbox, judge.workers),
+            judge.sandbox,
+            ids=self.problems,
+            limit_s=self.limit_s,
+            tell=notify,
+            on_step=on_step,
+        )
+        faults = [*split.faults, *prepared.faults]
+        for fault in faults[:_FAULTS]:
+            notify(str(fault))
+        if len(faults) > _FAULTS:
+            notify(f"and {len(faults) - _FAULTS} more like these; the other problems are attempted")
+        return prepared.problems
 
     def checked_temperature(self) -> float:
         """The temperature to sample at.
@@ -81,7 +143,6 @@ def run_config(
     options: AttemptOptions,
     command: str,
     split: Split,
-    problems: Sequence[Problem],
     models: Sequence[ModelChoice],
     samples: int,
     *,
@@ -97,6 +158,7 @@ def run_config(
         AgentsError: no such prompting strategy or answer parser, or it cannot be used in the setting.
     """
     family = options.family
+    selected = split.problems if options.problems is None else split.select(options.problems)
     prompt = options.prompt or family.prompt
     find_strategy(prompt, options.setting)
     find_parser(family.parser)
@@ -106,7 +168,7 @@ def run_config(
         problem_set=split.problem_set,
         split=split.name,
         split_hash=split.hash,
-        problems=tuple(problem.id for problem in problems),
+        problems=tuple(problem.id for problem in selected),
         models=tuple(models),
         weights=family_digest(family) if verified else None,
         samples=samples,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -75,10 +76,32 @@ def silent(session: Session) -> OnProgress:
 
 
 @contextmanager
+def open_judge(runtime: RuntimeConfig, problems: Sequence[Problem]) -> Iterator[Judge]:
+    """Opens the sandbox and the judge of a run, and closes them.
+
+    Args:
+        runtime: how the run is made.
+        problems: those that are to be judged.
+
+    Raises:
+        SandboxUnavailableError: the sandbox cannot work here.
+    """
+    # A step budget gives a program the same verdict each time; samples repeat each other often.
+    cache = _CACHED_REPORTS if all(problem.limits.steps is not None for problem in problems) else 0
+    with open_sandbox(runtime.sandbox) as sandbox, Judge(sandbox, workers=runtime.workers, cache=cache) as judge:
+        yield judge
+
+
+@contextmanager
 def open_session(
-    config: RunConfig, family: Family, problems: Sequence[Problem], out: Path, runtime: RuntimeConfig
+    config: RunConfig,
+    family: Family,
+    problems: Sequence[Problem],
+    out: Path,
+    runtime: RuntimeConfig,
+    judge: Judge,
 ) -> Iterator[Session]:
-    """Opens everything that a run needs, and closes it.
+    """Opens whatever else a run needs, and closes it.
 
     A server is asked the first question of a new run before the run's folder is made, so that none is left behind by a
     server that is not there.
@@ -89,20 +112,17 @@ def open_session(
         problems: those that ``config.problems`` names, in its order.
         out: the run folder, new or of the same configuration.
         runtime: how the run is made.
+        judge: it stays the caller's.
 
     Raises:
-        SandboxUnavailableError, AgentsError: sandbox, policy or folder cannot be opened.
+        AgentsError: policy or folder cannot be opened.
     """
     with ExitStack() as stack:
-        sandbox = stack.enter_context(open_sandbox(runtime.sandbox))
         policy = open_policy(family, runtime.server, runtime.unverified_weights)
         stack.callback(policy.close)
         if runtime.server is not None and not (out / CONFIG_FILE).exists():
             asyncio.run(policy.complete(Planner(config).attempt(problems[0], config.models[0], 0).request))
         folder = stack.enter_context(RunFolder(out, config))
-        # A step budget gives a program the same verdict each time; samples repeat each other often.
-        cache = _CACHED_REPORTS if all(problem.limits.steps is not None for problem in problems) else 0
-        judge = stack.enter_context(Judge(sandbox, workers=runtime.workers, cache=cache))
         checkpoints = None
         if config.setting is not Setting.REASONING:
             checkpoints = stack.enter_context(CheckpointStore(out))
@@ -111,4 +131,5 @@ def open_session(
 
 def default_folder(config: RunConfig) -> Path:
     """``runs/COMMAND-FAMILY-SPLIT-ID``: the same configuration finds its folder again, another one gets its own."""
-    return RUNS / f"{config.command}-{config.family}-{config.split}-{config.run_id[:8]}"
+    named = re.sub(r"[^\w.:-]+", "-", f"{config.command}-{config.family}-{config.split}")
+    return RUNS / f"{named}-{config.run_id[:8]}"

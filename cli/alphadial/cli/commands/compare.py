@@ -11,6 +11,7 @@ from alphadial.cli.options import (
     AlphasOption,
     FamilyArgument,
     JsonOption,
+    ProblemSetOption,
     RunOutOption,
     SandboxOption,
     SeedOption,
@@ -24,7 +25,11 @@ if TYPE_CHECKING:
 
 def compare(
     family: FamilyArgument,
-    split: SplitOption = "test",
+    split: SplitOption = None,
+    dev: Annotated[
+        str, typer.Option("--dev", metavar="NAME|NAME:SHARE", help="Split that everything is chosen on.")
+    ] = "dev",
+    problem_set: ProblemSetOption = None,
     attempts: Annotated[
         str, typer.Option("--attempts", metavar="K,K,...", help="Numbers of attempts per problem to compare at.")
     ] = "1,5,10",
@@ -68,7 +73,9 @@ def compare(
     check_json_target(json_to)
     options = CompareOptions(
         families=(family, *(also or ())),
-        split=split,
+        split=split or "test",
+        dev=dev,
+        problem_set=problem_set,
         attempts=parse_attempts(attempts),
         controllers=ROWS if controllers is None else split_list(controllers, "--controllers"),
         temperatures=parse_temperatures(temperatures),

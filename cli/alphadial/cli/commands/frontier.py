@@ -11,6 +11,8 @@ from alphadial.cli.options import (
     AlphasOption,
     FamilyArgument,
     JsonOption,
+    LimitOption,
+    ProblemSetOption,
     ProblemsOption,
     RunOutOption,
     SandboxOption,
@@ -28,12 +30,14 @@ if TYPE_CHECKING:
 
 def frontier(
     family: FamilyArgument,
-    split: SplitOption = "test",
+    split: SplitOption = None,
     alphas: AlphasOption = DEFAULT_ALPHAS,
     samples: Annotated[int, typer.Option("--samples", min=1, metavar="N", help="Attempts per problem and alpha.")] = 32,
     temperature: TemperatureOption = None,
     seed: SeedOption = 0,
+    problem_set: ProblemSetOption = None,
     problems: ProblemsOption = None,
+    limit: LimitOption = None,
     out: RunOutOption = None,
     json_to: JsonOption = None,
     server: ServerOption = None,
@@ -43,7 +47,7 @@ def frontier(
 ) -> None:
     """Sample a family over alpha, judge every program, show the frontier. The same command resumes a stopped run."""
     from alphadial.cli.options import open_runtime, parse_problems, split_list
-    from alphadial.cli.output import check_json_target
+    from alphadial.cli.output import check_json_target, say
     from alphadial.cli.run_progress import RunWatch
     from alphadial.merge_engine import load_family
 
@@ -55,7 +59,9 @@ def frontier(
     options = FrontierOptions(
         family=loaded,
         split=split,
+        problem_set=problem_set,
         problems=parse_problems(problems),
+        limit_s=limit,
         alphas=split_list(alphas, "--alphas"),
         samples=samples,
         temperature=temperature,
@@ -63,7 +69,7 @@ def frontier(
     )
     runtime = open_runtime(server, unverified_weights, sandbox, workers)
     with RunWatch() as watch:
-        finished = sample_frontier(options, out, runtime, watch.begin)
+        finished = sample_frontier(options, out, runtime, watch.begin, say)
     show_frontier(finished, json_to)
 
 

@@ -13,6 +13,7 @@ from alphadial.cli.options import (
     FeedbackOption,
     FitOption,
     JsonOption,
+    LimitOption,
     MaxTurnsOption,
     ProblemSetOption,
     ProblemsOption,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 def run(
     family: FamilyArgument,
-    split: SplitOption = "test",
+    split: SplitOption = None,
     attempts: Annotated[int, typer.Option("--attempts", min=1, metavar="N", help="Per problem, at most.")] = 5,
     controller: Annotated[
         str, typer.Option("--controller", metavar="NAME", help="Chooses alpha; or your own, as package.module:Class.")
@@ -52,6 +53,7 @@ def run(
     feedback: FeedbackOption = "public",
     problem_set: ProblemSetOption = None,
     problems: ProblemsOption = None,
+    limit: LimitOption = None,
     out: RunOutOption = None,
     json_to: JsonOption = None,
     server: ServerOption = None,
@@ -62,7 +64,7 @@ def run(
     """Attempt problems until solved; a controller chooses alpha each time. The same command resumes a stopped run."""
     from alphadial.agents.runs.controller_run import RunOptions, attempt_problems
     from alphadial.cli.options import open_runtime, parse_problems, pick, split_list
-    from alphadial.cli.output import check_json_target
+    from alphadial.cli.output import check_json_target, say
     from alphadial.cli.run_progress import RunWatch
     from alphadial.envs.types import Feedback, Setting
     from alphadial.merge_engine import load_family
@@ -73,6 +75,7 @@ def run(
         split=split,
         problem_set=problem_set,
         problems=parse_problems(problems),
+        limit_s=limit,
         attempts=attempts,
         controller=controller,
         budget=budget,
@@ -87,7 +90,7 @@ def run(
     )
     runtime = open_runtime(server, unverified_weights, sandbox, workers)
     with RunWatch() as watch:
-        finished = attempt_problems(options, out, runtime, watch.begin)
+        finished = attempt_problems(options, out, runtime, watch.begin, say)
     show_run(finished, json_to)
 
 

@@ -16,14 +16,14 @@ from alphadial.agents.experiments.compare.choice import BEST_SINGLE, ROWS, UNIFO
 from alphadial.agents.experiments.compare.compare_file import COMPARE_FILE
 from alphadial.agents.experiments.compare.comparing import CHOSEN_ON, OnProgress, compare
 from alphadial.agents.experiments.processes import Processes
-from alphadial.agents.experiments.table_provider import Notify, TableProvider
+from alphadial.agents.experiments.table_provider import TableProvider
 from alphadial.agents.policies.weights import choose_models
-from alphadial.agents.runs.options import DEFAULT_ALPHAS
+from alphadial.agents.runs.options import DEFAULT_ALPHAS, AttemptOptions, Notify
 from alphadial.agents.runs.session import RUNS, OnSession, RuntimeConfig, silent
 from alphadial.controller import make_controller
 from alphadial.envs.errors import SandboxUnavailableError
 from alphadial.envs.folders import LOCK_FILE, lock_folder, write_atomically
-from alphadial.envs.problems import load_split
+from alphadial.envs.problems import Source, Split
 from alphadial.envs.sandbox import SANDBOXES
 from alphadial.merge_engine import Family, check_alpha, family_digest, load_family
 
@@ -39,7 +39,12 @@ class CompareOptions:
 
     families: Sequence[str]
     """Names or folders; several are pooled."""
+    problem_set: Source | None = None
+    """Where the problems come from; None means the families' own."""
     split: str = "test"
+    """The reported split: a name, or NAME:SHARE."""
+    dev: str = CHOSEN_ON
+    """The split that everything is chosen on."""
     attempts: Sequence[int] = (1, 5, 10)
     """Each k: attempts per problem."""
     controllers: Sequence[str] = ROWS
@@ -71,6 +76,8 @@ class _Checked:
 
     families: dict[str, Family]
     """By what the user calls them."""
+    splits: dict[str, dict[str, Split]]
+    """By family: dev and the reported split, by the names they are asked for with."""
     alphas: list[float]
     temperatures: list[float]
     attempts: list[int]
@@ -106,11 +113,11 @@ def compare_controllers(
     tables = (out or RUNS) / TABLES  # bound to what they are of, they serve every comparison
     providers = {
         label: TableProvider(
-            family=family,
+            options=AttemptOptions(family=family, problem_set=options.problem_set, seed=options.seed),
             label=label,
+            splits=checked.splits[label],
             models=choose_models(family, checked.alphas),
             samples=options.samples,
-            seed=options.seed,
             folder=tables,
             runtime=runtime,
             fresh=options.fresh,
@@ -127,6 +134,7 @@ def compare_controllers(
             summary = compare(
                 providers,
                 options.split,
+                dev=options.dev,
                 rows=checked.rows,
                 attempts=checked.attempts,
                 temperatures=checked.temperatures,
@@ -144,12 +152,9 @@ def _check(options: CompareOptions, runtime: RuntimeConfig) -> _Checked:
     families = {label: load_family(label) for label in options.families}
     if len({family.path.resolve() for family in families.values()}) < len(options.families):
         raise OptionError("--also names a family twice: name each once")
-    if len({family.problem_set for family in families.values()}) > 1:
+    if options.problem_set is None and len({family.problem_set for family in families.values()}) > 1:
         raise OptionError("--also names a family of other problems: only families of one problem set can be pooled")
-    for family in families.values():
-        load_split(family.problem_set, options.split, recorded=True)
-    if options.split == CHOSEN_ON:
-        raise OptionError("--split dev is what temperatures and alphas are chosen on: report another one, such as test")
+    splits = {label: _load_splits(options, family) for label, family in families.items()}
     alphas = sorted({check_alpha(alpha, family) for family in families.values() for alpha in options.alphas})
     for temperature in options.temperatures:
         if not (math.isfinite(temperature) and temperature >= 0):
@@ -162,7 +167,23 @@ def _check(options: CompareOptions, runtime: RuntimeConfig) -> _Checked:
     for row in rows:
         if row != BEST_SINGLE:
             make_controller(row, alphas)
-    return _Checked(families, alphas, sorted(set(options.temperatures)), sorted(set(options.attempts)), rows)
+    return _Checked(families, splits, alphas, sorted(set(options.temperatures)), sorted(set(options.attempts)), rows)
+
+
+def _load_splits(options: CompareOptions, family: Family) -> dict[str, Split]:
+    wanted = AttemptOptions(family=family, problem_set=options.problem_set)
+    if options.split == options.dev:
+        raise OptionError(
+            f"--split {options.split} is what temperatures and alphas are chosen on: report another one, such as test"
+        )
+    splits = {name: wanted.load_other_split(name) for name in (options.dev, options.split)}
+    dev, reported = ({problem.id for problem in split.problems} for split in splits.values())
+    if both := dev & reported:
+        raise OptionError(
+            f"--split {options.split} and {options.dev} share problems such as {min(both)!r}, and what is chosen on "
+            "them cannot be reported on them: take smaller shares"
+        )
+    return splits
 
 
 def _check_attempts(attempts: int, samples: int) -> None:
@@ -179,8 +200,10 @@ def _deciding(options: CompareOptions, checked: _Checked, providers: Mapping[str
     """Whatever decides the results, by its name in compare.json."""
     return {
         "families": list(checked.families),
-        "weights": {label: family_digest(provider.family) for label, provider in providers.items()},
+        "weights": {label: family_digest(provider.options.family) for label, provider in providers.items()},
+        "problem_set": next(iter(checked.splits.values()))[options.split].problem_set,
         "split": options.split,
+        "split_hash": next(iter(checked.splits.values()))[options.split].hash,
         "alphas": checked.alphas,
         "temperatures": checked.temperatures,
         "samples": options.samples,

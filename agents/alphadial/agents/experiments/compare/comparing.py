@@ -41,6 +41,7 @@ def compare(
     sources: Mapping[str, TableSource],
     split: str,
     *,
+    dev: str = CHOSEN_ON,
     rows: Sequence[str],
     attempts: Sequence[int],
     temperatures: Sequence[float],
@@ -52,7 +53,8 @@ def compare(
 
     Args:
         sources: by family; several families are pooled, and have the same problems.
-        split: the reported one; not dev, which everything is chosen on.
+        split: the reported one.
+        dev: the split that everything is chosen on, another one.
         rows: names of controllers, ``best-single`` and ``uniform`` among them.
         attempts: each k.
         temperatures: that dev chooses from.
@@ -72,14 +74,14 @@ def compare(
     tables: dict[str, OutcomeTable] = {}
     for family, source in sources.items():
         label = f"{family}: " if len(sources) > 1 else ""
-        dev = {temperature: replay_dataset(table) for temperature, table in source(CHOSEN_ON, temperatures).items()}
-        work = partial(choose, dev=dev, settings=settings)
-        choices = _each(work, tasks, executor, partial(_tell, on_progress, f"{label}choosing on {CHOSEN_ON}"))
+        learnt = {temperature: replay_dataset(table) for temperature, table in source(dev, temperatures).items()}
+        work = partial(choose, dev=learnt, settings=settings)
+        choices = _each(work, tasks, executor, partial(_tell, on_progress, f"{label}choosing on {dev}"))
         needed = {choice.temperature for choice in choices.values()}
         found = source(split, needed, temperatures)
         tables[family] = next(iter(found.values()))
         split_datasets = {temperature: replay_dataset(table) for temperature, table in found.items()}
-        trial = partial(_play_chosen, choices=choices, dev=dev, split=split_datasets, settings=settings)
+        trial = partial(_play_chosen, choices=choices, dev=learnt, split=split_datasets, settings=settings)
         played = _each(trial, tasks, executor, partial(_tell, on_progress, f"{label}replaying on {split}"))
         entries += [played_entry(task, family, choices[task], played[task]) for task in tasks]
         orders = draw_orders(next(iter(split_datasets.values())), settings)
