@@ -229,7 +229,7 @@ def test_controllers_with_bugs_are_one_line(cli: Cli, tmp_path: Path, monkeypatc
     (tmp_path / "with_bugs.py").write_text(
         "from alphadial.controller.uniform import Uniform\n"
         "class Learns(Uniform):\n    name = 'learns'\n    def _learn(self, counts): raise KeyError('boo')\n"
-        "class Chooses(Uniform):\n    name = 'chooses'\n    def _choose(self, past, decision_id): return 1 / 0\n"
+        "class Chooses(Uniform):\n    name = 'chooses'\n    def _choose(self, situation): return 1 / 0\n"
         "class Remembers(Uniform):\n    name = 'remembers'\n    def _memory(self): return {'x': float('nan')}\n",
         "utf-8",
     )
