@@ -13,7 +13,6 @@ from alphadial.agents.policies.weights import choose_models
 from alphadial.agents.runs.config import ModelChoice, RunConfig
 from alphadial.envs.judging import Judge
 from alphadial.envs.judging.preparing import Step, prepare
-from alphadial.envs.judging.stdio import StdioJudge
 from alphadial.envs.problems import Source, Split, load_split
 from alphadial.envs.types import DEFAULT_TURNS, Feedback, Problem, Setting
 from alphadial.merge_engine import Family, check_alpha, family_digest
@@ -94,7 +93,7 @@ class AttemptOptions:
 
         prepared = prepare(
             split,
-            StdioJudge(judge.sandbox, judge.workers),
+            judge,
             judge.sandbox,
             ids=self.problems,
             limit_s=self.limit_s,
