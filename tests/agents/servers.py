@@ -12,12 +12,15 @@ from typing import Any
 
 from alphadial.agents.types import Completion, Policy, Request
 
-Reply = tuple[int, bytes]
+Reply = tuple[int, bytes] | tuple[int, bytes, dict[str, str]]
+"""Status, body, and further headers."""
 Behaviour = Callable[[dict[str, Any]], Reply]
 
 
 @contextmanager
-def serving(behave: Behaviour) -> Iterator[str]:
+def serving(behave: Behaviour, lists: bool = False, port: int = 0) -> Iterator[str]:
+    """The address of a server. Where it lists its models, it is asked for them with ``{"GET": "/v1/models"}``."""
+
     class Server(ThreadingHTTPServer):
         request_queue_size = 128
         daemon_threads = True
@@ -30,21 +33,30 @@ def serving(behave: Behaviour) -> Iterator[str]:
             with suppress(ConnectionError):  # a client that gave up
                 super().handle()
 
+        def do_GET(self) -> None:
+            assert self.path == "/v1/models"
+            self.reply(behave({"GET": self.path}) if lists else (404, b""))
+
         def do_POST(self) -> None:
             assert self.path == "/v1/chat/completions"
+            assert self.headers["Accept-Encoding"] == "identity"
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             if key := self.headers["Authorization"]:
                 body["authorization"] = key
-            status, content = behave(body)
+            self.reply(behave(body))
+
+        def reply(self, reply: Reply) -> None:
+            status, content, *more = reply
             self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
+            for name, value in {"Content-Length": str(len(content)), **(more[0] if more else {})}.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
 
         def log_message(self, format: str, *args: Any) -> None:
             pass
 
-    server = Server(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", port), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
@@ -63,7 +75,7 @@ def ask_all(policy: Policy, requests: Sequence[Request]) -> list[Completion]:
     return asyncio.run(ask())
 
 
-def completion(text: str | None, fingerprint: str | None, calls: Any = None, **choice: Any) -> Reply:
+def completion(text: str | None, fingerprint: str | None, calls: Any = None, **choice: Any) -> tuple[int, bytes]:
     message = {"role": "assistant", "content": text} | ({"tool_calls": calls} if calls is not None else {})
     answer = {
         "id": "x",
@@ -75,7 +87,7 @@ def completion(text: str | None, fingerprint: str | None, calls: Any = None, **c
     return 200, json.dumps(answer).encode()
 
 
-def completion_of(answer: Completion, fingerprint: str | None) -> Reply:
+def completion_of(answer: Completion, fingerprint: str | None) -> tuple[int, bytes]:
     """An answer, tool calls included. All calls have the same id."""
     calls = [
         {"id": "call_0", "type": "function", "function": {"name": call.name, "arguments": call.arguments}}

@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 
 from alphadial.agents.policies import ScriptedPolicy, open_policy
-from alphadial.agents.policies.http import HttpPolicy
+from alphadial.agents.policies.http import HttpPolicy, ServerOptions
 from alphadial.agents.runs.attempt_loop import AttemptDeps
 from alphadial.agents.types import Message, Policy, Request
 from alphadial.agents.weight_env import ENV_ID, Live
@@ -89,7 +89,7 @@ def test_a_running_source_says_that_it_cannot_be_copied() -> None:
 def test_a_server_is_asked_over_connections_of_each_process() -> None:
     request = Request("tiny@0.5", (Message(role="user", content="?"),), 0, 0.6, max_tokens=9)
     with serving(lambda body: completion("yes", None)) as url:
-        policy = HttpPolicy(url, timeout_s=5.0)
+        policy = HttpPolicy(url, options=ServerOptions(timeout_s=5.0))
 
         def ask() -> None:
             assert [answer.text for answer in ask_all(policy, [request] * 4)] == ["yes"] * 4

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from alphadial.agents.errors import PolicyError, WrongWeightsError
+from alphadial.agents.errors import BadAnswerError, PolicyError, WrongWeightsError
 from alphadial.agents.policies import open_policy
-from alphadial.agents.policies.http import HttpPolicy
+from alphadial.agents.policies.http import HttpPolicy, ServerOptions
 from alphadial.agents.policies.weights import VerifiedPolicy, expected_weights_id
 from alphadial.agents.types import Message, Request
 from alphadial.merge_engine import Family, load_family
@@ -31,7 +31,7 @@ def ask(seed: int = 0, model: str = "toy@0.5") -> Request:
 
 
 def policy(server: str, **options: Any) -> HttpPolicy:
-    return HttpPolicy(server, **{"timeout_s": 5.0, "backoff_s": 0.01} | options)
+    return HttpPolicy(server, options=ServerOptions(**{"timeout_s": 5.0, "backoff_s": 0.01} | options))
 
 
 def test_answers_in_order_and_verified(family: Family) -> None:
@@ -63,6 +63,10 @@ def test_answers_in_order_and_verified(family: Family) -> None:
         "seed": 0,
         "temperature": 0.6,
         "max_tokens": 9,
+        "top_p": 1.0,
+        "top_k": -1,
+        "min_p": 0.0,
+        "repetition_penalty": 1.0,
     }
 
 
@@ -79,7 +83,7 @@ def test_tokens_and_logprobs_where_given() -> None:
     logprobs = {"content": [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -1.5}]}
 
     def behave(body: dict[str, Any]) -> Reply:
-        assert body["logprobs"] is True
+        assert body["logprobs"] is body["return_token_ids"] is True
         return completion("ab", None, finish_reason="length", logprobs=logprobs, token_ids=[4, 5])
 
     with serving(behave) as url:
@@ -142,7 +146,7 @@ def counted(tokens: object) -> bytes:
 def test_garbage_is_refused_in_one_line(content: bytes) -> None:
     with (
         serving(lambda body: (200, content)) as url,
-        pytest.raises(PolicyError, match=r"no chat completion .*OpenAI-compatible") as error,
+        pytest.raises(BadAnswerError, match=r"no chat completion .*OpenAI-compatible") as error,
     ):
         ask_all(policy(url), [ask()])
     assert "\n" not in str(error.value)
@@ -177,7 +181,7 @@ def test_a_server_that_hangs_up_is_told() -> None:
 def test_no_server_says_what_to_do() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(PolicyError, match=r"no server at .*: start it, or mend --server"):
+    with pytest.raises(PolicyError, match=r"no server at .*: start it, or correct --server"):
         ask_all(policy(f"http://127.0.0.1:{port}"), [ask()])
 
 

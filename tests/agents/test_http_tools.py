@@ -15,7 +15,7 @@ import pytest
 
 from alphadial.agents.errors import PolicyError
 from alphadial.agents.policies import http
-from alphadial.agents.policies.http import HttpPolicy
+from alphadial.agents.policies.http import HttpPolicy, ServerOptions
 from alphadial.agents.types import Message, Request, ToolCall
 
 from .servers import Reply, ask_all, completion, serving
@@ -26,8 +26,7 @@ def ask(seed: int = 0) -> Request:
 
 
 def policy(server: str, **options: Any) -> HttpPolicy:
-    defaults = {"timeout_s": 5.0, "backoff_s": 0.01}
-    return HttpPolicy(server, **defaults | options)
+    return HttpPolicy(server, options=ServerOptions(**{"timeout_s": 5.0, "backoff_s": 0.01} | options))
 
 
 def test_tools_are_offered_and_called() -> None:

@@ -1,136 +1,220 @@
-"""Any OpenAI-compatible server as a policy: vLLM, or a gateway whose model names carry alpha."""
+"""Any OpenAI-compatible server as a policy: vLLM, another one, or a gateway whose model names carry alpha."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from concurrent.futures import CancelledError, Future
+from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError
 from contextlib import suppress
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import httpx
 
-from alphadial.agents.errors import PolicyError
-from alphadial.agents.policies.http_answers import does_not_fit, read_answer
+from alphadial.agents.errors import BadAnswerError, PolicyError
+from alphadial.agents.policies.http_answers import read_answer, read_models
 from alphadial.agents.policies.http_loop import LoopThread
+from alphadial.agents.policies.http_refusals import Busy, Overlong, Unknown, fields_refused, judge_refusal, retry_after
 from alphadial.agents.types import Completion, Request
 from alphadial.envs.forking import OfOneProcess, in_child
 
+T = TypeVar("T")
+
 MAX_BYTES = 32 * 1024 * 1024
-"""Of one answer."""
-_RETRIED = frozenset({408, 429, 500, 502, 503, 504})
+"""The longest answer that is read."""
+MAX_WAIT_S = 60.0
+"""The longest wait before another try, whatever the server asks for."""
+_CONNECT_S = 10.0
+_PINNED = {"top_p": 1.0, "top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}
+"""Sampling from the whole distribution. Unsaid, a server takes what generation_config.json says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A request that waits to be tried again, or a field that the server does without."""
+
+    model: str
+    cause: str
+    """What came instead of an answer."""
+    seconds: float
+    """Until the next try."""
+
+
+def _nobody(wait: Wait) -> None:
+    """Hears nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """How a server is asked. Nothing of it changes an answer."""
+
+    concurrency: int = 64
+    """Requests under way at once."""
+    timeout_s: float = 120.0
+    """For one whole answer, from the connection to its last byte."""
+    retries: int = 3
+    """Further tries after a timeout, a broken connection, or status 408, 429 or 5xx."""
+    backoff_s: float = 0.5
+    """Wait before the first of them, doubled each time, where the server does not say how long to wait."""
+    logprobs: bool = False
+    """Ask for token ids and log probabilities. Servers give those of their own, which may be at temperature 1."""
+    on_wait: Callable[[Wait], None] = _nobody
+    """Told of every wait as it begins, in a thread of the policy's own."""
 
 
 class HttpPolicy(OfOneProcess):
-    """Asks ``POST /v1/chat/completions``, many requests at a time.
+    """Asks ``POST /v1/chat/completions``. The weights id of an answer is whatever ``system_fingerprint`` says.
 
     Args:
-        server: address, with or without ``/v1``.
+        server: its address, with or without ``/v1``.
         api_key: sent as a bearer token.
-        concurrency: requests in flight.
-        timeout_s: for one whole answer, from the connection to its last byte.
-        retries: further tries after a timeout, a broken connection, or status 408, 429 or 5xx.
-        backoff_s: wait before the first of them; doubles each time.
-        logprobs: ask for log probabilities too; servers give those of their own, which may be at temperature 1.
+        options: how it is asked.
     """
 
-    def __init__(
-        self,
-        server: str,
-        *,
-        api_key: str | None = None,
-        concurrency: int = 64,
-        timeout_s: float = 120.0,
-        retries: int = 3,
-        backoff_s: float = 0.5,
-        logprobs: bool = False,
-    ) -> None:
-        self._concurrency = concurrency
+    def __init__(self, server: str, api_key: str | None = None, options: ServerOptions = ServerOptions()) -> None:
         self._server = server.rstrip("/").removesuffix("/v1")
-        self._timeout_s, self._retries, self._backoff_s, self._logprobs = timeout_s, retries, backoff_s, logprobs
-        self._address, self._api_key = _address(f"{self._server}/v1/"), api_key
+        self._options, self._address, self._api_key = options, _address(f"{self._server}/v1/"), api_key
+        self._unwanted: frozenset[str] = frozenset()
+        self._answers = 0
         self._loop = LoopThread("http")
         self._connect()
         in_child(self, HttpPolicy._connect)
 
     def _connect(self) -> None:
         """Makes the client. A connection serves one process, so a forked child has its own."""
-        self._slots = asyncio.Semaphore(self._concurrency)
+        headers = {"Accept-Encoding": "identity"}
+        if self._api_key:
+            headers["Authorization"] = f"Bearer {self._api_key}"
+        most = self._options.concurrency
+        self._slots = asyncio.Semaphore(most)
         self._client = httpx.AsyncClient(
             base_url=self._address,
-            headers={"Authorization": f"Bearer {self._api_key}"} if self._api_key else {},
+            headers=headers,
             # The deadline is ours: httpx bounds only the wait for the next byte, which a trickling server restarts.
-            timeout=httpx.Timeout(None, connect=min(10.0, self._timeout_s)),
-            limits=httpx.Limits(max_connections=self._concurrency, max_keepalive_connections=self._concurrency),
+            timeout=httpx.Timeout(None, connect=min(_CONNECT_S, self._options.timeout_s)),
+            limits=httpx.Limits(max_connections=most, max_keepalive_connections=most),
         )
 
     @property
     def concurrency(self) -> int:
-        """As given."""
-        return self._concurrency
+        """Requests under way at once."""
+        return self._options.concurrency
 
     async def complete(self, request: Request) -> Completion:
         """Asks the server.
 
         Raises:
-            PolicyError: no server, no such model there, too many failures, or an answer that is not one.
+            BadAnswerError: this answer cannot be used, or this request was refused, and others were answered meanwhile.
+            PolicyError: no server, no such model there, or no answers at all.
         """
-        work: Future[Completion] | None = None
-        try:
-            work = self._loop.begin(self._complete(request))
-            return await asyncio.wrap_future(work)
-        except (CancelledError, asyncio.CancelledError):
-            if work is not None and not self._loop.closed:
-                raise
-            raise PolicyError(f"{self._server} was not waited for: the policy is closed") from None
+        return await self._in_its_loop(self._complete(request), request.model)
+
+    async def served(self) -> frozenset[str] | None:
+        """The names of the models that the server says it has; None where it does not say.
+
+        Raises:
+            PolicyError: there is no server.
+        """
+        return await self._in_its_loop(self._served(), "models")
 
     def close(self) -> None:
-        """Closes all connections; a call that still waits raises PolicyError. Idempotent."""
+        """Closes all connections; whoever still waits gets a PolicyError. Idempotent."""
         self._loop.close(self._client.aclose())
+
+    async def _in_its_loop(self, work: Coroutine[Any, Any, T], what: str) -> T:
+        try:
+            return await asyncio.wrap_future(self._loop.begin(work))
+        except (CancelledError, asyncio.CancelledError):
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise PolicyError(f"{self._server} was not waited for ({what}): the policy is closed") from None
 
     async def _complete(self, request: Request) -> Completion:
         async with self._slots:
             began = time.perf_counter()
-            content = await self._post(request)
+            content = await self._tried(request)
             seconds = time.perf_counter() - began
         if content is None:
             return Completion("", None, 0, 0, finish_reason="context", seconds=seconds)
-        answer = read_answer(content, self._server)
-        return replace(answer.completion(), seconds=seconds)
+        return replace(read_answer(content, self._server).completion(), seconds=seconds)
 
-    async def _post(self, request: Request) -> bytes | None:
-        """The body of the answer; None where the request exceeds the model's context."""
-        for attempt in range(self._retries + 1):
-            if attempt:
-                await asyncio.sleep(self._backoff_s * 2 ** (attempt - 1))
+    async def _tried(self, request: Request) -> bytes | None:
+        """The body of an answer, after as many tries as it takes; None where the request exceeds the context."""
+        before, tries = self._answers, 0
+        while True:
+            cause, wait = "", None
             try:
-                async with asyncio.timeout(self._timeout_s):
-                    status, content = await self._exchange(request)
+                async with asyncio.timeout(self._options.timeout_s):
+                    status, headers, content = await self._exchange("POST", "chat/completions", self._body(request))
             except httpx.ConnectError as error:
-                raise PolicyError(f"no server at {self._server} ({error}): start it, or mend --server") from error
+                cause = f"no server at {self._server} ({error})"
+                if not self._answers:
+                    raise PolicyError(f"{cause}: start it, or correct --server") from error
             except (TimeoutError, httpx.TimeoutException):
-                fault = f"no answer within {self._timeout_s:g} s"
+                cause = f"no answer within {self._options.timeout_s:g} s"
             except httpx.HTTPError as error:
-                fault = f"the connection broke ({error or type(error).__name__})"
+                cause = f"the connection broke ({error or type(error).__name__})"
             else:
                 if status == 200:
+                    self._answers += 1
                     return content
-                if status == 400 and does_not_fit(content):
+                if refused := fields_refused(status, content) & self._optional(request):
+                    self._do_without(request.model, refused)
+                    continue
+                refusal = judge_refusal(status, content)
+                if isinstance(refusal, Overlong):
                     return None
-                fault = f"status {status}: {' '.join(content.decode(errors='replace').split())[:200]}"
-                if status not in _RETRIED:
-                    break
-        raise PolicyError(f"{self._server} failed on {request.model}: {fault}")
+                if isinstance(refusal, Unknown):
+                    raise PolicyError(f"{self._server} failed on {request.model}: {refusal.cause}")
+                if not isinstance(refusal, Busy):
+                    raise BadAnswerError(f"{self._server} refused the request: {refusal.cause}")
+                cause, wait = refusal.cause, retry_after(headers)
+            if tries == self._options.retries:
+                break
+            tries += 1
+            await self._pause(request.model, cause, tries, wait)
+        alive = self._answers > before
+        raise (BadAnswerError if alive else PolicyError)(f"{self._server} failed on {request.model}: {cause}")
 
-    async def _exchange(self, request: Request) -> tuple[int, bytes]:
+    async def _pause(self, model: str, cause: str, tries: int, wait: float | None) -> None:
+        seconds = min(MAX_WAIT_S, self._options.backoff_s * 2 ** (tries - 1) if wait is None else wait)
+        self._options.on_wait(Wait(model, cause, seconds))
+        await asyncio.sleep(seconds)
+
+    async def _exchange(self, method: str, path: str, body: Any = None) -> tuple[int, httpx.Headers, bytes]:
+        """Status, headers and body, which is never longer than it may be and never unpacked."""
         content = bytearray()
-        async with self._client.stream("POST", "chat/completions", json=self._body(request)) as response:
-            async for chunk in response.aiter_bytes():
+        async with self._client.stream(method, path, json=body) as response:
+            packing = response.headers.get("Content-Encoding", "identity")
+            if packing.strip().lower() != "identity":
+                raise BadAnswerError(f"{self._server} sent a packed answer ({packing[:80]!r}), which was not asked for")
+            async for chunk in response.aiter_raw():
                 content += chunk
                 if len(content) > MAX_BYTES:
-                    raise PolicyError(f"{self._server} sent more than {MAX_BYTES // 2**20} MiB: no chat completion")
-        return response.status_code, bytes(content)
+                    raise BadAnswerError(f"{self._server} sent more than {MAX_BYTES // 2**20} MiB: no chat completion")
+        return response.status_code, response.headers, bytes(content)
+
+    async def _served(self) -> frozenset[str] | None:
+        try:
+            async with asyncio.timeout(min(_CONNECT_S, self._options.timeout_s)):
+                status, _, content = await self._exchange("GET", "models")
+        except httpx.ConnectError as error:
+            raise PolicyError(f"no server at {self._server} ({error}): start it, or correct --server") from error
+        except (BadAnswerError, TimeoutError, httpx.HTTPError):
+            return None
+        return read_models(content) if status == 200 else None
+
+    def _do_without(self, model: str, fields: frozenset[str]) -> None:
+        if fields - self._unwanted:
+            cause = f"the server takes no {', '.join(sorted(fields))}: it is asked without, and its own defaults hold"
+            self._options.on_wait(Wait(model, cause, 0.0))
+            self._unwanted |= fields
+
+    def _optional(self, request: Request) -> frozenset[str]:
+        """The fields of the request's body that a server may do without."""
+        return frozenset(self._body(request)) & {*_PINNED, "seed", "logprobs", "return_token_ids"}
 
     def _body(self, request: Request) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -138,13 +222,14 @@ class HttpPolicy(OfOneProcess):
             "messages": list(request.messages),
             "seed": request.seed,
             "temperature": request.temperature,
+            **_PINNED,
             "max_tokens": request.max_tokens,
         }
         if request.tools:
             body["tools"] = list(request.tools)
-        if self._logprobs:
-            body["logprobs"] = True
-        return body
+        if self._options.logprobs:
+            body |= {"logprobs": True, "return_token_ids": True}
+        return {name: value for name, value in body.items() if name not in self._unwanted}
 
 
 def _address(text: str) -> httpx.URL:

@@ -7,22 +7,33 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from alphadial.agents.errors import PolicyError
+from alphadial.agents.errors import BadAnswerError
 from alphadial.agents.types import Completion, ToolCall
 from alphadial.envs.checks import Count, first_fault
 
 _Tokens = Annotated[Count, Field(le=2**24)]
 """No context is as long; the sum over all turns of an attempt still fits a column."""
-_TOO_LONG = (b"context_length_exceeded", b"maximum context length", b"max_model_len", b"context window")
+
+
+class _Part(BaseModel):
+    type: str
+    text: str = ""
 
 
 class _Message(BaseModel):
-    content: str | None = None
+    content: str | list[_Part] | None = None
     tool_calls: Any = None
+
+    @property
+    def text(self) -> str:
+        """The content; parts of it that are no text are left out."""
+        if isinstance(self.content, list):
+            return "".join(part.text for part in self.content if part.type == "text")
+        return self.content or ""
 
 
 class _TokenLogprob(BaseModel):
-    logprob: float
+    logprob: float = Field(allow_inf_nan=False)
 
 
 class _Logprobs(BaseModel):
@@ -30,6 +41,7 @@ class _Logprobs(BaseModel):
 
 
 class _Choice(BaseModel):
+    index: int = 0
     message: _Message
     finish_reason: str | None = None
     logprobs: _Logprobs | None = None
@@ -45,18 +57,19 @@ class HttpAnswer(BaseModel):
     """A chat completion, as far as it is used."""
 
     choices: list[_Choice] = Field(min_length=1)
-    usage: _Usage = _Usage()
+    usage: _Usage | None = None
     system_fingerprint: str | None = None
 
     def completion(self) -> Completion:
         """The first choice."""
-        choice = self.choices[0]
+        choice = min(self.choices, key=lambda choice: choice.index)
+        usage = self.usage or _Usage()
         logprobs = (choice.logprobs.content if choice.logprobs else None) or []
         return Completion(
-            text=choice.message.content or "",
+            text=choice.message.text,
             weights_id=self.system_fingerprint or None,
-            prompt_tokens=self.usage.prompt_tokens,
-            completion_tokens=self.usage.completion_tokens,
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
             finish_reason="length" if choice.finish_reason == "length" else "stop",
             token_ids=tuple(choice.token_ids or ()),
             logprobs=tuple(entry.logprob for entry in logprobs),
@@ -64,23 +77,34 @@ class HttpAnswer(BaseModel):
         )
 
 
+class _Model(BaseModel):
+    id: str
+
+
+class _Models(BaseModel):
+    data: list[_Model]
+
+
 def read_answer(content: bytes, server: str) -> HttpAnswer:
     """Reads the body of an answer.
 
     Raises:
-        PolicyError: it is no chat completion.
+        BadAnswerError: it is no chat completion.
     """
     try:
         return HttpAnswer.model_validate_json(content)
     except ValidationError as error:
-        raise PolicyError(
+        raise BadAnswerError(
             f"{server} answered what is no chat completion ({first_fault(error)}): is it an OpenAI-compatible server?"
         ) from error
 
 
-def does_not_fit(content: bytes) -> bool:
-    """Whether a refusal says that the messages exceed the model's context; servers agree on no one way to say so."""
-    return any(words in content for words in _TOO_LONG)
+def read_models(content: bytes) -> frozenset[str] | None:
+    """The names in an answer of ``GET /v1/models``; None where it is none."""
+    try:
+        return frozenset(model.id for model in _Models.model_validate_json(content).data)
+    except ValidationError:
+        return None
 
 
 def _tool_calls(entries: Any) -> tuple[ToolCall, ...]:
