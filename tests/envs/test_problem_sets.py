@@ -104,6 +104,19 @@ def test_a_set_that_a_file_names_runs_no_code(tmp_path: Path, monkeypatch: pytes
         find_problem("evil_set:Own", "a", recorded=True)
 
 
+def test_label_and_name_of_a_split_load_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "sets" / "train.jsonl", row("a"))
+    write(tmp_path / "sets" / "test.jsonl", row("b"))
+    single = write(tmp_path / "rows.jsonl", *(row(f"p{number}") for number in range(20)))
+    monkeypatch.chdir(tmp_path)
+    splits = [load_split("sets"), load_split("sets", "train"), load_split("rows.jsonl"), load_split(single, "dev:0.5")]
+    splits += [load_split("tiny-problems"), load_split(f"{__name__}:Own", "dev")]
+    monkeypatch.chdir("/")
+    for split in splits:
+        again = load_split(split.problem_set, split.name, recorded=":" not in split.problem_set)
+        assert (again.name, again.hash) == (split.name, split.hash)
+
+
 def test_a_sequence_of_problems() -> None:
     split = load_split([problem("a"), problem("b")])
     assert (split.problem_set, split.name, ids(split)) == ("problems", "all", ["a", "b"])

@@ -39,7 +39,7 @@ class Prepared:
     limits: Mapping[str, Limit]
     """Id of each problem to its time limit."""
     faults: tuple[LoadError, ...] = ()
-    """Of problems that are left out."""
+    """Of problems that are left out, but for those without a statement, which the split's own faults name."""
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -84,8 +84,14 @@ def prepare(
     ready: list[Package] = []
     limits: dict[str, Limit] = {}
     faults: list[LoadError] = []
+    silent: list[LoadError] = []
     for number, package in enumerate(wanted, 1):
         name = package.problem.id
+        if not has_statement(package.problem):
+            silent.append(
+                LoadError(package.source, None, f"problem {name!r} has no statement, so nobody can attempt it")
+            )
+            continue
         found = preparing.one(package, _telling(on_step, Step(name, number, len(wanted))))
         if isinstance(found, LoadError):
             faults.append(found)
@@ -93,7 +99,7 @@ def prepare(
             made, limits[name] = found
             ready.append(made)
     if not ready:
-        raise ProblemError(f"none of the problems of {split.problem_set} can be attempted: {first(faults)}")
+        raise ProblemError(f"none of the problems of {split.problem_set} can be attempted: {first([*silent, *faults])}")
     return Prepared(tuple(ready), limits, tuple(faults))
 
 
@@ -107,9 +113,6 @@ class _Preparing:
     tell: Callable[[str], None]
 
     def one(self, package: Package, doing: Callable[[str], None]) -> tuple[Package, Limit] | LoadError:
-        if not has_statement(package.problem):
-            message = f"problem {package.problem.id!r} has no statement, so nobody can attempt it: it is left out"
-            return LoadError(package.source, None, message)
         if package.generator is not None:
             doing("making its tests")
         made = make_tests(package, self.sandbox)

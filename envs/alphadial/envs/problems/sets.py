@@ -65,18 +65,19 @@ class Split:
 
 
 def load_split(source: Source, split: str | None = None, *, recorded: bool = False) -> Split:
-    """Loads problems.
+    """Loads problems. The ``problem_set`` and ``name`` of a split load it again, unless it is of a sequence.
 
     Args:
         source: where they come from.
         split: the name of a split; or ``NAME:SHARE``, such as "dev:0.2", of a set without splits (see
-            ``shares.Share``); None: all problems.
+            ``shares.Share``); None, or "all": all problems.
         recorded: the source was read from a file, such as the configuration of a run, instead of being named by the
             user: then no module is imported.
 
     Raises:
         ProblemError: there is no such set or split, or nothing in it can be read; the first faults say why.
     """
+    split = None if split == ALL else split
     if isinstance(source, str) and source in NAMES:
         return _named(source, split)
     return _chosen(_loaded(source, split, recorded), split)
