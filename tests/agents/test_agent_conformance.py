@@ -102,7 +102,7 @@ def attempt(
 
 def ending(rollout: Rollout) -> tuple[EndReason, Verdict | None, FailureKind | None, str]:
     report = rollout.report
-    return rollout.end_reason, report.verdict, report.failure_kind, rollout.submission
+    return rollout.end_reason, report.verdict, report.failure_kind, rollout.program
 
 
 def test_every_setting_has_an_agent_of_the_suite() -> None:

@@ -62,7 +62,7 @@ def test_a_stopped_attempt_goes_on(stopped: Path, problems: tuple[Problem, ...],
     whole, _ = attempt(problems[0], tmp_path / "whole", ["WA 1", "WA 2", "AC 3"])
     assert len(policy.requests) == 2
     for made in (resumed, whole):
-        assert (made.submission, made.completion_tokens) == ("AC 3", 6)
+        assert (made.program, made.completion_tokens) == ("AC 3", 6)
     assert resumed.transcript == whole.transcript
 
 
@@ -106,7 +106,7 @@ def test_a_foreign_folder_runs_nothing(stopped: Path, problems: tuple[Problem, .
                 execute(stopped, f"UPDATE {table} SET type = ?, {column} = ? WHERE rowid = ?", *before, row)
     assert not mark.exists()
     made, _ = attempt(problems[0], stopped, ["AC 2"])
-    assert made.submission == "AC 2"
+    assert made.program == "AC 2"
 
 
 @pytest.mark.parametrize("value", ["nonsense", b"\xff\xfe", None, 7, 2**62])

@@ -6,13 +6,14 @@ from alphadial.agents.agent.prompts import STRATEGIES, Turn, find_parser, find_s
 from alphadial.agents.agent.prompts.grid import INSTRUCTION, REASONING
 from alphadial.agents.errors import AgentsError
 from alphadial.agents.types import Message
-from alphadial.envs.types import Problem, Setting, Verdict
+from alphadial.envs.types import Problem, Setting, Submission, Verdict
 
 
 def test_tiny_is_the_prompt_itself(problems: tuple[Problem, ...]) -> None:
     strategy = find_strategy("tiny")
     assert strategy.messages(problems[0]) == ({"role": "user", "content": "prompt p0"},)
-    failed = Turn(Message(role="assistant", content="def f(a): {}"), (), "def f(a): {}", Verdict.TLE)
+    program = Submission.of("def f(a): {}")
+    failed = Turn(Message(role="assistant", content="def f(a): {}"), (), program, Verdict.TLE)
     (repair,) = strategy.next_messages(problems[0], Setting.TOOLS, [failed])
     assert repair["content"] == "prompt p0 <repair> TLE\ndef f(a): {}"
 
@@ -25,11 +26,14 @@ def test_plain_shows_the_statement_and_public_tests_alone(problems: tuple[Proble
     assert "f([], 0)" not in user["content"]
 
 
-def test_parsers() -> None:
-    assert find_parser("program").parse(" def f(): 1\n") == " def f(): 1\n"
+def test_parsers(problems: tuple[Problem, ...]) -> None:
+    whole = find_parser("program")
+    for text in (" def f(): 1\n", "```python\nx = 1\n```\n", "\n"):
+        assert whole(text, problems[0], None) == Submission.of(text)
+    assert whole("", problems[0], None) is None
     fenced = find_parser("fenced")
-    assert fenced.parse("first\n```python\nx = 1\n```\nbetter:\n```\nx = '```'\n```\ndone") == "x = '```'\n"
-    assert fenced.parse("no program here") == ""
+    assert fenced("first\n```python\nx = 1\n```", problems[0], None) == Submission.of("x = 1\n")
+    assert fenced("no program here", problems[0], None) is None
 
 
 def test_unknown_names_list_the_choices() -> None:
@@ -43,7 +47,7 @@ def failed(program: str, results: str, verdict: Verdict = Verdict.WA) -> Turn:
     return Turn(
         Message(role="assistant", content=f"Well.\n```python\n{program}```\n"),
         (Message(role="tool", content=results, tool_call_id="call00100"),),
-        program,
+        Submission.of(program),
         verdict,
     )
 
@@ -90,7 +94,7 @@ def test_cot_retry_guides_from_the_first_failure_on(problems: tuple[Problem, ...
 
 def test_a_program_that_could_not_be_run_is_told_why(problems: tuple[Problem, ...]) -> None:
     refused = failed("x\0", "argument 'program' contains a NUL character")
-    refused = Turn(refused.answer, refused.results, refused.program, None)
+    refused = Turn(refused.answer, refused.results, refused.submission, None)
     told = find_strategy("grid:none+none+binary").next_messages(problems[0], Setting.TOOLS, [refused])[-1]["content"]
     assert "NUL character" in told
 

@@ -149,8 +149,8 @@ def test_rollouts_take_the_same_path(problems: tuple[Problem, ...]) -> None:
     }
     first = rollout(asked, AttemptDeps(policy, ReadingJudge()), seed="grpo/0/1", **options)
     assert [one.request.messages[0]["content"] for one in first] == [problem.prompt for problem in asked]
-    assert all(one.submission == answer(one.request) for one in first)
-    assert all(one.report.verdict == (None if one.submission == "U" else one.submission.split()[0]) for one in first)
+    assert all(one.program == answer(one.request) for one in first)
+    assert all(one.report.verdict == (None if one.program == "U" else one.program.split()[0]) for one in first)
     again = rollout(asked, AttemptDeps(policy, ReadingJudge()), seed="grpo/0/1", **options)
     assert [one.request for one in again] == [one.request for one in first]
     other = rollout(asked, AttemptDeps(policy, ReadingJudge()), seed="grpo/0/2", **options)

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from alphadial.agents.agent.checkpoint_store import CHECKPOINT_FILE, JOURNAL_FILE
-from alphadial.agents.agent.transcript import LEFT_OUT, MAX_CALLS
 from alphadial.agents.errors import AgentsError, PolicyError, StoreError
 from alphadial.agents.policies import ScriptedPolicy
 from alphadial.agents.policies.scripted import Line
 from alphadial.agents.seeds import turn_seed
 from alphadial.agents.types import Completion, Rollout, ToolCall
 from alphadial.envs.errors import JournalError, SandboxFailedError
+from alphadial.envs.tools.specs import LEFT_OUT, MAX_CALLS
 from alphadial.envs.types import FailureKind, Problem, PublicResult, Setting, Submission, Verdict
 
 from .fakes import ReadingJudge
@@ -43,7 +43,7 @@ def outline(rollout: Rollout) -> list[str]:
 def test_repair_goes_on_until_the_public_tests_pass(problems: tuple[Problem, ...]) -> None:
     rollout, policy = tools(problems[0], ["WA 1", "AC 2"], "tiny")
     assert [one.messages[-1]["content"] for one in policy.requests] == ["prompt p0", "prompt p0 <repair> WA\nWA 1"]
-    assert (rollout.report.verdict, rollout.submission, rollout.end_reason) == (Verdict.AC, "AC 2", "submitted")
+    assert (rollout.report.verdict, rollout.program, rollout.end_reason) == (Verdict.AC, "AC 2", "submitted")
     assert [one.text for one in rollout.answers] == ["WA 1", "AC 2"]
     # The second program is handed in without asking again.
     assert outline(rollout) == [
@@ -61,13 +61,13 @@ def test_repair_goes_on_until_the_public_tests_pass(problems: tuple[Problem, ...
 def test_the_last_turn_is_submitted_as_it_is(problems: tuple[Problem, ...]) -> None:
     rollout, policy = tools(problems[0], ["RTE 0", "TLE 1", "TLE 2"], "tiny")
     assert policy.requests[-1].messages[-1]["content"] == "prompt p0 <repair> TLE\nTLE 1"
-    assert (rollout.submission, rollout.report.verdict, rollout.end_reason) == ("TLE 2", Verdict.TLE, "submitted")
+    assert (rollout.program, rollout.report.verdict, rollout.end_reason) == ("TLE 2", Verdict.TLE, "submitted")
     assert outline(rollout)[-2:] == ["assistant submit", "tool"]
 
 
 def test_one_turn_with_tools_is_a_single_turn(problems: tuple[Problem, ...]) -> None:
     rollout, policy = tools(problems[0], ["WA 1"], "tiny", turns=1)
-    assert (rollout.submission, policy.requests[0].seed, outline(rollout)[1]) == ("WA 1", 7, "assistant submit")
+    assert (rollout.program, policy.requests[0].seed, outline(rollout)[1]) == ("WA 1", 7, "assistant submit")
 
 
 def test_retry_asks_the_same_with_other_seeds(problems: tuple[Problem, ...]) -> None:
@@ -76,7 +76,7 @@ def test_retry_asks_the_same_with_other_seeds(problems: tuple[Problem, ...]) -> 
     assert [one.seed for one in policy.requests] == [7, turn_seed(7, 2), turn_seed(7, 3)]
     assert len({one.seed for one in policy.requests}) == 3
     assert max(turn_seed(seed, 2) for seed in range(1000)) < 2**53
-    assert (rollout.prompt_tokens, rollout.completion_tokens, rollout.submission) == (6, 6, "WA 2")
+    assert (rollout.prompt_tokens, rollout.completion_tokens, rollout.program) == (6, 6, "WA 2")
 
 
 def test_a_chat_grows_and_says_what_failed(problems: tuple[Problem, ...]) -> None:
@@ -87,16 +87,16 @@ def test_a_chat_grows_and_says_what_failed(problems: tuple[Problem, ...]) -> Non
     second, third = (one.messages[-1]["content"] for one in policy.requests[1:])
     assert "wrong answer. f([1, 2], 3) returned 0, expected 4" in second
     assert "guidelines" in second
-    assert "no Python code block" in third
+    assert "no code block with a program" in third
     assert "naive" in third
     assert policy.requests[2].messages[:4] == policy.requests[1].messages
-    assert rollout.submission == "AC 2\n"
+    assert rollout.program == "AC 2\n"
 
 
 def test_without_any_program_nothing_is_submitted(problems: tuple[Problem, ...]) -> None:
     rollout, _ = tools(problems[0], ["no", "idea", "at all"], "repair", parser="fenced")
     assert (rollout.report.verdict, rollout.report.failure_kind) == (Verdict.CE, FailureKind.CORRECTNESS)
-    assert (rollout.report.cause, rollout.end_reason, rollout.submission) == ("no submission", "turns", "")
+    assert (rollout.report.cause, rollout.end_reason, rollout.program) == ("no submission", "turns", "")
     assert outline(rollout) == ["system", "user", "assistant", "user", "assistant", "user", "assistant"]
 
 

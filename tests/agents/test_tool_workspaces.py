@@ -79,7 +79,7 @@ def test_the_workspaces_are_solved_in_process_and_over_http(judge: Judge, family
 def test_leaving_the_workspace_unsubmitted_solves_nothing(judge: Judge) -> None:
     policy = ScriptedPolicy(lambda request: calls(("shell", {"command": "echo x > a.txt"})))
     (rollout,) = solve(policy, judge, PROBLEMS[:1])
-    assert (rollout.end_reason, rollout.report.cause, rollout.submission) == ("turns", "no submission", "")
+    assert (rollout.end_reason, rollout.report.cause, rollout.program) == ("turns", "no submission", "")
     assert rollout.workspace
 
 

@@ -8,6 +8,7 @@ import random
 import time
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +19,34 @@ from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env, data_equivalence
 from gymnasium.vector import AutoresetMode
 
-from alphadial.envs import EnvsError, FailureKind, JudgeReport, ProblemError, SandboxFailedError, Setting
+from alphadial.agents.agent.prompts import find_strategy
+from alphadial.envs import (
+    EnvsError,
+    FailureKind,
+    JudgeReport,
+    Limits,
+    Problem,
+    ProblemError,
+    SandboxFailedError,
+    Setting,
+    Test,
+)
 from alphadial.envs.gym import ENV_ID, CodingEnv, tool_call
 from alphadial.envs.gym.backend import Backend
 from alphadial.envs.gym.spaces import Utf8
 from alphadial.envs.gym.vector import AsyncCodingEnv, make_vec
+from alphadial.envs.languages import find_language
 from alphadial.envs.problems import load_split
 from alphadial.envs.problems.tiny import reference
+from alphadial.envs.tools.specs import LEFT_OUT, MAX_CALLS
+from alphadial.envs.types import Interface
 
 from .workspace_programs import PROGRAMS
 
 TYPES = {
     "problem": str, "turns": int, "invalid": bool, "public_verdict": str, "verdict": str, "failure_kind": str,
-    "level_reached": int, "solved": bool, "end_reason": str, "mask": bool,
+    "level_reached": int, "solved": bool, "end_reason": str, "measured": bool, "cause": str, "language": str,
+    "tools": list,
 }  # fmt: skip
 WRONG = "def f(a, k):\n return 0\n"
 
@@ -83,7 +99,7 @@ def test_a_tools_episode(backend: Backend) -> None:
     text, info = env.reset(seed=1)
     assert [message["role"] for message in json.loads(text)] == ["user"]
     assert {key: type(value) for key, value in info.items()} == TYPES
-    assert [tool["function"]["name"] for tool in env.tools] == ["run_tests", "submit"]
+    assert [tool["function"]["name"] for tool in info["tools"]] == ["run_tests", "submit"]
     text, reward, terminated, truncated, info = env.step(tool_call("run_tests", "c1", program=WRONG))
     (answer,) = json.loads(text)
     assert (answer["role"], answer["tool_call_id"]) == ("tool", "c1")
@@ -132,20 +148,23 @@ def test_agentic_workspaces_are_solved(backend: Backend, name: str) -> None:
 @pytest.mark.parametrize(
     ("action", "says"),
     [
-        ("", "one assistant message"),
-        ("{", "one assistant message"),
-        ("[" * 100_000, "one assistant message"),
-        ("[]", "role 'assistant'"),
+        ("", "called no tool"),
+        ("{", "called no tool"),
+        ("[" * 100_000, "called no tool"),
+        ('["role"]', "called no tool"),
+        ('{"name": "submit"}', "called no tool"),
         ('{"role": "user"}', "role 'assistant'"),
-        ('{"role": "assistant", "content": "x"}', "calls no tool"),
-        ('{"tool_calls": {}}', "calls no tool"),
+        ('{"role": "assistant", "content": "x"}', "called no tool"),
+        ({"content": "x", "tool_calls": None}, "called no tool"),
+        ({}, "called no tool"),
+        ('{"tool_calls": {}}', "'tool_calls' a list"),
+        ({"content": 5}, "'content' must be a text"),
         ('{"tool_calls": [1]}', "no 'function'"),
         ('{"tool_calls": [{"function": {"name": "submit"}}]}', "needs an 'id'"),
         ('{"tool_calls": [{"id": "1", "function": {"name": 1}}]}', "needs an 'id'"),
         ('{"tool_calls": [{"id": "\\ud800", "function": {"name": "x"}}]}', "not text"),
         ('{"tool_calls": [{"id": "1", "function": {"name": "x", "arguments": 1}}]}', "neither a text nor an object"),
         (json.dumps({"tool_calls": [{"id": "1" * 300, "function": {"name": "x"}}]}), "more than 200 characters"),
-        (json.dumps({"tool_calls": [{"id": "1", "function": {"name": "x"}}] * 17}), "16 at most"),
         ("x" * (2 << 20), "at most 1,048,576 bytes"),
         (None, "an action is a text"),
         (b"{}", "an action is a text"),
@@ -161,7 +180,18 @@ def test_invalid_actions_cost_a_turn(backend: Backend, action: Any, says: str) -
     assert text in env.observation_space
     assert (reward, terminated, truncated, info["invalid"], info["turns"]) == (0.0, False, False, True, 1)
     *_, truncated, info = env.step(action)
-    assert (truncated, info["end_reason"], info["mask"]) == (True, "turns", False)
+    assert (truncated, info["end_reason"], info["measured"]) == (True, "turns", True)
+
+
+def test_of_seventeen_calls_sixteen_are_made(backend: Backend) -> None:
+    env = CodingEnv(split="dev", backend=backend)
+    env.reset(seed=0)
+    call = json.loads(tool_call("unknown"))["tool_calls"]
+    text, *_, info = env.step({"role": "assistant", "content": "", "tool_calls": call * 17})
+    messages = json.loads(text)
+    assert [message["role"] for message in messages] == ["tool"] * MAX_CALLS + ["user"]
+    assert messages[-1]["content"] == LEFT_OUT
+    assert (info["invalid"], info["turns"]) == (True, 1)
 
 
 def test_reasoning_is_one_answer(backend: Backend) -> None:
@@ -169,14 +199,105 @@ def test_reasoning_is_one_answer(backend: Backend) -> None:
     env.reset(seed=0)
     _, reward, terminated, truncated, info = env.step("no program")
     assert (reward, terminated, truncated) == (0.0, True, False)
-    assert (info["end_reason"], info["verdict"], info["mask"]) == ("no program", "CE", False)
+    assert (info["end_reason"], info["verdict"], info["measured"]) == ("no program", "CE", True)
+
+
+def test_a_plain_answer_a_message_and_a_call_hand_in_the_same(backend: Backend) -> None:
+    env = CodingEnv(split="dev", setting="reasoning", backend=backend)
+    text, info = env.reset(seed=1)
+    asked = json.loads(text)[0]["content"]
+    assert asked.endswith("Answer with one Python code block that holds the whole program.")
+    right = solution(info["problem"])
+    answer = f"Here it is:\n```python\n{right}```"
+    seen = []
+    for action in (answer, json.dumps({"content": answer}), {"content": answer}, tool_call("submit", program=right)):
+        env.reset(seed=1)
+        seen.append(env.step(action)[1:])
+    assert all(one == seen[0] for one in seen)
+    reward, terminated, _, info = seen[0]
+    assert (reward, terminated, info["end_reason"], info["invalid"]) == (1.0, True, "submitted", False)
+    assert (info["language"], info["measured"]) == ("python3", True)
+
+
+def test_the_agent_and_the_environment_use_the_same_words(backend: Backend) -> None:
+    problem = load_split("tiny-problems", "dev").problems[0]
+    for setting in Setting:
+        env = CodingEnv(split="dev", problems=[problem.id], setting=setting, backend=backend)
+        (message,) = json.loads(env.reset()[0])
+        assert message["content"] == find_strategy("agent").messages(problem, setting)[-1]["content"]
+
+
+def test_rewards_by_name_and_by_function(backend: Backend) -> None:
+    problem = next(p for p in load_split("tiny-problems", "dev").problems if p.id.endswith("tight"))
+    template, map_name, post_name, _ = problem.id.split(".")
+    slow = tool_call("submit", program=reference(template, "quadratic", map_name, post_name))
+    rewards = []
+    for reward in ("coverage", "dense", "collapsed", lambda report, level: report.level_reached + level / 10):
+        env = CodingEnv(split="dev", problems=[problem.id], setting="reasoning", reward=reward, backend=backend)
+        env.reset()
+        rewards.append(env.step(slow)[1])
+    assert rewards == [0.0, 0.75, -1.0, 3.4]
+
+
+DOUBLE = Problem(
+    id="double",
+    template="double",
+    group="",
+    statement="Print twice the number.",
+    prompt="",
+    entry="",
+    tests=(Test(1, "4\n", "8\n", public=True, name="1"), Test(2, "31337\n", "62674\n", name="2")),
+    limits=Limits(),
+    interface=Interface.STDIO,
+    time_limit_s=5.0,
+)
+ANSWERS = {
+    "python": "print(2 * int(input()))\n",
+    "cpp": "#include <iostream>\nint main() { long n; std::cin >> n; std::cout << 2 * n; }\n",
+}
+
+
+def test_problems_of_stdin_and_stdout_in_every_language(backend: Backend) -> None:
+    env = CodingEnv([DOUBLE, replace(DOUBLE, id="mute", statement="")], setting="reasoning", backend=backend)
+    assert env.left_out == {"mute": "problem mute has no statement: it cannot be posed in words"}
+    for tag, program in ANSWERS.items():
+        env.reset()
+        _, reward, terminated, _, info = env.step(f"```{tag}\n{program}```")
+        assert (reward, terminated, info["verdict"]) == (1.0, True, "AC")
+        assert info["language"] == find_language(tag).name
+    env.reset()
+    _, reward, terminated, _, info = env.step("```rust\nfn main() {}\n```")
+    assert (reward, terminated, info["end_reason"], info["verdict"]) == (0.0, True, "submitted", "CE")
+    assert info["cause"].startswith("the program is in rust, but must be in C, C++")
+    with pytest.raises(ProblemError, match="problem mute has no statement"):
+        CodingEnv([replace(DOUBLE, id="mute", statement="")])
+
+
+def test_a_file_of_ones_own(tmp_path: Path, backend: Backend) -> None:
+    row = {
+        "question_id": "mine",
+        "question_content": "Print twice the number.",
+        "starter_code": "",
+        "public_test_cases": json.dumps([{"input": "4\n", "output": "8\n", "testtype": "stdin"}]),
+        "private_test_cases": json.dumps([{"input": "5\n", "output": "10\n", "testtype": "stdin"}]),
+        "metadata": "{}",
+    }
+    path = tmp_path / "mine.jsonl"
+    path.write_text(json.dumps(row) + "\n")
+    env = gymnasium.make(f"alphadial.envs.gym:{ENV_ID}", problem_set=str(path), setting="tools", backend=backend)
+    text, info = env.reset(seed=0)
+    assert "Print twice the number." in text
+    text, *_ = env.step(tool_call("run_tests", program="print(1)", language="python"))
+    assert "Expected output:" in json.loads(text)[0]["content"]
+    *_, info = env.step(tool_call("submit", program=ANSWERS["python"], language="python"))
+    assert (info["problem"], info["verdict"]) == ("mine", "AC")
 
 
 class BrokenJudge:
-    def run_public(self, problem: Any, source: str) -> Any:
+    def run_public(self, *_: Any) -> Any:
         raise SandboxFailedError("broken")
 
-    def judge(self, problem: Any, source: Any, coverage: Any = None) -> JudgeReport:
+    def judge(self, *_: Any) -> JudgeReport:
         return JudgeReport(None, FailureKind.UNMEASURABLE, 0, "machinery")
 
 
@@ -192,7 +313,7 @@ def test_what_cannot_be_measured_is_masked(tool: str) -> None:
     text, reward, terminated, truncated, info = env.step(tool_call(tool, program=WRONG))
     assert text in env.observation_space
     assert (reward, terminated, truncated) == (0.0, False, True)
-    assert (info["end_reason"], info["mask"], info["verdict"], info["solved"]) == ("infrastructure", True, "", False)
+    assert (info["end_reason"], info["measured"], info["verdict"], info["solved"]) == ("machinery", False, "", False)
 
 
 def test_bad_arguments() -> None:
@@ -206,7 +327,10 @@ def test_bad_arguments() -> None:
         ({"problems": ["nothing"]}, "has no dev problem 'nothing'"),
         ({"problems": []}, "no problems"),
         ({"coverage": "total"}, "has no coverage 'total'"),
-        ({"problem_set": "huge"}, "no problem set, file or folder"),
+        ({"problem_set": "huge"}, "no problem set, file or folder 'huge'"),
+        ({"reward": "speed"}, "unknown reward 'speed'"),
+        ({"language": "klingon"}, "unknown language 'klingon'"),
+        ({"language": "cpp"}, "takes programs in Python, not in C"),
         ({"problem_set": "workspaces", "split": "test", "prompt": "compact"}, "no compact prompt"),
     ):
         arguments: dict[str, Any] = {"split": "dev", **wrong}
@@ -228,6 +352,9 @@ def test_compact_prompt_and_chosen_problem(backend: Backend) -> None:
     text, info = env.reset(options={"problem": problem.id})
     assert json.loads(text) == [{"role": "user", "content": problem.prompt}]
     assert info["problem"] == problem.id
+    env = CodingEnv(split="dev", prompt="compact", setting="reasoning", backend=backend)
+    env.reset(options={"problem": problem.id})
+    assert env.step(solution(problem.id))[1] == 1.0
 
 
 def random_action(rng: random.Random, space: Utf8, setting: str, well_formed: float) -> str:

@@ -32,7 +32,7 @@ from alphadial.envs.types import Interface, Rules, Setting
 from .labelled import judged_at, labelled
 
 BOUND_S = 120
-PROBLEM = Problem("p", "t", "", "", "", "f", (Test(1, "[2]", "4", public=True), Test(2, "[30]", "60")), Limits())
+PROBLEM = Problem("p", "t", "", "Double.", "", "f", (Test(1, "[2]", "4", public=True), Test(2, "[30]", "60")), Limits())
 TWICE = Problem(
     "q", "t", "", "", "", "", (Test(1, "21\n", "42\n", public=True),), Limits(), interface=Interface.STDIO
 )  # fmt: skip

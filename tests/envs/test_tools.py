@@ -29,12 +29,17 @@ from alphadial.envs import (
     Verdict,
     WorkspaceError,
 )
+from alphadial.envs.errors import NoCompilerError
 from alphadial.envs.judging import Judge
 from alphadial.envs.sandbox import Sandbox, Workspace, WorkspaceRun, cgroups, open_sandbox
+from alphadial.envs.tools.answers import solution_files
+from alphadial.envs.tools.catalogue import tool_specs
 from alphadial.envs.tools.journal import Journal, MemoryJournal
 from alphadial.envs.tools.journal_sqlite import SqliteJournal
-from alphadial.envs.tools.session import MIN_FILES_BYTES, TOOLS, ToolResult, ToolSession
+from alphadial.envs.tools.posing import task_files
+from alphadial.envs.tools.session import MIN_FILES_BYTES, ToolResult, ToolSession
 from alphadial.envs.tools.text import MAX_CHARS
+from alphadial.envs.types import Interface
 
 TESTS = (
     Test(1, "[2, 3]", "6", public=True),
@@ -53,6 +58,18 @@ PROBLEM = Problem(
     {"low": 1, "high": 2},
     files={"solution.py": "def f(a, b): ...\n"},
 )
+STDIO = replace(
+    PROBLEM,
+    interface=Interface.STDIO,
+    tests=(
+        Test(1, "2 3\n", "6\n", public=True, name="1"),
+        Test(1, "0 1\n", "0\n", public=True, name="2"),
+        Test(2, "31337 10\n", "313370\n", name="3"),
+    ),
+    time_limit_s=2.0,
+    files={},
+)
+FILES = task_files(PROBLEM)
 RIGHT = "def f(a, b):\n    return a * b\n"
 ONLY_PUBLIC = "def f(a, b):\n    return a * b if a < 9 else 0\n"
 LIMITS = Limits(cpu_s=2.0, wall_s=5.0, output_bytes=64 * 1024, files_bytes=16 << 20, processes=16)
@@ -84,17 +101,31 @@ def shell(session: ToolSession, command: str, call_id: str = "1") -> str:
 
 
 def test_the_tools_of_each_setting() -> None:
-    names = {setting: [spec.name for spec in TOOLS[setting]] for setting in Setting}
+    names = {setting: [spec.name for spec in tool_specs(setting, PROBLEM)] for setting in Setting}
     assert names == {
         Setting.REASONING: ["submit"],
         Setting.TOOLS: ["run_tests", "submit"],
         Setting.AGENTIC: ["shell", "view", "edit", "run_tests", "submit"],
     }
-    function = TOOLS[Setting.AGENTIC][1].function
+    view = tool_specs(Setting.AGENTIC, PROBLEM)[1]
+    function = view.function
     assert json.loads(json.dumps(function)) == function
     assert function["function"]["parameters"]["required"] == ["path"]
     function["function"]["parameters"]["required"].append("changed")
-    assert TOOLS[Setting.AGENTIC][1].parameters["required"] == ["path"]
+    assert view.parameters["required"] == ["path"]
+
+
+def test_tools_name_the_language_or_ask_for_it() -> None:
+    (submit,) = tool_specs(Setting.REASONING, PROBLEM)
+    assert list(submit.parameters["properties"]) == ["program"]
+    assert "whole Python program" in submit.parameters["properties"]["program"]["description"]
+    assert submit.read({"program": "x", "language": "python"})["language"] == "python"
+    run, _ = tool_specs(Setting.TOOLS, STDIO)
+    assert run.parameters["required"] == ["program", "language"]
+    assert "c, cpp, java, pypy or python" in run.parameters["properties"]["language"]["description"]
+    run, _ = tool_specs(Setting.TOOLS, STDIO, "cpp")
+    assert "whole C++ program" in run.parameters["properties"]["program"]["description"]
+    assert "solution.cpp of the workspace" in tool_specs(Setting.AGENTIC, STDIO, "cpp")[-1].description
 
 
 @pytest.mark.parametrize(
@@ -134,7 +165,7 @@ def test_bad_calls_are_results(bench: Bench, tmp_path: Path, name: str, argument
     result = session.call("id\ud800", name, arguments)
     assert says in result.content
     assert (result.ok, result.ended, session.submitted) == (False, False, False)
-    assert session.workspace == Workspace.of(PROBLEM.files)
+    assert session.workspace == Workspace.of(FILES)
     assert len(result.content) <= MAX_CHARS + 100
     result.content.encode()
     assert bench.session(journal=journal).call("id\ud800", name, arguments) == result
@@ -160,7 +191,7 @@ def test_view_and_edit(bench: Bench) -> None:
         "    2\ttwo",
         "[src/new.txt has 3 lines: none from 7 to 3]",
         "changed src/new.txt",
-        "solution.py (17 bytes)\nsrc/new.txt (10 bytes)",
+        f"README.md ({len(FILES['README.md'])} bytes)\nsolution.py (17 bytes)\nsrc/new.txt (10 bytes)",
         "src/new.txt (10 bytes)",
         "'old' occurs 3 times in src/new.txt, not once: nothing was changed",
     ]
@@ -198,7 +229,7 @@ def test_limits_of_a_command(bench: Bench) -> None:
     ):
         session = bench.session(replace(AGENTIC, tool_limits=limits))
         assert shell(session, command) == content
-        assert session.workspace == Workspace.of(PROBLEM.files)
+        assert session.workspace == Workspace.of(FILES)
 
 
 def test_long_output_is_cut_in_the_middle(bench: Bench) -> None:
@@ -251,7 +282,7 @@ def test_submission_ends_the_attempt_and_tells_nothing(bench: Bench) -> None:
         assert (result.content, result.ok, result.ended, result.verdict) == ("submitted", True, True, None)
         assert (after.ok, after.ended) == (False, True)
         assert session.report is not None
-        assert (session.report.verdict, session.submission) == (verdict, program)
+        assert (session.report.verdict, session.submission) == (verdict, Submission.of(program))
     low = bench.session(Rules(coverage="low"))
     calls(low, ("submit", {"program": ONLY_PUBLIC}))
     assert low.report is not None
@@ -276,7 +307,134 @@ def test_an_agentic_attempt(bench: Bench) -> None:
     assert results[5].verdict is Verdict.AC
     assert session.report is not None
     assert session.report.solved
-    assert session.submission == RIGHT
+    assert session.submission == Submission("python3", {"solution.py": RIGHT}, "solution.py")
+
+
+class Unmeasurable(Judge):
+    def __init__(self) -> None:
+        """Opens nothing."""
+
+    def judge(
+        self,
+        problem: Problem,
+        submission: Submission | str | None,
+        coverage: int | str | None = None,
+        *,
+        all_tests: bool = False,
+    ) -> JudgeReport:
+        return JudgeReport(None, FailureKind.UNMEASURABLE, 0, "machinery")
+
+    def run_public(self, problem: Problem, submission: Submission | str) -> Any:
+        raise SandboxFailedError("broken")
+
+
+def test_run_tests_shows_inputs_and_outputs(bench: Bench) -> None:
+    session = ToolSession(STDIO, TRY, bench.sandbox, bench.judge)
+    adds = '#include <cstdio>\nint main() { int a, b; scanf("%d %d", &a, &b); printf("%d\\n", a + b); }\n'
+    wrong, broken, mute, right, other = calls(
+        session,
+        ("run_tests", {"program": adds, "language": "c++"}),
+        ("run_tests", {"program": adds.replace("int main", "itn main"), "language": "cpp"}),
+        ("run_tests", {"program": "a, b = map(int, input().split())\n1 // a", "language": "python"}),
+        ("run_tests", {"program": "a, b = map(int, input().split())\nprint(a * b)", "language": "python3"}),
+        ("run_tests", {"program": "fn main() {}", "language": "rust"}),
+    )
+    assert wrong.content == (
+        "0 of 2 public tests passed.\n"
+        "Test 1: wrong answer.\nInput:\n    2 3\nExpected output:\n    6\nOutput:\n    5\n"
+        "Test 2: wrong answer.\nInput:\n    0 1\nExpected output:\n    0\nOutput:\n    1"
+    )
+    assert broken.content.startswith("The program does not compile:\n")
+    assert "itn" in broken.content
+    assert broken.verdict is Verdict.CE
+    assert "Test 1: wrong answer.\n" in mute.content
+    assert "Test 2: run-time error: ZeroDivisionError" in mute.content
+    assert "Output:\n    [nothing]" in mute.content
+    assert (right.content, right.verdict) == (
+        "2 of 2 public tests passed.\nTest 1: passed.\nTest 2: passed.",
+        Verdict.AC,
+    )
+    assert (other.ok, other.content[:40]) == (False, "the program is in rust, but must be in C")
+    assert not any("31337" in result.content for result in (wrong, broken, mute, right, other))
+
+
+def test_a_program_in_another_language_fails_the_attempt(bench: Bench) -> None:
+    session = ToolSession(STDIO, replace(TRY, language="java"), bench.sandbox, bench.judge)
+    (result,) = calls(session, ("submit", {"program": RIGHT, "language": "python"}))
+    assert result.ended
+    assert session.report is not None
+    assert (session.report.verdict, session.report.failure_kind) == (Verdict.CE, FailureKind.CORRECTNESS)
+    assert session.report.cause == "the program is in Python, but must be in Java"
+    for text, cause in (("x" * 100_001, "longer than 100,000 bytes"), ("\0", "NUL"), ("x" * 2_000_000, "longer than")):
+        session = bench.session(TRY)
+        assert calls(session, ("submit", {"program": text}))[0].ended
+        assert session.report is not None
+        assert cause in session.report.cause
+        handed_in = bench.session(TRY).hand_in(Submission.of(text))
+        assert (handed_in.verdict, cause in handed_in.cause) == (Verdict.CE, True)
+
+
+class WithoutCompilers(Unmeasurable):
+    def judge(self, *_: Any, **__: Any) -> JudgeReport:
+        raise NoCompilerError("no g++ for cpp programs")
+
+    def run_public(self, *_: Any) -> Any:
+        raise NoCompilerError("no g++ for cpp programs")
+
+
+def test_a_language_that_the_machine_lacks(bench: Bench) -> None:
+    call = {"program": "int main() {}", "language": "cpp"}
+    session = ToolSession(STDIO, TRY, bench.sandbox, WithoutCompilers())
+    tried, handed_in = calls(session, ("run_tests", call), ("submit", call))
+    assert (tried.ok, tried.content, handed_in.ended) == (False, "no g++ for cpp programs", True)
+    assert session.report is not None
+    assert (session.report.verdict, session.report.cause) == (Verdict.CE, "no g++ for cpp programs")
+    chosen = ToolSession(STDIO, replace(TRY, language="cpp"), bench.sandbox, WithoutCompilers())
+    for tool in ("run_tests", "submit"):
+        with pytest.raises(NoCompilerError):
+            chosen.call(tool, tool, call)
+
+
+MULTIPLY = {
+    "cpp": "#include <iostream>\nint main() { long a, b; std::cin >> a >> b; std::cout << a * b << std::endl; }\n",
+    "java": """public class Main {
+    public static void main(String[] arguments) {
+        var input = new java.util.Scanner(System.in);
+        System.out.println(input.nextLong() * input.nextLong());
+    }
+}
+""",
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "command"),
+    [
+        ("cpp", "g++ -o a solution.cpp && ./a < samples/1.in"),
+        pytest.param("java", "javac Main.java && java Main < samples/1.in", marks=pytest.mark.slow),
+    ],
+)
+def test_an_agentic_attempt_in_a_compiled_language(bench: Bench, language: str, command: str) -> None:
+    program = MULTIPLY[language]
+    session = ToolSession(STDIO, Rules(Setting.AGENTIC, 9, language=language), bench.sandbox, bench.judge)
+    (file,) = solution_files(STDIO, language)
+    results = calls(
+        session,
+        ("view", {"path": "."}),
+        ("run_tests", {}),
+        ("edit", {"path": file, "old": "", "new": program}),
+        ("shell", {"command": command}),
+        ("run_tests", {}),
+        ("submit", {}),
+    )
+    listed = [line.split(" ")[0] for line in results[0].content.splitlines()]
+    assert listed == ["README.md", *(f"samples/{number}.{end}" for number in (1, 2) for end in ("ans", "in"))]
+    assert results[1].content == f"there is no {file} in the workspace"
+    assert results[3].content == "6"
+    assert results[4].verdict is Verdict.AC
+    assert session.report is not None
+    assert session.report.solved
+    assert session.submission == Submission(language, {file: program}, file)
 
 
 class Counting:
@@ -309,7 +467,7 @@ def test_a_finished_call_is_never_run_again(bench: Bench, tmp_path: Path) -> Non
     clash = again.call("0", "shell", '{"command": "true"}')
     assert (clash.ok, clash.content) == (False, "this call id was used before")
     other = bench.session(sandbox=counting, journal=journal, episode="other")
-    assert other.workspace == Workspace.of(PROBLEM.files)
+    assert other.workspace == Workspace.of(FILES)
     journal.close()
 
 
@@ -320,7 +478,7 @@ def test_broken_machinery_is_tried_twice_and_then_raised(bench: Bench) -> None:
         if raised:
             with pytest.raises(SandboxFailedError, match="broken"):
                 shell(session, "echo x > x")
-            assert session.workspace == Workspace.of(PROBLEM.files)
+            assert session.workspace == Workspace.of(FILES)
         assert shell(session, "echo x > x; cat x") == "x"
 
 
@@ -329,7 +487,7 @@ def test_a_command_that_breaks_the_sandbox_where_others_do_not_is_told_so(bench:
     session = bench.session(sandbox=counting)
     result = session.call("0", "shell", {"command": "echo x > x"})
     assert (result.ok, result.content) == (False, "the command broke the sandbox: nothing was changed")
-    assert session.workspace == Workspace.of(PROBLEM.files)
+    assert session.workspace == Workspace.of(FILES)
     assert counting.commands == 3
 
 
@@ -338,29 +496,11 @@ def test_every_workspace_fits_into_the_next_command(bench: Bench) -> None:
         bench.session(replace(AGENTIC, tool_limits=replace(LIMITS, files_bytes=MIN_FILES_BYTES - 1)))
     session = bench.session(replace(AGENTIC, tool_limits=replace(LIMITS, files_bytes=MIN_FILES_BYTES)))
     python = "[open(f'f{n}', 'wb').write(bytes(4100)) for n in range(996)]"
-    fill = f'python3 -S -c "{python}"; rm solution.py; mkdir -p d/e d/f; ls | wc -l'
+    fill = f'python3 -S -c "{python}"; rm solution.py README.md; mkdir -p d/e d/f; ls | wc -l'
     assert shell(session, fill, "1") == "997"
     assert shell(session, "ls | wc -l", "2") == "997"
     with pytest.raises(SandboxFailedError, match="could not be laid out"):
         bench.sandbox.run_in(session.workspace, ["true"], replace(LIMITS, files_bytes=1 << 16))
-
-
-class Unmeasurable(Judge):
-    def __init__(self) -> None:
-        """Opens nothing."""
-
-    def judge(
-        self,
-        problem: Problem,
-        submission: Submission | str | None,
-        coverage: int | str | None = None,
-        *,
-        all_tests: bool = False,
-    ) -> JudgeReport:
-        return JudgeReport(None, FailureKind.UNMEASURABLE, 0, "machinery")
-
-    def run_public(self, problem: Problem, submission: Submission | str) -> Any:
-        raise SandboxFailedError("broken")
 
 
 def test_what_cannot_be_measured_is_no_verdict(bench: Bench) -> None:
@@ -432,11 +572,13 @@ import sys
 from pathlib import Path
 from alphadial.envs import Limits, Problem, Rules, Setting, Test
 from alphadial.envs.tools.journal_sqlite import SqliteJournal
+from alphadial.envs.errors import NoCompilerError
 from alphadial.envs.judging import Judge
 from alphadial.envs.sandbox import open_sandbox
+from alphadial.envs.tools.posing import task_files
 from alphadial.envs.tools.session import ToolSession
 
-problem = Problem("p", "t", "", "", "", "f", (Test(1, "[1]", "1"),), Limits(), files={"log": ""})
+problem = Problem("p", "t", "", "Wait.", "", "f", (Test(1, "[1]", "1"),), Limits(), files={"log": ""})
 with open_sandbox() as sandbox, Judge(sandbox, 1) as judge:
     journal = SqliteJournal(Path(sys.argv[1]))
     session = ToolSession(problem, Rules(Setting.AGENTIC), sandbox, judge, journal=journal, episode="e")

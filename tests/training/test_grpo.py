@@ -23,7 +23,7 @@ def rollouts(*reports: JudgeReport) -> list[Rollout]:
     """Answers of one token each: number n says token n."""
     request = Request("m", ({"role": "user", "content": "?"},), seed=0, temperature=1.0, max_tokens=1)
     return [
-        Rollout(request, (Completion("", None, 1, 1, token_ids=(number,)),), "", report, EndReason.SUBMITTED, 0.0)
+        Rollout(request, (Completion("", None, 1, 1, token_ids=(number,)),), None, report, EndReason.SUBMITTED, 0.0)
         for number, report in enumerate(reports)
     ]
 

@@ -16,7 +16,7 @@ from alphadial.envs.judging import Judge
 from alphadial.envs.problems import load_split
 from alphadial.envs.problems.tiny.variants import render, templates
 from alphadial.envs.sandbox import open_sandbox
-from alphadial.envs.types import Problem, Setting, Verdict
+from alphadial.envs.types import Problem, Setting, Submission, Verdict
 from alphadial.merge_engine import checkpoint, load_family, merge, model_name
 from alphadial.training.corpus import corrupt
 
@@ -72,7 +72,8 @@ def test_it_answers_a_repair_prompt_with_a_better_program(judge: Judge) -> None:
     for problem, program in failed_programs():
         report = judge.judge(problem, program)
         if report.public_verdict in (Verdict.WA, Verdict.RTE):
-            failed = Turn(Message(role="assistant", content=program), program=program, verdict=report.public_verdict)
+            said = Message(role="assistant", content=program)
+            failed = Turn(said, submission=Submission.of(program), verdict=report.public_verdict)
             messages = strategy.next_messages(problem, Setting.TOOLS, [failed])
             requests.append(Request(model_name(FAMILY, 1.0), messages, seed=0, temperature=0.0))
             problems.append(problem)

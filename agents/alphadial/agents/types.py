@@ -24,7 +24,7 @@ from alphadial.envs.checks import (
     VerdictName,
 )
 from alphadial.envs.tools.session import ToolSession
-from alphadial.envs.types import EndReason, JudgeReport, Problem, Rules
+from alphadial.envs.types import EndReason, JudgeReport, Problem, Rules, Submission
 
 
 class CalledFunction(TypedDict):
@@ -162,8 +162,8 @@ class Rollout:
     """The first question."""
     answers: tuple[Completion, ...]
     """One per turn, in order; none where not even the first could be used."""
-    submission: str
-    """The program; "" where the attempt brought none."""
+    submission: Submission | None
+    """The program; None where the attempt brought none."""
     report: JudgeReport
     end_reason: EndReason
     judge_s: float
@@ -174,6 +174,11 @@ class Rollout:
     """Every message, tool call and result in order; () for a single turn, where request and answer are all."""
     workspace: str = ""
     """Digest of the final workspace; "" where the setting has none."""
+
+    @property
+    def program(self) -> str:
+        """The text of the submission's main file; "" without one."""
+        return self.submission.source if self.submission is not None else ""
 
     @property
     def completion(self) -> Completion:

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from alphadial.envs.judging import Judge
     from alphadial.envs.problems import LoadError, Package, ProblemSet, Split, find_problem, load_split
     from alphadial.envs.sandbox import Sandbox, open_sandbox
+    from alphadial.envs.tools.answers import read_submission
+    from alphadial.envs.tools.posing import pose
     from alphadial.envs.tools.session import ToolSession
 
 __all__ = [
@@ -73,6 +75,8 @@ __all__ = [
     "load_split",
     "make_vec",
     "open_sandbox",
+    "pose",
+    "read_submission",
     "tool_call",
 ]
 
@@ -90,6 +94,8 @@ _LAZY = {
     "tool_call": "gym",
     "make_vec": "gym.vector",
     "ToolSession": "tools.session",
+    "pose": "tools.posing",
+    "read_submission": "tools.answers",
 }
 """Name to the module that holds it: loaded when first asked for."""
 

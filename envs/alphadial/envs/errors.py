@@ -11,6 +11,10 @@ class ProblemError(EnvsError):
     """A problem set, split, template or problem that does not exist or cannot be read."""
 
 
+class NoCompilerError(ProblemError):
+    """The machine lacks what compiles or runs programs in a language."""
+
+
 class NoTimeLimitError(ProblemError):
     """A problem states no time limit, and the times of its own solutions give none."""
 

@@ -289,6 +289,10 @@ class Feedback(StrEnum):
     """The judge's verdict at the coverage asked for: for studies, since no user has such a judge."""
 
 
+TOOL_LIMITS = Limits(cpu_s=10.0, wall_s=30.0, memory_bytes=1024 * MIB, files_bytes=64 * MIB, processes=128)
+"""Of one tool call: room for the compilers of every language."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What one attempt is allowed."""
@@ -299,8 +303,10 @@ class Rules:
     feedback: Feedback = Feedback.PUBLIC
     coverage: str | None = None
     """The named coverage that the reward requires; None: every level."""
-    tool_limits: Limits = Limits()
+    tool_limits: Limits = TOOL_LIMITS
     """Of one tool call."""
+    language: str | None = None
+    """Of the program, by its name in ``alphadial.envs.languages``; None: the policy chooses."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ class SingleTurn:
     async def attempt(self, spec: AttemptSpec, tools: ToolSession, ask: Ask) -> Rollout:
         """See ``Agent``. A single turn has nothing to go on with: what was interrupted is asked again."""
         answers: tuple[Completion, ...] = ()
-        program, reason, cause = "", EndReason.POLICY, ""
+        submission, reason, cause = None, EndReason.POLICY, ""
         try:
             answers = (await ask(spec.request),)
         except BadAnswerError as error:
@@ -26,15 +26,15 @@ class SingleTurn:
         if answers and answers[0].finish_reason == "context":
             reason, cause = EndReason.CONTEXT, "the problem does not fit the model's context"
         elif answers:
-            program = find_parser(spec.parser).parse(answers[0].text)
-            reason = EndReason.SUBMITTED if program else EndReason.NO_PROGRAM
-        report = await asyncio.to_thread(tools.hand_in, program or None)
+            submission = find_parser(spec.parser)(answers[0].text, spec.problem, spec.rules.language)
+            reason = EndReason.SUBMITTED if submission else EndReason.NO_PROGRAM
+        report = await asyncio.to_thread(tools.hand_in, submission)
         if report.failure_kind is FailureKind.UNMEASURABLE:
             reason = EndReason.MACHINERY
         return Rollout(
             request=spec.request,
             answers=answers,
-            submission=program,
+            submission=submission,
             report=replace(report, cause=cause) if cause else report,
             end_reason=reason,
             judge_s=tools.judge_s,

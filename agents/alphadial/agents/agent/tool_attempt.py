@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from time import perf_counter
@@ -16,7 +15,7 @@ from alphadial.agents.agent.transcript import is_answer, pack, pack_submission, 
 from alphadial.agents.seeds import turn_seed
 from alphadial.agents.types import Ask, AttemptSpec, Completion, Message, Request, Rollout, ToolCall
 from alphadial.envs.tools.session import ToolResult, ToolSession
-from alphadial.envs.types import EndReason, FailureKind, JudgeReport, Verdict
+from alphadial.envs.types import EndReason, FailureKind, JudgeReport, Submission, Verdict
 
 
 class ToolAttempt:
@@ -79,7 +78,9 @@ class ToolAttempt:
     def submission(self, messages: list[AnyMessage]) -> AIMessage:
         """See ``tool_graph.Attempt``."""
         turns = self._turns(messages)
-        return pack_submission(len(turns) + 1, ToolCall("submit", _arguments(self._program(turns))))
+        program = self._program(turns)
+        assert program is not None
+        return pack_submission(len(turns) + 1, ToolCall("submit", self._session.arguments(program)))
 
     async def outcome(self, messages: list[AnyMessage]) -> Rollout:
         """What came of the attempt, once the graph has ended."""
@@ -104,8 +105,13 @@ class ToolAttempt:
     def _calls(self, completion: Completion, *, last: bool) -> Sequence[ToolCall]:
         if self._native:
             return completion.tool_calls
-        program = self._parser.parse(storable(completion.text))
-        return [ToolCall("submit" if last else "run_tests", _arguments(program))] if program else ()
+        program = self._parse(storable(completion.text))
+        if program is None:
+            return ()
+        return [ToolCall("submit" if last else "run_tests", self._session.arguments(program))]
+
+    def _parse(self, text: str) -> Submission | None:
+        return self._parser(text, self._spec.problem, self._spec.rules.language)
 
     def _rollout(self, messages: list[AnyMessage], report: JudgeReport, reason: EndReason) -> Rollout:
         spec, session, turns = self._spec, self._session, self._turns(messages)
@@ -115,12 +121,12 @@ class ToolAttempt:
         return Rollout(
             request=self._request(()),
             answers=tuple(given or answers[-1:]),
-            submission=session.submission or "",
+            submission=session.submission,
             report=report,
             end_reason=EndReason.MACHINERY if report.failure_kind is FailureKind.UNMEASURABLE else reason,
             judge_s=session.judge_s,
             tools_s=max(0.0, self._seconds - session.judge_s),
-            transcript=transcript(self._strategy, spec.problem, spec.rules.setting, turns, handed_in),
+            transcript=transcript(self._strategy, spec.problem, spec.rules, turns, handed_in),
             workspace=session.workspace.digest if session.workspace.files else "",
         )
 
@@ -137,7 +143,7 @@ class ToolAttempt:
         spec = self._spec
         return replace(
             spec.request,
-            messages=self._strategy.next_messages(spec.problem, spec.rules.setting, turns),
+            messages=self._strategy.next_messages(spec.problem, spec.rules.setting, turns, spec.rules.language),
             seed=turn_seed(spec.request.seed, len(turns) + 1),
             tools=tuple(tool.function for tool in self._session.specs) if self._native else (),
         )
@@ -152,7 +158,7 @@ class ToolAttempt:
         results = told(message, self._results)
         if self._native:
             return Turn(said(message), results)
-        program = self._parser.parse(str(message.content))
+        program = self._parse(str(message.content))
         found = [self._results.get(str(call["id"])) for call in message.tool_calls]
         return Turn(said(message), results, program, found[0].verdict if found and found[0] else None)
 
@@ -163,8 +169,8 @@ class ToolAttempt:
         self._results[call["id"]] = result
         return result
 
-    def _program(self, turns: Sequence[Turn]) -> str:
-        return next((turn.program for turn in reversed(turns) if turn.program), "")
+    def _program(self, turns: Sequence[Turn]) -> Submission | None:
+        return next((turn.submission for turn in reversed(turns) if turn.submission is not None), None)
 
     def _cut(self, messages: list[AnyMessage]) -> bool:
         last = _last_said(messages)
@@ -177,7 +183,3 @@ def _answers(messages: Sequence[AnyMessage]) -> list[AIMessage]:
 
 def _last_said(messages: Sequence[AnyMessage]) -> AIMessage:
     return next(message for message in reversed(messages) if isinstance(message, AIMessage))
-
-
-def _arguments(program: str) -> str:
-    return json.dumps({"program": program})

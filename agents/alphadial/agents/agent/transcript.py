@@ -10,11 +10,8 @@ from langchain_core.messages.tool import ToolCall as LangChainCall
 from alphadial.agents.agent.prompts import PromptStrategy, Turn
 from alphadial.agents.types import CalledFunction, CallEntry, Completion, Message, ToolCall
 from alphadial.envs.tools.session import ToolResult
-from alphadial.envs.types import Problem, Setting
-
-MAX_CALLS = 16
-"""Calls that are made of one answer."""
-LEFT_OUT = f"Only the first {MAX_CALLS} tool calls of an answer are made."
+from alphadial.envs.tools.specs import LEFT_OUT, MAX_CALLS
+from alphadial.envs.types import Problem, Rules
 
 
 def call_id(turn: int, index: int) -> str:
@@ -83,7 +80,7 @@ def told(message: AIMessage, results: Mapping[str, ToolResult]) -> tuple[Message
 def transcript(
     strategy: PromptStrategy,
     problem: Problem,
-    setting: Setting,
+    rules: Rules,
     turns: Sequence[Turn],
     submission: Sequence[Message],
 ) -> tuple[Message, ...]:
@@ -92,13 +89,13 @@ def transcript(
     Args:
         strategy: made the requests.
         problem: of the attempt.
-        setting: of the attempt.
+        rules: of the attempt.
         turns: of the attempt.
         submission: the agent's own call and its result, where it made one.
     """
     spoken: list[Message] = []
     for number, turn in enumerate(turns):
-        request = strategy.next_messages(problem, setting, turns[:number])
+        request = strategy.next_messages(problem, rules.setting, turns[:number], rules.language)
         spoken += request if number == 0 else [request[-1]] if request[-1] not in turns[number - 1].results else []
         spoken += [turn.answer, *turn.results]
     return (*spoken, *submission)

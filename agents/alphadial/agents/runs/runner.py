@@ -97,7 +97,7 @@ def rollout(
             sample=position,
             request=Request(
                 model=model,
-                messages=strategy.messages(problem, rules.setting),
+                messages=strategy.messages(problem, rules.setting, rules.language),
                 seed=attempt_seed(seed, problem.id, position, model, temperature),
                 temperature=temperature,
                 max_tokens=max_tokens,
@@ -135,7 +135,7 @@ def _row(spec: AttemptSpec, rollout: Rollout, run: str) -> Attempt:
         finish_reason=completion.finish_reason,
         turns=len(rollout.answers),
         answer=_storable(completion.text),
-        program=_storable(rollout.submission),
+        program=_storable(rollout.program),
         verdict=_text(report.verdict),
         public_verdict=_text(report.public_verdict),
         failure_kind=_text(report.failure_kind),

@@ -1,4 +1,4 @@
-"""Chat messages as environments exchange them: a problem posed, an assistant's message read or written."""
+"""Chat messages as environments exchange them: an assistant's message read or written."""
 
 from __future__ import annotations
 
@@ -7,22 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from alphadial.envs.tools.specs import SOLUTION, BadCallError
-from alphadial.envs.types import Problem, Setting
+from alphadial.envs.tools.specs import MAX_CALLS, BadCallError
 
 MAX_ACTION_BYTES = 1 << 20
-MAX_CALLS = 16
-"""Tool calls in one message."""
 _MAX_ID_CHARS = 200
-
-PROMPTS = ("statement", "compact")
-"""How a problem may be posed: in words with examples, or as ``Problem.prompt`` alone."""
-_HOW = {
-    Setting.REASONING: "Hand in the whole program by calling submit. There is one answer.",
-    Setting.TOOLS: "Call run_tests to try programs on the public tests, and submit to hand in the final one.",
-    Setting.AGENTIC: f"Work in the workspace by calling tools. The function belongs in {SOLUTION}; call submit at the "
-    "end.",
-}
+_MESSAGE = {"role", "content", "tool_calls"}
+"""An object with one of these is meant to be a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +24,15 @@ class Call:
     arguments: str | Mapping[str, object]
 
 
-def pose(problem: Problem, setting: Setting, prompt: str) -> list[dict[str, Any]]:
-    """The messages that an attempt begins with."""
-    if prompt == "compact":
-        return [{"role": "user", "content": problem.prompt}]
-    shown = "\n".join(f"{problem.entry}({t.input[1:-1]}) == {t.answer}" for t in problem.tests if t.public)
-    parts = [problem.statement, f"Write a Python function named {problem.entry}. Examples:", shown, _HOW[setting]]
-    if setting is Setting.AGENTIC and problem.files:
-        parts.append(f"The workspace holds: {', '.join(sorted(problem.files))}")
-    return [{"role": "user", "content": "\n\n".join(part for part in parts if part)}]
+@dataclass(frozen=True, slots=True)
+class Action:
+    """An assistant's message."""
+
+    content: str
+    calls: tuple[Call, ...] = ()
+    """The tool calls that are made of it."""
+    more_calls: bool = False
+    """It has others, which are left out."""
 
 
 def tool_call(name: str, /, call_id: str = "call", **arguments: object) -> str:
@@ -52,26 +42,45 @@ def tool_call(name: str, /, call_id: str = "call", **arguments: object) -> str:
     return json.dumps({"role": "assistant", "content": "", "tool_calls": [call]})
 
 
-def read_action(action: object) -> tuple[Call, ...]:
-    """The tool calls of an action, at least one.
+def read_action(action: object) -> Action:
+    """An action as a message.
+
+    Args:
+        action: a message, its JSON, or any other text, which is the content of one.
 
     Raises:
-        BadCallError: it is not the JSON of an assistant's message with tool calls; the message says what is wrong.
+        BadCallError: it is none of them; the message says what is wrong.
     """
-    if not isinstance(action, str) or len(action) > MAX_ACTION_BYTES:
-        raise BadCallError(f"an action is a text of at most {MAX_ACTION_BYTES:,} bytes")
+    if isinstance(action, str):
+        if len(action) > MAX_ACTION_BYTES:
+            raise BadCallError(f"an action is a text of at most {MAX_ACTION_BYTES:,} bytes")
+        message = _message(action)
+        if message is None:
+            return Action(action)
+    elif isinstance(action, dict):
+        message = action
+    else:
+        raise BadCallError("an action is a text, or a message of an assistant as a dict or as JSON")
+    return _read(message)
+
+
+def _message(text: str) -> dict[str, Any] | None:
+    """The message whose JSON this is."""
     try:
-        message = json.loads(action)
-    except (ValueError, RecursionError) as error:
-        raise BadCallError(f"an action is the JSON of one assistant message: {error}") from None
-    if not isinstance(message, dict) or message.get("role", "assistant") != "assistant":
-        raise BadCallError("an action is the JSON of one message with the role 'assistant'")
-    calls = message.get("tool_calls")
-    if not isinstance(calls, list) or not calls:
-        raise BadCallError("the message calls no tool: put at least one call in 'tool_calls'")
-    if len(calls) > MAX_CALLS:
-        raise BadCallError(f"the message calls {len(calls)} tools: {MAX_CALLS} at most")
-    return tuple(_call(call, number) for number, call in enumerate(calls))
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) and value.keys() & _MESSAGE else None
+
+
+def _read(message: Mapping[str, Any]) -> Action:
+    if message.get("role", "assistant") != "assistant":
+        raise BadCallError("an action is a message with the role 'assistant'")
+    content, calls = message.get("content"), message.get("tool_calls")
+    if not isinstance(content, str | None) or not isinstance(calls, list | None):
+        raise BadCallError("'content' must be a text and 'tool_calls' a list, where the message has them")
+    made = tuple(_call(call, number) for number, call in enumerate((calls or [])[:MAX_CALLS]))
+    return Action(content or "", made, len(calls or []) > MAX_CALLS)
 
 
 def _call(call: object, number: int) -> Call:

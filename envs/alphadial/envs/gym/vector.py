@@ -61,7 +61,7 @@ class AsyncCodingEnv(OfOneProcess):
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, lambda: self.env.reset(seed=seed, options=options))
 
-    async def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
+    async def step(self, action: str | dict[str, Any]) -> tuple[str, float, bool, bool, dict[str, Any]]:
         """See ``CodingEnv.step``."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self.env.step, action)
 

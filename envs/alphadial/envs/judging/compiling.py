@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
-from alphadial.envs.errors import ProblemError, SandboxFailedError, WorkspaceError
+from alphadial.envs.errors import NoCompilerError, ProblemError, SandboxFailedError, WorkspaceError
 from alphadial.envs.judging.retry import canary, twice
 from alphadial.envs.languages import Language, find_language
 from alphadial.envs.sandbox.protocol import Sandbox
@@ -82,7 +82,8 @@ def compile_program(sandbox: Sandbox, language: str, files: Mapping[str, str], l
         limits: of the compiler.
 
     Raises:
-        ProblemError: an unknown language, or one whose compiler is not installed.
+        ProblemError: an unknown language.
+        NoCompilerError: the language's compiler is not installed.
         SandboxFailedError: our machinery broke twice.
     """
     known = find_language(language)
@@ -100,7 +101,7 @@ def compile_program(sandbox: Sandbox, language: str, files: Mapping[str, str], l
     if _killed(run):
         canary(sandbox)
     if run.result.exit_status == _NO_COMMAND:
-        raise ProblemError(f"no {known.compile[0]} for {language} programs; run: apt-get install {known.package}")
+        raise NoCompilerError(f"no {known.compile[0]} for {language} programs; run: apt-get install {known.package}")
     if run.result.exit_status != 0:
         return Compiled(None, _message(run.result), run.result.cpu_s)
     if known.artefacts is None:

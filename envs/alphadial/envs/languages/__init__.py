@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from ..errors import ProblemError
 from .language import Language
 
-__all__ = ["PYTHON", "Language", "all_languages", "find_language", "implementations", "language_of"]
+__all__ = ["PYTHON", "Language", "all_languages", "by_tag", "find_language", "implementations", "language_of"]
 
 PYTHON = "python3"
 """The language of Python programs, and of functions that are called."""
@@ -25,15 +25,26 @@ def all_languages() -> dict[str, Language]:
 
 
 def find_language(name: str) -> Language:
-    """By name.
+    """The language of this name, or of one that it goes by, as ``by_tag`` reads it.
 
     Raises:
         ProblemError: there is none.
     """
-    known = all_languages()
-    if name not in known:
-        raise ProblemError(f"unknown language {name!r}; the judge knows: {', '.join(known)}")
-    return known[name]
+    known = all_languages().get(name) or by_tag(name)
+    if known is None:
+        raise ProblemError(f"unknown language {name[:40]!r}; the judge knows: {', '.join(all_languages())}")
+    return known
+
+
+def by_tag(tag: str) -> Language | None:
+    """The language that code blocks with this tag are in: upper case and versions ("C++17", "python3.11") do not count,
+    but in the names of languages.
+    """
+    named = tag.strip().lower()
+    if named in all_languages():
+        return all_languages()[named]
+    bare = named.rstrip("0123456789.")
+    return next((language for language in all_languages().values() if bare in language.tags), None)
 
 
 def language_of(file: str) -> Language | None:

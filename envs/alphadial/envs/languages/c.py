@@ -4,6 +4,8 @@ from .language import Language
 
 LANGUAGE = Language(
     name="c",
+    title="C",
+    tags=("c",),
     extensions=(".c",),
     compile=(
         *("gcc", "-std=gnu17", "-O2", "-DONLINE_JUDGE", "-pipe", "-s", "-w", "-fmax-errors=5"),

@@ -4,6 +4,8 @@ from .language import Language
 
 LANGUAGE = Language(
     name="cpp",
+    title="C++",
+    tags=("cpp", "c++", "cc", "cxx", "gnu++", "g++"),
     extensions=(".cpp", ".cc", ".cxx", ".c++", ".C"),
     compile=(
         *("g++", "-std=gnu++20", "-O2", "-DONLINE_JUDGE", "-pipe", "-s", "-w", "-fmax-errors=5"),

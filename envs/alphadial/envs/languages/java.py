@@ -30,6 +30,8 @@ def public_type(source: str) -> str | None:
 
 LANGUAGE = Language(
     name="java",
+    title="Java",
+    tags=("java",),
     extensions=(".java",),
     compile=("javac", *(f"-J{flag}" for flag in _JVM), "-nowarn", "-encoding", "UTF-8", "-d", ".", "{sources}"),
     run=(

@@ -16,6 +16,11 @@ class Language:
     """
 
     name: str
+    title: str
+    """Its name in a sentence, as "C++"."""
+    tags: tuple[str, ...]
+    """What it is called beside, on code blocks and command lines, in lower case and without a version; the first one is
+    what code blocks are written with."""
     extensions: tuple[str, ...]
     """With the dot; the first one names sources that come without a name."""
     compile: tuple[str, ...]

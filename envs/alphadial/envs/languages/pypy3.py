@@ -16,6 +16,8 @@ from . import python3
 LANGUAGE = replace(
     python3.LANGUAGE,
     name="pypy3",
+    title="Python (PyPy)",
+    tags=("pypy",),
     compile=("pypy3", *python3.LANGUAGE.compile[1:]),
     run=("pypy3", *python3.LANGUAGE.run[1:]),
     package="pypy3",

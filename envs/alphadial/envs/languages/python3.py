@@ -6,6 +6,8 @@ _CHECK = "import sys\nfor name in sys.argv[1:]: compile(open(name, 'rb').read(),
 
 LANGUAGE = Language(
     name="python3",
+    title="Python",
+    tags=("python", "py", "cpython"),
     extensions=(".py", ".py3"),
     compile=("python3", "-c", _CHECK, "{sources}"),
     run=("python3", "-X", "int_max_str_digits=0", "{main}"),

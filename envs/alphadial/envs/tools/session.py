@@ -14,27 +14,30 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
 
-from alphadial.envs.errors import SandboxFailedError, WorkspaceError
+from alphadial.envs.errors import NoCompilerError, SandboxFailedError, WorkspaceError
 from alphadial.envs.forking import in_child
 from alphadial.envs.judging import Judge
+from alphadial.envs.languages import by_tag
 from alphadial.envs.sandbox import Sandbox, Workspace, WorkspaceRun
 from alphadial.envs.sandbox.guest.folder import MAX_BYTES, MAX_FILES
 from alphadial.envs.sandbox.workspace import check_path
 from alphadial.envs.tools import text as tool_text
+from alphadial.envs.tools.answers import allowed_languages, one_file, why_not_allowed, workspace_submission
+from alphadial.envs.tools.catalogue import tool_specs
 from alphadial.envs.tools.journal import Entry, Journal, MemoryJournal
-from alphadial.envs.tools.specs import (
-    MAX_STORED_BYTES,
-    SOLUTION,
-    TOO_LONG,
-    TOOLS,
-    Argument,
-    BadCallError,
-    ToolSpec,
-    storable,
+from alphadial.envs.tools.posing import task_files
+from alphadial.envs.tools.specs import MAX_STORED_BYTES, TOO_LONG, BadCallError, BadTextError, storable, why_no_text
+from alphadial.envs.types import (
+    FailureKind,
+    Feedback,
+    JudgeReport,
+    Problem,
+    PublicResult,
+    Rules,
+    Setting,
+    Submission,
+    Verdict,
 )
-from alphadial.envs.types import Feedback, JudgeReport, Problem, Rules, Setting, Verdict
-
-__all__ = ["MIN_FILES_BYTES", "SOLUTION", "TOOLS", "Argument", "ToolResult", "ToolSession", "ToolSpec"]
 
 MIN_FILES_BYTES = 2 * MAX_BYTES + 4096 * MAX_FILES
 """For commands in a workspace: else a policy could leave one that the next command's sandbox has no room for."""
@@ -62,14 +65,15 @@ class ToolSession:
     """The tools of one attempt. ``call`` is thread-safe and runs one call at a time.
 
     Args:
-        problem: its ``files`` are what an agentic workspace holds at first.
-        rules: setting, feedback, coverage and the limits of a command.
+        problem: of either interface; ``posing.task_files`` says what an agentic workspace holds at first.
+        rules: setting, language, feedback, coverage and the limits of a command.
         sandbox: for commands; used in the agentic setting alone.
         judge: for tests and the submission.
         journal: None keeps one that ends with the session.
         episode: names the attempt within the journal.
 
     Raises:
+        ProblemError: the problem does not allow the language of the rules.
         JournalError: the journal cannot be read.
         WorkspaceError: the problem's files cannot be a workspace, or ``files_bytes`` has no room for every workspace.
     """
@@ -87,13 +91,16 @@ class ToolSession:
         if rules.setting is Setting.AGENTIC and rules.tool_limits.files_bytes < MIN_FILES_BYTES:
             raise WorkspaceError(f"tool_limits.files_bytes must be at least {MIN_FILES_BYTES:,}")
         self.problem, self.rules, self.episode = problem, rules, episode
-        self._first = Workspace.of(problem.files if rules.setting is Setting.AGENTIC else {})
+        self._allowed = allowed_languages(problem, rules.language)
+        self.specs = tool_specs(rules.setting, problem, rules.language)
+        """The tools of this attempt."""
+        self._first = Workspace.of(task_files(problem, rules.language) if rules.setting is Setting.AGENTIC else {})
         self.workspace = self._first
         """After the last call."""
         self.report: JudgeReport | None = None
         """On the submission; None before it."""
-        self.submission: str | None = None
-        """The program that was submitted."""
+        self.submission: Submission | None = None
+        """What was submitted; None before it, and where it was no text that a program could be."""
         self.judge_s = 0.0
         """Wall time of judging the submission; 0 where it came from the journal."""
         self._sandbox, self._judge = sandbox, judge
@@ -106,11 +113,6 @@ class ToolSession:
 
     def _begin_process(self) -> None:
         self._lock = threading.Lock()
-
-    @property
-    def specs(self) -> tuple[ToolSpec, ...]:
-        """The tools of this setting."""
-        return TOOLS[self.rules.setting]
 
     @property
     def submitted(self) -> bool:
@@ -144,18 +146,27 @@ class ToolSession:
             self._note(entry)
             return _result(entry)
 
-    def hand_in(self, submission: str | None) -> JudgeReport:
+    def hand_in(self, submission: Submission | None) -> JudgeReport:
         """Judges what an agent read from an answer, where the policy calls no tools. It is not journaled.
 
         Args:
-            submission: the program; None for an attempt that brought none.
+            submission: None for an attempt that brought none.
         """
         began = monotonic()
-        report = self._judge.judge(self.problem, submission, self.rules.coverage)
-        self.judge_s = monotonic() - began
-        if submission is not None:
+        if submission is None:
+            report = self._judge.judge(self.problem, None, self.rules.coverage)
+        else:
+            report = self._report(submission)
             self.report, self.submission = report, submission
+        self.judge_s = monotonic() - began
         return report
+
+    def arguments(self, submission: Submission) -> str:
+        """The arguments, in JSON, by which ``run_tests`` and ``submit`` are given a program of one file."""
+        given = {"program": submission.source}
+        if self._allowed != (submission.language,):
+            given["language"] = submission.language
+        return json.dumps(given)
 
     def restart(self) -> None:
         """Drops what an earlier process did in this attempt, for an agent that begins anew.
@@ -173,20 +184,33 @@ class ToolSession:
         self._entries[entry.call_id] = entry
         self.workspace = entry.workspace
         if entry.report is not None:
-            self.report, self.submission = entry.report, self._program(json.loads(entry.arguments or "{}"))
+            self.report, self.submission = entry.report, self._submitted(entry)
+
+    def _submitted(self, entry: Entry) -> Submission | None:
+        try:
+            return self._submission(self._read(entry, entry.arguments))
+        except BadCallError:
+            return None
 
     def _run(self, entry: Entry, arguments: str | Mapping[str, object]) -> Entry:
-        spec = next((spec for spec in self.specs if spec.name == entry.name), None)
         try:
-            if spec is None:
-                names = ", ".join(spec.name for spec in self.specs)
-                raise BadCallError(f"there is no tool {entry.name[:100]!r}; the tools are: {names}")
-            if entry.arguments.startswith(TOO_LONG):
-                raise BadCallError(f"the arguments are longer than {MAX_STORED_BYTES:,} bytes")
-            tool: Callable[[Entry, dict[str, Any]], Entry] = getattr(self, f"_{spec.name}")
-            return tool(entry, spec.read(arguments))
+            given = self._read(entry, arguments)
+            tool: Callable[[Entry, dict[str, Any]], Entry] = getattr(self, f"_{entry.name}")
+            return tool(entry, given)
         except (BadCallError, WorkspaceError) as error:
-            return replace(entry, content=tool_text.shorten(tool_text.clean(str(error))), ok=False)
+            said = tool_text.shorten(tool_text.clean(str(error)))
+            if entry.name == "submit" and isinstance(error, BadTextError):
+                return _handed_in(entry, _no_program(said))
+            return replace(entry, content=said, ok=False)
+
+    def _read(self, entry: Entry, arguments: str | Mapping[str, object]) -> dict[str, Any]:
+        spec = next((spec for spec in self.specs if spec.name == entry.name), None)
+        if spec is None:
+            names = ", ".join(spec.name for spec in self.specs)
+            raise BadCallError(f"there is no tool {entry.name[:100]!r}; the tools are: {names}")
+        if entry.arguments.startswith(TOO_LONG):
+            raise BadTextError(f"the arguments are longer than {MAX_STORED_BYTES:,} bytes")
+        return spec.read(arguments)
 
     def _shell(self, entry: Entry, given: dict[str, Any]) -> Entry:
         run = self._command(given["command"])
@@ -235,29 +259,61 @@ class ToolSession:
         return replace(entry, content=done, workspace=self.workspace.with_file(path, changed))
 
     def _run_tests(self, entry: Entry, given: dict[str, Any]) -> Entry:
-        source = self._program(given)
+        submission = self._submission(given)
         if self.rules.feedback is Feedback.JUDGE:
-            report = self._judge.judge(self.problem, source, self.rules.coverage)
+            report = self._report(submission)
             if report.verdict is None:
                 raise SandboxFailedError("the judge could not measure the program")
             return replace(entry, content=tool_text.verdict_text(report), verdict=report.verdict)
-        results = self._judge.run_public(self.problem, source)
+        results = self._public(submission)
         failed = (result.verdict for result in results if result.verdict is not Verdict.AC)
         return replace(entry, content=tool_text.public_text(self.problem, results), verdict=next(failed, Verdict.AC))
 
     def _submit(self, entry: Entry, given: dict[str, Any]) -> Entry:
+        submission = self._submission(given)
         began = monotonic()
-        report = self._judge.judge(self.problem, self._program(given), self.rules.coverage)
+        report = self._report(submission)
         self.judge_s = monotonic() - began
-        return replace(entry, content="submitted", ended=True, report=report)
+        return _handed_in(entry, report)
 
-    def _program(self, given: dict[str, Any]) -> str:
-        if self.rules.setting is not Setting.AGENTIC:
-            return str(given["program"])
-        file = self.workspace.files.get(SOLUTION)
-        if file is None:
-            raise BadCallError(f"there is no {SOLUTION} in the workspace")
-        return file.data.decode(errors="replace")
+    def _public(self, submission: Submission) -> tuple[PublicResult, ...]:
+        refused = why_not_allowed(self.problem, submission, self.rules.language)
+        if refused:
+            raise BadCallError(refused)
+        try:
+            return self._judge.run_public(self.problem, submission)
+        except NoCompilerError as error:
+            raise self._refusal(error) from None
+
+    def _report(self, submission: Submission) -> JudgeReport:
+        refused = why_not_allowed(self.problem, submission, self.rules.language) or why_no_text(submission.source)
+        if refused:
+            return _no_program(refused)
+        try:
+            return self._judge.judge(self.problem, submission, self.rules.coverage)
+        except NoCompilerError as error:
+            return _no_program(str(self._refusal(error)))
+
+    def _refusal(self, error: NoCompilerError) -> BadCallError:
+        """What a policy is told that chose a language which this machine lacks; where the rules chose it, they err."""
+        if self.rules.language is not None:
+            raise error
+        return BadCallError(str(error))
+
+    def _submission(self, given: dict[str, Any]) -> Submission:
+        if self.rules.setting is Setting.AGENTIC:
+            return workspace_submission(self.workspace, self.problem, self.rules.language)
+        named = given.get("language", self._allowed[0])
+        known = by_tag(named)
+        return one_file(given["program"], known.name if known is not None else named)
+
+
+def _handed_in(entry: Entry, report: JudgeReport) -> Entry:
+    return replace(entry, content="submitted", ended=True, report=report)
+
+
+def _no_program(cause: str) -> JudgeReport:
+    return JudgeReport(Verdict.CE, FailureKind.CORRECTNESS, 0, cause, public_verdict=Verdict.CE)
 
 
 def _result(entry: Entry) -> ToolResult:

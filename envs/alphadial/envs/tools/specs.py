@@ -1,4 +1,4 @@
-"""The tools of each setting as data: what a policy is told of them, and how its arguments are read."""
+"""Tools as data: what a policy is told of one, and how its arguments are read."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from alphadial.envs.types import Setting
-
-SOLUTION = "solution.py"
-"""The file of an agentic workspace that is tested and judged."""
+MAX_CALLS = 16
+"""Tool calls of one answer that are made."""
+LEFT_OUT = f"Only the first {MAX_CALLS} tool calls of an answer are made."
+"""What is said where there were more."""
+NO_CALL = "Your answer called no tool. Call one in every answer; submit ends the task."
+"""What is said to an answer that should have called one."""
 MAX_ARGUMENT_BYTES = 100_000
 MAX_STORED_BYTES = 10 * MAX_ARGUMENT_BYTES
 """Of the arguments of one call, JSON escapes and all."""
@@ -24,6 +26,10 @@ class BadCallError(Exception):
     """A call that cannot be made; the message tells the policy why. Never leaves ``alphadial.envs.tools.session``."""
 
 
+class BadTextError(BadCallError):
+    """An argument that is too long, or no text: whatever was meant, it is no program."""
+
+
 @dataclass(frozen=True, slots=True)
 class Argument:
     """One argument of a tool."""
@@ -33,6 +39,8 @@ class Argument:
     kind: str = "string"
     """ "string" or "integer", as in JSON Schema."""
     required: bool = True
+    told: bool = True
+    """False: it is read where it is given, but no policy is told of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,7 @@ class ToolSpec:
         """The arguments as a JSON Schema."""
         return {
             "type": "object",
-            "properties": {a.name: {"type": a.kind, "description": a.description} for a in self.arguments},
+            "properties": {a.name: {"type": a.kind, "description": a.description} for a in self.arguments if a.told},
             "required": [a.name for a in self.arguments if a.required],
             "additionalProperties": False,
         }
@@ -71,7 +79,7 @@ class ToolSpec:
             BadCallError: not an object, or an argument is missing, unknown, of another kind, too long or not text.
         """
         values = _object(given)
-        usage = f"{self.name}({', '.join(a.name for a in self.arguments)})"
+        usage = f"{self.name}({', '.join(a.name for a in self.arguments if a.told)})"
         known = {argument.name: argument for argument in self.arguments}
         unknown = sorted(set(values) - set(known))
         if unknown:
@@ -85,8 +93,8 @@ class ToolSpec:
             # JSON's true is an int in Python, never one here.
             if type(value) is not _KINDS[argument.kind]:
                 raise BadCallError(f"argument {argument.name!r} must be of type {argument.kind}")
-            if isinstance(value, str):
-                _check_text(argument.name, value)
+            if isinstance(value, str) and (wrong := why_no_text(value, argument.name)):
+                raise BadTextError(wrong)
         return values
 
 
@@ -116,61 +124,12 @@ def _json(arguments: Mapping[str, object]) -> str:
         return "{"
 
 
-def _check_text(name: str, value: str) -> None:
+def why_no_text(value: str, name: str = "program") -> str:
+    """Why a text can be no argument; "" where it can."""
     try:
         size = len(value.encode())
     except UnicodeEncodeError:
-        raise BadCallError(f"argument {name!r} is not valid Unicode text") from None
+        return f"argument {name!r} is not valid Unicode text"
     if size > MAX_ARGUMENT_BYTES:
-        raise BadCallError(f"argument {name!r} is longer than {MAX_ARGUMENT_BYTES:,} bytes")
-    if "\0" in value:
-        raise BadCallError(f"argument {name!r} contains a NUL character")
-
-
-_PROGRAM = Argument("program", "The whole Python program: it defines the function that the problem asks for.")
-_SUBMIT = "Hands in {what} as the final answer and ends the attempt. It can be called once; nothing can follow it."
-_RUN_TESTS = (
-    "Runs {what} on the public tests of the problem and says, test by test, whether it passed, with the input, the "
-    "expected and the returned value. Hidden tests, larger ones among them, are not run."
-)
-
-TOOLS: dict[Setting, tuple[ToolSpec, ...]] = {
-    Setting.REASONING: (ToolSpec("submit", _SUBMIT.format(what="the program"), (_PROGRAM,)),),
-    Setting.TOOLS: (
-        ToolSpec("run_tests", _RUN_TESTS.format(what="a program"), (_PROGRAM,)),
-        ToolSpec("submit", _SUBMIT.format(what="the program"), (_PROGRAM,)),
-    ),
-    Setting.AGENTIC: (
-        ToolSpec(
-            "shell",
-            "Runs a bash command in the workspace and returns its output, stdout and stderr together, and its exit "
-            "status. Every command is a new shell: directory and variables are not kept, files in the workspace are; "
-            "files elsewhere and background processes are not. No network. A command that takes too long is stopped "
-            "and its changes are undone.",
-            (Argument("command", "The command, as for bash -c."),),
-        ),
-        ToolSpec(
-            "view",
-            "Shows a text file of the workspace with line numbers, or lists a folder.",
-            (
-                Argument("path", 'Relative to the workspace, as "src/main.py"; "." lists all files.'),
-                Argument("start", "First line to show, from 1; the first by default.", "integer", required=False),
-                Argument("end", "Last line to show; the last by default.", "integer", required=False),
-            ),
-        ),
-        ToolSpec(
-            "edit",
-            "Replaces one piece of text in a file of the workspace, or creates a file.",
-            (
-                Argument("path", "Relative to the workspace."),
-                Argument(
-                    "old", "The text to replace: it must occur exactly once. Empty: create the file with the new text."
-                ),
-                Argument("new", "The text to put there."),
-            ),
-        ),
-        ToolSpec("run_tests", _RUN_TESTS.format(what=f"{SOLUTION} of the workspace")),
-        ToolSpec("submit", _SUBMIT.format(what=f"{SOLUTION} of the workspace")),
-    ),
-}
-"""Setting to its tools."""
+        return f"argument {name!r} is longer than {MAX_ARGUMENT_BYTES:,} bytes"
+    return f"argument {name!r} contains a NUL character" if "\0" in value else ""

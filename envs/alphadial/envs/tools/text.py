@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
+from textwrap import indent
 
+from alphadial.envs.raw import readable
 from alphadial.envs.sandbox.workspace import Workspace, WorkspaceRun, paths
-from alphadial.envs.types import JudgeReport, KilledBy, Limits, Problem, PublicResult, RunResult, Verdict
+from alphadial.envs.types import (
+    Interface,
+    JudgeReport,
+    KilledBy,
+    Limits,
+    Problem,
+    PublicResult,
+    RunResult,
+    Test,
+    Verdict,
+)
 
 MAX_CHARS = 8_000
 """Of one tool's answer."""
@@ -78,20 +91,57 @@ def folder_text(workspace: Workspace, folder: str) -> str:
 
 
 def public_text(problem: Problem, results: Sequence[PublicResult]) -> str:
-    """A line of count, then for each public test what came of it."""
+    """A line of count, then for each public test what came of it; or what the compiler says."""
+    if results and all(result.verdict is Verdict.CE for result in results):
+        return shorten(f"The program does not compile:\n{clean(results[0].cause)}".rstrip())
     passed = sum(result.verdict is Verdict.AC for result in results)
+    told = _call_result if problem.interface is Interface.CALL else _stdio_result
     lines = [f"{passed} of {len(results)} public tests passed."]
-    for number, result in enumerate(results, 1):
-        call = f"{problem.entry}({_value(result.test.input[1:-1])})"
-        if result.verdict is Verdict.AC:
-            lines.append(f"Test {number}: passed. {call} returned {_value(result.got)}")
-        elif result.verdict is Verdict.WA:
-            expected = _value(result.test.answer)
-            lines.append(f"Test {number}: wrong answer. {call} returned {_value(result.got)}, expected {expected}")
-        else:
-            expected = _value(result.test.answer)
-            lines.append(f"Test {number}: {_failure(result.verdict, result.cause)}. {call}, expected {expected}")
+    lines += [f"Test {number}: {told(problem, result)}" for number, result in enumerate(results, 1)]
     return shorten("\n".join(lines))
+
+
+def _call_result(problem: Problem, result: PublicResult) -> str:
+    test, got = result.test, _value(python_value(result.got))
+    call = f"{problem.entry}({_value(_arguments(test))})"
+    asked = _value(test.answer) if test.check else f"{call}, expected {_value(python_value(test.answer))}"
+    if result.verdict is Verdict.AC:
+        return f"passed. {asked if test.check else f'{call} returned {got}'}"
+    if result.verdict is Verdict.WA and not test.check:
+        return f"wrong answer. {call} returned {got}, expected {_value(python_value(test.answer))}"
+    return f"{_failure(result.verdict, result.cause)}. {asked}"
+
+
+def _stdio_result(problem: Problem, result: PublicResult) -> str:
+    if result.verdict is Verdict.AC:
+        return "passed."
+    shown = [("Input", result.test.input), ("Expected output", result.test.answer), ("Output", result.got)]
+    said = [f"{title}:\n{_indented(text)}" for title, text in shown]
+    return "\n".join([f"{_failure(result.verdict, result.cause)}.", *said])
+
+
+def _indented(text: str) -> str:
+    """The text as a block of its own, so that no line of it can be taken for one of the tool's."""
+    return indent(_value(readable(text)).rstrip("\n") or "[nothing]", "    ", lambda _: True)
+
+
+def example_text(problem: Problem, test: Test) -> str:
+    """A test that calls a function, as Python writes it."""
+    if test.check:
+        return test.answer
+    return f"{problem.entry}({_arguments(test)}) == {python_value(test.answer)}"
+
+
+def _arguments(test: Test) -> str:
+    return test.input[1:-1] if test.check else python_value(test.input)[1:-1]
+
+
+def python_value(text: str) -> str:
+    """A value in JSON as Python writes it; any other text as it is."""
+    try:
+        return repr(json.loads(text)) if text else ""
+    except (ValueError, RecursionError):
+        return text
 
 
 def verdict_text(report: JudgeReport) -> str:
@@ -112,7 +162,7 @@ def _failure(verdict: Verdict, cause: str) -> str:
         Verdict.MLE: "too much memory",
         Verdict.OLE: "too much output",
     }
-    detail = cause if verdict in (Verdict.RTE, Verdict.CE) else ""
+    detail = cause.strip() if verdict in (Verdict.RTE, Verdict.CE) else ""
     return f"{words[verdict]}: {_value(detail)}" if detail else words[verdict]
 
 

@@ -23,7 +23,7 @@ class Granularity(StrEnum):
 
 
 _PASSED = re.compile(r"Test \d+: passed\.")
-NO_PROGRAM = "Your answer holds no Python code block."
+NO_PROGRAM = "Your answer holds no code block with a program."
 
 
 def describe(program: str, verdict: Verdict | None, results: Sequence[str], granularity: Granularity) -> str:

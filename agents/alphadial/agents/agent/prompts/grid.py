@@ -7,7 +7,7 @@ fourth kind of feedback, a trace of the program's blocks, did worse than the coa
 
 from __future__ import annotations
 
-from alphadial.agents.agent.prompts.catalogue import ANSWER, EXPERT, TASK
+from alphadial.agents.agent.prompts.catalogue import EXPERT
 from alphadial.agents.agent.prompts.feedback import Granularity
 from alphadial.agents.agent.prompts.strategies import PromptStrategy
 from alphadial.agents.errors import AgentsError
@@ -33,7 +33,7 @@ INSTRUCTION = {
     "weak-then-better": "Write a weak solution first, then a better one; the last code block counts.",
     "step-by-step": "Write the program step by step.",
 }
-_REPAIR = "{feedback} " + "Mend it." + ANSWER
+_REPAIR = "{feedback} Mend it.\n{answer}"
 
 
 def compose(name: str) -> PromptStrategy:
@@ -52,7 +52,7 @@ def compose(name: str) -> PromptStrategy:
     guide = " ".join(text for text in (f"First, {reasoning}." if reasoning else "", instruction) if text)
     return PromptStrategy(
         system=EXPERT,
-        ask=TASK + (f"\n{guide}" if guide else "") + ANSWER,
+        ask="{task}\n\n" + (f"{guide}\n" if guide else "") + "{answer}",
         repair=_REPAIR,
         chat=True,
         granularity=granularity,

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from collections.abc import Callable
+
+from alphadial.envs.languages import find_language
+from alphadial.envs.tools.answers import read_submission
+from alphadial.envs.types import Problem, Submission
+
+AnswerParser = Callable[[str, Problem, str | None], Submission | None]
+"""Reads the program of an answer to a problem, in a language where one is asked for; None where it holds none."""
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerParser:
-    """Takes group 1 of the last match of ``pattern``; the whole text without a pattern."""
-
-    pattern: re.Pattern[str] | None = None
-
-    def parse(self, text: str) -> str:
-        """The program, or "" where the answer holds none."""
-        if self.pattern is None:
-            return text
-        found = self.pattern.findall(text)
-        return str(found[-1]) if found else ""
+def whole_text(text: str, problem: Problem, language: str | None = None) -> Submission | None:
+    """The answer is the program, in Python where no language is asked for."""
+    if not text:
+        return None
+    return Submission.of(text) if language is None else Submission.of(text, find_language(language).name)
 
 
-PARSERS: dict[str, AnswerParser] = {
-    "program": AnswerParser(),
-    "fenced": AnswerParser(re.compile(r"^[ \t]*```(?:python|py)?[ \t]*\n(.*?)^[ \t]*```", re.DOTALL | re.MULTILINE)),
-}
+PARSERS: dict[str, AnswerParser] = {"program": whole_text, "fenced": read_submission}
