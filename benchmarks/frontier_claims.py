@@ -23,10 +23,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from alphadial.agents.experiments.frontier import frontier, problem_rates
-from alphadial.agents.experiments.metrics import ClusterBootstrap
-from alphadial.agents.experiments.outcomes import SOLVED, OutcomeTable, TableModel, load_outcomes
+from alphadial.agents.experiments.frontier import frontier
+from alphadial.agents.experiments.metrics import ClusterBootstrap, rates
+from alphadial.agents.experiments.outcomes import SOLVED, OutcomeTable, TableModel, failure_kind, load_outcomes
 from alphadial.envs.types import FailureKind
 
 ALPHAS = "-1,-0.5,-0.25,0,0.25,0.5,0.75,1,1.25,1.5,2"
@@ -118,6 +119,13 @@ def new_solves(table: OutcomeTable, model: TableModel) -> set[str]:
     """Problems that the model solved at least once, and low, mid and high of the table never."""
     known = {name for one in three(table) for name, cell in one.outcomes.items() if SOLVED in cell}
     return {name for name, cell in model.outcomes.items() if SOLVED in cell} - known
+
+
+def problem_rates(table: OutcomeTable, model: TableModel, kind: FailureKind) -> npt.NDArray[np.float64]:
+    """Per problem (P,), the fraction of measurable attempts that failed so."""
+    kinds = [[failure_kind(outcome) for outcome in model.outcomes[problem.id]] for problem in table.problems]
+    measured = [len(cell) - cell.count(FailureKind.UNMEASURABLE) for cell in kinds]
+    return rates([cell.count(kind) for cell in kinds], measured)
 
 
 def difference(table: OutcomeTable, to: float, since: float, kind: FailureKind) -> dict[str, Any]:

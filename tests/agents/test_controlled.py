@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from alphadial.agents.errors import PolicyError, StoreError
+from alphadial.agents.errors import OptionError, PolicyError, StoreError
 from alphadial.agents.policies import ScriptedPolicy
 from alphadial.agents.runs.attempt_loop import AttemptDeps
 from alphadial.agents.runs.attempt_rows import TIMES
 from alphadial.agents.runs.config import ModelChoice, RunConfig
 from alphadial.agents.runs.controlled import run_controlled
+from alphadial.agents.runs.prices import Prices, read_prices
 from alphadial.agents.runs.run_folder import RunFolder
 from alphadial.agents.runs.run_summary import summarise
 from alphadial.agents.runs.runner import Progress
@@ -78,7 +79,7 @@ def test_a_problem_is_attempted_until_solved(tmp_path: Path, problems: tuple[Pro
         assert all(row["failure_kind"] is not None for row in story[:-1])
         assert story[-1]["failure_kind"] is None or len(story) == 4
         assert all(row["decision"] == f"{problem.id}#{row['sample']}" for row in story)
-        assert all(row["propensity"] == pytest.approx(1 / 3) and row["cost"] == 1.0 and row["reason"] for row in story)
+        assert all(row["propensity"] == pytest.approx(1 / 3) and row["reason"] for row in story)
     assert seen[-1].done == len(rows) <= seen[-1].total == 24
 
 
@@ -210,3 +211,37 @@ def test_the_summary_counts_what_happened(tmp_path: Path, problems: tuple[Proble
     assert counts == {"attempts": 11, "solved": 1, "correctness": 6, "optimisation": 2, "unmeasurable": 2}
     assert summary["by_problem"][0]["solved_at"] == 1
     assert summary["by_problem"][1]["verdicts"] == ["TLE", "TLE"]
+
+
+def test_with_prices_the_controller_and_the_summary_know_what_attempts_cost(
+    tmp_path: Path, problems: tuple[Problem, ...]
+) -> None:
+    config = controlled_config(samples=2, prices=Prices(completion_token=0.5))
+    policy = ScriptedPolicy(lambda request: "AC 2" if request.messages[-1]["content"] == "prompt p0" else "WA 1")
+    spy = Spy()
+    with RunFolder(tmp_path, config) as opened:
+        deps = AttemptDeps(policy, ReadingJudge())
+        run_controlled(config, problems, spy, deps, opened.store)  # type: ignore[arg-type]
+        summary = summarise(config, problems, opened.store.attempts())
+    assert {outcome.cost for _, outcome in spy.taught} == {1.0}  # two words at half a unit each
+    used = next(row for row in summary["by_alpha"] if row["alpha"] == 0.5)
+    assert (summary["cost"], used["cost"]) == (11.0, 11.0)
+    # A mean of 1 per attempt, over a mean solve rate of 1/6.
+    assert used["cost_of_pass"] == pytest.approx(6.0)
+    unused = next(row for row in summary["by_alpha"] if row["alpha"] == 0.0)
+    assert (unused["cost"], unused["cost_of_pass"], unused["cost_of_pass_ci"]) == (0.0, None, [None, None])
+
+
+def test_prices_are_read_with_care(tmp_path: Path) -> None:
+    file = tmp_path / "prices.json"
+    file.write_text('{"prompt_token": 2e-7, "sandbox_second": 1}')
+    assert read_prices(file) == Prices(prompt_token=2e-7, sandbox_second=1.0)
+    for text, words in (
+        ("{", "is not JSON"),
+        ("[]", "holds no prices"),
+        ('{"prompt_token": -1}', "holds no prices: prompt_token"),
+        ('{"prompt_tokens": 1}', "an unknown price 'prompt_tokens': the prices are prompt_token, completion_token"),
+    ):
+        file.write_text(text)
+        with pytest.raises(OptionError, match=words):
+            read_prices(file)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import math
 import os
 import random
 import signal
@@ -26,6 +27,7 @@ from alphadial.agents.policies.scripted import Line
 from alphadial.agents.runs.attempt_loop import AttemptDeps
 from alphadial.agents.runs.attempt_rows import TIMES
 from alphadial.agents.runs.config import ModelChoice, RunConfig, plan
+from alphadial.agents.runs.prices import Prices
 from alphadial.agents.runs.run_folder import RunFolder
 from alphadial.agents.runs.runner import Progress, rollout, run_attempts
 from alphadial.agents.types import Completion, Policy, Request
@@ -118,6 +120,24 @@ def test_what_databases_refuse_is_replaced(tmp_path: Path, config: RunConfig, pr
     fenced = dataclasses.replace(config, parser="fenced")
     rows = run(tmp_path, fenced, problems, ScriptedPolicy(lambda request: "a\0b\ud800c"))
     assert {row["answer"] for row in rows} == {"a\ufffdb?c"}
+
+
+def test_a_row_holds_tokens_costs_and_the_submission_s_language(tmp_path: Path, problems: tuple[Problem, ...]) -> None:
+    def given(request: Request) -> Completion:
+        nothing = math.inf if request.messages[-1]["content"] == "prompt p0" else -0.5
+        return Completion("AC 2", None, 0, 3, token_ids=(5, 6, 2), logprobs=(-0.25, nothing, 0.0))
+
+    prices = Prices(prompt_token=0.5, completion_token=2.0, sandbox_second=0.0)
+    config = dataclasses.replace(make_config(samples=1), models=MODEL, prices=prices)
+    rows = {row["problem"]: row for row in run(tmp_path, config, problems, ScriptedPolicy(given))}
+    assert {row["token_ids"] for row in rows.values()} == {"[[5,6,2]]"}
+    assert rows["p0"]["logprobs"] == "[[-0.25,null,0.0]]"
+    assert rows["p1"]["logprobs"] == "[[-0.25,-0.5,0.0]]"
+    assert {(row["language"], row["borderline"], row["error"]) for row in rows.values()} == {("python3", 0, "")}
+    assert {row["model_cost"] for row in rows.values()} == {2 * 0.5 + 3 * 2.0}
+    plain = dataclasses.replace(config, prices=None)
+    for row in run(tmp_path / "plain", plain, problems, ScriptedPolicy(answer)):
+        assert (row["model_cost"], row["token_ids"], row["logprobs"]) == (None, "", "")
 
 
 def test_seeds_follow_from_run_problem_sample_dial_and_temperature(

@@ -26,11 +26,11 @@ def attempt(config: RunConfig, sample: int = 0, verdict: str = "AC") -> Attempt:
     values: dict[str, object] = dict.fromkeys((field.name for field in dataclasses.fields(Attempt)), "")
     values |= dict.fromkeys(("prompt_tokens", "completion_tokens", "turns", "level_reached"), 1)
     values |= dict.fromkeys(("temperature", "cpu_s", "judge_s", "model_s", "tools_s", "success_prob"), 0.1)
-    values |= dict.fromkeys(("coverage", "decision", "propensity", "cost"), None)
+    values |= dict.fromkeys(("coverage", "decision", "propensity", "model_cost", "sandbox_cost"), None)
     model, problem = config.models[0], config.problems[0]
     values |= {"model": model.name, "alpha": model.alpha, "problem": problem, "sample": sample, "run": config.run_id}
     values |= {"id": attempt_id(config.run_id, problem, model.name, sample), "seed": 2**53 - 1}
-    values |= {"finish_reason": "stop", "status": "judged", "end_reason": "submitted"}
+    values |= {"borderline": 0, "finish_reason": "stop", "status": "judged", "end_reason": "submitted"}
     values |= {
         "verdict": verdict,
         "public_verdict": verdict,
@@ -41,7 +41,7 @@ def attempt(config: RunConfig, sample: int = 0, verdict: str = "AC") -> Attempt:
 
 def test_rows_come_back_as_they_went_in(tmp_path: Path, config: RunConfig) -> None:
     url = sqlite_url(tmp_path / "s.sqlite")
-    row = dataclasses.replace(attempt(config), temperature=0.1 + 0.2, answer="ü\n'", weights_id=None)
+    row = dataclasses.replace(attempt(config), temperature=0.1 + 0.2, answer="ü\n'", weights_id="w1")
     with Store(url, config) as store:
         store.append(row)
     with Store(url, config) as store:
@@ -101,6 +101,35 @@ def test_stores_that_cannot_be_used(tmp_path: Path, config: RunConfig) -> None:
     (tmp_path / "s.sqlite").write_text("this is no database, whatever its name says" * 100)
     with pytest.raises(StoreError, match="not a database"):
         Store(sqlite_url(tmp_path / "s.sqlite"), config)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("token_ids", "[[1, -2]]", "column token_ids"),
+        ("token_ids", "[1]", "column token_ids"),
+        ("logprobs", '[["x"]]', "column logprobs"),
+        ("logprobs", "[[-0.5", "column logprobs"),
+        ("transcript", '[{"role": 1}]', "column transcript"),
+        ("borderline", 2, "column borderline"),
+        ("language", b"x", "column language"),
+        ("model_cost", 1.0, "column model_cost: one cost without the other"),
+        ("sandbox_cost", -1.0, "column sandbox_cost"),
+        ("end_reason", "bored", "column end_reason"),
+        ("weights_id", None, "column weights_id: there is none, and the run's weights are verified"),
+    ],
+)
+def test_a_column_that_no_run_can_have_written_is_named(
+    tmp_path: Path, config: RunConfig, column: str, value: object, words: str
+) -> None:
+    config = dataclasses.replace(config, weights="digest")
+    with Store(sqlite_url(tmp_path / "s.sqlite"), config) as store:
+        store.append(attempt(config))
+        store.flush()
+        with sqlite3.connect(tmp_path / "s.sqlite") as connection:
+            connection.execute(f"UPDATE attempts SET {column} = ?", (value,))
+        with pytest.raises(StoreError, match=words):
+            list(store.attempts())
 
 
 def test_another_format_version_is_refused(tmp_path: Path, config: RunConfig) -> None:

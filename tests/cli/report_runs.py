@@ -72,6 +72,9 @@ def make_attempt(
         turns=1,
         answer="def f():\n return 0\n",
         program="def f():\n return 0\n",
+        language="python3",
+        error="",
+        borderline=0,
         verdict=verdict,
         public_verdict=verdict,
         failure_kind=_KINDS[verdict],
@@ -121,7 +124,7 @@ def controlled_run(folder: Path, **fields: Any) -> Path:
         "t1.b": [(1.0, "WA"), (-0.5, "TLE"), (0.5, "AC")],
         "t2.c": [(1.0, "WA"), (0.0, "TLE"), (1.5, None)],
     }
-    chosen = {"propensity": 0.75, "success_prob": 0.4, "reason": "best so far", "cost": 1.0}
+    chosen = {"propensity": 0.75, "success_prob": 0.4, "reason": "best so far"}
     attempts = [
         make_attempt(config, problem, alpha, at, verdict, decision=f"{problem}#{at}", **chosen)
         for problem, story in stories.items()

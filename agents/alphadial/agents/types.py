@@ -12,6 +12,7 @@ from alphadial.envs.checks import (
     EndName,
     FailureName,
     FinishName,
+    Flag,
     Id,
     Name,
     NotNegative,
@@ -245,11 +246,18 @@ class Attempt:
     turns: Count
     answer: Text
     program: Text
+    """Text of the submission's main file; "" where there is none."""
+    language: Name
+    """Of the submission; "" where there is none."""
     verdict: VerdictName | None
     public_verdict: VerdictName | None
     failure_kind: FailureName | None
     level_reached: Count
     cause: Text
+    error: Text
+    """Why it is unmeasurable; "" where it was measured."""
+    borderline: Flag
+    """1 where a time near the limit decided, so that the verdict may be another one elsewhere."""
     cpu_s: Seconds
     """CPU time of the program over all tests."""
     judge_s: Seconds
@@ -263,6 +271,10 @@ class Attempt:
     """JSON list of every message, tool call and result; "" for a single turn, which ``answer`` holds whole."""
     workspace: Name = ""
     """Digest of the final workspace; "" where the setting has none."""
+    token_ids: Text = ""
+    """JSON list of the token ids of every answer; "" where none were given."""
+    logprobs: Text = ""
+    """JSON list of the log probabilities of every answer, aligned with ``token_ids``; "" where none were given."""
     decision: Name | None = None
     """Id of the controller's decision; None where the alpha was given."""
     propensity: Share | None = None
@@ -271,5 +283,14 @@ class Attempt:
     """The controller's estimate of the chance of success."""
     reason: Text = ""
     """The controller's, for people."""
-    cost: Number | None = None
-    """In the unit of the run's budget; None without one."""
+    model_cost: NotNegative | None = None
+    """What the tokens cost, in the currency of the run's prices; None without prices."""
+    sandbox_cost: NotNegative | None = None
+    """What tools and judge cost, alike."""
+
+    @property
+    def cost(self) -> float | None:
+        """What the attempt cost; None without prices."""
+        if self.model_cost is None or self.sandbox_cost is None:
+            return None
+        return self.model_cost + self.sandbox_cost

@@ -21,6 +21,8 @@ def _one_of(*names: str) -> object:
 
 Count = Annotated[int, Field(strict=True, ge=0, le=LARGEST_COUNT)]
 Positive = Annotated[int, Field(strict=True, ge=1, le=LARGEST_COUNT)]
+Flag = Annotated[int, Field(strict=True, ge=0, le=1)]
+"""No or yes, as every database keeps it."""
 Integer = Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63)]
 Seed = Annotated[int, Field(strict=True, ge=0, lt=LARGEST_SEED)]
 """Exact in JSON, where many programs read numbers as float64."""

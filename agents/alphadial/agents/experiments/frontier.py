@@ -8,15 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from alphadial.agents.experiments.metrics import ClusterBootstrap, rates
+from alphadial.agents.experiments.metrics import ClusterBootstrap, failure_rates
 from alphadial.agents.experiments.outcomes import OutcomeTable, TableModel, failure_kind
 from alphadial.envs.types import FailureKind
 
-_RATES: dict[str, FailureKind | None] = {
-    "solve": None,
-    "correctness_failure": FailureKind.CORRECTNESS,
-    "optimisation_failure": FailureKind.OPTIMISATION,
-}
+_KINDS = (None, FailureKind.CORRECTNESS, FailureKind.OPTIMISATION)
+"""As ``FailureRates`` has them; None means solved."""
 
 
 def frontier(table: OutcomeTable, bootstrap_seed: int = 0) -> dict[str, Any]:
@@ -53,11 +50,6 @@ def frontier(table: OutcomeTable, bootstrap_seed: int = 0) -> dict[str, Any]:
     }
 
 
-def problem_rates(table: OutcomeTable, model: TableModel, kind: FailureKind | None) -> np.ndarray[Any, Any]:
-    """Per problem (P,), the fraction of measurable attempts that ended so; kind None means solved."""
-    return _rates(table.counts(model), kind)
-
-
 def _rows(table: OutcomeTable, models: Sequence[TableModel], problems: Sequence[int], seed: int) -> list[Any]:
     if not models or not problems:
         return []
@@ -66,20 +58,15 @@ def _rows(table: OutcomeTable, models: Sequence[TableModel], problems: Sequence[
     for model in models:
         all_counts = table.counts(model)
         counts = [all_counts[i] for i in problems]
+        rates = failure_rates(bootstrap, *([_count(cell, kind) for cell in counts] for kind in _KINDS))
         row: dict[str, Any] = {"alpha": model.alpha, "model": model.name}
-        for name, kind in _RATES.items():
-            estimate = bootstrap.mean(_rates(counts, kind))
+        for name, estimate in rates._asdict().items():
             row |= {name: _number(estimate.value), f"{name}_ci": estimate.interval}
         row["unmeasurable"] = sum(_count(cell, FailureKind.UNMEASURABLE) for cell in counts)
         row["attempts"] = sum(cell.total() for cell in counts)
         row["weights_id"] = model.weights_id
         rows.append(row)
     return rows
-
-
-def _rates(counts: Sequence[Counter[str]], kind: FailureKind | None) -> np.ndarray[Any, Any]:
-    measurable = [cell.total() - _count(cell, FailureKind.UNMEASURABLE) for cell in counts]
-    return rates([_count(cell, kind) for cell in counts], measurable)
 
 
 def _count(cell: Counter[str], kind: FailureKind | None) -> int:

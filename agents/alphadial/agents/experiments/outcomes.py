@@ -79,7 +79,8 @@ class OutcomeTable(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: Count = OUTCOME_FORMAT
-    family: Name
+    family: Name | None
+    """None where the models belong to none."""
     weights: Name | None
     """What every model is made from; see ``RunConfig``."""
     problem_set: Name
@@ -167,7 +168,7 @@ def tabulate_so_far(config: RunConfig, attempts: Iterable[Attempt]) -> OutcomeTa
 class Expected:
     """What a table must agree with to be reused."""
 
-    family: str
+    family: str | None
     split_hash: str
     temperature: float
     weights: str | None

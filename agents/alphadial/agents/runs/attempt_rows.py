@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from alphadial.agents.errors import StoreError
 from alphadial.agents.runs.config import RunConfig, attempt_id
 from alphadial.agents.types import Attempt
-from alphadial.envs.checks import Text, first_fault
-from alphadial.envs.types import FailureKind, Verdict
+from alphadial.envs.checks import Count, Number, Text, first_fault
+from alphadial.envs.types import EndReason, FailureKind, Verdict
 
 METADATA = sa.MetaData()
 RUNS = sa.Table(
@@ -48,11 +48,14 @@ ATTEMPTS = sa.Table(
     sa.Column("turns", sa.Integer, nullable=False),
     sa.Column("answer", sa.Text, nullable=False),
     sa.Column("program", sa.Text, nullable=False),
+    sa.Column("language", sa.Text, nullable=False),
     sa.Column("verdict", sa.Text),
     sa.Column("public_verdict", sa.Text),
     sa.Column("failure_kind", sa.Text),
     sa.Column("level_reached", sa.Integer, nullable=False),
     sa.Column("cause", sa.Text, nullable=False),
+    sa.Column("error", sa.Text, nullable=False),
+    sa.Column("borderline", sa.Integer, nullable=False),
     sa.Column("cpu_s", sa.Double, nullable=False),
     sa.Column("judge_s", sa.Double, nullable=False),
     sa.Column("model_s", sa.Double, nullable=False),
@@ -61,16 +64,21 @@ ATTEMPTS = sa.Table(
     sa.Column("end_reason", sa.Text, nullable=False),
     sa.Column("transcript", sa.Text, nullable=False),
     sa.Column("workspace", sa.Text, nullable=False),
+    sa.Column("token_ids", sa.Text, nullable=False),
+    sa.Column("logprobs", sa.Text, nullable=False),
     sa.Column("decision", sa.Text),
     sa.Column("propensity", sa.Double),
     sa.Column("success_prob", sa.Double),
     sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("cost", sa.Double),
+    sa.Column("model_cost", sa.Double),
+    sa.Column("sandbox_cost", sa.Double),
 )
-TIMES = frozenset({"cpu_s", "judge_s", "model_s", "tools_s"})
+TIMES = frozenset({"cpu_s", "judge_s", "model_s", "tools_s", "sandbox_cost"})
 """Columns that differ between two runs of one configuration."""
-TEXTS = frozenset({"answer", "program", "transcript"})
+TEXTS = frozenset({"answer", "program", "transcript", "token_ids", "logprobs"})
 """Columns that may be longer than all others together."""
+_UNANSWERED = (EndReason.POLICY, EndReason.CONTEXT)
+"""How attempts end whose last answer could not be used, so that no weights vouch for it."""
 FIELDS = tuple(field.name for field in fields(Attempt))
 _ATTEMPT = TypeAdapter(Attempt)
 
@@ -98,7 +106,12 @@ class _Message(BaseModel):
     tool_call_id: Text = ""
 
 
-_TRANSCRIPT = TypeAdapter(list[_Message])
+_JSON: dict[str, TypeAdapter[Any]] = {
+    "transcript": TypeAdapter(list[_Message]),
+    "token_ids": TypeAdapter(list[list[Count]]),
+    "logprobs": TypeAdapter(list[list[Number | None]]),
+}
+"""Columns that hold JSON, "" where there is nothing, to what they hold."""
 
 
 def selection(*, texts: bool = True) -> sa.Select[Any]:
@@ -138,13 +151,15 @@ def checked(row: Sequence[Any], source: str, stranger: Callable[[Attempt], str] 
     Raises:
         StoreError: one of them cannot be; the message names it.
     """
+    values, column = dict(zip(FIELDS, row, strict=True)), ""
     try:
-        attempt = _ATTEMPT.validate_python(dict(zip(FIELDS, row, strict=True)))
-        if attempt.transcript:
-            _TRANSCRIPT.validate_json(attempt.transcript)
+        attempt = _ATTEMPT.validate_python(values)
+        for column, held in _JSON.items():
+            if values[column]:
+                held.validate_json(values[column])
     except ValidationError as error:
-        column = "transcript: " if error.title.startswith("list") else ""
-        raise StoreError(_damaged(source, row[0], column + first_fault(error))) from error
+        where = f"{column}: " if column else ""
+        raise StoreError(_damaged(source, row[0], where + first_fault(error))) from error
     if fault := (stranger(attempt) if stranger is not None else "") or _contradiction(attempt):
         raise StoreError(_damaged(source, attempt.id, fault))
     return attempt
@@ -164,6 +179,8 @@ def _contradiction(attempt: Attempt) -> str:
         return f"failure_kind: {attempt.failure_kind} does not fit verdict {attempt.verdict}"
     if (attempt.status == "unmeasurable") != (attempt.verdict is None):
         return f"status: {attempt.status} does not fit verdict {attempt.verdict}"
+    if (attempt.model_cost is None) != (attempt.sandbox_cost is None):
+        return "model_cost: one cost without the other"
     if attempt.decision is not None and (attempt.alpha is None or attempt.propensity is None):
         return "decision: one without an alpha or a propensity"
     return ""
@@ -178,6 +195,8 @@ def _stranger(config: RunConfig) -> Callable[[Attempt], str]:
             return f"model: {attempt.model[:80]!r} at alpha {attempt.alpha} is none of the run's"
         if attempt.problem not in problems:
             return f"problem: {attempt.problem[:80]!r} is none of the run's"
+        if config.weights is not None and attempt.weights_id is None and attempt.end_reason not in _UNANSWERED:
+            return "weights_id: there is none, and the run's weights are verified"
         if attempt.sample >= config.samples:
             return f"sample: {attempt.sample}, and the run makes {config.samples} at most"
         return ""

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from alphadial.agents.agent.prompts import find_strategy
 from alphadial.agents.errors import StoreError
+from alphadial.agents.runs.prices import Prices
 from alphadial.agents.seeds import attempt_seed
 from alphadial.agents.types import AttemptSpec, Message, Request
 from alphadial.controller.types import Decision
@@ -37,10 +38,12 @@ class RunConfig:
     """All that determines a run's table, times aside."""
 
     command: Name
-    family: Name
+    family: Name | None
+    """None where the models belong to none."""
     problem_set: Name
     split: Name
     split_hash: Name
+    """Of the problems' content as it was read."""
     problems: tuple[Name, ...]
     """Ids, in split order."""
     models: tuple[ModelChoice, ...]
@@ -60,10 +63,14 @@ class RunConfig:
     setting: Setting = Setting.REASONING
     max_turns: Positive = 1
     feedback: Feedback = Feedback.PUBLIC
+    language: Name | None = None
+    """Of the programs; None where the policy chooses."""
     controller: Name | None = None
     """Chooses the model of each attempt; None: every model makes ``samples`` attempts."""
     fitted: Name | None = None
     """Digest of what the controller knew when the run began."""
+    prices: Prices | None = None
+    """What tokens and seconds cost; None where nobody says."""
     budget: Count | None = None
     """Attempts over all problems, under a controller; None: no such limit."""
 
@@ -76,9 +83,14 @@ class RunConfig:
         return each if self.budget is None else min(each, self.budget)
 
     @property
+    def label(self) -> str:
+        """What the models are called together."""
+        return self.family if self.family is not None else self.models[0].name
+
+    @property
     def rules(self) -> Rules:
-        """Of every attempt."""
-        return Rules(self.setting, self.max_turns, self.feedback, self.coverage)
+        """What every attempt is allowed."""
+        return Rules(self.setting, self.max_turns, self.feedback, self.coverage, language=self.language)
 
     def to_json(self) -> str:
         """Canonical: equal configurations give equal text."""
@@ -132,7 +144,7 @@ class Planner:
         """One attempt. Its answer depends on seed, problem, sample, model and temperature, not on the run."""
         config, dial = self._config, model.name.partition("@")[2]
         if problem.id not in self._asked:
-            self._asked[problem.id] = self._strategy.messages(problem, config.setting)
+            self._asked[problem.id] = self._strategy.messages(problem, config.setting, config.language)
         return AttemptSpec(
             id=attempt_id(self._run, problem.id, model.name, sample),
             problem=problem,

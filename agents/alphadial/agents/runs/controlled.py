@@ -32,7 +32,8 @@ class _Case:
 
 def outcome(attempt: Attempt) -> Outcome:
     """All that a controller may learn of an attempt."""
-    return Outcome(kind_of(attempt.failure_kind), attempt.verdict)
+    cost = attempt.cost
+    return Outcome(kind_of(attempt.failure_kind), attempt.verdict, 1.0 if cost is None else cost)
 
 
 def run_controlled(

@@ -6,7 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from alphadial.agents.experiments.attempt_curves import first_solved, solved_within_k
+from alphadial.agents.experiments.metrics import ClusterBootstrap, cost_of_pass
 from alphadial.agents.runs.config import RunConfig
 from alphadial.agents.types import Attempt
 from alphadial.envs.types import FailureKind, Problem
@@ -18,8 +21,9 @@ def summarise(config: RunConfig, problems: Sequence[Problem], attempts: Iterable
     Returns:
         ``rows``: for each k up to the attempts per problem, the share of problems solved within k attempts with its
         95 % interval, clustered by template, and the mean number of attempts made by then. ``by_alpha``: counts of
-        attempts and of their outcomes. ``by_problem``: alphas and verdicts in order, the attempts' ids, and which one
-        solved it (from 1; None). The rest says what was run.
+        attempts and of their outcomes, and with prices what they cost and what one solution costs.
+        ``by_problem``: alphas and verdicts in order, the attempts' ids, and which one solved it (from 1; None). The
+        rest says what was run.
     """
     stories: dict[str, list[Attempt]] = {problem.id: [] for problem in problems}
     for attempt in attempts:
@@ -33,7 +37,8 @@ def summarise(config: RunConfig, problems: Sequence[Problem], attempts: Iterable
         "attempts": len(made),
         "unmeasurable": sum(attempt.failure_kind == FailureKind.UNMEASURABLE for attempt in made),
         "rows": _rows(config, problems, stories),
-        "by_alpha": _by_alpha(config, made),
+        "cost": sum(attempt.cost or 0.0 for attempt in made) if config.prices is not None else None,
+        "by_alpha": _by_alpha(config, problems, made),
         "by_problem": [_story(problem, stories[problem.id]) for problem in problems],
     }
 
@@ -47,6 +52,7 @@ _SAID = (
     "setting",
     "max_turns",
     "feedback",
+    "language",
     "prompt",
     "controller",
     "temperature",
@@ -77,7 +83,7 @@ def _rows(config: RunConfig, problems: Sequence[Problem], stories: dict[str, lis
     ]
 
 
-def _by_alpha(config: RunConfig, made: Sequence[Attempt]) -> list[dict[str, Any]]:
+def _by_alpha(config: RunConfig, problems: Sequence[Problem], made: Sequence[Attempt]) -> list[dict[str, Any]]:
     counts: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(("solved", *FailureKind), 0))
     weights: dict[str, str | None] = {}
     for attempt in made:
@@ -90,9 +96,26 @@ def _by_alpha(config: RunConfig, made: Sequence[Attempt]) -> list[dict[str, Any]
             "weights_id": weights.get(model.name),
             "attempts": sum(counts[model.name].values()),
             **{str(name): count for name, count in counts[model.name].items()},
+            **(_costs(problems, [attempt for attempt in made if attempt.model == model.name]) if config.prices else {}),
         }
         for model in config.models
     ]
+
+
+def _costs(problems: Sequence[Problem], made: Sequence[Attempt]) -> dict[str, Any]:
+    """What attempts with one model cost, all together and per solution."""
+    places = {problem.id: place for place, problem in enumerate(problems)}
+    costs, solved, attempts = np.zeros((3, len(problems)))
+    for attempt in made:
+        place = places[attempt.problem]
+        costs[place] += attempt.cost or 0.0
+        solved[place] += attempt.failure_kind is None
+        attempts[place] += 1
+    bootstrap = ClusterBootstrap([problem.template for problem in problems])
+    found = cost_of_pass(bootstrap, costs, solved, attempts)
+    # JSON has no infinity: null where nothing was solved.
+    value, *interval = (number if np.isfinite(number) else None for number in (found.value, found.low, found.high))
+    return {"cost": float(costs.sum()), "cost_of_pass": value, "cost_of_pass_ci": interval}
 
 
 def _story(problem: Problem, story: Sequence[Attempt]) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from alphadial.agents.agent.prompts import find_strategy
 from alphadial.agents.runs.attempt_loop import AttemptDeps, make_attempts
+from alphadial.agents.runs.config import RunConfig
 from alphadial.agents.runs.store import Store
 from alphadial.agents.seeds import attempt_seed
 from alphadial.agents.types import Attempt, AttemptSpec, Request, Rollout
@@ -54,7 +56,7 @@ def run_attempts(
 
     def on_rollout(position: int, rollout: Rollout) -> None:
         nonlocal done
-        attempt = _row(pending[position], rollout, store.run_id)
+        attempt = _row(pending[position], rollout, store.config)
         store.append(attempt)
         if deps.checkpoints is not None:
             store.flush()  # what the attempt could be resumed from goes next
@@ -113,13 +115,13 @@ def rollout(
     return [rollouts[position] for position in range(len(specs))]
 
 
-def _row(spec: AttemptSpec, rollout: Rollout, run: str) -> Attempt:
-    completion, report = rollout.completion, rollout.report
+def _row(spec: AttemptSpec, rollout: Rollout, config: RunConfig) -> Attempt:
+    completion, report, prices = rollout.completion, rollout.report, config.prices
     unmeasurable = report.failure_kind is FailureKind.UNMEASURABLE
     decision = spec.decision
     return Attempt(
         id=spec.id,
-        run=run,
+        run=config.run_id,
         problem=spec.problem.id,
         template=spec.problem.template,
         group=spec.problem.group,
@@ -136,11 +138,14 @@ def _row(spec: AttemptSpec, rollout: Rollout, run: str) -> Attempt:
         turns=len(rollout.answers),
         answer=_storable(completion.text),
         program=_storable(rollout.program),
+        language=rollout.submission.language if rollout.submission is not None else "",
         verdict=_text(report.verdict),
         public_verdict=_text(report.public_verdict),
         failure_kind=_text(report.failure_kind),
         level_reached=report.level_reached,
         cause=_storable(report.cause),
+        error=_storable(report.error),
+        borderline=int(report.borderline),
         cpu_s=report.cpu_s,
         judge_s=rollout.judge_s,
         model_s=rollout.model_s,
@@ -149,12 +154,24 @@ def _row(spec: AttemptSpec, rollout: Rollout, run: str) -> Attempt:
         end_reason=rollout.end_reason,
         transcript=_storable(json.dumps(rollout.transcript, ensure_ascii=False)) if rollout.transcript else "",
         workspace=rollout.workspace,
+        token_ids=_listed([list(answer.token_ids) for answer in rollout.answers]),
+        logprobs=_listed([[_finite(value) for value in answer.logprobs] for answer in rollout.answers]),
         decision=decision.id if decision else None,
         propensity=decision.propensity if decision else None,
         success_prob=decision.success_prob if decision else None,
         reason=_storable(decision.reason) if decision else "",
-        cost=1.0 if decision else None,
+        model_cost=prices.model_cost(rollout) if prices is not None else None,
+        sandbox_cost=prices.sandbox_cost(rollout) if prices is not None else None,
     )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _listed(values: Sequence[Sequence[float | None]]) -> str:
+    """JSON of what a server gave with every answer, "" where it gave nothing."""
+    return json.dumps(values, separators=(",", ":")) if any(values) else ""
 
 
 def _text(value: str | None) -> str | None:

@@ -130,6 +130,6 @@ def open_session(
 
 
 def default_folder(config: RunConfig) -> Path:
-    """``runs/COMMAND-FAMILY-SPLIT-ID``: the same configuration finds its folder again, another one gets its own."""
-    named = re.sub(r"[^\w.:-]+", "-", f"{config.command}-{config.family}-{config.split}")
+    """``runs/COMMAND-MODELS-SPLIT-ID``: the same configuration finds its folder again, another one gets its own."""
+    named = re.sub(r"[^\w.:@+-]+", "-", f"{config.command}-{config.label}-{config.split}")
     return RUNS / f"{named}-{config.run_id[:8]}"

@@ -37,7 +37,8 @@ class Store:
             StoreError: it cannot be opened, or another version made its tables.
         """
         self.run_id = config.run_id
-        self._config = config
+        self.config = config
+        """Of the run."""
         self._engine = open_engine(url, METADATA)
         self._url = self._engine.url.render_as_string(hide_password=True)
         self._insert = _insert_new(self._engine, ATTEMPTS)
@@ -94,7 +95,7 @@ class Store:
         self.flush()
         query = selection().where(ATTEMPTS.c.run == self.run_id).order_by(ATTEMPTS.c.id)
         with self._errors(), self._engine.connect() as connection:
-            yield from read_rows(connection, query, f"store {self._url}", self._config)
+            yield from read_rows(connection, query, f"store {self._url}", self.config)
 
     def close(self) -> None:
         """Writes what is left and closes the database."""

@@ -36,7 +36,7 @@ def facts(config: RunConfig, counts: dict[str, Any]) -> dict[str, str]:
     """Everything that determined the run; empty values stand for what it did not have."""
     return {
         "command": config.command,
-        "family": config.family,
+        "family": config.label,
         "problems": f"{config.problem_set}, {config.split}, {len(config.problems):,} problems",
         "split hash": config.split_hash,
         "coverage": config.coverage or "every level",

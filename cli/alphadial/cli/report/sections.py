@@ -40,7 +40,7 @@ def run_page(run: StoredRun, packed: Packed, seed: int) -> Page:
     show = f"alphadial show ID --run {shlex.quote(str(run.folder))}"
     listed = said["choices"]["rows"] if said["choices"] else ()
     return Page(
-        title=f"{config.family} on {config.split}{under}",
+        title=f"{config.label} on {config.split}{under}",
         lead=heading.lead(config),
         banner=heading.banner(counts, config.controller is not None),
         tiles=heading.tiles(said),

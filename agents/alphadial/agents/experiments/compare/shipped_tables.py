@@ -53,7 +53,7 @@ def shipped_table(config: RunConfig) -> OutcomeTable | None:
     Raises:
         OutcomeTableError: there is one, and it does not fit; the message says what differs.
     """
-    path = _SHIPPED / config.family / table_name(config.split, config.temperature)
+    path = _SHIPPED / str(config.family) / table_name(config.split, config.temperature)
     return fitting_table(path, config) if path.is_file() else None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +10,7 @@ import numpy.typing as npt
 from alphadial.agents.experiments.metrics.intervals import ClusterBootstrap, Estimate, rates
 
 
-@dataclass(frozen=True, slots=True)
-class FailureRates:
+class FailureRates(NamedTuple):
     """Shares of the measurable attempts; the three values add up to 1."""
 
     solve: Estimate
