@@ -72,7 +72,7 @@ def test_spent_attempts_terminate_and_unmeasurable_ones_truncate() -> None:
     assert ends == [(-0.5, False, False), (-0.5, False, False), (-0.5, True, False)]
     env.reset(seed=0, options={"problem": "c"})
     _, reward, terminated, truncated, info = env.step(0)
-    assert (reward, terminated, truncated, info["mask"]) == (0.0, False, True, True)
+    assert (reward, terminated, truncated, info["measured"]) == (0.0, False, True, False)
     assert info["end_reason"] == "unmeasurable"
 
 

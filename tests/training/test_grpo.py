@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from alphadial.agents.types import Completion, Request, Rollout
+from alphadial.agents.types import Completion, Message, Request, Rollout
 from alphadial.envs.types import EndReason, FailureKind, JudgeReport, Verdict
 from alphadial.training.grpo import ADVANTAGE_FLOOR, advantages, policy_loss
 
@@ -21,7 +21,8 @@ UNMEASURABLE = JudgeReport(None, FailureKind.UNMEASURABLE, 0, "machinery")
 
 def rollouts(*reports: JudgeReport) -> list[Rollout]:
     """Answers of one token each: number n says token n."""
-    request = Request("m", ({"role": "user", "content": "?"},), seed=0, temperature=1.0, max_tokens=1)
+    chat: tuple[Message, ...] = ({"role": "system", "content": "!"}, {"role": "user", "content": "?"})
+    request = Request("m", chat, seed=0, temperature=1.0, max_tokens=1)
     return [
         Rollout(request, (Completion("", None, 1, 1, token_ids=(number,)),), None, report, EndReason.SUBMITTED, 0.0)
         for number, report in enumerate(reports)
@@ -40,12 +41,13 @@ class OneTable(torch.nn.Module):
 
 
 class OneTokenPrompts:
-    """A tokenizer that reads every chat as the last token of the vocabulary."""
+    """A tokenizer that reads a chat as the last token of the vocabulary, where it is given the whole of it."""
 
     def __init__(self, tokens: int) -> None:
         self.pad_token_id = self.prompt = tokens - 1
 
-    def apply_chat_template(self, *_: Any, **__: Any) -> dict[str, list[int]]:
+    def apply_chat_template(self, messages: list[Message], **_: Any) -> dict[str, list[int]]:
+        assert [message["role"] for message in messages] == ["system", "user"]
         return {"input_ids": [self.prompt]}
 
 

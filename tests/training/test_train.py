@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from alphadial.agents.errors import StoreError
+from alphadial.envs.errors import ProblemError
 from alphadial.envs.folders import lock_folder
 from alphadial.envs.judging import Judge
 from alphadial.envs.problems import load_split
@@ -75,6 +76,13 @@ def test_grpo_repeated_and_resumed_equals_uninterrupted(tokenizer: Any, tmp_path
     assert weights(run("second")) == first
     run("third", stop_after=3)
     assert weights(run("third")) == first
+
+
+def test_a_set_that_is_not_there_is_refused_before_anything_is_trained(tmp_path: Path, judge: Judge) -> None:
+    config = TrainConfig(problem_set=str(tmp_path / "none.jsonl"), split=None)
+    with pytest.raises(ProblemError, match=r"none\.jsonl"):
+        train_family(config, judge, tmp_path / "out", lambda *_: None)
+    assert not (tmp_path / "out" / "init").exists()
 
 
 def test_other_settings_are_refused(tokenizer: Any, tmp_path: Path) -> None:

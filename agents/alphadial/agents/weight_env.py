@@ -46,11 +46,11 @@ class WeightEnv(gymnasium.Env[Observation, Any]):
 
     ## Episode End
     Terminated when solved, or when the attempts are spent: the budget is part of the task. Truncated, with
-    ``info["mask"]`` True and reward 0, where an attempt could not be measured: leave that step out of learning.
+    ``info["measured"]`` False and reward 0, where an attempt could not be measured: leave that step out of learning.
 
     ## Information
     ``problem`` (str), ``alpha`` (float; NaN after reset), ``kind`` and ``verdict`` (str; "" where there is none),
-    ``attempts`` (int), ``mask`` (bool), ``end_reason`` (str: "", "solved", "attempts" or "unmeasurable").
+    ``attempts`` (int), ``measured`` (bool), ``end_reason`` (str: "", "solved", "attempts" or "unmeasurable").
 
     ## Arguments
     ``source``: a ``Replay`` or a ``Live``. ``max_attempts``: per episode. ``price``: of one attempt. ``continuous``:
@@ -164,7 +164,7 @@ class WeightEnv(gymnasium.Env[Observation, Any]):
             "kind": "" if kind is None else kind.name.lower(),
             "verdict": verdict,
             "attempts": len(self._tried),
-            "mask": kind is OutcomeKind.UNMEASURABLE,
+            "measured": kind is not OutcomeKind.UNMEASURABLE,
             "end_reason": reason,
         }
 

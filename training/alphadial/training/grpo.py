@@ -23,7 +23,7 @@ from alphadial.agents.runs.runner import rollout
 from alphadial.agents.types import Rollout
 from alphadial.envs.judging import Judge
 from alphadial.envs.types import Problem, Rules, Verdict
-from alphadial.training.sft import encode_prompt
+from alphadial.training.sft import encode_chat
 from alphadial.training.state import CurvePoint, Stage
 
 ADVANTAGE_FLOOR = 0.1
@@ -47,6 +47,10 @@ class GrpoConfig:
     temperature: float = 1.0
     seed: int = 0
     save_every: int = 10
+    prompt: str = "tiny"
+    """Name of the prompting strategy."""
+    parser: str = "program"
+    """Name of the answer parser."""
 
 
 def run_grpo(
@@ -93,8 +97,8 @@ def run_grpo(
             temperature=config.temperature,
             max_tokens=config.max_tokens,
             rules=Rules(coverage=config.coverage),
-            prompt="tiny",
-            parser="program",
+            prompt=config.prompt,
+            parser=config.parser,
         )
         loss = policy_loss(model, tokenizer, rollouts, config.samples)
         loss.backward()
@@ -134,7 +138,7 @@ def policy_loss(model: Any, tokenizer: Any, rollouts: Sequence[Rollout], samples
     kept = [index for index, weight in enumerate(weights) if weight != 0.0]
     if not kept:
         return sum(parameter.sum() * 0.0 for parameter in model.parameters())
-    prompts = [encode_prompt(tokenizer, rollouts[index].request.messages[-1]["content"]) for index in kept]
+    prompts = [encode_chat(tokenizer, rollouts[index].request.messages) for index in kept]
     answers = [list(rollouts[index].completion.token_ids) for index in kept]
     width = max(len(prompt) + len(answer) for prompt, answer in zip(prompts, answers, strict=True))
     ids = torch.full((len(kept), width), tokenizer.pad_token_id)

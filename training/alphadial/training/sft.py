@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from alphadial.agents.types import Message
 from alphadial.training.corpus import Example, examples
 from alphadial.training.model import new_model
 from alphadial.training.state import CurvePoint, Stage
@@ -78,7 +79,10 @@ def _learning_rate(config: SftConfig, step: int) -> float:
 
 def cross_entropy(model: Any, tokenizer: Any, batch: Sequence[Example]) -> Any:
     """Mean negative log-likelihood of the answers' tokens, end token included."""
-    pairs = [(encode_prompt(tokenizer, row.content), encode_answer(tokenizer, row.answer)) for row in batch]
+    pairs = [
+        (encode_chat(tokenizer, [Message(role="user", content=row.content)]), encode_answer(tokenizer, row.answer))
+        for row in batch
+    ]
     pairs.sort(key=lambda pair: len(pair[0]) + len(pair[1]))
     # Repair prompts are three times as long: two groups by length halve the padding.
     long = len(pairs) // 5
@@ -102,11 +106,9 @@ def _negative_log_likelihood(model: Any, pad: int, pairs: Sequence[tuple[list[in
     return torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels[:, 1:].flatten(), reduction="sum")
 
 
-def encode_prompt(tokenizer: Any, content: str) -> list[int]:
-    """Token ids of a one-message chat, up to where the answer begins."""
-    rendered = tokenizer.apply_chat_template(
-        [{"role": "user", "content": content}], add_generation_prompt=True, return_dict=True
-    )
+def encode_chat(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
+    """Token ids of a chat, up to where the answer begins."""
+    rendered = tokenizer.apply_chat_template(list(messages), add_generation_prompt=True, return_dict=True)
     return list(rendered["input_ids"])
 
 

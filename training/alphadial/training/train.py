@@ -13,6 +13,7 @@ from alphadial.envs.errors import ForeignError
 from alphadial.envs.folders import lock_folder, write_atomically
 from alphadial.envs.foreign import check_folder, read_json
 from alphadial.envs.judging import Judge
+from alphadial.envs.judging.preparing import prepare
 from alphadial.envs.problems import load_split
 from alphadial.merge_engine import FamilyFile, save_family
 from alphadial.training.errors import TrainingError
@@ -40,6 +41,13 @@ class TrainConfig:
     problems: int = 20
     samples: int = 12
     max_tokens: int = 96
+    problem_set: str = PROBLEM_SET
+    """Where the problems of the rollouts come from: a name, a path, or ``module:Class``."""
+    split: str | None = "train"
+    prompt: str = "tiny"
+    """Name of the prompting strategy; the corpus of SFT teaches compact prompts alone."""
+    parser: str = "program"
+    """Name of the answer parser."""
     control: bool = False
     """Also train ``control``: low coverage for as many steps as high, because alpha must not merely mean more RL."""
 
@@ -55,7 +63,16 @@ class TrainConfig:
         if self.control:
             wanted["control"] = ("low", self.grpo_steps["high"])
         return {
-            name: GrpoConfig(coverage, steps, self.problems, self.samples, self.max_tokens, seed=self.seed)
+            name: GrpoConfig(
+                coverage,
+                steps,
+                self.problems,
+                self.samples,
+                self.max_tokens,
+                seed=self.seed,
+                prompt=self.prompt,
+                parser=self.parser,
+            )
             for name, (coverage, steps) in wanted.items()
         }
 
@@ -91,12 +108,13 @@ def train_family(config: TrainConfig, judge: Judge, out: Path, on_step: OnStep) 
 
 def _train(config: TrainConfig, judge: Judge, out: Path, on_step: OnStep) -> None:
     states = out / STATES
+    split = load_split(config.problem_set, config.split)
+    problems = prepare(split, judge, judge.sandbox).problems
     tokenizer = train_tokenizer()
     if not (out / "init").exists():
         sft = replace(config.sft, seed=config.seed)
         model = run_sft(sft, tokenizer, states / "init", _told("init", sft.steps, on_step))
         export(model, tokenizer, out / "init")
-    problems = load_split(PROBLEM_SET, "train").problems
     for name, stage in config.stages().items():
         if (out / name).exists():
             continue
@@ -179,9 +197,9 @@ def write_family(out: Path, config: TrainConfig) -> None:
             name="tiny",
             checkpoints={name: name for name in ("init", *config.stages())},
             alpha_range=ALPHA_RANGE,
-            prompt="tiny",
-            parser="program",
-            problem_set=PROBLEM_SET,
+            prompt=config.prompt,
+            parser=config.parser,
+            problem_set=config.problem_set,
             temperature=TEMPERATURE,
             max_tokens=config.max_tokens,
         ),
