@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from alphadial.agents.errors import OptionError
 from alphadial.agents.runs import session as opening
+from alphadial.agents.runs.config import ModelChoice
 from alphadial.agents.runs.session import RuntimeConfig, open_judge
 from alphadial.envs.problems import load_split
 from alphadial.envs.types import Limits, Problem
@@ -36,3 +38,25 @@ def test_reports_are_kept_only_where_every_problem_counts_steps(
 
 def with_cpu(problem: Problem) -> Problem:
     return dataclasses.replace(problem, limits=Limits(cpu_s=1.0))
+
+
+def test_models_that_a_server_lacks_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    models = [ModelChoice("tiny@0", 0.0), ModelChoice("tiny@1", 1.0), ModelChoice("tiny@init", None)]
+    runtime = RuntimeConfig(server="http://here")
+
+    def present(*served: str) -> tuple[list[str], list[str]]:
+        monkeypatch.setattr(opening, "served_models", lambda *_: frozenset(served))
+        told: list[str] = []
+        return [model.name for model in opening.present_models(models, runtime, told.append)], told
+
+    assert present("tiny@0", "tiny@1", "tiny@init", "other") == (["tiny@0", "tiny@1", "tiny@init"], [])
+    assert present("tiny@0", "tiny@1") == (
+        ["tiny@0", "tiny@1"],
+        ["http://here has no model tiny@init, which is left out"],
+    )
+    assert present("tiny") == (["tiny@0", "tiny@1", "tiny@init"], [])
+    with pytest.raises(OptionError, match="no model 'tiny@1'; it has tiny@0"):
+        present("tiny@0")
+    monkeypatch.setattr(opening, "served_models", lambda *_: None)
+    assert len(opening.present_models(models, runtime, print)) == 3
+    assert len(opening.present_models(models, RuntimeConfig(), print)) == 3

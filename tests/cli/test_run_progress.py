@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from alphadial.agents.policies.http import Wait
 from alphadial.agents.runs.runner import Progress
-from alphadial.cli.run_progress import AttemptProgress, Tally
+from alphadial.cli import run_progress
+from alphadial.cli.run_progress import AttemptProgress, RunWatch, Tally
 from alphadial.cli.training_progress import SPARKS, Curves, describe, sparkline
 from alphadial.training.state import CurvePoint
 
@@ -74,3 +77,21 @@ def test_repeated_steps_replace_those_of_a_killed_run(tmp_path: Any) -> None:
 def test_describe_follows_the_last_steps() -> None:
     assert describe([]) == ""
     assert describe([CurvePoint(1, 9.0), *(CurvePoint(step, 1.0) for step in range(2, 7))]) == "loss 1.000"
+
+
+def test_waiting_is_told_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
+    with RunWatch() as watch:
+        for wait in (Wait("m", "status 429", 4.0), Wait("m", "timeout", 1.0), *2 * [Wait("m", "takes no top_k", 0.0)]):
+            watch.waits(wait)
+    assert capsys.readouterr().err.splitlines() == ["m: status 429; it is asked again in 4.0 s", "m: takes no top_k"]
+
+
+def test_silence_is_told_ever_more_rarely(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_progress, "_PLAIN_SECONDS", 0.02)
+    monkeypatch.setattr(run_progress, "_LOOK_SECONDS", 0.001)
+    with AttemptProgress(["m"], 2) as progress:
+        progress.update(Progress(0, 2, 0, None))
+        time.sleep(0.2)
+    told = capsys.readouterr().err.splitlines()
+    assert 2 <= len(told) <= 5
+    assert all("no attempt has ended" in line for line in told)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -13,6 +13,7 @@ import typer
 from alphadial.cli.errors import CliError
 
 if TYPE_CHECKING:
+    from alphadial.agents.policies.http import ServerOptions, Wait
     from alphadial.agents.runs.session import RuntimeConfig
 
 
@@ -116,6 +117,24 @@ RunOutOption = Annotated[
 ServerOption = Annotated[
     str | None, typer.Option("--server", metavar="URL", help="OpenAI-compatible server of FAMILY@alpha.")
 ]
+ConcurrencyOption = Annotated[
+    int, typer.Option("--concurrency", min=1, metavar="N", help="Requests that the server is asked at once.")
+]
+TimeoutOption = Annotated[
+    float,
+    typer.Option(
+        "--timeout", min=0.1, callback=finite, metavar="S", help="Seconds that the server has for one whole answer."
+    ),
+]
+RetriesOption = Annotated[
+    int,
+    typer.Option(
+        "--retries",
+        min=0,
+        metavar="N",
+        help="Further tries of a request after a timeout or an answer of a busy server.",
+    ),
+]
 UnverifiedOption = Annotated[
     bool, typer.Option("--unverified-weights", help="Accept a server that reports no weights id.")
 ]
@@ -123,6 +142,7 @@ OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to
 
 RUNS = Path("runs")
 """Where run folders go unless --out says otherwise."""
+DEFAULT_CONCURRENCY, DEFAULT_TIMEOUT_S, DEFAULT_RETRIES = 64, 120.0, 3
 DEFAULT_ALPHAS = "-0.5,-0.25,0,0.25,0.5,0.75,1,1.25,1.5"
 
 
@@ -188,7 +208,22 @@ def parse_attempts(text: str) -> list[int]:
     return [int(part) for part in parts]
 
 
-def open_runtime(server: str | None, unverified_weights: bool, sandbox: str, workers: int | None) -> RuntimeConfig:
+def open_server_options(
+    concurrency: int, timeout_s: float, retries: int, on_wait: Callable[[Wait], None]
+) -> ServerOptions:
+    """How a server is asked."""
+    from alphadial.agents.policies.http import ServerOptions
+
+    return ServerOptions(concurrency=concurrency, timeout_s=timeout_s, retries=retries, on_wait=on_wait)
+
+
+def open_runtime(
+    server: str | None,
+    unverified_weights: bool,
+    sandbox: str,
+    workers: int | None,
+    server_options: ServerOptions | None = None,
+) -> RuntimeConfig:
     """How a run is made, checked as far as that is quick.
 
     Raises:
@@ -198,7 +233,7 @@ def open_runtime(server: str | None, unverified_weights: bool, sandbox: str, wor
     from alphadial.agents.runs.session import RuntimeConfig
     from alphadial.cli.extras import need
 
-    runtime = RuntimeConfig(server, unverified_weights, sandbox, workers)
+    runtime = RuntimeConfig(server, unverified_weights, sandbox, workers, server_options)
     runtime.check()
     if server is None:
         need("sampling in this process (without --server)", "torch", "transformers", extra="local")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -21,12 +22,14 @@ from alphadial.cli.output import cell, notices, say
 from alphadial.cli.visible import visible
 
 if TYPE_CHECKING:
+    from alphadial.agents.policies.http import Wait
     from alphadial.agents.runs.runner import Progress
     from alphadial.agents.runs.session import Session
     from alphadial.agents.types import Attempt
 
 _PLAIN_SECONDS = 10.0
 """Time between two lines where there is no terminal."""
+_LOOK_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -82,22 +85,26 @@ class AttemptProgress:
         self._task = self._bar.add_task("", total=total, rate="", solved=len(self._solved))
         self._live = Live(console=notices(), get_renderable=self._render, refresh_per_second=4, transient=True)
         self._plain = not notices().is_terminal
-        self._started = self._spoken = time.monotonic()
+        self._started = self._spoken = self._latest_at = time.monotonic()
+        self._ended = threading.Event()
+        self._silence = threading.Thread(target=self._tell_of_silence, name="alphadial-silence", daemon=True)
 
     def __enter__(self) -> Self:
         if not self._plain:
             self._live.start()
+        self._silence.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._ended.set()
         if not self._plain:
             self._live.stop()
 
     def update(self, progress: Progress) -> None:
         """Counts the latest attempt and shows how far the run is."""
-        now = time.monotonic()
+        now = self._latest_at = time.monotonic()
         if progress.latest is not None:
             self._count(progress.latest)
         elif not self._begun:
@@ -116,6 +123,17 @@ class AttemptProgress:
                 f"{progress.done:,}/{progress.total:,} attempts, {len(self._solved)} problems solved, {rate:,.0f}/s, "
                 f"about {left:,.0f} s left"
             )
+
+    def _tell_of_silence(self) -> None:
+        """Says now and then, ever more rarely, that no attempt ends: a slow model looks like a hanging command."""
+        due = _PLAIN_SECONDS
+        while not self._ended.wait(_LOOK_SECONDS):
+            silent = time.monotonic() - self._latest_at
+            if silent < _PLAIN_SECONDS:
+                due = _PLAIN_SECONDS
+            elif silent >= due:
+                due *= 2
+                say(f"waiting: no attempt has ended for {silent:.0f} s")
 
     def _count(self, attempt: Attempt) -> None:
         self._tallies[attempt.model].add(attempt)
@@ -146,6 +164,9 @@ class RunWatch:
         self._shown: AttemptProgress | None = None
         self._latest: Progress | None = None
         self._folder = Path()
+        self._lock = threading.Lock()
+        self._told: set[str] = set()
+        self._waited = -_PLAIN_SECONDS
 
     def __enter__(self) -> Self:
         return self
@@ -167,6 +188,20 @@ class RunWatch:
         self._shown = AttemptProgress(names, session.config.max_attempts, session.folder.store.attempts())
         self._shown.__enter__()
         return self._update
+
+    def waits(self, wait: Wait) -> None:
+        """Says why a request waits; what a server does not take is told once, the rest now and then."""
+        now = time.monotonic()
+        with self._lock:
+            known = wait.cause in self._told
+            if known or (wait.seconds and now - self._waited < _PLAIN_SECONDS):
+                return
+            if wait.seconds:
+                self._waited = now
+            else:
+                self._told.add(wait.cause)
+        again = f"; it is asked again in {wait.seconds:.1f} s" if wait.seconds else ""
+        say(f"{wait.model}: {wait.cause}{again}")
 
     def _update(self, progress: Progress) -> None:
         self._latest = progress

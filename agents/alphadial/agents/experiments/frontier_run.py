@@ -12,7 +12,15 @@ from alphadial.agents.experiments.frontier import frontier
 from alphadial.agents.experiments.outcomes import OutcomeTable, tabulate
 from alphadial.agents.runs.config import plan
 from alphadial.agents.runs.options import AttemptOptions, Notify, run_config
-from alphadial.agents.runs.session import OnSession, RuntimeConfig, default_folder, open_judge, open_session, silent
+from alphadial.agents.runs.session import (
+    OnSession,
+    RuntimeConfig,
+    default_folder,
+    open_judge,
+    open_session,
+    present_models,
+    silent,
+)
 from alphadial.agents.types import Attempt
 
 FRONTIER_FILE = "frontier.json"
@@ -66,7 +74,7 @@ def sample_frontier(
     split = options.load_split()
     family = options.family
     others = [name for name in family.checkpoints if name not in (family.recipe.low, family.recipe.high)]
-    models = options.models(others)
+    models = present_models(options.models(others), runtime, notify)
     config = run_config(options, "frontier", split, models, options.samples, verified=not runtime.unverified_weights)
     with open_judge(runtime, split.problems) as judge:
         problems = options.prepare(split, judge, notify)

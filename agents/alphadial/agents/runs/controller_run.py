@@ -11,7 +11,15 @@ from typing import Any
 from alphadial.agents.runs.controlled import run_controlled
 from alphadial.agents.runs.options import AttemptOptions, Notify, run_config
 from alphadial.agents.runs.run_summary import summarise
-from alphadial.agents.runs.session import OnSession, RuntimeConfig, default_folder, open_judge, open_session, silent
+from alphadial.agents.runs.session import (
+    OnSession,
+    RuntimeConfig,
+    default_folder,
+    open_judge,
+    open_session,
+    present_models,
+    silent,
+)
 from alphadial.agents.runs.teaching import teach
 from alphadial.controller import guarded, make_controller, save_state
 from alphadial.controller.types import Controller
@@ -81,6 +89,7 @@ def attempt_problems(
         budget=options.budget,
     )
     teach(controller, config, options, options.fit)
+    present_models(models, runtime, notify)
     config = replace(config, fitted=_digest(controller))
     with open_judge(runtime, split.problems) as judge:
         problems = options.prepare(split, judge, notify)

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from alphadial.agents.agent.checkpoint_store import CheckpointStore
 from alphadial.agents.errors import OptionError
-from alphadial.agents.policies import open_policy
+from alphadial.agents.policies import open_policy, served_models
+from alphadial.agents.policies.http import ServerOptions
 from alphadial.agents.runs.attempt_loop import AttemptDeps
-from alphadial.agents.runs.config import Planner, RunConfig
+from alphadial.agents.runs.config import ModelChoice, Planner, RunConfig
 from alphadial.agents.runs.run_folder import CONFIG_FILE, RunFolder
 from alphadial.agents.runs.runner import Progress, run_attempts
 from alphadial.agents.types import AttemptSpec
@@ -25,6 +26,8 @@ from alphadial.merge_engine import Family
 RUNS = Path("runs")
 """Where run folders go that nobody named."""
 _CACHED_REPORTS = 8192
+_NAMED = 8
+"""Models of a server that a message names, at most."""
 
 OnProgress = Callable[[Progress], None]
 """Told before the first attempt and after every one."""
@@ -41,6 +44,8 @@ class RuntimeConfig:
     sandbox: str = "bubblewrap"
     workers: int | None = None
     """Programs judged at once; None means one per core."""
+    server_options: ServerOptions | None = None
+    """How the server is asked: how many requests at once, how long, how often."""
 
     def check(self) -> None:
         """Refuses what cannot be.
@@ -95,7 +100,7 @@ def open_judge(runtime: RuntimeConfig, problems: Sequence[Problem]) -> Iterator[
 @contextmanager
 def open_session(
     config: RunConfig,
-    family: Family,
+    family: Family | None,
     problems: Sequence[Problem],
     out: Path,
     runtime: RuntimeConfig,
@@ -108,7 +113,7 @@ def open_session(
 
     Args:
         config: the run's configuration.
-        family: the family whose models answer.
+        family: the family whose models answer; None where the model belongs to none.
         problems: those that ``config.problems`` names, in its order.
         out: the run folder, new or of the same configuration.
         runtime: how the run is made.
@@ -118,7 +123,7 @@ def open_session(
         AgentsError: policy or folder cannot be opened.
     """
     with ExitStack() as stack:
-        policy = open_policy(family, runtime.server, runtime.unverified_weights)
+        policy = open_policy(family, runtime.server, runtime.unverified_weights, runtime.server_options)
         stack.callback(policy.close)
         if runtime.server is not None and not (out / CONFIG_FILE).exists():
             asyncio.run(policy.complete(Planner(config).attempt(problems[0], config.models[0], 0).request))
@@ -127,6 +132,31 @@ def open_session(
         if config.setting is not Setting.REASONING:
             checkpoints = stack.enter_context(CheckpointStore(out))
         yield Session(config, tuple(problems), folder, AttemptDeps(policy, judge, checkpoints))
+
+
+def present_models(
+    models: Sequence[ModelChoice], runtime: RuntimeConfig, notify: Callable[[str], None]
+) -> tuple[ModelChoice, ...]:
+    """Those of a run's models that its server has, as far as the server says.
+
+    A checkpoint that it lacks is left out, with a remark: a server of two alphas need not serve the rest of a family.
+
+    Raises:
+        OptionError: the server has no model of an alpha, or none at all.
+        PolicyError: there is no server at the address.
+    """
+    served = served_models(runtime.server, runtime.server_options) if runtime.server is not None else None
+    if served is None or any(model.name.partition("@")[0] in served for model in models):
+        return tuple(models)  # a server of the family itself makes any alpha
+    known = ", ".join(sorted(served)[:_NAMED]) or "none"
+    for model in models:
+        if model.name not in served and model.alpha is None and len(models) > 1:
+            notify(f"{runtime.server} has no model {model.name}, which is left out")
+        elif model.name not in served:
+            raise OptionError(
+                f"{runtime.server} has no model {model.name!r}; it has {known}: serve it, or leave it out"
+            )
+    return tuple(model for model in models if model.name in served)
 
 
 def default_folder(config: RunConfig) -> Path:

@@ -8,18 +8,24 @@ import typer
 
 from alphadial.cli.options import (
     DEFAULT_ALPHAS,
+    DEFAULT_CONCURRENCY,
+    DEFAULT_RETRIES,
+    DEFAULT_TIMEOUT_S,
     AlphasOption,
+    ConcurrencyOption,
     FamilyArgument,
     JsonOption,
     LimitOption,
     ProblemSetOption,
     ProblemsOption,
+    RetriesOption,
     RunOutOption,
     SandboxOption,
     SeedOption,
     ServerOption,
     SplitOption,
     TemperatureOption,
+    TimeoutOption,
     UnverifiedOption,
     WorkersOption,
 )
@@ -42,11 +48,14 @@ def frontier(
     json_to: JsonOption = None,
     server: ServerOption = None,
     unverified_weights: UnverifiedOption = False,
+    concurrency: ConcurrencyOption = DEFAULT_CONCURRENCY,
+    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
+    retries: RetriesOption = DEFAULT_RETRIES,
     sandbox: SandboxOption = "bubblewrap",
     workers: WorkersOption = None,
 ) -> None:
     """Sample a family over alpha, judge every program, show the frontier. The same command resumes a stopped run."""
-    from alphadial.cli.options import open_runtime, parse_problems, split_list
+    from alphadial.cli.options import open_runtime, open_server_options, parse_problems, split_list
     from alphadial.cli.output import check_json_target, say
     from alphadial.cli.run_progress import RunWatch
     from alphadial.merge_engine import load_family
@@ -67,8 +76,9 @@ def frontier(
         temperature=temperature,
         seed=seed,
     )
-    runtime = open_runtime(server, unverified_weights, sandbox, workers)
     with RunWatch() as watch:
+        asked = open_server_options(concurrency, timeout, retries, watch.waits)
+        runtime = open_runtime(server, unverified_weights, sandbox, workers, asked)
         finished = sample_frontier(options, out, runtime, watch.begin, say)
     show_frontier(finished, json_to)
 

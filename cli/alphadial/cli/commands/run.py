@@ -8,7 +8,11 @@ import typer
 
 from alphadial.cli.options import (
     DEFAULT_ALPHAS,
+    DEFAULT_CONCURRENCY,
+    DEFAULT_RETRIES,
+    DEFAULT_TIMEOUT_S,
     AlphasOption,
+    ConcurrencyOption,
     FamilyArgument,
     FeedbackOption,
     FitOption,
@@ -18,6 +22,7 @@ from alphadial.cli.options import (
     ProblemSetOption,
     ProblemsOption,
     PromptOption,
+    RetriesOption,
     RunOutOption,
     SandboxOption,
     SeedOption,
@@ -25,6 +30,7 @@ from alphadial.cli.options import (
     SettingOption,
     SplitOption,
     TemperatureOption,
+    TimeoutOption,
     UnverifiedOption,
     WorkersOption,
 )
@@ -58,12 +64,15 @@ def run(
     json_to: JsonOption = None,
     server: ServerOption = None,
     unverified_weights: UnverifiedOption = False,
+    concurrency: ConcurrencyOption = DEFAULT_CONCURRENCY,
+    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
+    retries: RetriesOption = DEFAULT_RETRIES,
     sandbox: SandboxOption = "bubblewrap",
     workers: WorkersOption = None,
 ) -> None:
     """Attempt problems until solved; a controller chooses alpha each time. The same command resumes a stopped run."""
     from alphadial.agents.runs.controller_run import RunOptions, attempt_problems
-    from alphadial.cli.options import open_runtime, parse_problems, pick, split_list
+    from alphadial.cli.options import open_runtime, open_server_options, parse_problems, pick, split_list
     from alphadial.cli.output import check_json_target, say
     from alphadial.cli.run_progress import RunWatch
     from alphadial.envs.types import Feedback, Setting
@@ -88,8 +97,9 @@ def run(
         max_turns=max_turns,
         feedback=pick(Feedback, feedback, "--feedback"),
     )
-    runtime = open_runtime(server, unverified_weights, sandbox, workers)
     with RunWatch() as watch:
+        asked = open_server_options(concurrency, timeout, retries, watch.waits)
+        runtime = open_runtime(server, unverified_weights, sandbox, workers, asked)
         finished = attempt_problems(options, out, runtime, watch.begin, say)
     show_run(finished, json_to)
 
