@@ -130,6 +130,7 @@ def compared(attempts: list[tuple[str, Rollout]], reference: dict[str, tuple[str
 
 
 def tell(step: Step) -> None:
+    """Says what takes long."""
     sys.stderr.write(f"{step.number} of {step.problems}, {step.problem}: {step.doing}\n")
 
 
@@ -143,10 +144,7 @@ def main() -> None:
     options = parser.parse_args()
     split = load_split(options.path)
     with open_sandbox() as sandbox, Judge(sandbox) as judge:
-        told = sys.stderr.write
-        ready = prepare(
-            split, judge, sandbox, on_step=lambda step: told(f"{step.number} {step.problem}: {step.doing}\n")
-        )
+        ready = prepare(split, judge, sandbox, on_step=tell)
         pairs = list(chosen(ready.packages, options.each))
         reference = read_judged(options.judged) if options.judged else judged(pairs, judge)
         result = compared(played(pairs, judge, options.setting), reference)
