@@ -16,7 +16,7 @@ from alphadial.agents.runs.prices import Prices
 from alphadial.agents.seeds import attempt_seed
 from alphadial.agents.types import AttemptSpec, Message, Request
 from alphadial.controller.types import Decision
-from alphadial.envs.checks import Count, Integer, Name, NotNegative, Number, Positive, first_fault
+from alphadial.envs.checks import Count, Integer, Name, NotNegative, Number, Positive, Seconds, first_fault
 from alphadial.envs.types import Feedback, Problem, Rules, Setting
 
 RUN_FORMAT = 3
@@ -65,6 +65,8 @@ class RunConfig:
     feedback: Feedback = Feedback.PUBLIC
     language: Name | None = None
     """Of the programs; None where the policy chooses."""
+    limit_s: Seconds | None = None
+    """CPU seconds per test that were asked for; None means each problem's own."""
     controller: Name | None = None
     """Chooses the model of each attempt; None: every model makes ``samples`` attempts."""
     fitted: Name | None = None

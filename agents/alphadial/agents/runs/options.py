@@ -179,6 +179,7 @@ def run_config(
         setting=options.setting,
         max_turns=options.checked_turns(),
         feedback=options.feedback,
+        limit_s=options.limit_s,
         controller=controller,
         fitted=fitted,
         budget=budget,
