@@ -57,7 +57,8 @@ SplitOption = Annotated[
     typer.Option(
         "--split",
         metavar="NAME|NAME:SHARE",
-        help="train, dev or test; or a share of a set without splits, such as dev:0.2, by a hash of each problem's id.",
+        help="train, dev or test; or a share of a set without splits, by a hash of each problem's id: train:0.6, "
+        "dev:0.2 and test:0.2 never overlap.",
         show_default="test, or all problems of --problem-set",
     ),
 ]

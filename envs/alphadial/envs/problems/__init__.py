@@ -2,7 +2,6 @@
 
 from alphadial.envs.problems.formats import LoadError, Package
 from alphadial.envs.problems.sets import Source, Split, find_problem, load_split
-from alphadial.envs.problems.shares import SPLIT_HELP
 from alphadial.envs.problems.sources import NAMES, ProblemSet
 
-__all__ = ["NAMES", "SPLIT_HELP", "LoadError", "Package", "ProblemSet", "Source", "Split", "find_problem", "load_split"]
+__all__ = ["NAMES", "LoadError", "Package", "ProblemSet", "Source", "Split", "find_problem", "load_split"]

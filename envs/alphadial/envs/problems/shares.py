@@ -9,12 +9,6 @@ from fractions import Fraction
 
 from alphadial.envs.errors import ProblemError
 
-SPLIT_HELP = (
-    "Name of a split, or a share of a set without splits: dev:0.2, test:0.2 and train:0.6 are the same problems every "
-    "time. dev and test of shares up to 1 in all never overlap, nor do they overlap with train where each is at most "
-    "half of what train leaves."
-)
-"""For the help of an option that names a split."""
 _SEED = "alphadial/splits"
 _SHARE = re.compile(r"(train|dev|test):(\d{0,4}\.?\d{1,15})")
 
@@ -24,7 +18,8 @@ class Share:
     """A part of all problems, chosen by their ids alone, so that a problem stays in it when others come or go.
 
     The hash of an id gives it a place on the line from 0 to 1. ``test`` has the beginning of the line, ``dev`` its end
-    and ``train`` the middle.
+    and ``train`` the middle. So dev and test never overlap where both are 1 at most together, nor does train overlap
+    with them where each is at most half of what train leaves: train:0.8 goes with dev:0.1 and test:0.1.
     """
 
     name: str
