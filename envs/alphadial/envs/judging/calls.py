@@ -47,7 +47,7 @@ class CallJudging:
         """Runs the tests up to a level, again alone where the time of one is near the limit.
 
         Returns:
-            The record, and what the function returned on each test that ran.
+            The record, and what the function returned on each public test that ran.
         """
         if labelled.submission.language != PYTHON:
             error = f"the tests of {problem.id} call a {PYTHON} function, not {labelled.submission.language}"

@@ -51,7 +51,7 @@ class FunctionRun:
         self._compile_error: str | None = None
         self._failed = self._public_failed = False
         self.outputs: list[str] = []
-        """What the function returned on each test that ran, as JSON."""
+        """What the function returned on each public test that ran, as JSON."""
         self.waited = self.killed = False
         """The wall clock ended it although it had used little CPU time; a signal ended it that may have come from
         outside."""
@@ -130,6 +130,7 @@ class FunctionRun:
     def _keep(self, place: tuple[int, Test], result: RunResult, right: bool, error: str) -> None:
         """A program that lives on has no exit status, and one that ended before it answered has failed with any."""
         index, test = place
+        well = result.answered and not error
         record = TestRecord(
             index=index,
             name=name_of(test, index),
@@ -143,14 +144,15 @@ class FunctionRun:
             uncounted_s=result.uncounted_s,
             steps=result.steps,
             peak_bytes=result.peak_bytes,
-            exit_status=0 if result.answered and not error else None,
+            exit_status=0 if well else None,
             killed_by=KilledBy.MEMORY if result.oom else result.killed_by,
             oom=result.oom,
             stderr=error,
-            checked=right if result.answered and not error else None,
+            checked=right if well else None,
         )
         self._records.append(record)
-        self.outputs.append(readable(result.stdout))
+        if test.public:
+            self.outputs.append(readable(result.stdout))
         failed = verdict_of(record, self._limit_s) is not Verdict.AC
         self._public_failed = self._public_failed or (failed and test.public)
         self._failed = self._failed or (failed and test.level <= self._level)

@@ -48,7 +48,7 @@ def report(record: SubmissionRecord, limit_s: float, *, level: int | None = None
         tests=tuple(_result(test, limit_s) for test in record.tests if level is None or test.level <= level),
         cpu_s=sum(test.cpu_s for test in record.tests),
         wall_s=record.wall_s,
-        groups=_groups(record, limit_s),
+        groups=_groups(record, limit_s, places),
         borderline=found.verdict is not None and any(verdict is not found.verdict for verdict in at_edges),
         limit_s=limit_s,
         first_failure=failed.name if failed else "",
@@ -189,17 +189,19 @@ def _cause(test: TestRecord | TestRef, verdict: Verdict | None) -> str:
     return {Verdict.MLE: KilledBy.MEMORY, Verdict.OLE: KilledBy.OUTPUT}.get(verdict, "")
 
 
-def _groups(record: SubmissionRecord, limit_s: float) -> dict[str, Verdict | None]:
+def _groups(
+    record: SubmissionRecord, limit_s: float, tests: Sequence[TestRecord | TestRef]
+) -> dict[str, Verdict | None]:
     """The verdict of each folder: that of the first failing test in it, or in what something in it requires."""
     inside: dict[str, set[str]] = {}
-    for group in dict.fromkeys(test.group for test in record.places):
+    for group in dict.fromkeys(test.group for test in tests):
         for folder in folders(group):
             inside.setdefault(folder, set()).update(needed(group, record.requires))
-    return {group: _decide(record, limit_s, _within(wanted, record)).verdict for group, wanted in inside.items()}
+    return {group: _decide(record, limit_s, _within(wanted, tests)).verdict for group, wanted in inside.items()}
 
 
-def _within(groups: set[str], record: SubmissionRecord) -> list[TestRecord | TestRef]:
-    return [test for test in record.places if not groups.isdisjoint(folders(test.group))]
+def _within(groups: set[str], tests: Sequence[TestRecord | TestRef]) -> list[TestRecord | TestRef]:
+    return [test for test in tests if not groups.isdisjoint(folders(test.group))]
 
 
 def needed(group: str, requires: Mapping[str, Sequence[str]]) -> set[str]:

@@ -6,9 +6,8 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 from ..types import KilledBy, Limits
 
@@ -33,10 +32,10 @@ class Usage:
     full: bool = False
     """That was more than is allowed."""
 
-    def since(self, before: Self) -> Self:
+    def since(self, before: Usage) -> Usage:
         """With the times after ``before`` only."""
         cpu_s, uncounted_s = self.cpu_s - before.cpu_s, self.uncounted_s - before.uncounted_s
-        return replace(self, cpu_s=cpu_s, uncounted_s=uncounted_s)
+        return Usage(cpu_s, uncounted_s, self.peak_bytes, self.full)
 
     def overrun(self, limits: Limits) -> KilledBy | None:
         """The limit that it is beyond, if it is."""
