@@ -75,7 +75,6 @@ def functions(file: Path) -> Iterator[tuple[str, int]]:
 
 NAMED_TWICE = {
     "envs": {"gvisor", "workspace"},  # the guest's side of a sandbox is called as the host's
-    "cli": {"run"},
 }
 
 

@@ -25,11 +25,13 @@ from alphadial.agents import (
 )
 from alphadial.agents.policies.weights import expected_weights_id
 from alphadial.cli import write_report
-from alphadial.envs import Judge, load_split, open_sandbox
+from alphadial.envs import Judge, RejudgeOptions, judge_set, load_split, open_sandbox, rejudge
+from alphadial.envs.judging.batch import BatchStep
 from alphadial.merge_engine import load_family, merge_to_folder, weights_id_of_folder
 from alphadial.training import TrainConfig, saved_curves, train_family
 
 from .fakes import chat_server
+from .judging_sets import TWICE, write
 
 PARTS = ("envs", "controller", "merge_engine", "agents", "training", "cli")
 EXTRAS = ("torch", "safetensors", "transformers", "tokenizers", "matplotlib", "plotly")
@@ -128,3 +130,17 @@ if __name__ == "__main__":
             timeout=120,
         )
     assert (done.returncode, done.stdout) == (0, "1\n2\n"), done.stderr
+
+
+def test_judge_a_set_and_again_under_other_terms(tmp_path: Path) -> None:
+    write(tmp_path / "set.jsonl", TWICE)
+    steps: list[BatchStep] = []
+    judged = judge_set(tmp_path / "set.jsonl", tmp_path / "run", workers=1, on_step=steps.append)
+    assert (judged.agreement["agreement"], len(judged.rows), judged.faults) == (1.0, 7, ())
+    assert [(step.made, step.found) for step in steps] == [*((made, 0) for made in range(8)), (7, 0)]
+    assert [step.limit is None for step in steps] == [*[True] * 8, False]
+    low = rejudge(tmp_path / "run", RejudgeOptions(coverage=1))
+    assert sum(row.verdict == "AC" for row in low.rows) > sum(row.verdict == "AC" for row in judged.rows)
+    steps.clear()
+    assert judge_set(tmp_path / "set.jsonl", tmp_path / "run", on_step=steps.append).rows == judged.rows
+    assert (steps[-1].made, steps[-1].found) == (0, 7)

@@ -90,7 +90,7 @@ def test_a_coverage_that_only_some_have_leaves_the_others_out(cli: Cli, tmp_path
     assert cli("judge", "set.jsonl", "--out", "run").status == 0
     done = cli("rejudge", "run", "--coverage", "2", "--json", "-")
     assert (done.status, submissions(done)) == (2, ["two/good.py"])
-    assert "one has no coverage 2" in done.stderr
+    assert "problem one has levels 1 to 1, not 2" in done.stderr
 
 
 def test_labels_are_directories_of_packages_or_verdicts(cli: Cli, tmp_path: Path) -> None:
@@ -212,3 +212,18 @@ def test_a_mistake_of_ours_costs_one_solution(cli: Cli, tmp_path: Path, monkeypa
     rows = json.loads(done.stdout)["rows"]
     assert (done.status, [row["verdict"] for row in rows]) == (2, [None, "AC"])
     assert rows[0]["judge_error"] == "ZeroDivisionError: division by zero"
+
+
+def test_sources_are_bytes(cli: Cli, tmp_path: Path) -> None:
+    """Python and C say themselves how their sources are encoded."""
+    write(tmp_path / "set.jsonl", problem("a", []))
+    (tmp_path / "latin.py").write_bytes(b"# -*- coding: latin-1 -*-\nname = 'caf\xe9'\nprint(2 * int(input()))\n")
+    main = b'int main(void) { int n; scanf("%d", &n); printf("%d", 2 * n); }'
+    (tmp_path / "latin.c").write_bytes(b"/* caf\xe9 */\n#include <stdio.h>\n" + main)
+    for file in ("latin.py", "latin.c"):
+        done = cli("judge", "set.jsonl", file, "--json", "-")
+        assert (done.status, json.loads(done.stdout)["verdict"]) == (0, "AC")
+    write(tmp_path / "calls.jsonl", DOUBLE)
+    (tmp_path / "call.py").write_bytes(b"def double(n):\n    return 2 * n, 'caf\xe9'\n")
+    done = cli("judge", "calls.jsonl", "call.py", "--json", "-")
+    assert (done.status, json.loads(done.stdout)["verdict"]) == (0, "CE")

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from alphadial.cli.judging.rows import Row, agreement
 from alphadial.envs.databases import open_engine
 from alphadial.envs.judging import Judge
+from alphadial.envs.judging.judged_rows import Row, agreement
 from alphadial.envs.judging.records import SubmissionRecord
 from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.languages import all_languages, find_language
@@ -126,7 +126,7 @@ def test_a_full_disk_keeps_what_was_judged(cli: Cli, tmp_path: Path, judged: lis
     wordy = [submission(f"{number}.py", "accepted", f"{noise} # {number}") for number in range(6)]
     write(tmp_path / "set.jsonl", problem("wordy", wordy))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("alphadial.cli.judging.store.open_engine", _of_few_pages)
+        patch.setattr("alphadial.envs.judging.judging_store.open_engine", _of_few_pages)
         full = cli("judge", "set.jsonl", "--out", "run", "--json", "out.json", "--workers", "1")
     assert full.status == 2
     assert "disk is full: free some space and run the same command again" in full.stderr

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from alphadial.cli.judging import progress
-from alphadial.cli.judging.progress import JudgingProgress
-from alphadial.cli.judging.run import default_folder
-from alphadial.cli.judging.store import JudgingStore, Settings
+from alphadial.cli.judging import judging_progress
+from alphadial.cli.judging.judge_command import default_folder
+from alphadial.cli.judging.judging_progress import JudgingProgress
+from alphadial.envs.judging.batch import BatchStep
+from alphadial.envs.judging.judging_store import JudgingSettings, JudgingStore
 
 from .judging_sets import CRASH, GOOD, WRONG, problem, submission, write
 
@@ -144,7 +145,7 @@ def test_without_a_right_solution_the_limit_is_a_stated_default(cli: Cli, tmp_pa
 def test_others_may_read_while_a_judging_runs(cli: Cli, tmp_path: Path) -> None:
     write(tmp_path / "set.jsonl", problem("p", [submission("a.py", "accepted", GOOD)]))
     assert cli("judge", "set.jsonl", "--python", "python3").status == 0
-    settings = Settings(str((tmp_path / "set.jsonl").resolve()), "bubblewrap", None, False, "python3")
+    settings = JudgingSettings(str((tmp_path / "set.jsonl").resolve()), "bubblewrap", None, False, "python3")
     folder = tmp_path / default_folder(settings)
     with JudgingStore(folder, settings):
         read = cli("rejudge", folder, "--json", "-")
@@ -152,17 +153,17 @@ def test_others_may_read_while_a_judging_runs(cli: Cli, tmp_path: Path) -> None:
     assert (read.status, [row["verdict"] for row in json.loads(read.stdout)["rows"]]) == (0, ["AC"])
     for file in folder.glob("records.sqlite*"):
         file.unlink()
-    assert cli("rejudge", folder).refused("holds no judged solution yet")
+    assert cli("rejudge", folder).refused("holds no judged submission yet")
     assert not list(folder.glob("records.sqlite*"))
 
 
 def test_without_a_terminal_a_line_comes_now_and_then(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(progress, "QUIET_S", 0.02)
+    monkeypatch.setattr(judging_progress, "QUIET_S", 0.02)
     with JudgingProgress() as shown:
-        shown.begin("p", 3)
-        shown.count(resumed=False)
+        shown.show(BatchStep("p", 3))
+        shown.show(BatchStep("p", 3, made=1))
         deadline = time.monotonic() + 10
         said = ""
         while said.count("p: 1 of 3 solutions after 0 s") < 2 and time.monotonic() < deadline:

@@ -12,21 +12,21 @@ from typing import Any
 import pytest
 
 from alphadial.agents.errors import StoreError
-from alphadial.cli.judging.facts import Facts
-from alphadial.cli.judging.packed import LARGEST_ROW
-from alphadial.cli.judging.store import JudgingStore, Settings
+from alphadial.envs.judging.judged_problems import JudgedProblem
+from alphadial.envs.judging.judging_store import JudgingSettings, JudgingStore
 from alphadial.envs.judging.limits import Limit, LimitSource
+from alphadial.envs.judging.packed import LARGEST_ROW
 from alphadial.envs.judging.records import SubmissionRecord, TestRecord
 
 TEST = TestRecord(0, "1", "", 1, True, 0.1, 0.2, 1.0, (0.1,))
-FACTS = Facts("f", "p", "source", ("1",), 1, {"all": 1}, False, (), Limit(1.0, LimitSource.OPTION))
+FACTS = JudgedProblem("f", "p", "source", ("1",), 1, {"all": 1}, False, (), Limit(1.0, LimitSource.OPTION))
 
 STRANGE: tuple[Any, ...] = ({"x": []}, [[3]], "\ud800")
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    with JudgingStore(tmp_path / "j", Settings("/p", "bubblewrap", None, False)) as store:
+    with JudgingStore(tmp_path / "j", JudgingSettings("/p", "bubblewrap", None, False)) as store:
         store.put(0, FACTS)
         store.append("e", 1.0, SubmissionRecord("p", "a.py", "python", tests=(TEST,)))
     return tmp_path / "j"

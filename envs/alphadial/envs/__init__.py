@@ -34,7 +34,10 @@ from alphadial.envs.types import (
 if TYPE_CHECKING:
     from alphadial.envs.gym import CodingEnv, tool_call
     from alphadial.envs.gym.vector import make_vec
-    from alphadial.envs.judging import Judge
+    from alphadial.envs.judging import Judge, find_reward
+    from alphadial.envs.judging.batch import judge_set
+    from alphadial.envs.judging.judged_rows import RejudgeOptions
+    from alphadial.envs.judging.rejudge import rejudge
     from alphadial.envs.problems import LoadError, Package, ProblemSet, Split, find_problem, load_split
     from alphadial.envs.sandbox import Sandbox, open_sandbox
     from alphadial.envs.tools.answers import read_submission
@@ -58,6 +61,7 @@ __all__ = [
     "ProblemError",
     "ProblemSet",
     "PublicResult",
+    "RejudgeOptions",
     "Rules",
     "RunResult",
     "Sandbox",
@@ -72,16 +76,23 @@ __all__ = [
     "Verdict",
     "WorkspaceError",
     "find_problem",
+    "find_reward",
+    "judge_set",
     "load_split",
     "make_vec",
     "open_sandbox",
     "pose",
     "read_submission",
+    "rejudge",
     "tool_call",
 ]
 
 _LAZY = {
     "Judge": "judging",
+    "find_reward": "judging",
+    "judge_set": "judging.batch",
+    "RejudgeOptions": "judging.judged_rows",
+    "rejudge": "judging.rejudge",
     "LoadError": "problems",
     "Package": "problems",
     "ProblemSet": "problems",

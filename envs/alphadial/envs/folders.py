@@ -36,6 +36,24 @@ def write_atomically(file: Path, content: str | bytes) -> None:
         raise
 
 
+def refuse_strangers(path: Path, mark: str, what: str) -> None:
+    """Refuses a folder that holds something, but not the file by which ours are known.
+
+    Args:
+        path: the folder; it need not be there.
+        mark: the name of that file.
+        what: it is known to be then, such as "a run".
+
+    Raises:
+        StoreError: it holds something else.
+        OSError: it cannot be read.
+    """
+    if not path.is_dir() or (path / mark).exists():
+        return
+    if any(not entry.name.startswith(".") and entry.name != LOCK_FILE for entry in path.iterdir()):
+        raise StoreError(f"{path} holds something else than {what}: choose another --out")
+
+
 def lock_folder(path: Path) -> IO[str]:
     """Makes the folder and takes its lock, which is the open file: it goes when its process does, however that ends.
 

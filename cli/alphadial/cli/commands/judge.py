@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from alphadial.cli.options import JsonOption, SandboxOption, SetWorkersOption, finite
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from alphadial.envs import JudgeReport
 
 _FILES = (".json", ".jsonl", ".csv", ".xz", ".gz", ".bz2")
 """No problem's id ends so."""
@@ -100,13 +95,13 @@ def judge(
     of_paths = {**of_sets, "--problems": problems, "--limit": limit, "--python": python}
     _refuse({} if file is None else of_sets if there else of_paths, f"{target} {file}")
     if there:
-        from alphadial.cli.judging.run import Wishes, execute, judge_one
+        from alphadial.cli.judging.judge_command import JudgeOptions, show_program, show_set
 
-        wishes = Wishes(Path(target), coverage, all_tests, problems, limit, python, doubtful, sandbox, workers)
+        options = JudgeOptions(Path(target), coverage, all_tests, problems, limit, python, doubtful, sandbox, workers)
         if file is None:
-            execute(wishes, out, json_to)
+            show_set(options, out, json_to)
         else:
-            judge_one(wishes, file, json_to)
+            show_program(options, file, json_to)
     else:
         assert file is not None
         _judge_program(target, file, coverage, all_tests, problem_set, sandbox, json_to)
@@ -127,6 +122,7 @@ def _judge_program(
     sandbox: str,
     json_to: str | None,
 ) -> None:
+    from alphadial.cli.judging.program_table import program_table
     from alphadial.cli.options import parse_coverage
     from alphadial.cli.output import STDOUT, check_json_target, headline, print_line, read_source, results, write_json
     from alphadial.envs.judging import Judge
@@ -144,20 +140,4 @@ def _judge_program(
         outcome = headline(problem.id, report.verdict, report.failure_kind, report.level_reached, report.cause)
         print_line(outcome)
         if report.tests:
-            results().print(tests_table(report))
-
-
-def tests_table(report: JudgeReport) -> Table:
-    """One line per test that ran; never what was in it."""
-    from rich.table import Table
-
-    from alphadial.cli.output import VERDICT_STYLES, cell
-
-    table = Table("test", "level", "verdict", "steps", "CPU ms", box=None, pad_edge=False)
-    for column in (0, 1, 3, 4):
-        table.columns[column].justify = "right"
-    for number, test in enumerate(report.tests, 1):
-        verdict = cell(test.verdict or "?", VERDICT_STYLES.get(test.verdict or "", "red"))
-        steps = "" if test.steps is None else f"{test.steps:,}"
-        table.add_row(str(number), str(test.level), verdict, steps, f"{test.cpu_s * 1e3:.2f}")
-    return table
+            results().print(program_table(report))

@@ -42,6 +42,6 @@ def rejudge(
     json_to: JsonOption = None,
 ) -> None:
     """Compute verdicts again under other terms, without running anything. --all-tests in judging makes most known."""
-    from alphadial.cli.judging.run import rejudge_records
+    from alphadial.cli.judging.judge_command import show_rejudged
 
-    rejudge_records(records, limit, limit_factor, coverage, checker, doubtful, json_to)
+    show_rejudged(records, limit, limit_factor, coverage, checker, doubtful, json_to)

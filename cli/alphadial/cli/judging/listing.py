@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from alphadial.cli.judging.rows import Row
+from alphadial.envs.judging.judged_rows import Row
 from alphadial.envs.judging.verdicts import telling_line
 from alphadial.envs.problems.formats.packages import KATTIS_PYTHON
 from alphadial.envs.types import Verdict

@@ -9,8 +9,8 @@ from typing import Any
 from rich.table import Table
 
 from alphadial.cli.judging.listing import UNKNOWN, listing, not_judged
-from alphadial.cli.judging.rows import Row
 from alphadial.cli.output import VERDICT_STYLES, cell
+from alphadial.envs.judging.judged_rows import Row
 from alphadial.envs.types import Verdict
 
 

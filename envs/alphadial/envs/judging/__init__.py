@@ -1,4 +1,4 @@
-"""Verdicts: levels, limits, failure kinds and rewards."""
+"""Verdicts: levels, limits, failure kinds and rewards, of one submission and of whole sets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time limits from the times of a package's own solutions, where it names no limit.
+"""Time limits from the times of a package's own submissions, where it names no limit.
 
 Source: Kattis problem package format 2025-09, ``time_multipliers``: the smallest multiple of ``time_resolution`` that
 is at least ``ac_to_time_limit`` times the slowest solution that may not be too slow, over all languages: the accepted
@@ -12,10 +12,10 @@ import json
 import math
 import os
 import platform
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from time import process_time
 from typing import Annotated, Any
@@ -23,6 +23,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 
 from alphadial.envs.errors import ForeignError, NoTimeLimitError
+from alphadial.envs.folders import write_atomically
 from alphadial.envs.foreign import read_json
 from alphadial.envs.judging.agreement import compare
 from alphadial.envs.judging.judge import Judge
@@ -34,8 +35,10 @@ from alphadial.envs.problems.formats.packages import TimeRule
 from alphadial.envs.problems.hashing import problems_hash
 from alphadial.envs.types import JudgeReport, Problem
 
+Record = Callable[[Problem, LabelledSubmission, float], SubmissionRecord]
+"""Makes or finds the record of a submission to a problem, at a limit."""
 CAP_S = 20.0
-"""Accepted solutions get so many CPU seconds per test; those that need more do not count."""
+"""Accepted submissions get so many CPU seconds per test; those that need more do not count."""
 _LOOP, _LOOPS = 200_000, 5
 _REFERENCE_S = 0.01
 """What the loop of ``host_speed`` takes on the machine that has speed 1."""
@@ -48,12 +51,12 @@ class Calibration:
     problem: str
     limit_s: Annotated[float, Field(gt=0)]
     times: Mapping[str, float]
-    """Solution that counts to CPU seconds of its slowest test, of those that count."""
+    """Name of a submission that counts to CPU seconds of its slowest test, of those that count."""
     rule: TimeRule
     speed: float
     """Of the host, see ``host_speed``."""
     left_out: Mapping[str, str] = field(default_factory=dict)
-    """Accepted solution to why its time does not count."""
+    """Name of an accepted submission to why its time does not count."""
 
     def limit_without(self, solution: str) -> float:
         """The limit that the other accepted solutions give; ``limit_s`` where there is none."""
@@ -77,9 +80,9 @@ def calibrate(
     rule: TimeRule,
     *,
     cache: Path | None = None,
-    on_run: Callable[[str], None] = lambda name: None,
+    record: Record | None = None,
 ) -> tuple[Calibration, tuple[SubmissionRecord, ...]]:
-    """Runs the solutions labelled accepted and derives the limit.
+    """Runs the submissions labelled accepted and derives the limit.
 
     Args:
         judge: takes the times.
@@ -87,7 +90,7 @@ def calibrate(
         submissions: any; those count whose label lets them be too slow on no test, or on no test of some group.
         rule: of the package.
         cache: a file of calibrations, such as ``default_cache()``, read and added to; None: none.
-        on_run: is given the name of each solution before it is timed.
+        record: makes or finds the record of a submission; None: the judge makes it.
 
     Returns:
         The calibration, and the records of the accepted solutions: none where it was in the cache. It is not put there
@@ -102,18 +105,19 @@ def calibrate(
     if known is not None:
         with suppress(ValidationError):  # of another version, or damaged: found again
             return _CALIBRATION.validate_python(known), ()
-    records = tuple(_timed(judge, problem, each, on_run) for each in accepted)
+    record = record or partial(judge.record, by_group=True)
+    records = tuple(record(problem, each, CAP_S) for each in accepted)
     times: dict[str, float] = {}
     left_out: dict[str, str] = {}
     sure = True
-    for labelled, record in zip(accepted, records, strict=True):
-        found = report(record, CAP_S)
-        if compare(expectations_of(labelled), record, CAP_S).holds:
-            slowest = max(_tests_that_bound(labelled, record), key=lambda test: test.cpu_s)
-            times[record.submission] = max(slowest.cpu_s, times.get(record.submission, 0.0))
+    for labelled, run in zip(accepted, records, strict=True):
+        found = report(run, CAP_S)
+        if compare(expectations_of(labelled), run, CAP_S).holds:
+            slowest = max(_tests_that_bound(labelled, run), key=lambda test: test.cpu_s)
+            times[run.submission] = max(slowest.cpu_s, times.get(run.submission, 0.0))
             sure = sure and not slowest.contended
         else:
-            left_out[record.submission] = found.error or _ending(found)
+            left_out[run.submission] = found.error or _ending(found)
             sure = sure and not found.error
     if not times:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items()) or "there is none"
@@ -125,13 +129,6 @@ def calibrate(
     if cache and sure:
         _write(cache, key, asdict(calibration))
     return calibration, records
-
-
-def _timed(
-    judge: Judge, problem: Problem, labelled: LabelledSubmission, on_run: Callable[[str], None]
-) -> SubmissionRecord:
-    on_run(labelled.name)
-    return judge.record(problem, labelled, CAP_S, by_group=True)
 
 
 def _tests_that_bound(labelled: LabelledSubmission, record: SubmissionRecord) -> list[TestRecord]:
@@ -190,15 +187,7 @@ def _read(cache: Path) -> dict[str, Any]:
 
 
 def _write(cache: Path, key: str, value: dict[str, Any]) -> None:
-    """Whole or not at all; what cannot be written, or is lost between two writers, is found again by running."""
-    values = {**_read(cache), key: value}
-    made: Path | None = None
-    try:
+    """What cannot be written, or is lost between two writers, is found again by running."""
+    with suppress(OSError):
         cache.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=cache.parent, prefix=cache.name, delete=False) as file:
-            made = Path(file.name)
-            json.dump(values, file, indent=1)
-        made.replace(cache)
-    except OSError:
-        if made is not None:
-            made.unlink(missing_ok=True)
+        write_atomically(cache, json.dumps({**_read(cache), key: value}, indent=1))

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from alphadial.envs.errors import NoTimeLimitError
-from alphadial.envs.judging.calibration import calibrate
+from alphadial.envs.judging.calibration import Record, calibrate
 from alphadial.envs.judging.judge import Judge
 from alphadial.envs.judging.labels import bounding
 from alphadial.envs.labelled import LabelledSubmission
@@ -50,7 +50,7 @@ def find_limit(
     *,
     cache: Path | None = None,
     tell: Callable[[str], None] = lambda line: None,
-    on_run: Callable[[str], None] = lambda name: None,
+    record: Record | None = None,
 ) -> Limit:
     """The limit that the user gives, else the package's, else a calibrated one, else one for all, which is told.
 
@@ -60,7 +60,7 @@ def find_limit(
         option_s: what the user gives.
         cache: of calibrations, as for ``calibrate``.
         tell: is given each thing that the user should know, in one line.
-        on_run: is given the name of each solution before it is timed, which can take minutes.
+        record: makes or finds the record of a submission, as for ``calibrate``.
     """
     problem = package.problem
     if option_s is not None:
@@ -73,7 +73,7 @@ def find_limit(
     judged = [solution for solution in package.solutions if not unjudged(solution)]
     others = {solution.name: why for solution in bounds if (why := unjudged(solution))}
     try:
-        found, _ = calibrate(judge, problem, judged, package.time_rule, cache=cache, on_run=on_run)
+        found, _ = calibrate(judge, problem, judged, package.time_rule, cache=cache, record=record)
     except NoTimeLimitError as error:
         left_out = {**error.left_out, **others}
         why = "; ".join(f"{name}: {reason}" for name, reason in left_out.items()) or "there is none"

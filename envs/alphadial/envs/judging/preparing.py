@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from alphadial.envs.errors import ProblemError, SandboxFailedError
@@ -11,6 +12,8 @@ from alphadial.envs.judging.calibration import default_cache
 from alphadial.envs.judging.judge import Judge
 from alphadial.envs.judging.limits import Limit, LimitSource, find_limit
 from alphadial.envs.judging.pythons import Pythons
+from alphadial.envs.judging.records import SubmissionRecord
+from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.languages import PYTHON, all_languages, implementations
 from alphadial.envs.problems.formats import LoadError, Package, generate_tests
 from alphadial.envs.problems.sets import Split, has_statement
@@ -125,9 +128,15 @@ class _Preparing:
             self.limit_s,
             cache=self.cache,
             tell=self.tell,
-            on_run=lambda name: doing(f"timing {name} for its limit"),
+            record=partial(self._timed, doing),
         )
         return replace(made, problem=_limited(made.problem, limit, self.pythons.runs(made.python))), limit
+
+    def _timed(
+        self, doing: Callable[[str], None], problem: Problem, labelled: LabelledSubmission, limit_s: float
+    ) -> SubmissionRecord:
+        doing(f"timing {labelled.name} for its limit")
+        return self.judge.record(problem, labelled, limit_s, by_group=True)
 
 
 def _telling(on_step: Callable[[Step], None], step: Step) -> Callable[[str], None]:

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-from alphadial.cli.errors import CliError
-from alphadial.cli.output import say
+from alphadial.envs.errors import ProblemError
 from alphadial.envs.problems.formats import LoadError, Package, load
 
 Item = tuple[int, Package | LoadError]
 """With its place among all that is below the path."""
 
 
-def read_set(path: Path, only: Sequence[str] | None = None) -> Iterator[Item]:
+def read_set(path: Path, only: Sequence[str] | None, tell: Callable[[str], None]) -> Iterator[Item]:
     """Packages and faults below a path, one at a time, as far as they are read.
 
     Args:
         path: a package, a folder or a file of problems.
         only: ids of the problems that are wanted; None: all.
+        tell: is given each fault that may be why nothing can be read.
 
     Raises:
-        CliError: there is no package that is wanted; the faults that may be why have been said.
+        ProblemError: there is no package that is wanted; the faults that may be why have been told.
     """
     items = enumerate(load(path)) if only is None else _wanted(path, only)
     first: list[Item] = []
@@ -31,8 +31,8 @@ def read_set(path: Path, only: Sequence[str] | None = None) -> Iterator[Item]:
         if isinstance(item[1], Package):
             return chain(first, items)
     for _, fault in first:
-        say(f"alphadial: {fault}")
-    raise CliError(f"{path} holds no problem {'that can be read' if only is None else ' or '.join(only)}")
+        tell(str(fault))
+    raise ProblemError(f"{path} holds no problem {'that can be read' if only is None else ' or '.join(only)}")
 
 
 def within(fault: LoadError, package: Package) -> bool:

@@ -1,4 +1,4 @@
-"""The folder of a judging: its settings and a SQLite file with one row per problem and one per judged solution."""
+"""The folder of a judging: its settings and a SQLite file with one row per problem and one per judged submission."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ import sqlalchemy as sa
 from pydantic import ConfigDict, StrictBool, TypeAdapter, ValidationError
 from sqlalchemy.dialects.sqlite import insert
 
-from alphadial.agents.errors import StoreError
-from alphadial.cli.judging.facts import Facts
-from alphadial.cli.judging.packed import pack, read_facts, read_record
 from alphadial.envs.checks import Name, NotNegative, first_fault
 from alphadial.envs.databases import cause_of, open_engine, open_reading, sqlite_url
-from alphadial.envs.errors import ForeignError
-from alphadial.envs.folders import LOCK_FILE, lock_folder, write_atomically
+from alphadial.envs.errors import ForeignError, StoreError
+from alphadial.envs.folders import lock_folder, refuse_strangers, write_atomically
 from alphadial.envs.foreign import check_folder, read_json
+from alphadial.envs.judging.judged_problems import JudgedProblem
+from alphadial.envs.judging.packed import pack, read_problem, read_record
 from alphadial.envs.judging.records import SubmissionRecord
 
-FORMAT = 3
+FORMAT = 4
 SETTINGS_FILE = "judging.json"
 STORE_FILE = "records.sqlite"
 
@@ -52,7 +51,7 @@ _RECORDS = sa.Table(
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class JudgingSettings:
     """What the records of one folder have in common."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -67,7 +66,7 @@ class Settings:
     """``--python``."""
 
 
-_SETTINGS = TypeAdapter(Settings)
+_SETTINGS = TypeAdapter(JudgingSettings)
 
 
 class JudgingStore:
@@ -83,13 +82,13 @@ class JudgingStore:
         StoreError: in use, of other settings or another version, something else than a judging, or unwritable.
     """
 
-    def __init__(self, path: Path, settings: Settings | None = None) -> None:
+    def __init__(self, path: Path, settings: JudgingSettings | None = None) -> None:
         self.path = path
         if settings is None and not (path / SETTINGS_FILE).is_file():
             raise StoreError(f"{path} is not the folder of a judging: name the one that alphadial judge wrote")
         with ExitStack() as stack:
             try:
-                _refuse_strangers(path)
+                refuse_strangers(path, SETTINGS_FILE, "a judging")
                 check_folder(path)
                 if settings is not None:
                     stack.enter_context(lock_folder(path))
@@ -106,21 +105,21 @@ class JudgingStore:
                 if settings is not None:
                     _metadata.create_all(self._engine)
                 elif not (file.is_file() and sa.inspect(self._engine).has_table(_RECORDS.name)):
-                    raise StoreError(f"{path} holds no judged solution yet: wait for alphadial judge, or run it again")
+                    raise StoreError(f"{path} holds no judged submission yet: wait for alphadial judge, or run it")
             self._stack = stack.pop_all()
         self._met: Counter[str] = Counter()
         self._kept: set[str] = set()
 
-    def put(self, place: int, facts: Facts) -> str:
+    def put(self, place: int, problem: JudgedProblem) -> str:
         """Adds or replaces a problem; what it is called here."""
-        name = self.keep(facts.id)
-        origin = f"{facts.source}:{facts.problem}"
-        self._write(_PROBLEMS, {"id": name, "place": place, "origin": origin, "facts": pack(facts.to_json())})
+        name = self.keep(problem.id)
+        origin = f"{problem.source}:{problem.problem}"
+        self._write(_PROBLEMS, {"id": name, "place": place, "origin": origin, "facts": pack(problem.to_json())})
         self._forget(_PROBLEMS.c.origin == origin)  # what it was before it was changed
         return name
 
     def keep(self, problem: str) -> str:
-        """Notes that the reading came across a problem, by the id of its facts; what it is called here."""
+        """Notes that the reading came across a problem, by the id of its content; what it is called here."""
         self._met[problem] += 1
         name = f"{problem}-{self._met[problem]}"  # it may come again with other solutions
         self._kept.add(name)
@@ -131,23 +130,23 @@ class JudgingStore:
         self._forget(sa.true())
 
     def append(self, entry: str, limit_s: float, record: SubmissionRecord) -> None:
-        """Adds or replaces the record of a solution, made at a limit; it is on disk when this returns."""
+        """Adds or replaces the record of a submission, made at a limit; it is on disk when this returns."""
         self._write(_RECORDS, {"id": entry, "limit_s": limit_s, "record": pack(record.to_json())})
 
     def find(self, entry: str, limit_s: float = 0.0) -> SubmissionRecord | None:
-        """The record of a solution, if it was made at this limit or a larger one."""
+        """The record of a submission, if it was made at this limit or a larger one."""
         query = sa.select(_RECORDS.c.record).where(_RECORDS.c.id == entry, _RECORDS.c.limit_s >= limit_s)
         with self._errors(), self._engine.connect() as connection:
             packed = connection.scalar(query)
         return None if packed is None else read_record(packed, entry, self.path / STORE_FILE)
 
-    def problems(self, only: Collection[str] | None = None) -> Iterator[Facts]:
+    def problems(self, only: Collection[str] | None = None) -> Iterator[JudgedProblem]:
         """In order, one at a time; ``only``: of these, by what they are called here."""
         query = sa.select(_PROBLEMS.c.id, _PROBLEMS.c.facts).order_by(_PROBLEMS.c.place)
         with self._errors(), self._engine.connect() as connection:
             for name, packed in connection.execute(query):
                 if only is None or name in only:
-                    yield read_facts(packed, name, self.path / STORE_FILE)
+                    yield read_problem(packed, name, self.path / STORE_FILE)
 
     def close(self) -> None:
         """Lets others in."""
@@ -183,7 +182,7 @@ class JudgingStore:
             raise StoreError(f"store {error}") from error
 
 
-def _bind(path: Path, settings: Settings | None) -> Settings:
+def _bind(path: Path, settings: JudgingSettings | None) -> JudgingSettings:
     file = path / SETTINGS_FILE
     if settings is not None and not file.exists():
         write_atomically(file, json.dumps({"format": FORMAT, **asdict(settings)}, indent=2) + "\n")
@@ -205,10 +204,3 @@ def _bind(path: Path, settings: Settings | None) -> Settings:
     ours, theirs = asdict(settings), asdict(there)
     differences = "; ".join(f"{name}: {theirs[name]} / {ours[name]}" for name in ours if ours[name] != theirs[name])
     raise StoreError(f"{path} holds a judging with other settings (there / here: {differences}): choose another --out")
-
-
-def _refuse_strangers(path: Path) -> None:
-    if path.is_dir() and not (path / SETTINGS_FILE).exists():
-        strangers = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")} - {LOCK_FILE}
-        if strangers:
-            raise StoreError(f"{path} holds something else than a judging: choose another --out")

@@ -1,14 +1,14 @@
-"""What rows need to know of a problem beside the records of its solutions, in a form that can be kept."""
+"""What rows need to know of a problem beside the records of its submissions, in a form that can be kept."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
-from alphadial.envs.judging.labels import expectations_of
+from alphadial.envs.judging.labels import bounding, expectations_of
 from alphadial.envs.judging.limits import Limit, LimitSource
 from alphadial.envs.labelled import Expectation, LabelledSubmission
 from alphadial.envs.languages import all_languages
@@ -18,8 +18,8 @@ from alphadial.envs.types import Interface, Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One solution of a problem."""
+class JudgedSubmission:
+    """One submission of a problem."""
 
     id: str
     """Of its content and the problem's: records are kept under it."""
@@ -42,7 +42,7 @@ class Entry:
         return "" if self.judged else f"{self.language} is none of the languages of this judge"
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Entry:
+    def from_json(cls, values: Mapping[str, Any]) -> JudgedSubmission:
         """From what ``asdict`` gave, by way of JSON."""
         fields = dict(values)
         expectations = tuple(_expectation(each) for each in fields.pop("expectations"))
@@ -51,7 +51,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class JudgedProblem:
     """A problem without its inputs. ``to_json`` and ``from_json`` are inverse."""
 
     id: str
@@ -64,8 +64,8 @@ class Facts:
     coverages: Mapping[str, int]
     validated: bool
     """Not by the default checker: by a validator of its own, or as the values that a function returns."""
-    entries: tuple[Entry, ...]
-    """All solutions, in order."""
+    entries: tuple[JudgedSubmission, ...]
+    """All submissions, in order."""
     limit: Limit
 
     def to_json(self) -> dict[str, Any]:
@@ -73,24 +73,24 @@ class Facts:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Facts:
+    def from_json(cls, values: Mapping[str, Any]) -> JudgedProblem:
         """From what ``to_json`` gave."""
         fields = dict(values)
         limit = fields.pop("limit")
-        entries = tuple(Entry.from_json(entry) for entry in fields.pop("entries"))
+        entries = tuple(JudgedSubmission.from_json(entry) for entry in fields.pop("entries"))
         answers = tuple(fields.pop("answers"))
         limit = Limit(**{**limit, "source": LimitSource(limit["source"])})
         return cls(**fields, answers=answers, entries=entries, limit=limit)
 
 
-def problem_id(package: Package) -> str:
-    """The same for the same problem at the same place; its solutions do not matter."""
+def problem_key(package: Package) -> str:
+    """The same for the same problem at the same place; its submissions do not matter."""
     return _digest(problems_hash([package.problem]), str(package.source.resolve()), asdict(package.time_rule))
 
 
-def entry_of(labelled: LabelledSubmission, problem: str) -> Entry:
-    """Its id differs from that of another solution even where names do not."""
-    return Entry(
+def judged_submission(labelled: LabelledSubmission, problem: str) -> JudgedSubmission:
+    """Its id differs from that of another submission even where names do not."""
+    return JudgedSubmission(
         id=_digest(problem, asdict(labelled)),
         name=labelled.name,
         language=labelled.submission.language,
@@ -100,10 +100,10 @@ def entry_of(labelled: LabelledSubmission, problem: str) -> Entry:
     )
 
 
-def facts_of(package: Package, id: str, limit: Limit) -> Facts:
+def judged_problem(package: Package, id: str, limit: Limit) -> JudgedProblem:
     """What is kept of a package."""
     problem = package.problem
-    return Facts(
+    return JudgedProblem(
         id=id,
         problem=problem.id,
         source=str(package.source),
@@ -111,8 +111,18 @@ def facts_of(package: Package, id: str, limit: Limit) -> Facts:
         levels=problem.levels,
         coverages=problem.coverages,
         validated=problem.validator is not None or problem.interface is Interface.CALL,
-        entries=tuple(entry_of(solution, id) for solution in package.solutions),
+        entries=tuple(judged_submission(solution, id) for solution in package.solutions),
         limit=limit,
+    )
+
+
+def limit_by_id(limit: Limit, package: Package, key: str) -> Limit:
+    """The limit with ids in place of names, which several submissions may share."""
+    ids = [(judged_submission(each, key).id, each.name) for each in package.solutions if bounding(each)]
+    return replace(
+        limit,
+        without={entry: limit.without[name] for entry, name in ids if name in limit.without},
+        left_out={entry: limit.left_out[name] for entry, name in ids if name in limit.left_out},
     )
 
 

@@ -11,7 +11,7 @@ from alphadial.envs.sandbox import Protection, Sandbox, Server, Workspace, Works
 from alphadial.envs.types import Limits, RunResult
 
 
-class Stopping:
+class StoppingSandbox:
     """A ``Sandbox`` over another one, whose threads end soon after ``stop``: what runs is let end, the next run fails.
 
     What was judged so far of a solution is then our failure, never a verdict.
@@ -27,12 +27,12 @@ class Stopping:
 
     @property
     def name(self) -> str:
-        """Of the sandbox below."""
+        """As of the sandbox below."""
         return self._sandbox.name
 
     @property
     def protection(self) -> Protection:
-        """Of the sandbox below."""
+        """As of the sandbox below."""
         return self._sandbox.protection
 
     def run(

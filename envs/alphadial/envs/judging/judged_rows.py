@@ -1,26 +1,22 @@
-"""From records to rows and to how far they agree with the labels. Nothing is run."""
+"""What a judged set comes to: a row per submission, and how far verdicts agree with labels. Nothing is run."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
-from alphadial.cli.judging.facts import Entry, Facts
-from alphadial.cli.judging.store import JudgingStore
-from alphadial.envs.errors import ProblemError
 from alphadial.envs.judging.agreement import Agreement, compare
-from alphadial.envs.judging.checkers import recheck
+from alphadial.envs.judging.judged_problems import JudgedProblem, JudgedSubmission
 from alphadial.envs.judging.limits import Limit
 from alphadial.envs.judging.records import SubmissionRecord
 from alphadial.envs.judging.verdicts import first_failure, report
 from alphadial.envs.problems.formats import LoadError
-from alphadial.envs.types import Checker, JudgeReport, Limits, Problem, Test, Verdict
+from alphadial.envs.types import Checker, JudgeReport, Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class RejudgeOptions:
     """Under what verdicts are computed again; at these values, as they were judged."""
 
     limit_s: float | None = None
@@ -30,9 +26,12 @@ class Terms:
     """In place of the default checker of each problem; those with a validator keep it."""
 
 
+AS_JUDGED = RejudgeOptions()
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The verdict on one solution."""
+    """The verdict on one submission, and what becomes of its label."""
 
     problem: str
     submission: str
@@ -71,59 +70,36 @@ class Row:
     limit_s: float
     limit_source: str
     limit_without_s: float
-    """The limit without the solution's own time."""
+    """The limit that the times of the others give."""
     verdict_without: Verdict | None
     """At that limit."""
     agrees_without: bool | None
     not_calibrating: str | None
-    """Why its time does not count for the limit, of a solution whose label would have it count."""
+    """Why its time does not count for the limit, of a submission whose label would have it count."""
     source: str
     """Where the problem was read from."""
     counted_by: str
-    """How CPU time and memory are known: "cgroup" or "polling"; "" in records of an older version."""
+    """How CPU time and memory are known: "cgroup" or "polling"."""
 
     @property
     def names(self) -> frozenset[str]:
-        """Under which the user may name the solution."""
+        """The names that the user may give the submission."""
         return names(self.problem, self.submission, self.expected)
 
 
-def rows_of(
-    store: JudgingStore,
-    terms: Terms = Terms(),
-    doubtful: frozenset[str] = frozenset(),
-    only: Collection[str] | None = None,
-) -> Iterator[Row | LoadError]:
-    """One row per solution, in the order of the set; a fault for what the terms leave without.
+@dataclass(frozen=True, slots=True)
+class JudgedSet:
+    """All that is known of the labelled submissions of a set."""
 
-    Args:
-        store: holds the records.
-        terms: of the verdicts.
-        doubtful: names of solutions whose labels do not count.
-        only: of these problems, by what the store calls them.
+    rows: tuple[Row, ...]
+    """In the order of the set."""
+    faults: tuple[LoadError, ...] = ()
+    """What could not be read or judged; those that are harmless are warnings."""
 
-    Raises:
-        StoreError: the store cannot be read.
-    """
-    for facts in store.problems(only):
-        try:
-            level = level_of(facts, terms.coverage)
-        except ProblemError as error:
-            yield LoadError(Path(facts.source), None, str(error))
-            continue
-        problem = _with_answers(facts)
-        for entry in facts.entries:
-            record = store.find(entry.id)
-            if not entry.judged:
-                yield row_of(facts, entry, SubmissionRecord(facts.problem, entry.name, entry.language), level, terms)
-            elif record is None:
-                where = f"{facts.problem}/{entry.name}"
-                yield LoadError(Path(facts.source), None, f"{where} has no record yet: the same judge command goes on")
-            else:
-                if terms.checker is not None and not facts.validated:
-                    record = recheck(record, problem, terms.checker)
-                shunned = names(facts.problem, entry.name, entry.expected) & doubtful
-                yield row_of(facts, entry, record, level, terms, bool(shunned))
+    @property
+    def agreement(self) -> dict[str, Any]:
+        """See ``agreement``."""
+        return agreement(self.rows)
 
 
 def names(problem: str, submission: str, expected: str | None) -> frozenset[str]:
@@ -152,23 +128,23 @@ def agreement(rows: Iterable[Row]) -> dict[str, Any]:
     }
 
 
-def as_json(row: Row) -> dict[str, Any]:
-    """For ``--json``."""
-    return asdict(row)
-
-
 def row_of(
-    facts: Facts, entry: Entry, record: SubmissionRecord, level: int | None, terms: Terms, doubtful: bool = False
+    problem: JudgedProblem,
+    entry: JudgedSubmission,
+    record: SubmissionRecord,
+    level: int | None,
+    options: RejudgeOptions,
+    doubtful: bool = False,
 ) -> Row:
-    """The row of one solution."""
-    limit_s = _limit(facts.limit, terms, facts.limit.seconds)
-    without_s = _limit(facts.limit, terms, facts.limit.without.get(entry.id, facts.limit.seconds))
+    """The row of one submission."""
+    limit_s = _limit(problem.limit, options, problem.limit.seconds)
+    without_s = _limit(problem.limit, options, problem.limit.without.get(entry.id, problem.limit.seconds))
     found, label = _judged(entry, record, limit_s, level)
     without, label_without = _judged(entry, record, without_s, level)
     failure = first_failure(record, limit_s, level=level) if entry.judged else None
-    changed = terms.limit_s is not None or terms.limit_factor != 1
+    changed = options.limit_s is not None or options.limit_factor != 1
     return Row(
-        problem=facts.problem,
+        problem=problem.problem,
         submission=entry.name,
         language=entry.language,
         expected=entry.expected,
@@ -192,17 +168,19 @@ def row_of(
         peak_bytes=max((test.peak_bytes for test in record.tests if test.peak_bytes is not None), default=None),
         tests_run=len(record.tests),
         limit_s=limit_s,
-        limit_source="option" if changed else facts.limit.source,
+        limit_source="option" if changed else problem.limit.source,
         limit_without_s=without_s,
         verdict_without=without.verdict,
         agrees_without=label_without.holds,
-        not_calibrating=facts.limit.left_out.get(entry.id),
-        source=facts.source,
+        not_calibrating=problem.limit.left_out.get(entry.id),
+        source=problem.source,
         counted_by=record.counted_by,
     )
 
 
-def _judged(entry: Entry, record: SubmissionRecord, limit_s: float, level: int | None) -> tuple[JudgeReport, Agreement]:
+def _judged(
+    entry: JudgedSubmission, record: SubmissionRecord, limit_s: float, level: int | None
+) -> tuple[JudgeReport, Agreement]:
     """What the judge says, and what becomes of the label: where our side cannot say, the label does not hold."""
     found = report(record, limit_s, level=level)
     if not entry.judged:
@@ -216,28 +194,8 @@ def _judged(entry: Entry, record: SubmissionRecord, limit_s: float, level: int |
     return found, Agreement(False) if found.error else label
 
 
-def _limit(limit: Limit, terms: Terms, seconds: float) -> float:
-    return terms.limit_s if terms.limit_s is not None else seconds * terms.limit_factor
-
-
-def level_of(facts: Facts, coverage: str | int | None) -> int | None:
-    """The highest level that a coverage requires; None: all.
-
-    Raises:
-        ProblemError: the problem has no such coverage.
-    """
-    if coverage is None:
-        return None
-    level = facts.coverages.get(coverage) if isinstance(coverage, str) else coverage
-    if level is None or not 1 <= level <= facts.levels:
-        known = ", ".join(facts.coverages)
-        raise ProblemError(f"{facts.problem} has no coverage {coverage!r}: choose {known} or a level 1-{facts.levels}")
-    return level
-
-
-def _with_answers(facts: Facts) -> Problem:
-    tests = tuple(Test(level=1, input="", answer=answer) for answer in facts.answers)
-    return Problem(facts.problem, facts.problem, "", "", "", "", tests, Limits())
+def _limit(limit: Limit, options: RejudgeOptions, seconds: float) -> float:
+    return options.limit_s if options.limit_s is not None else seconds * options.limit_factor
 
 
 def _share(values: list[bool | None]) -> float | None:

@@ -11,14 +11,14 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from alphadial.agents.errors import StoreError
-from alphadial.cli.judging.facts import Facts
 from alphadial.envs.checks import first_fault
+from alphadial.envs.errors import StoreError
+from alphadial.envs.judging.judged_problems import JudgedProblem
 from alphadial.envs.judging.records import SubmissionRecord
 
 LARGEST_ROW = 2**30
 """Bytes of JSON in one row: far above what the largest set gives, far below what a small bomb unpacks to."""
-_RECORD, _FACTS = TypeAdapter(SubmissionRecord), TypeAdapter(Facts)
+_RECORD, _PROBLEM = TypeAdapter(SubmissionRecord), TypeAdapter(JudgedProblem)
 
 
 def pack(values: Mapping[str, Any]) -> bytes:
@@ -61,16 +61,16 @@ def read_record(packed: object, entry: str, file: Path) -> SubmissionRecord:
     return record
 
 
-def read_facts(packed: object, name: object, file: Path) -> Facts:
-    """The facts of a problem.
+def read_problem(packed: object, name: object, file: Path) -> JudgedProblem:
+    """A problem of the store.
 
     Raises:
-        StoreError: they are damaged; the message names file, row and column.
+        StoreError: it is damaged; the message names file, row and column.
     """
     try:
         values = _unpack(packed)
-        _FACTS.validate_python(values)
-        return Facts.from_json(values)
+        _PROBLEM.validate_python(values)
+        return JudgedProblem.from_json(values)
     except ValidationError as error:
         raise _damaged(file, "problems", name, "facts", first_fault(error)) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:

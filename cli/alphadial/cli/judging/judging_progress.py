@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from alphadial.cli.output import notices, say
 from alphadial.cli.visible import visible
+from alphadial.envs.judging.batch import BatchStep
 from alphadial.envs.judging.limits import Limit
 
 QUIET_S = 30.0
@@ -18,10 +19,10 @@ QUIET_S = 30.0
 
 
 class JudgingProgress:
-    """A context manager; problems come one after the other, their solutions in any order."""
+    """A context manager; problems come one after the other, their submissions in any order."""
 
     def __init__(self) -> None:
-        self._problem, self._total = "", 0
+        self._step: BatchStep | None = None
         self._ended = threading.Event()
         self._speaker = threading.Thread(target=self._speak, daemon=True)
         self._bar = Progress(
@@ -36,7 +37,6 @@ class JudgingProgress:
         )
         self._task = self._bar.add_task("", total=None, visible=False)
         self._began = 0.0
-        self._made = self._found = 0
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -50,28 +50,29 @@ class JudgingProgress:
         self._bar.stop()
         self._ended.set()
 
-    def begin(self, problem: str, solutions: int) -> None:
-        """The next problem."""
-        self._began, self._made, self._found = time.monotonic(), 0, 0
-        self._problem, self._total = problem, solutions
-        self._bar.reset(self._task, description=visible(problem), total=solutions, visible=True)
+    def show(self, step: BatchStep) -> None:
+        """How far a problem is: it begins, one more of its submissions has a record, or all of them have one."""
+        done = step.made + step.found
+        if step.limit is not None:
+            self._end(step, step.limit)
+        elif done:
+            self._bar.update(self._task, completed=done)
+        else:
+            self._began = time.monotonic()
+            self._bar.reset(self._task, description=visible(step.problem), total=step.submissions, visible=True)
+        self._step = None if step.limit is not None else step
 
-    def count(self, resumed: bool) -> None:
-        """One more solution has a record, perhaps of an earlier process."""
-        self._made += not resumed
-        self._found += resumed
-        self._bar.update(self._task, completed=self._made + self._found)
-
-    def end(self, problem: str, limit: Limit) -> None:
-        """All solutions of the problem have one."""
+    def _end(self, step: BatchStep, limit: Limit) -> None:
         took = time.monotonic() - self._began
-        earlier = f", {self._found} of them earlier" if self._found else ""
-        many = self._made + self._found
-        self._problem = ""
-        say(f"{problem}: {many} solutions{earlier}, limit {limit.seconds:g} s ({limit.source}), {took:,.1f} s")
+        earlier = f", {step.found} of them earlier" if step.found else ""
+        many = step.made + step.found
+        say(f"{step.problem}: {many} solutions{earlier}, limit {limit.seconds:g} s ({limit.source}), {took:,.1f} s")
 
     def _speak(self) -> None:
         while not self._ended.wait(QUIET_S):
-            done, took = self._made + self._found, time.monotonic() - self._began
-            judged = f"{self._problem}: {done} of {self._total} solutions after {took:,.0f} s"
-            say(judged if self._problem else "reading the next problem")
+            step, took = self._step, time.monotonic() - self._began
+            if step is None:
+                say("reading the next problem")
+            else:
+                done = step.made + step.found
+                say(f"{step.problem}: {done} of {step.submissions} solutions after {took:,.0f} s")
