@@ -1,9 +1,10 @@
-"""What an attempt costs outside model, judge and tools: graph, batcher, threads, store, checkpoints and journal.
+"""What an attempt costs outside model, judge and tools: graph, policy, threads, store, checkpoints and journal.
 
     python benchmarks/attempt_overhead.py [--repeats 7] [--out benchmarks/results/attempt_overhead.json]
 
 First with model and judge answering at once: wall and CPU time per attempt, median over repeats of a whole run; CPU
-time is the steadier of the two on a machine with other work. Then with the real sandbox and the real judge, one attempt
+time is the steadier of the two on a machine with other work. Then a run of many attempts against a server that answers
+at once, in a process of its own. Then with the real sandbox and the real judge, one attempt
 after the other: the wall time of an attempt less its model_s, judge_s and tools_s, in each setting, with a run folder
 and without one. Blocks of all ways take turns, so that other work on the machine meets all of them.
 """
@@ -15,6 +16,8 @@ import json
 import os
 import platform
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from alphadial.agents.agent.checkpoint_store import CheckpointStore
-from alphadial.agents.policies import ScriptedPolicy
+from alphadial.agents.policies import ScriptedPolicy, open_policy
 from alphadial.agents.policies.scripted import Line
 from alphadial.agents.runs.attempt_loop import AttemptDeps
 from alphadial.agents.runs.config import ModelChoice, RunConfig, plan
@@ -84,6 +87,38 @@ def instant(concurrency: int) -> tuple[float, float]:
         run_attempts(specs, AttemptDeps(policy, judge), opened.store)
         scale = 1e3 / ATTEMPTS
         return (time.perf_counter() - wall) * scale, (time.process_time() - cpu) * scale
+
+
+@contextmanager
+def instant_server() -> Iterator[str]:
+    command: list[str | Path] = [sys.executable, Path(__file__).parent / "instant_server.py"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        process.stdin.close()
+
+
+def over_http(attempts: int) -> dict[str, object]:
+    """A run whose model is a server that answers at once: what HTTP adds."""
+    problem = Problem("p", "t", "g", "", "prompt", "f", (Test(1, "[[1], 1]", "1"),), Limits())
+    config = configure(problem, attempts)
+    no_sandbox: Any = None
+    with ExitStack() as stack:
+        policy = open_policy(None, stack.enter_context(instant_server()))
+        stack.callback(policy.close)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        opened = stack.enter_context(RunFolder(folder, config))
+        specs = plan(config, [problem])
+        wall, cpu = time.perf_counter(), time.process_time()
+        run_attempts(specs, AttemptDeps(policy, InstantJudge(no_sandbox, workers=2)), opened.store)
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return {
+        "attempts": attempts,
+        "attempts_per_s": round(attempts / wall, 1),
+        "wall_ms_per_attempt": round(1e3 * wall / attempts, 3),
+        "cpu_ms_per_attempt": round(1e3 * cpu / attempts, 3),
+    }
 
 
 def shell_then_submit(request: Request) -> Completion:
@@ -194,6 +229,7 @@ def by_setting(repeats: int) -> dict[str, object]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--http-attempts", type=int, default=10_000)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "attempt_overhead.json")
     arguments = parser.parse_args()
     result: dict[str, object] = {
@@ -211,6 +247,7 @@ def main() -> None:
             "min_ms_per_attempt": round(min(wall), 3),
             "median_cpu_ms_per_attempt": round(statistics.median(cpu), 3),
         }
+    result["over_http"] = over_http(arguments.http_attempts)
     result["by_setting"] = by_setting(arguments.repeats)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(arguments.out, json.dumps(result, indent=2) + "\n")

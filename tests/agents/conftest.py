@@ -37,7 +37,7 @@ def make_model() -> ModelMaker:
 
     torch.set_num_threads(1)
 
-    def make(seed: int = 0, layers: int = 2) -> tuple[Any, Any]:
+    def make(seed: int = 0, layers: int = 2, **shape: int) -> tuple[Any, Any]:
         vocabulary = {"<pad>": 0, "<s>": 1, "</s>": 2, "<unk>": 3} | {f"w{i}": 4 + i for i in range(60)}
         words = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
         words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
@@ -53,12 +53,10 @@ def make_model() -> ModelMaker:
         model = LlamaForCausalLM(
             LlamaConfig(
                 vocab_size=len(vocabulary),
-                hidden_size=48,
+                **{"hidden_size": 48, "num_attention_heads": 4, "max_position_embeddings": 256} | shape,
                 intermediate_size=96,
                 num_hidden_layers=layers,
-                num_attention_heads=4,
                 num_key_value_heads=2,
-                max_position_embeddings=256,
                 tie_word_embeddings=True,
                 bos_token_id=1,
                 eos_token_id=2,

@@ -97,8 +97,11 @@ def test_training_mode_survives(make_model: Any) -> None:
     assert model(torch.tensor([[1, 5]])).logits.requires_grad
 
 
-def test_what_does_not_fit_the_context_is_refused(sampler: Sampler) -> None:
-    with pytest.raises(PolicyError, match="context of 256 tokens: lower max_tokens"):
+def test_a_chat_that_does_not_fit_the_context_gets_no_answer_and_others_do(sampler: Sampler) -> None:
+    answers = sampler.sample([ask(0), ask(1, words=250), ask(2)])
+    assert [answer.finish_reason == "context" for answer in answers] == [False, True, False]
+    assert [answers[0], answers[2]] == sampler.sample([ask(0), ask(2)])
+    with pytest.raises(PolicyError, match=r"max_tokens=250 leaves no room .* of 256 tokens: lower it"):
         sampler.sample([ask(0, max_tokens=250)])
 
 

@@ -14,6 +14,7 @@ _BUSY = frozenset({408, 429, 500, 502, 503, 504})
 _ABOUT_THE_REQUEST = frozenset({400, 413, 422})
 _TOO_LONG = (b"context_length_exceeded", b"maximum context length", b"max_model_len", b"context window")
 _ADVICE = {
+    b"cannot be greater than max_model_len": "an answer of max_tokens exceeds the model's context: lower it",
     b"chat template": "the server's model has no chat template: serve one that has, or give the server a template",
     b"chat_template": "the server's model has no chat template: serve one that has, or give the server a template",
     b"does not support tools": "the server's model calls no tools: serve another one, or use --setting reasoning",
@@ -56,13 +57,12 @@ def judge_refusal(status: int, content: bytes) -> Refusal:
     cause = f"status {status}: {' '.join(content.decode(errors='replace').split())[:200]}"
     if status in _BUSY:
         return Busy(cause)
-    if status == 400 and any(words in content for words in _TOO_LONG):
-        return Overlong(cause)
     if status in _ABOUT_THE_REQUEST:
         for words, advice in _ADVICE.items():
             if words in content:
                 return Unknown(f"{advice} ({cause})")
-        return Refusal(cause)
+        too_long = status == 400 and any(words in content for words in _TOO_LONG)
+        return Overlong(cause) if too_long else Refusal(cause)
     if 200 <= status < 300:
         return Refusal(cause)
     return Unknown(f"{cause}: {_KEY}" if status in (401, 403) else cause)

@@ -61,12 +61,13 @@ class Sampler:
         Log probabilities are those of the distribution sampled from, or of temperature 1 where the request is greedy.
 
         Raises:
-            PolicyError: prompt and ``max_tokens`` exceed the model's context, or the model's logits are not finite.
+            PolicyError: ``max_tokens`` fills the model's context, or the model's logits are not finite.
         """
         prompts = [self._tokens(tuple((m["role"], m["content"]) for m in request.messages)) for request in requests]
         groups: dict[tuple[int, int], list[int]] = {}
         for index, (request, prompt) in enumerate(zip(requests, prompts, strict=True)):
-            groups.setdefault((self._bucket(prompt, request), request.max_tokens), []).append(index)
+            if self._fits(prompt, request):
+                groups.setdefault((_bucket(prompt), request.max_tokens), []).append(index)
         outputs: dict[int, _Output] = {}
         with self._model.inference():
             for (bucket, _), members in groups.items():
@@ -74,26 +75,27 @@ class Sampler:
                     part = members[start : start + self.batch_size]
                     batch = _Batch(self._model, [requests[i] for i in part], [prompts[i] for i in part], bucket)
                     outputs.update(zip(part, batch.run(np.fromiter(self._stop, dtype=np.int64)), strict=True))
-        return [self._completion(len(prompt), outputs[index]) for index, prompt in enumerate(prompts)]
+        return [self._completion(len(prompt), outputs.get(index)) for index, prompt in enumerate(prompts)]
 
     def _tokenize(self, messages: tuple[tuple[str, str], ...]) -> tuple[int, ...]:
         chat = [{"role": role, "content": content} for role, content in messages]
         text = self._tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
         return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
-    def _bucket(self, prompt: tuple[int, ...], request: Request) -> int:
-        bucket = -(-len(prompt) // PROMPT_BUCKET) * PROMPT_BUCKET
+    def _fits(self, prompt: tuple[int, ...], request: Request) -> bool:
         context = self._model.context
         if not prompt or request.max_tokens < 1:
             raise PolicyError("an empty prompt or max_tokens below 1: nothing to sample")
-        if context is not None and bucket + request.max_tokens > context:
+        if context is not None and PROMPT_BUCKET + request.max_tokens > context:
             raise PolicyError(
-                f"a prompt of {len(prompt)} tokens and max_tokens={request.max_tokens} exceed the model's context of "
-                f"{context} tokens: lower max_tokens"
+                f"max_tokens={request.max_tokens} leaves no room for a prompt in the model's context of {context} "
+                "tokens: lower it"
             )
-        return bucket
+        return context is None or _bucket(prompt) + request.max_tokens <= context
 
-    def _completion(self, prompt_tokens: int, output: _Output) -> Completion:
+    def _completion(self, prompt_tokens: int, output: _Output | None) -> Completion:
+        if output is None:
+            return Completion("", self.weights_id, prompt_tokens, 0, finish_reason="context")
         tokens, logprobs = output
         stopped = tokens[-1] in self._stop
         text = self._tokenizer.decode(
@@ -201,6 +203,10 @@ def _inverse_cdf(
     sampled = torch.searchsorted(cumulative, uniforms * total, right=True).clamp_(max=logits.shape[1] - 1)
     tokens = torch.where(greedy, logits.argmax(dim=-1, keepdim=True), sampled)
     return tokens[:, 0], probabilities.gather(1, tokens)[:, 0].log()
+
+
+def _bucket(prompt: tuple[int, ...]) -> int:
+    return -(-len(prompt) // PROMPT_BUCKET) * PROMPT_BUCKET
 
 
 def _uniforms(seed: int, count: int) -> npt.NDArray[np.float64]:
