@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from alphadial.agents.agent.prompts import STRATEGIES, Turn, find_parser, find_strategy
 from alphadial.agents.agent.prompts.grid import INSTRUCTION, REASONING
 from alphadial.agents.errors import AgentsError
 from alphadial.agents.types import Message
-from alphadial.envs.types import Problem, Setting, Submission, Verdict
+from alphadial.envs.errors import ProblemError
+from alphadial.envs.types import Interface, Limits, Problem, Setting, Submission, Test, Verdict
 
 
 def test_tiny_is_the_prompt_itself(problems: tuple[Problem, ...]) -> None:
@@ -97,6 +100,52 @@ def test_a_program_that_could_not_be_run_is_told_why(problems: tuple[Problem, ..
     refused = Turn(refused.answer, refused.results, refused.submission, None)
     told = find_strategy("grid:none+none+binary").next_messages(problems[0], Setting.TOOLS, [refused])[-1]["content"]
     assert "NUL character" in told
+
+
+DOUBLE = Problem(
+    id="double",
+    template="double",
+    group="",
+    statement="Print {twice} the number.",
+    prompt="",
+    entry="",
+    tests=(Test(1, "4\n", "8\n", public=True), Test(2, "31337\n", "62674\n")),
+    limits=Limits(),
+    interface=Interface.STDIO,
+)
+FAILED = "1 of 2 public tests passed.\nTest 1: passed.\nTest 2: wrong answer.\nInput:\n    4\nExpected output:\n    8"
+
+
+@pytest.mark.parametrize("name", [*(name for name in STRATEGIES if "tiny" not in name), "grid:none+none+failed-tests"])
+def test_every_strategy_poses_programs_in_other_languages(name: str) -> None:
+    strategy = find_strategy(name)
+    *_, asked = strategy.messages(DOUBLE, Setting.REASONING, "cpp")
+    assert "Print {twice} the number." in asked["content"]
+    assert "Input 1:\n```\n4\n```" in asked["content"]
+    assert asked["content"].endswith("Answer with one C++ code block that holds the whole program.")
+    *_, free = strategy.messages(DOUBLE)
+    assert free["content"].endswith("tagged with its language: c, cpp, java, pypy or python.")
+    turn = Turn(
+        Message(role="assistant", content="So."),
+        (Message(role="tool", content=FAILED, tool_call_id="call00100"),),
+        Submission.of("int main() {}\n", "cpp"),
+        Verdict.WA,
+    )
+    last = strategy.next_messages(DOUBLE, Setting.TOOLS, [turn], "cpp")[-1]["content"]
+    if name == "plain":
+        assert "```cpp\nint main() {}\n```" in last
+    elif strategy.chat:
+        assert "Test 2: wrong answer.\nInput:\n    4" in last
+        assert "passed.\nTest 1" not in last
+
+
+def test_what_a_strategy_shows_a_problem_must_have(problems: tuple[Problem, ...]) -> None:
+    with pytest.raises(ProblemError, match="problem double has no compact prompt: choose a prompting strategy"):
+        find_strategy("tiny").messages(DOUBLE)
+    with pytest.raises(ProblemError, match="problem p0 has no statement"):
+        find_strategy("plain").messages(replace(problems[0], statement=""))
+    with pytest.raises(ProblemError, match=r"takes programs in Python, not in C\+\+"):
+        find_strategy("plain").messages(problems[0], Setting.REASONING, "cpp")
 
 
 def test_hidden_tests_are_in_no_prompt(problems: tuple[Problem, ...]) -> None:

@@ -173,6 +173,7 @@ def test_what_is_asked_for() -> None:
     assert "Input:\n\nOne number.\n\nOutput:\n\nIts double.\n\nWrite a C++" in text
     assert text.endswith("Begin with this code:\n```cpp\nint main() {\n```")
     assert "Begin" not in describe(ruled, "java")
+    assert describe(replace(BOTH, starter={"python3": "x = 1\n"})).endswith("code:\n```pypy\nx = 1\n```")
     method = replace(CALL, starter={"python3": "class Solution:\n    def ordered(self, a, b):\n"})
     assert "Write a Python class Solution with the method ordered." in describe(method)
     assert fenced("a ``` b\n", "c") == "````c\na ``` b\n````"

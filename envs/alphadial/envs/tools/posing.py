@@ -87,10 +87,8 @@ def task_files(problem: Problem, language: str | None = None) -> dict[str, str]:
         room -= len(test.input) + len(test.answer)
         if problem.interface is Interface.STDIO and room >= 0:
             made |= {f"samples/{number}.in": test.input, f"samples/{number}.ans": test.answer}
-    for file, name in solution_files(problem, language).items():
-        if name in problem.starter:
-            made[file] = problem.starter[name]
-    return {**made, **problem.files}
+    begun = {file: _starter(problem, name) for file, name in solution_files(problem, language).items()}
+    return {**made, **{file: code for file, code in begun.items() if code}, **problem.files}
 
 
 def fenced(text: str, tag: str = "") -> str:
@@ -111,8 +109,15 @@ def _asked(problem: Problem, language: str | None) -> str:
 
 
 def _starters(problem: Problem, language: str | None) -> list[str]:
-    names = [name for name in allowed_languages(problem, language) if name in problem.starter]
-    return [f"Begin with this code:\n{fenced(problem.starter[name], find_language(name).tags[0])}" for name in names]
+    begun = {name: _starter(problem, name) for name in allowed_languages(problem, language)}
+    return [
+        f"Begin with this code:\n{fenced(code, find_language(name).tags[0])}" for name, code in begun.items() if code
+    ]
+
+
+def _starter(problem: Problem, language: str) -> str:
+    """What a program in the language begins with, whichever interpreter is to run it; "" for nothing."""
+    return problem.starter.get(language) or problem.starter.get(find_language(language).implements, "")
 
 
 def _how_to_work(problem: Problem, setting: Setting, language: str | None) -> str:
