@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from alphadial.agents.agent.prompts import find_strategy
 from alphadial.agents.runs.attempt_loop import AttemptDeps, make_attempts
-from alphadial.agents.runs.config import RunConfig
+from alphadial.agents.runs.prices import Prices
 from alphadial.agents.runs.store import Store
 from alphadial.agents.seeds import attempt_seed
 from alphadial.agents.types import Attempt, AttemptSpec, Request, Rollout
@@ -56,7 +56,7 @@ def run_attempts(
 
     def on_rollout(position: int, rollout: Rollout) -> None:
         nonlocal done
-        attempt = _row(pending[position], rollout, store.config)
+        attempt = _row(pending[position], rollout, store.run_id, store.config.prices)
         store.append(attempt)
         if deps.checkpoints is not None:
             store.flush()  # what the attempt could be resumed from goes next
@@ -115,13 +115,13 @@ def rollout(
     return [rollouts[position] for position in range(len(specs))]
 
 
-def _row(spec: AttemptSpec, rollout: Rollout, config: RunConfig) -> Attempt:
-    completion, report, prices = rollout.completion, rollout.report, config.prices
+def _row(spec: AttemptSpec, rollout: Rollout, run: str, prices: Prices | None) -> Attempt:
+    completion, report = rollout.completion, rollout.report
     unmeasurable = report.failure_kind is FailureKind.UNMEASURABLE
     decision = spec.decision
     return Attempt(
         id=spec.id,
-        run=config.run_id,
+        run=run,
         problem=spec.problem.id,
         template=spec.problem.template,
         group=spec.problem.group,
