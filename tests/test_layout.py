@@ -11,6 +11,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,27 @@ def test_arrows_between_parts(part: str) -> None:
             if namespace == "alphadial" and target not in ("", part) and target not in MAY_IMPORT[part]:
                 wrong.append(f"{relative(file)} imports {module}")
     assert not wrong
+
+
+def test_no_modules_import_each_other() -> None:
+    """Neither at the top, nor inside functions, nor for types alone."""
+    modules = {
+        ".".join(file.relative_to(ROOT / part).with_suffix("").parts).removesuffix(".__init__"): (part, file)
+        for part in PARTS
+        for file in sources(part)
+    }
+
+    def found(name: str) -> str:
+        return name if name in modules else name.rpartition(".")[0]
+
+    graph = {
+        name: {found(target) for target in imported_modules(file, part)} & (modules.keys() - {name})
+        for name, (part, file) in modules.items()
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle of imports: {' -> '.join(error.args[1])}")
 
 
 def test_guest_code_needs_the_standard_library_only() -> None:

@@ -13,9 +13,9 @@ from alphadial.agents.experiments.compare.choice import (
     BEST_SINGLE,
     ROWS,
     UNIFORM,
-    Choice,
+    DevChoice,
     ReplayDataset,
-    Settings,
+    ReplaySettings,
     alpha_sets,
     choose,
     cross_validate,
@@ -30,7 +30,7 @@ from alphadial.agents.experiments.outcomes import OutcomeTable, TableModel, Tabl
 from alphadial.controller import OutcomeKind
 
 ALPHAS = (0.0, 1.0)
-FEW = Settings(orders=6, seed=3)
+FEW = ReplaySettings(orders=6, seed=3)
 CROSSED = {"low": ("AAAA", "TTTT"), "high": ("WWWW", "AAAA")}
 """By template: problems that only alpha 0 solves, and problems that only alpha 1 solves."""
 
@@ -134,7 +134,7 @@ def test_best_single_is_chosen_by_unbiased_pass_at_k() -> None:
     chosen = choose((BEST_SINGLE, 2), {0.6: colder, 1.0: table}, FEW)
     assert (chosen.temperature, chosen.alphas) == (1.0, (0.0,))
     assert chosen.dev_solve == pytest.approx(5 / 6)
-    assert choose((BEST_SINGLE, 1), {1.0: table, 0.6: table}, FEW) == Choice(0.6, (0.0,), 0.5)
+    assert choose((BEST_SINGLE, 1), {1.0: table, 0.6: table}, FEW) == DevChoice(0.6, (0.0,), 0.5)
 
 
 def test_cross_validation_leaves_the_whole_template_out() -> None:
@@ -143,7 +143,7 @@ def test_cross_validation_leaves_the_whole_template_out() -> None:
     assert cross_validate(("fixed", 1), ALPHAS, table, FEW).tolist() == [0, 0, 0, 0]
     assert cross_validate(("round-robin", 1), ALPHAS, table, FEW).tolist() == [0, 0, 0, 0]
     assert cross_validate(("round-robin", 2), ALPHAS, table, FEW).tolist() == [1, 1, 1, 1]
-    choice = Choice(0.6, ALPHAS, 0.0)
+    choice = DevChoice(0.6, ALPHAS, 0.0)
     assert play(("round-robin", 1), choice, {0.6: table}, {0.6: table}, FEW).solve.mean() == 0.5
 
 
@@ -151,7 +151,7 @@ def test_every_row_sees_the_same_samples() -> None:
     rng = np.random.default_rng(5)
     cells = {f"t{i}": ["".join(rng.choice(list("AWT"), 6)) for _ in ALPHAS] for i in range(5)}
     table = {0.6: make_dataset(cells)}
-    choice = Choice(0.6, (1.0,), 0.0)
+    choice = DevChoice(0.6, (1.0,), 0.0)
     results = [play((row, 3), choice, table, table, FEW) for row in ROWS]
     for other in results[1:]:
         assert (other.solve == results[0].solve).all()
@@ -164,7 +164,7 @@ def test_every_row_sees_the_same_samples() -> None:
 
 def test_best_single_replayed_agrees_with_its_closed_form() -> None:
     table = {0.6: make_dataset({"a": ("AWWW", "WWWW"), "b": ("AAWW", "WWWW")}, each=1)}
-    played = play((BEST_SINGLE, 2), Choice(0.6, (0.0,), 0.0), table, table, Settings(orders=2000))
+    played = play((BEST_SINGLE, 2), DevChoice(0.6, (0.0,), 0.0), table, table, ReplaySettings(orders=2000))
     assert played.solve == pytest.approx([1 / 2, 5 / 6], abs=0.04)
     assert played.attempts == pytest.approx([7 / 4, 3 / 2], abs=0.04)
 

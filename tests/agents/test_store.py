@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -147,6 +148,19 @@ def test_a_folder_of_another_configuration_says_what_differs(tmp_path: Path, con
     other = dataclasses.replace(config, seed=7, temperature=1.0)
     with pytest.raises(StoreError, match=r"temperature: 0\.6 / 1\.0; seed: 1 / 7.*choose another --out"):
         RunFolder(tmp_path, other)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"weights": "other"}, {"split_hash": "other"}, {"language": "cpp"}, {"limit_s": 9.0}, {"family": None}],
+    ids=lambda change: str(*change),
+)
+def test_a_run_whose_set_or_family_has_changed_is_not_resumed(
+    tmp_path: Path, config: RunConfig, change: dict[str, Any]
+) -> None:
+    RunFolder(tmp_path, config).close()
+    with pytest.raises(StoreError, match=rf"another configuration \(there / here: {next(iter(change))}: .*--out"):
+        RunFolder(tmp_path, dataclasses.replace(config, **change))
 
 
 def test_a_folder_of_another_version_is_refused(tmp_path: Path, config: RunConfig) -> None:

@@ -52,9 +52,9 @@ class Message(TypedDict):
     """"system", "user", "assistant" or "tool"."""
     content: str
     tool_calls: NotRequired[list[CallEntry]]
-    """Of an assistant."""
+    """The tools that an assistant calls."""
     tool_call_id: NotRequired[str]
-    """Of a tool's result: the call that it answers."""
+    """The call that a tool's result answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +94,9 @@ class Completion:
     """"stop"; "length" where ``max_tokens`` cut the answer; "context" where the messages no longer fit the model's
     context: there is no answer then, and the attempt ends."""
     token_ids: tuple[int, ...] = ()
-    """Of the completion, end token included; () where a server does not give them."""
+    """The completion's tokens, end token included; () where a server does not give them."""
     logprobs: tuple[float, ...] = ()
-    """At the sampling temperature, aligned with token_ids."""
+    """Log probabilities at the sampling temperature, aligned with token_ids."""
     tool_calls: tuple[ToolCall, ...] = ()
     seconds: float = field(default=0.0, compare=False)
     """Wall time that the answer took, or its share of its batch's."""
@@ -248,7 +248,7 @@ class Attempt:
     program: Text
     """Text of the submission's main file; "" where there is none."""
     language: Name
-    """Of the submission; "" where there is none."""
+    """Language of the submission; "" where there is none."""
     verdict: VerdictName | None
     public_verdict: VerdictName | None
     failure_kind: FailureName | None

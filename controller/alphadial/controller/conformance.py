@@ -85,7 +85,7 @@ def takes_any_history(make: Make) -> None:
 
 
 def propensities_match_frequencies(make: Make) -> None:
-    """Over many problems each alpha comes as often as its propensity says, within 5 standard errors."""
+    """Each alpha comes as often as its propensity says, over many problems, within 5 standard errors."""
     controller = _fitted(make, 11)
     for length in (0, 1, 3):
         history = _history(controller, length)

@@ -11,7 +11,7 @@ from alphadial.controller.fields import Fields
 
 
 class Fixed(BaseController):
-    """Without ``alpha``, ``fit`` takes the one with the best unbiased pass@horizon; ties: solve rate, lower."""
+    """One alpha: the one given, or that of the best unbiased pass@horizon in the log; ties: solve rate, lower."""
 
     name = "fixed"
 

@@ -20,7 +20,7 @@ from alphadial.controller.uniform import Uniform
 
 _CLASSES: tuple[type[Controller], ...] = (Fixed, Uniform, TwoEnds, RoundRobin, Schedule, Rule, Thompson, Posterior)
 CONTROLLERS: dict[str, type[Controller]] = {found.name: found for found in _CLASSES}
-"""By the name that ``make_controller`` takes."""
+"""Controllers by the names that ``make_controller`` takes."""
 
 
 def controller_names() -> tuple[str, ...]:

@@ -36,9 +36,9 @@ class Budget:
     """What is left."""
 
     attempts: int
-    """For this problem."""
+    """Attempts left for this problem."""
     total: int | None = None
-    """For the whole run; None: no such limit."""
+    """Attempts left for the whole run; None: no such limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Decision:
     propensity: float
     """Probability with which the controller's own draw gives this alpha here, in (0, 1]; 1 where it does not draw."""
     reason: str
-    """For people: why this alpha, in half a line."""
+    """Why this alpha, in half a line for people."""
     success_prob: float | None = None
     """Estimated chance that this attempt solves the problem; None from controllers that estimate none."""
 
@@ -97,7 +97,7 @@ class Controller(Protocol):
     """
 
     name: str
-    """As in the registry."""
+    """What the registry calls it."""
     alphas: tuple[float, ...]
     """The grid it chooses from, ascending."""
 

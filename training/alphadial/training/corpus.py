@@ -22,7 +22,7 @@ from alphadial.envs.problems.tiny.variants import MAPS, POSTS, render, templates
 from alphadial.envs.sandbox.guest.steps import Budget, compile_steps, namespace
 
 REPAIR_SHARE = 0.15
-"""Of the corpus: examples that show a failed program and its public verdict before the answer."""
+"""Share of the corpus: examples that show a failed program and its public verdict before the answer."""
 REPAIR_SAME_TIER = 0.7
 _LEXEME = re.compile(r"[a-z_]+|\d+|[-+*/%^]=|//|[<>=!]=|[-+*/%<>=^]|[^\w\s]|\s+")
 _CLASSES = (
@@ -40,7 +40,7 @@ class Idiom:
     """How the corpus writes one tier of one template."""
 
     share: float
-    """Of the template's programs."""
+    """Share of the template's programs."""
     noise: float
     """Expected number of random lexeme errors per program."""
     bug: str | None

@@ -42,7 +42,7 @@ class GrpoConfig:
     samples: int = 12
     """Per problem."""
     max_tokens: int = 96
-    """Of an answer; longer ones are cut, and judged as they are."""
+    """Tokens of an answer; longer ones are cut, and judged as they are."""
     learning_rate: float = 3e-4
     temperature: float = 1.0
     seed: int = 0

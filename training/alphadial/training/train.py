@@ -1,4 +1,4 @@
-"""From nothing to a family: tokenizer, SFT, and one GRPO run per coverage, all from the same initialisation."""
+"""Makes a family from nothing: tokenizer, SFT, and one GRPO run per coverage, all of the same initialisation."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class TrainConfig:
     """What determines a family. The defaults are those of the shipped one."""
 
     seed: int = 0
-    """Of every stage."""
+    """Seed of every stage."""
     sft: SftConfig = field(default_factory=SftConfig)
     grpo_steps: dict[str, int] = field(default_factory=lambda: {"low": 10, "mid": 15, "high": 20})
     """Checkpoint -> steps under the coverage of that name."""

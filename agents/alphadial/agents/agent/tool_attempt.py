@@ -46,7 +46,7 @@ class ToolAttempt:
         self._seen = list(messages)
 
     async def answer(self, messages: list[AnyMessage]) -> AIMessage:
-        """See ``tool_graph.Attempt``."""
+        """See ``tool_graph.GraphAttempt``."""
         turns = self._turns(messages)
         number = len(turns) + 1
         answer = await self._ask(self._request(turns))
@@ -55,7 +55,7 @@ class ToolAttempt:
         return packed
 
     async def call(self, call: Any) -> bool:
-        """See ``tool_graph.Attempt``."""
+        """See ``tool_graph.GraphAttempt``."""
         async with self._order:  # the calls of one answer arrive together, in their order
             if self._failure is not None:
                 raise self._failure
@@ -66,7 +66,7 @@ class ToolAttempt:
                 raise
 
     async def next_step(self, messages: list[AnyMessage]) -> str:
-        """See ``tool_graph.Attempt``."""
+        """See ``tool_graph.GraphAttempt``."""
         turns = self._turns(messages)
         if self._session.submitted or not is_answer(_last_said(messages)):
             return "end"
@@ -76,7 +76,7 @@ class ToolAttempt:
         return "end" if spent or self._cut(messages) else "model"
 
     def submission(self, messages: list[AnyMessage]) -> AIMessage:
-        """See ``tool_graph.Attempt``."""
+        """See ``tool_graph.GraphAttempt``."""
         turns = self._turns(messages)
         program = self._program(turns)
         assert program is not None

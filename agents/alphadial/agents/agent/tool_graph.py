@@ -23,7 +23,7 @@ class AgentState(TypedDict):
     messages: Annotated[list[AnyMessage], operator.add]
 
 
-class Attempt(Protocol):
+class GraphAttempt(Protocol):
     """What the graph needs of one attempt; see ``tool_attempt.ToolAttempt``."""
 
     async def answer(self, messages: list[AnyMessage]) -> AIMessage:
@@ -47,7 +47,7 @@ class Attempt(Protocol):
 class AgentContext:
     """What the graph is run with."""
 
-    attempt: Attempt
+    attempt: GraphAttempt
 
 
 async def _model(state: AgentState, runtime: Runtime[AgentContext]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Between LangGraph's messages, in which an attempt is checkpointed, and those that models and people read."""
+"""Translates between LangGraph's messages, which checkpoints hold, and those that models and people read."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def unpack(message: AIMessage, *, native: bool) -> Completion:
 
 
 def said(message: AIMessage) -> Message:
-    """As the chat shows it."""
+    """The answer as the chat shows it."""
     shown = Message(role="assistant", content=str(message.content))
     if message.tool_calls:
         shown["tool_calls"] = [
@@ -102,7 +102,7 @@ def transcript(
 
 
 def storable(text: str) -> str:
-    """Without lone surrogates, which neither databases nor servers take."""
+    """The text without lone surrogates, which neither databases nor servers take."""
     return text.encode("utf-8", "replace").decode()
 
 

@@ -101,7 +101,7 @@ def solved_within_k(solved_at: Sequence[int | None], templates: Sequence[str], k
 
 
 def first_solved(attempts: Iterable[Attempt]) -> dict[str, int]:
-    """By problem, the number of the first attempt that solved it, from 1; problems that none solved are left out."""
+    """The number of the first attempt that solved each problem, from 1; problems that none solved are left out."""
     solved_at: dict[str, int] = {}
     for attempt in attempts:
         if attempt.failure_kind is None:

@@ -13,7 +13,7 @@ from alphadial.agents.experiments.outcomes import OutcomeTable, TableModel, fail
 from alphadial.envs.types import FailureKind
 
 _KINDS = (None, FailureKind.CORRECTNESS, FailureKind.OPTIMISATION)
-"""As ``FailureRates`` has them; None means solved."""
+"""What the fields of ``FailureRates`` count, in their order; None means solved."""
 
 
 def frontier(table: OutcomeTable, bootstrap_seed: int = 0) -> dict[str, Any]:

@@ -40,7 +40,7 @@ class FinishedFrontier:
     """What a frontier came to."""
 
     summary: dict[str, Any]
-    """As ``frontier.frontier`` gives it; also in the folder, as frontier.json."""
+    """The values that ``frontier.frontier`` gives; also in the folder, as frontier.json."""
     table: OutcomeTable
     """Also in the folder, as outcomes.json, unless nobody vouches for the weights."""
     folder: Path

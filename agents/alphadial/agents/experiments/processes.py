@@ -49,7 +49,7 @@ class Processes(Executor):
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """As of ``Executor``; function, arguments and result travel as pickles."""
+        """See ``Executor``; function, arguments and result travel as pickles."""
         return self._threads.submit(self._call, fn, args, kwargs)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = True) -> None:

@@ -25,7 +25,7 @@ class TableProvider:
     label: str
     """What the user calls the family."""
     splits: Mapping[str, Split]
-    """By the names that tables are asked for with."""
+    """Splits by the names that tables are asked for with."""
     models: Sequence[ModelChoice]
     samples: int
     folder: Path

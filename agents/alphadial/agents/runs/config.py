@@ -43,7 +43,7 @@ class RunConfig:
     problem_set: Name
     split: Name
     split_hash: Name
-    """Of the problems' content as it was read."""
+    """Hash of the problems' content as it was read."""
     problems: tuple[Name, ...]
     """Ids, in split order."""
     models: tuple[ModelChoice, ...]
@@ -64,7 +64,7 @@ class RunConfig:
     max_turns: Positive = 1
     feedback: Feedback = Feedback.PUBLIC
     language: Name | None = None
-    """Of the programs; None where the policy chooses."""
+    """Language of the programs; None where the policy chooses."""
     limit_s: Seconds | None = None
     """CPU seconds per test that were asked for; None means each problem's own."""
     controller: Name | None = None
@@ -100,7 +100,7 @@ class RunConfig:
 
     @classmethod
     def from_values(cls, values: Any) -> RunConfig:
-        """From what is in the JSON of ``to_json``.
+        """The configuration that ``to_json`` wrote, from its JSON values.
 
         Raises:
             StoreError: of another version, or not a configuration.
@@ -133,7 +133,7 @@ _CONFIG = TypeAdapter(RunConfig)
 
 
 class Planner:
-    """From a run's configuration to its attempts."""
+    """Makes the attempts of a run from its configuration."""
 
     def __init__(self, config: RunConfig) -> None:
         self._config, self._run, self._rules = config, config.run_id, config.rules

@@ -47,7 +47,7 @@ class FinishedRun:
     """What a run under a controller came to."""
 
     summary: dict[str, Any]
-    """As ``run_summary.summarise`` gives it; also in the folder, as run.json."""
+    """The values that ``run_summary.summarise`` gives; also in the folder, as run.json."""
     folder: Path
 
 

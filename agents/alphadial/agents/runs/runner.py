@@ -180,5 +180,5 @@ def _text(value: str | None) -> str | None:
 
 
 def _storable(text: str) -> str:
-    """Without what databases refuse in a text: null characters (PostgreSQL) and lone surrogates (all)."""
+    """The text without what databases refuse: null characters (PostgreSQL) and lone surrogates (all)."""
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

@@ -38,7 +38,7 @@ class Store:
         """
         self.run_id = config.run_id
         self.config = config
-        """Of the run."""
+        """The run's configuration."""
         self._engine = open_engine(url, METADATA)
         self._url = self._engine.url.render_as_string(hide_password=True)
         self._insert = _insert_new(self._engine, ATTEMPTS)

@@ -26,7 +26,7 @@ _PASSED = re.compile(r"Test \d+: passed\.")
 NO_PROGRAM = "Your answer holds no code block with a program."
 
 
-def describe(program: str, verdict: Verdict | None, results: Sequence[str], granularity: Granularity) -> str:
+def feedback_text(program: str, verdict: Verdict | None, results: Sequence[str], granularity: Granularity) -> str:
     """What is fed back.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from alphadial.agents.agent.prompts.feedback import Granularity, describe
+from alphadial.agents.agent.prompts.feedback import Granularity, feedback_text
 from alphadial.agents.types import Message
 from alphadial.envs.errors import ProblemError
 from alphadial.envs.languages import all_languages
@@ -94,7 +94,7 @@ class PromptStrategy:
             program=program,
             block=posing.fenced(program, _tag(last.submission)),
             verdict=last.verdict or Verdict.CE,
-            feedback=describe(program, last.verdict, [one["content"] for one in last.results], self.granularity),
+            feedback=feedback_text(program, last.verdict, [one["content"] for one in last.results], self.granularity),
             guide=self.guides[min(len(turns), len(self.guides)) - 1] if self.guides else "",
         )
         return Message(role="user", content=self.repair.format_map(words))

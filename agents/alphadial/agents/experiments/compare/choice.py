@@ -38,7 +38,7 @@ class ReplayDataset:
     log: OutcomeLog
     problems: tuple[str, ...]
     templates: tuple[str, ...]
-    """Of each problem. For statistics alone; no controller sees it."""
+    """The template of each problem, for statistics alone; no controller sees it."""
 
     def part(self, problems: Sequence[int]) -> ReplayDataset:
         """Some of the problems, by position."""
@@ -51,7 +51,7 @@ class ReplayDataset:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class DevChoice:
     """What dev chose for a row at one k."""
 
     temperature: float
@@ -70,7 +70,7 @@ class Played:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ReplaySettings:
     """What all rows share."""
 
     orders: int = 200
@@ -85,7 +85,7 @@ def alpha_sets(alphas: Sequence[float]) -> list[tuple[float, ...]]:
     return list(dict.fromkeys(tuple(sorted(set(chosen))) for chosen in sets if len(set(chosen)) > 1)) or [tuple(alphas)]
 
 
-def choose(task: Task, dev: Mapping[float, ReplayDataset], settings: Settings) -> Choice:
+def choose(task: Task, dev: Mapping[float, ReplayDataset], settings: ReplaySettings) -> DevChoice:
     """Temperature and alphas of a row at one k; the first of equals, temperatures ascending.
 
     Args:
@@ -99,11 +99,11 @@ def choose(task: Task, dev: Mapping[float, ReplayDataset], settings: Settings) -
         grid = table.log.alphas
         if row == BEST_SINGLE:
             rates = single_rates(table, k).mean(axis=0)
-            candidates += [Choice(temperature, (a,), float(rate)) for a, rate in zip(grid, rates, strict=True)]
+            candidates += [DevChoice(temperature, (a,), float(rate)) for a, rate in zip(grid, rates, strict=True)]
             continue
         for alphas in [grid] if row in _ONE_SET else alpha_sets(grid):
             solve = cross_validate(task, alphas, table, settings)
-            candidates.append(Choice(temperature, alphas, float(solve.mean())))
+            candidates.append(DevChoice(temperature, alphas, float(solve.mean())))
     return max(candidates, key=lambda choice: choice.dev_solve)
 
 
@@ -113,9 +113,9 @@ def single_rates(table: ReplayDataset, k: int) -> Floats:
     return pass_at_k((kinds == OutcomeKind.SOLVED).sum(axis=2), kinds.shape[2], k)
 
 
-def cross_validate(task: Task, alphas: Sequence[float], table: ReplayDataset, settings: Settings) -> Floats:
+def cross_validate(task: Task, alphas: Sequence[float], table: ReplayDataset, settings: ReplaySettings) -> Floats:
     """Per problem (P,), the solve rate of a controller that learnt from the problems of all other templates."""
-    orders = draw_orders(table, Settings(min(settings.orders, CHOICE_ORDERS), settings.seed))
+    orders = draw_orders(table, ReplaySettings(min(settings.orders, CHOICE_ORDERS), settings.seed))
     templates = np.array(table.templates)
     solve = np.full(len(templates), np.nan)
     for template in dict.fromkeys(table.templates):
@@ -128,10 +128,10 @@ def cross_validate(task: Task, alphas: Sequence[float], table: ReplayDataset, se
 
 def play(
     task: Task,
-    choice: Choice,
+    choice: DevChoice,
     dev: Mapping[float, ReplayDataset],
     split: Mapping[float, ReplayDataset],
-    settings: Settings,
+    settings: ReplaySettings,
 ) -> Played:
     """A row at one k on the reported split, with what dev chose for it, having learnt from all of dev."""
     log, table = dev[choice.temperature].log, split[choice.temperature]
@@ -150,7 +150,7 @@ def try_out(
     return Played(result.solved(k), result.made(k))
 
 
-def draw_orders(table: ReplayDataset, settings: Settings) -> Orders:
+def draw_orders(table: ReplayDataset, settings: ReplaySettings) -> Orders:
     """(orders, P, A, S): the order of the samples in each cell, the same for every table of this shape."""
     problems, alphas, samples = table.log.kinds.shape
     return sample_orders((problems, alphas, samples), settings.orders, settings.seed)

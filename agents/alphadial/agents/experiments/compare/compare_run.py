@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from alphadial.agents.errors import OptionError, StoreError
-from alphadial.agents.experiments.compare.choice import BEST_SINGLE, ROWS, UNIFORM, Settings
+from alphadial.agents.experiments.compare.choice import BEST_SINGLE, ROWS, UNIFORM, ReplaySettings
 from alphadial.agents.experiments.compare.compare_file import COMPARE_FILE
 from alphadial.agents.experiments.compare.comparing import CHOSEN_ON, OnProgress, compare
 from alphadial.agents.experiments.processes import Processes
@@ -66,7 +66,7 @@ class FinishedComparison:
     """What a comparison came to."""
 
     summary: dict[str, Any]
-    """As ``comparing.compare`` gives it; also in the folder, as compare.json."""
+    """The values that ``comparing.compare`` gives; also in the folder, as compare.json."""
     folder: Path
 
 
@@ -75,9 +75,9 @@ class _Checked:
     """Options that can be used, in canonical order."""
 
     families: dict[str, Family]
-    """By what the user calls them."""
+    """Families by what the user calls them."""
     splits: dict[str, dict[str, Split]]
-    """By family: dev and the reported split, by the names they are asked for with."""
+    """Dev and the reported split of each family, by the names they are asked for with."""
     alphas: list[float]
     temperatures: list[float]
     attempts: list[int]
@@ -138,7 +138,7 @@ def compare_controllers(
                 rows=checked.rows,
                 attempts=checked.attempts,
                 temperatures=checked.temperatures,
-                settings=Settings(options.orders, options.seed),
+                settings=ReplaySettings(options.orders, options.seed),
                 executor=executor,
                 on_progress=on_progress,
             )

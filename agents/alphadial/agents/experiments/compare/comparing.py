@@ -9,9 +9,9 @@ from typing import Any, Protocol, TypeVar
 
 from alphadial.agents.experiments.compare.choice import (
     BEST_SINGLE,
-    Choice,
+    DevChoice,
     ReplayDataset,
-    Settings,
+    ReplaySettings,
     Task,
     choose,
     draw_orders,
@@ -33,7 +33,7 @@ class TableSource(Protocol):
     def __call__(
         self, split: str, temperatures: Collection[float], optional: Collection[float] = ()
     ) -> Mapping[float, OutcomeTable]:
-        """By temperature: all of ``temperatures``, and those of ``optional`` that cost nothing to get."""
+        """Tables by temperature: all of ``temperatures``, and those of ``optional`` that cost nothing to get."""
         ...
 
 
@@ -45,7 +45,7 @@ def compare(
     rows: Sequence[str],
     attempts: Sequence[int],
     temperatures: Sequence[float],
-    settings: Settings,
+    settings: ReplaySettings,
     executor: Executor | None = None,
     on_progress: OnProgress | None = None,
 ) -> dict[str, Any]:
@@ -92,10 +92,10 @@ def compare(
 
 def _play_chosen(
     task: Task,
-    choices: Mapping[Task, Choice],
+    choices: Mapping[Task, DevChoice],
     dev: Mapping[float, ReplayDataset],
     split: Mapping[float, ReplayDataset],
-    settings: Settings,
+    settings: ReplaySettings,
 ) -> Any:
     return play(task, choices[task], dev, split, settings)
 
@@ -122,7 +122,7 @@ def _summary(
     beside: Sequence[Entry],
     tables: Mapping[str, OutcomeTable],
     temperatures: Sequence[float],
-    settings: Settings,
+    settings: ReplaySettings,
 ) -> dict[str, Any]:
     table = next(iter(tables.values()))
     everything = [*entries, *beside]

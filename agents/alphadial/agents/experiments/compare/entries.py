@@ -11,7 +11,7 @@ import numpy as np
 from alphadial.agents.experiments.compare.choice import (
     BEST_SINGLE,
     UNIFORM,
-    Choice,
+    DevChoice,
     Floats,
     Played,
     ReplayDataset,
@@ -42,7 +42,7 @@ class Entry:
     """Fields that are copied into the JSON."""
 
 
-def played_entry(task: Task, family: str, choice: Choice, played: Played) -> Entry:
+def played_entry(task: Task, family: str, choice: DevChoice, played: Played) -> Entry:
     """A controller's entry."""
     about = {
         "temperature": choice.temperature,
@@ -54,7 +54,7 @@ def played_entry(task: Task, family: str, choice: Choice, played: Played) -> Ent
 
 
 def beside_entries(
-    k: int, family: str, split: Mapping[float, ReplayDataset], best: Choice, orders: Orders
+    k: int, family: str, split: Mapping[float, ReplayDataset], best: DevChoice, orders: Orders
 ) -> tuple[Entry, Entry]:
     """The in-sample best single, over the temperatures at hand; and the oracle, at the best single's temperature."""
     singles = {temperature: single_rates(table, k) for temperature, table in sorted(split.items())}
