@@ -1,0 +1,51 @@
+"""A run merges what its attempts ask for and nothing else, and goes on with no other checkpoints than it began with."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from alphadial.agents.errors import StoreError
+from alphadial.agents.runs.controller_run import RunOptions, attempt_problems
+from alphadial.agents.runs.run_folder import RunFolder, read_config
+from alphadial.merge_engine import Family, Weights, engine, find_weights_id, load_family
+
+PROBLEM = "sub_sum_mod.triple.mod31.loose"
+
+
+def make_run(family: Family, out: Path) -> None:
+    options = RunOptions(
+        family=family, split="dev", problems=[PROBLEM], controller="two-ends", attempts=1, seed=3, temperature=0.5
+    )
+    attempt_problems(options, out)
+
+
+def test_a_run_over_nine_alphas_merges_those_that_attempts_ask_for(
+    family_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(family_folder, tmp_path / "toy")
+    family = load_family(tmp_path / "toy")
+    merged: list[float] = []
+    merging = engine.merge
+
+    def watched(family: Family, alpha: float | str) -> Weights:
+        merged.append(float(alpha))
+        return merging(family, alpha)
+
+    monkeypatch.setattr(engine, "merge", watched)
+    monkeypatch.setattr(engine, "compute_weights_id", None)
+    make_run(family, tmp_path / "run")
+    config = read_config(tmp_path / "run")
+    with RunFolder(tmp_path / "run", config) as folder:
+        (row,) = folder.store.attempts()
+    assert len(config.models) == 9
+    assert merged == [row.alpha]
+    assert row.alpha is not None
+    assert row.weights_id == find_weights_id(family, row.alpha)
+    make_run(family, tmp_path / "run")
+    assert len(merged) == 1  # a finished run needs no model
+    shutil.copyfile(family.low / "model.safetensors", family.high / "model.safetensors")
+    with pytest.raises(StoreError, match="weights: f1-"):
+        make_run(family, tmp_path / "run")
