@@ -30,6 +30,7 @@ from alphadial.envs.tools.specs import LEFT_OUT, NO_CALL, BadCallError
 from alphadial.envs.types import (
     DEFAULT_TURNS,
     TOOL_LIMITS,
+    EndReason,
     Feedback,
     JudgeReport,
     Limits,
@@ -131,6 +132,7 @@ class CodingEnv(OfOneProcess, gymnasium.Env[str, str | dict[str, Any]]):
         self._ready: dict[str, Problem] = {}
         self._ended = True
         self._public: Verdict | None = None
+        self._end_reason: EndReason | None = None
         self._transcript: list[dict[str, Any]] = []
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
@@ -146,7 +148,7 @@ class CodingEnv(OfOneProcess, gymnasium.Env[str, str | dict[str, Any]]):
         problem = self._choose(self._backend, (options or {}).get("problem"))
         self._session = ToolSession(problem, self.rules, self._backend.sandbox, self._backend.judge)
         self._ended = self._invalid = False
-        self._turns, self._public, self._end_reason = 0, None, ""
+        self._turns, self._public, self._end_reason = 0, None, None
         self._transcript = []
         return self._say([{"role": "user", "content": self._pose(problem)}]), self._info(None)
 
@@ -164,17 +166,17 @@ class CodingEnv(OfOneProcess, gymnasium.Env[str, str | dict[str, Any]]):
         try:
             answers, report = self._answer(session, action)
         except SandboxFailedError:
-            answers, report, self._end_reason = [], None, "machinery"
+            answers, report, self._end_reason = [], None, EndReason.MACHINERY
         value = 0.0
         if report is not None and report.verdict is None:
-            self._end_reason = "machinery"
+            self._end_reason = EndReason.MACHINERY
         elif report is not None:
-            self._end_reason = "submitted" if session.submitted else "no program"
+            self._end_reason = EndReason.SUBMITTED if session.submitted else EndReason.NO_PROGRAM
             value = self._reward(report, coverage_level(session.problem, self.rules.coverage)) or 0.0
         elif not self._end_reason and self._turns == self.rules.max_turns:
-            self._end_reason = "turns"
-        self._ended = bool(self._end_reason)
-        terminated = self._end_reason in ("submitted", "no program")
+            self._end_reason = EndReason.TURNS
+        self._ended = self._end_reason is not None
+        terminated = self._end_reason in (EndReason.SUBMITTED, EndReason.NO_PROGRAM)
         return self._say(answers), value, terminated, self._ended and not terminated, self._info(report)
 
     def render(self) -> str | None:
@@ -281,12 +283,12 @@ class CodingEnv(OfOneProcess, gymnasium.Env[str, str | dict[str, Any]]):
             "public_verdict": str(self._public or ""),
             "verdict": str(verdict or ""),
             "failure_kind": str(report.failure_kind or "") if report is not None else "",
-            "cause": report.cause if report is not None else "",
+            "cause": str(report.cause) if report is not None else "",
             "language": submission.language if submission is not None else "",
             "level_reached": report.level_reached if report is not None else 0,
             "solved": verdict is Verdict.AC,
-            "end_reason": self._end_reason,
-            "measured": self._end_reason != "machinery",
+            "end_reason": str(self._end_reason or ""),
+            "measured": self._end_reason is not EndReason.MACHINERY,
             "tools": [spec.function for spec in self._session.specs],
         }
 
