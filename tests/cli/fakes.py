@@ -13,12 +13,15 @@ PROGRAM = "def f(a, k):\n return 0\n"
 
 
 @contextmanager
-def chat_server(fingerprint: Callable[[str], str | None], body: bytes | None = None) -> Iterator[str]:
+def chat_server(
+    fingerprint: Callable[[str], str | None], body: bytes | None = None, text: str = PROGRAM
+) -> Iterator[str]:
     """Serves until the end of the block, and gives the address.
 
     Args:
         fingerprint: of the model of this name.
         body: said instead of a chat completion.
+        text: what the model answers.
     """
 
     class Server(ThreadingHTTPServer):
@@ -31,7 +34,7 @@ def chat_server(fingerprint: Callable[[str], str | None], body: bytes | None = N
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             answer: dict[str, Any] = {
-                "choices": [{"message": {"role": "assistant", "content": PROGRAM}, "finish_reason": "stop"}],
+                "choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
                 "usage": {"prompt_tokens": 3, "completion_tokens": 9},
                 "system_fingerprint": fingerprint(asked["model"]),
             }

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,6 +36,7 @@ from alphadial.training import TrainConfig, saved_curves, train_family
 from .fakes import chat_server
 from .judging_sets import TWICE, write
 
+Cli = Callable[..., Any]
 PARTS = ("envs", "controller", "merge_engine", "agents", "training", "cli")
 EXTRAS = ("torch", "safetensors", "transformers", "tokenizers", "matplotlib", "plotly")
 PROBLEMS = [problem.id for problem in load_split("tiny-problems", "dev").problems[:2]]
@@ -68,6 +72,39 @@ def test_run_frontier_report_and_show(tmp_path: Path) -> None:
     assert found is not None
     assert found[0].program.startswith("def f")
     assert write_report(finished.folder, tmp_path / "report.html", transcripts=1).attempts == 4
+
+
+def test_a_model_without_a_family_attempts_problems_of_ones_own(cli: Cli, tmp_path: Path) -> None:
+    tests = [{"name": "1", "group": "sample", "input": "21", "answer": "42"}]
+    twice = {"id": "twice", "time_limit_s": 2, "statement": "Print the number twice as large.", "tests": tests}
+    twice["submissions"] = []
+    other = {**twice, "id": "other", "tests": [{**tests[0], "answer": "43"}]}
+    rows = [twice, other, {**twice, "id": "broken", "tests": []}]
+    (tmp_path / "mine.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    (tmp_path / "prices.json").write_text('{"completion_token": 0.5}', "utf-8")
+    with chat_server(
+        lambda model: None, text="So:\n```cpp\nint x;\n```\n```python\nprint(2 * int(input()))\n```"
+    ) as url:
+        asked = ("run", "--model", "org/mine", "--server", url, "--problem-set", "mine.jsonl", "--attempts", "2")
+        done = cli(*asked, "--workers", "1", "--prices", "prices.json", "--out", "out", "--json", "run.json")
+        assert cli(*asked, "--controller", "uniform").refused("--model org/mine", "--controller")
+        assert cli("run", "--model", "x", "--problem-set", "mine.jsonl").refused("--model x", "--server")
+        assert cli(*asked, "--language", "cobol").refused("'cobol'", "python3")
+    assert done.status == 0, done.stderr
+    assert "mine.jsonl:3: there are no tests" in done.stderr
+    told = json.loads((tmp_path / "run.json").read_text("utf-8"))
+    stories = {story["problem"]: story["verdicts"] for story in told["by_problem"]}
+    assert stories == {"twice": ["AC"], "other": ["WA", "WA"]}
+    run = read_results(tmp_path / "out")
+    assert isinstance(run, StoredRun)
+    assert [(attempt.language[:2], attempt.cost) for attempt in run.attempts] == [("py", 4.5)] * 3
+    shown = cli("show", run.attempts[0].id, "--run", "out")
+    assert "print(2 * int(input()))" in shown.stdout
+    assert f"language      {run.attempts[0].language}" in shown.stdout
+    assert write_report(tmp_path / "out", tmp_path / "out" / "report.html").attempts == 3
+    assert cli("run").refused("FAMILY", "--model NAME")
+    (tmp_path / "mine.jsonl").unlink()
+    assert "the question cannot be shown" in cli("show", run.attempts[0].id, "--run", "out").stderr
 
 
 def test_compare(tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ from alphadial.cli.errors import CliError
 
 if TYPE_CHECKING:
     from alphadial.agents.policies.http import ServerOptions, Wait
+    from alphadial.agents.runs.prices import Prices
     from alphadial.agents.runs.session import RuntimeConfig
+    from alphadial.merge_engine import Family
 
 
 def finite(value: float | None) -> float | None:
@@ -29,6 +31,19 @@ def finite(value: float | None) -> float | None:
 
 
 Choice = TypeVar("Choice", bound=StrEnum)
+OptionalFamilyArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="[FAMILY]", help="A family's name, or a folder with family.json.", show_default=False),
+]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="NAME",
+        help="In place of FAMILY: a model of --server by its name there. It has no alpha.",
+        show_default=False,
+    ),
+]
 FamilyArgument = Annotated[str, typer.Argument(metavar="FAMILY", help="A family's name, or a folder with family.json.")]
 SandboxOption = Annotated[
     str,
@@ -85,6 +100,19 @@ TemperatureOption = Annotated[
 SeedOption = Annotated[
     int, typer.Option("--seed", min=0, metavar="N", help="Random seed for sampling and for the controller.")
 ]
+DEFAULT_CONTROLLER = "posterior"
+ControllerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--controller",
+        metavar="NAME",
+        help="Chooses alpha; or your own, as package.module:Class.",
+        show_default=DEFAULT_CONTROLLER,
+    ),
+]
+BudgetOption = Annotated[
+    int | None, typer.Option("--budget", min=1, metavar="N", help="Attempts in all.", show_default="no limit")
+]
 SettingOption = Annotated[
     str, typer.Option("--setting", metavar="NAME", help="reasoning (answer once), tools or agentic.")
 ]
@@ -106,6 +134,39 @@ ProblemSetOption = Annotated[
         help="Problems by name, from a package, a folder of them or a file of any format that the judge reads, or from "
         "a class of your own.",
         show_default="the family's",
+    ),
+]
+MaxTokensOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-tokens", min=1, metavar="N", help="Tokens of one answer.", show_default="the family's, or 4096"
+    ),
+]
+ParserOption = Annotated[
+    str | None,
+    typer.Option(
+        "--parser",
+        metavar="NAME",
+        help="How a program is read from an answer: program (all of it) or fenced (its last code block).",
+        show_default="the family's, or fenced",
+    ),
+]
+LanguageOption = Annotated[
+    str | None,
+    typer.Option(
+        "--language",
+        metavar="NAME",
+        help="Language of the programs: python3, pypy3, cpp, c or java.",
+        show_default="the tag of an answer's code block",
+    ),
+]
+PricesOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--prices",
+        metavar="FILE",
+        help='JSON such as {"prompt_token": 2e-7, "completion_token": 6e-7, "sandbox_second": 1e-5}: costs are kept.',
+        show_default="none",
     ),
 ]
 FitOption = Annotated[
@@ -169,6 +230,28 @@ def split_list(text: str, option: str) -> list[str]:
     if not parts:
         raise CliError(f"{option} is empty: give at least one value, separated by commas")
     return parts
+
+
+def load_optional_family(name: str | None) -> Family | None:
+    """The family of this name or folder, if one is named.
+
+    Raises:
+        FamilyError: there is no such family.
+    """
+    from alphadial.merge_engine import load_family
+
+    return None if name is None else load_family(name)
+
+
+def load_prices(file: Path | None) -> Prices | None:
+    """The prices in a file, if one is named.
+
+    Raises:
+        OptionError: it holds none.
+    """
+    from alphadial.agents.runs.prices import read_prices
+
+    return None if file is None else read_prices(file)
 
 
 def parse_problems(text: str | None) -> list[str] | None:

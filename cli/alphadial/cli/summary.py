@@ -42,7 +42,8 @@ def frontier_table(summary: dict[str, Any]) -> Table:
 
 def run_table(summary: dict[str, Any]) -> Table:
     """Problems solved within k attempts, and below it what each alpha did."""
-    title = f"{summary['controller']} on {summary['family']} {summary['split']}: {summary['problems']} problems"
+    whose = summary["family"] or summary["by_alpha"][0]["model"]
+    title = f"{summary['controller']} on {whose} {summary['split']}: {summary['problems']} problems"
     caption = (
         f"{summary['attempts']:,} attempts, setting {summary['setting']}, temperature {summary['temperature']:g}; "
         "95 % intervals, clustered by template"
@@ -64,7 +65,8 @@ def run_table(summary: dict[str, Any]) -> Table:
 def _counts(row: dict[str, Any]) -> Text:
     parts = (("solved", "solved", "green"), ("correctness", "wrong", "red"), ("optimisation", "too slow", "blue"))
     said = Text(", ").join(Text(f"{row[key]} {word}", style) for key, word, style in parts)
-    return Text.assemble((f"{row['alpha']:>5g}", "bold"), f"  {row['attempts']} attempts: ", said)
+    name = row["model"] if row["alpha"] is None else f"{row['alpha']:>5g}"
+    return Text.assemble((visible(name), "bold"), f"  {row['attempts']} attempts: ", said)
 
 
 def _rate(value: float, interval: Sequence[float | None], style: str) -> Text:

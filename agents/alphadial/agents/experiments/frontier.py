@@ -44,7 +44,7 @@ def frontier(table: OutcomeTable, bootstrap_seed: int = 0) -> dict[str, Any]:
         "rows": _rows(table, alphas, everything, bootstrap_seed),
         "by_group": {group: _rows(table, alphas, members[group], bootstrap_seed) for group in groups},
         "checkpoints": {
-            model.name.partition("@")[2]: row
+            model.name.partition("@")[2] or model.name: row
             for model, row in zip(named, _rows(table, named, everything, bootstrap_seed), strict=True)
         },
     }

@@ -70,9 +70,10 @@ def sample_frontier(
         OptionError: an option that cannot be used.
         AgentsError, EnvsError, MergeEngineError: as making the attempts does.
     """
+    options.check()
     runtime.check()
     split = options.load_split()
-    family = options.family
+    family = options.own_family()
     others = [name for name in family.checkpoints if name not in (family.recipe.low, family.recipe.high)]
     models = present_models(options.models(others), runtime, notify)
     config = run_config(options, "frontier", split, models, options.samples, verified=not runtime.unverified_weights)

@@ -38,7 +38,7 @@ def describe(run: StoredRun) -> dict[str, Any]:
         "heat": heat(table),
         "pass_at_k": None if controlled else pass_curves(table),
         "within_k": within_k(config.problems, run.templates(), attempts) if controlled else None,
-        "choices": choices(config, attempts) if controlled else None,
+        "choices": choices(config, attempts) if controlled and dialled(table) else None,
     }
 
 

@@ -65,7 +65,7 @@ class TableProvider:
     def config(self, split: str, temperature: float) -> RunConfig:
         """The run that makes one table."""
         return table_config(
-            self.options.family, self.models, self.splits[split], temperature, self.samples, self.options.seed
+            self.options.own_family(), self.models, self.splits[split], temperature, self.samples, self.options.seed
         )
 
     def path(self, config: RunConfig) -> Path:
@@ -88,7 +88,7 @@ class TableProvider:
             return None
 
     def _make(self, config: RunConfig, split: Split) -> OutcomeTable:
-        family, out = self.options.family, self.path(config)
+        family, out = self.options.own_family(), self.path(config)
         with open_judge(self.runtime, split.problems) as judge:
             problems = self.options.prepare(split, judge, self.notify)
             if len(problems) < len(split.problems):

@@ -11,10 +11,13 @@ from alphadial.agents.agent.prompts import find_parser, find_strategy
 from alphadial.agents.errors import OptionError
 from alphadial.agents.policies.weights import choose_models
 from alphadial.agents.runs.config import ModelChoice, RunConfig
+from alphadial.agents.runs.prices import Prices
 from alphadial.envs.judging import Judge
+from alphadial.envs.judging.compiling import self_test
 from alphadial.envs.judging.preparing import Step, prepare
+from alphadial.envs.languages import PYTHON, find_language
 from alphadial.envs.problems import Source, Split, load_split
-from alphadial.envs.types import DEFAULT_TURNS, Feedback, Problem, Setting
+from alphadial.envs.types import DEFAULT_TURNS, Feedback, Interface, Problem, Setting
 from alphadial.merge_engine import Family, check_alpha, family_digest
 
 DEFAULT_SPLIT = "test"
@@ -28,11 +31,26 @@ Notify = Callable[[str], None]
 """Told a remark of one line."""
 
 
+@dataclass(frozen=True, slots=True)
+class ModelDefaults:
+    """What a family says of its models, for one that has no family."""
+
+    temperature: float = 0.6
+    max_tokens: int = 4096
+    prompt: str = "plain"
+    parser: str = "fenced"
+
+
+PLAIN_MODEL = ModelDefaults()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptOptions:
-    """What every run over alphas can be asked for. Each None means: as the family has it."""
+    """What every run can be asked for. Each None means: as the family has it, or ``PLAIN_MODEL``."""
 
-    family: Family
+    family: Family | None = None
+    model: str | None = None
+    """What a server calls a model, in place of a family: it has no alpha, and nobody vouches for its weights."""
     problem_set: Source | None = None
     """Where the problems come from: a name, a path, ``module:Class``, or problems themselves."""
     split: str | None = None
@@ -43,13 +61,47 @@ class AttemptOptions:
     """CPU seconds per test; None means each problem's own."""
     alphas: Sequence[float | str] = DEFAULT_ALPHAS
     temperature: float | None = None
+    max_tokens: int | None = None
+    """Tokens of one answer, at most."""
     seed: int = 0
     prompt: str | None = None
     """Name of the prompting strategy."""
+    parser: str | None = None
+    """Name of the answer parser."""
+    language: str | None = None
+    """The language of the programs; None leaves it to the model."""
     setting: Setting = Setting.REASONING
     max_turns: int | None = None
     """Answers per attempt; None means the setting's default."""
     feedback: Feedback = Feedback.PUBLIC
+    prices: Prices | None = None
+    """What tokens and seconds cost; None where nobody says."""
+
+    def check(self) -> None:
+        """Refuses options that do not go together.
+
+        Raises:
+            OptionError: there is not exactly one of family and model, or a model without problems.
+        """
+        if (self.family is None) == (self.model is None):
+            raise OptionError("name either a FAMILY or, with --model NAME, one model of a server")
+        if self.model is not None and self.problem_set is None:
+            raise OptionError(f"--model {self.model}: say with --problem-set which problems it is to attempt")
+
+    def own_family(self) -> Family:
+        """The family, where there has to be one.
+
+        Raises:
+            OptionError: there is none.
+        """
+        if self.family is None:
+            raise OptionError(f"--model {self.model}: only a family has alphas to choose from")
+        return self.family
+
+    @property
+    def defaults(self) -> Family | ModelDefaults:
+        """What holds where nothing else is asked for."""
+        return PLAIN_MODEL if self.family is None else self.family
 
     def load_split(self) -> Split:
         """The split that the problems are of.
@@ -69,7 +121,7 @@ class AttemptOptions:
             ProblemError: there is none.
         """
         if self.problem_set is None:
-            return load_split(self.family.problem_set, split, recorded=True)
+            return load_split(self.own_family().problem_set, split, recorded=True)
         return load_split(self.problem_set, split)
 
     def prepare(self, split: Split, judge: Judge, notify: Notify = lambda text: None) -> tuple[Problem, ...]:
@@ -105,7 +157,24 @@ class AttemptOptions:
             notify(str(fault))
         if len(faults) > _FAULTS:
             notify(f"and {len(faults) - _FAULTS} more like these; the other problems are attempted")
-        return prepared.problems
+        return self._in_language(prepared.problems, judge, notify)
+
+    def _in_language(self, problems: tuple[Problem, ...], judge: Judge, notify: Notify) -> tuple[Problem, ...]:
+        """The problems that can be solved in the language that is asked for."""
+        if self.language is None:
+            return problems
+        language = find_language(self.language)
+        if wrong := self_test(judge.sandbox, language.name):
+            raise OptionError(
+                f"--language {language.name} does not work on this machine ({wrong}): "
+                f"apt-get install {language.package}, or choose another"
+            )
+        takes = tuple(problem for problem in problems if _takes(problem, language.name))
+        if not takes:
+            raise OptionError(f"--language {language.name}: none of these problems can be solved in it")
+        if left_out := len(problems) - len(takes):
+            notify(f"{left_out} problems that cannot be solved in {language.name} are left out")
+        return takes
 
     def checked_temperature(self) -> float:
         """The temperature to sample at.
@@ -113,7 +182,7 @@ class AttemptOptions:
         Raises:
             OptionError: it is not a finite number from 0 up.
         """
-        value = self.family.temperature if self.temperature is None else self.temperature
+        value = self.defaults.temperature if self.temperature is None else self.temperature
         if not (math.isfinite(value) and value >= 0):
             raise OptionError(f"--temperature {value:g} is not a finite number from 0 up: give one such as 0.6")
         return value
@@ -129,13 +198,29 @@ class AttemptOptions:
         return self.max_turns or DEFAULT_TURNS[self.setting]
 
     def models(self, checkpoints: Iterable[str] = ()) -> tuple[ModelChoice, ...]:
-        """The models to ask: one per alpha, alphas ascending, then the checkpoints named.
+        """The models to ask: the one that is named; or one per alpha, alphas ascending, then the checkpoints named.
 
         Raises:
             MergeEngineError: an alpha or a checkpoint that the family does not have.
         """
-        alphas = sorted({check_alpha(alpha, self.family) for alpha in self.alphas})
-        return choose_models(self.family, alphas, checkpoints)
+        if self.model is not None:
+            return (ModelChoice(self.model, None),)
+        family = self.own_family()
+        alphas = sorted({check_alpha(alpha, family) for alpha in self.alphas})
+        return choose_models(family, alphas, checkpoints)
+
+
+def _takes(problem: Problem, language: str) -> bool:
+    if problem.interface is Interface.CALL:
+        return language == PYTHON
+    return not problem.languages or language in problem.languages
+
+
+def _default_prompt(options: AttemptOptions) -> str:
+    """The strategy of a family or of plain models; plain models that work in a workspace call tools themselves."""
+    if options.family is None and options.setting is Setting.AGENTIC:
+        return "agent"
+    return options.defaults.prompt
 
 
 def run_config(
@@ -156,30 +241,34 @@ def run_config(
         OptionError: a temperature or a number of turns that cannot be used.
         AgentsError: no such prompting strategy or answer parser, or it cannot be used in the setting.
     """
-    family = options.family
+    family, defaults = options.family, options.defaults
+    language = None if options.language is None else find_language(options.language).name
     selected = split.problems if options.problems is None else split.select(options.problems)
-    prompt = options.prompt or family.prompt
+    prompt = options.prompt or _default_prompt(options)
+    parser = options.parser or defaults.parser
     find_strategy(prompt, options.setting)
-    find_parser(family.parser)
+    find_parser(parser)
     return RunConfig(
         command=command,
-        family=family.name,
+        family=None if family is None else family.name,
         problem_set=split.problem_set,
         split=split.name,
         split_hash=split.hash,
         problems=tuple(problem.id for problem in selected),
         models=tuple(models),
-        weights=family_digest(family) if verified else None,
+        weights=family_digest(family) if verified and family is not None else None,
         samples=samples,
         temperature=options.checked_temperature(),
-        max_tokens=family.max_tokens,
+        max_tokens=options.max_tokens or defaults.max_tokens,
         seed=options.seed,
         prompt=prompt,
-        parser=family.parser,
+        parser=parser,
         setting=options.setting,
         max_turns=options.checked_turns(),
         feedback=options.feedback,
         limit_s=options.limit_s,
+        language=language,
+        prices=options.prices,
         controller=controller,
         fitted=fitted,
         budget=budget,

@@ -60,7 +60,7 @@ def _dev_table(config: RunConfig, options: AttemptOptions, fit: Path | None) -> 
         if fit is not None:
             raise
         return None, str(error)
-    family, temperature, remedy = options.family, config.temperature, _remedy(config, options.family)
+    family, temperature, remedy = options.own_family(), config.temperature, _remedy(config, options.own_family())
     try:
         if fit is not None:
             names = [model.name for model in config.models]

@@ -6,19 +6,28 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from alphadial.cli.errors import CliError
 from alphadial.cli.options import (
     DEFAULT_ALPHAS,
     DEFAULT_CONCURRENCY,
+    DEFAULT_CONTROLLER,
     DEFAULT_RETRIES,
     DEFAULT_TIMEOUT_S,
     AlphasOption,
+    BudgetOption,
     ConcurrencyOption,
-    FamilyArgument,
+    ControllerOption,
     FeedbackOption,
     FitOption,
     JsonOption,
+    LanguageOption,
     LimitOption,
+    MaxTokensOption,
     MaxTurnsOption,
+    ModelOption,
+    OptionalFamilyArgument,
+    ParserOption,
+    PricesOption,
     ProblemSetOption,
     ProblemsOption,
     PromptOption,
@@ -36,30 +45,33 @@ from alphadial.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from alphadial.agents.runs.controller_run import FinishedRun
+    from pathlib import Path
+
+    from alphadial.agents.runs.controller_run import FinishedRun, RunOptions
 
 
 def run(
-    family: FamilyArgument,
+    family: OptionalFamilyArgument = None,
+    model: ModelOption = None,
     split: SplitOption = None,
     attempts: Annotated[int, typer.Option("--attempts", min=1, metavar="N", help="Per problem, at most.")] = 5,
-    controller: Annotated[
-        str, typer.Option("--controller", metavar="NAME", help="Chooses alpha; or your own, as package.module:Class.")
-    ] = "posterior",
+    controller: ControllerOption = None,
     setting: SettingOption = "reasoning",
     seed: SeedOption = 0,
-    budget: Annotated[
-        int | None, typer.Option("--budget", min=1, metavar="N", help="Attempts in all.", show_default="no limit")
-    ] = None,
+    budget: BudgetOption = None,
     alphas: AlphasOption = DEFAULT_ALPHAS,
     temperature: TemperatureOption = None,
+    max_tokens: MaxTokensOption = None,
     fit: FitOption = None,
     prompt: PromptOption = None,
+    parser: ParserOption = None,
+    language: LanguageOption = None,
     max_turns: MaxTurnsOption = None,
     feedback: FeedbackOption = "public",
     problem_set: ProblemSetOption = None,
     problems: ProblemsOption = None,
     limit: LimitOption = None,
+    prices: PricesOption = None,
     out: RunOutOption = None,
     json_to: JsonOption = None,
     server: ServerOption = None,
@@ -71,37 +83,60 @@ def run(
     workers: WorkersOption = None,
 ) -> None:
     """Attempt problems until solved; a controller chooses alpha each time. The same command resumes a stopped run."""
-    from alphadial.agents.runs.controller_run import RunOptions, attempt_problems
-    from alphadial.cli.options import open_runtime, open_server_options, parse_problems, pick, split_list
-    from alphadial.cli.output import check_json_target, say
-    from alphadial.cli.run_progress import RunWatch
+    from alphadial.agents.runs.controller_run import RunOptions
+    from alphadial.cli.options import load_optional_family, load_prices, parse_problems, pick, split_list
+    from alphadial.cli.output import check_json_target
     from alphadial.envs.types import Feedback, Setting
-    from alphadial.merge_engine import load_family
 
     check_json_target(json_to)
+    if model is not None and (controller, alphas, fit) != (None, DEFAULT_ALPHAS, None):
+        raise CliError(f"--model {model} has no alpha: leave out --controller, --alphas and --fit")
     options = RunOptions(
-        family=load_family(family),
+        family=load_optional_family(family),
+        model=model,
         split=split,
         problem_set=problem_set,
         problems=parse_problems(problems),
         limit_s=limit,
+        prices=load_prices(prices),
         attempts=attempts,
-        controller=controller,
+        controller=controller or DEFAULT_CONTROLLER,
         budget=budget,
         alphas=split_list(alphas, "--alphas"),
         temperature=temperature,
+        max_tokens=max_tokens,
         seed=seed,
         fit=fit,
         prompt=prompt,
+        parser=parser,
+        language=language,
         setting=pick(Setting, setting, "--setting"),
         max_turns=max_turns,
         feedback=pick(Feedback, feedback, "--feedback"),
     )
+    asked = (server, unverified_weights, sandbox, workers, (concurrency, timeout, retries))
+    show_run(make_run(options, out, *asked), json_to)
+
+
+def make_run(
+    options: RunOptions,
+    out: Path | None,
+    server: str | None,
+    unverified_weights: bool,
+    sandbox: str,
+    workers: int | None,
+    patience: tuple[int, float, int],
+) -> FinishedRun:
+    """Makes the run, or what is left of it, and shows its attempts meanwhile."""
+    from alphadial.agents.runs.controller_run import attempt_problems
+    from alphadial.cli.options import open_runtime, open_server_options
+    from alphadial.cli.output import say
+    from alphadial.cli.run_progress import RunWatch
+
     with RunWatch() as watch:
-        asked = open_server_options(concurrency, timeout, retries, watch.waits)
+        asked = open_server_options(*patience, watch.waits)
         runtime = open_runtime(server, unverified_weights, sandbox, workers, asked)
-        finished = attempt_problems(options, out, runtime, watch.begin, say)
-    show_run(finished, json_to)
+        return attempt_problems(options, out, runtime, watch.begin, say)
 
 
 def show_run(finished: FinishedRun, json_to: str | None) -> None:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
     from alphadial.agents.runs.config import RunConfig
     from alphadial.agents.types import Attempt, Message
+    from alphadial.envs.types import Problem
+
+LEXERS = {"python3": "python", "pypy3": "python", "cpp": "cpp", "c": "c", "java": "java"}
+"""The language of a program to what colours it."""
 
 
 def show(
@@ -31,15 +35,13 @@ def show(
     from rich.syntax import Syntax
     from rich.text import Text
 
-    from alphadial.agents.agent.prompts import find_strategy
     from alphadial.cli.output import STDOUT, cell, check_json_target, results, write_json
     from alphadial.cli.visible import visible
-    from alphadial.envs.problems import find_problem
 
     check_json_target(json_to)
     attempt, config = find(attempt_id, run)
-    problem = find_problem(config.problem_set, attempt.problem, config.split, recorded=True)
-    messages = transcript(attempt, find_strategy(config.prompt).messages(problem))
+    problem = problem_of(attempt, config)
+    messages = transcript(attempt, asked(problem, config))
     if json_to is not None:
         write_json(json_to, {**asdict(attempt), "messages": messages})
     if json_to != STDOUT:
@@ -47,9 +49,35 @@ def show(
             said = Text(visible(spoken(message), lines=True))
             results().print(Panel(said, title=cell(message["role"]), title_align="left"))
         source = visible(attempt.program, lines=True)
-        program = Syntax(source, "python", line_numbers=True) if source.strip() else Text("(none)")
+        program = (
+            Syntax(source, LEXERS.get(attempt.language, "text"), line_numbers=True)
+            if source.strip()
+            else Text("(none)")
+        )
         results().print(Panel(program, title=cell(f"program of {attempt.model}"), title_align="left"))
-        results().print(facts(attempt, problem.levels))
+        results().print(facts(attempt, None if problem is None else problem.levels))
+
+
+def problem_of(attempt: Attempt, config: RunConfig) -> Problem | None:
+    """The problem, or None, with a remark, where it is not at hand here."""
+    from alphadial.cli.output import say
+    from alphadial.envs.errors import EnvsError
+    from alphadial.envs.problems import find_problem
+
+    try:
+        return find_problem(config.problem_set, attempt.problem, config.split, recorded=True)
+    except EnvsError as error:
+        say(f"the question cannot be shown: {error}")
+        return None
+
+
+def asked(problem: Problem | None, config: RunConfig) -> Sequence[Message]:
+    """The first messages of an attempt, as far as they can be made again."""
+    from alphadial.agents.agent.prompts import find_strategy
+
+    if problem is None:
+        return ()
+    return find_strategy(config.prompt, config.setting).messages(problem, config.setting, config.language)
 
 
 def transcript(attempt: Attempt, asked: Sequence[Message]) -> list[dict[str, Any]]:
@@ -82,7 +110,7 @@ def find(attempt_id: str, run: Path | None) -> tuple[Attempt, RunConfig]:
     raise CliError(f"no attempt {attempt_id!r} in {where}: a run prints ids at its end; --run DIR names its folder")
 
 
-def facts(attempt: Attempt, levels: int) -> Table:
+def facts(attempt: Attempt, levels: int | None) -> Table:
     """What became of the attempt, one fact per line."""
     from rich.table import Table
 
@@ -93,17 +121,22 @@ def facts(attempt: Attempt, levels: int) -> Table:
     rows = {
         "verdict": cell(f"{verdict} ({kind})", VERDICT_STYLES.get(verdict, "red")),
         "cause": cell(attempt.cause),
+        "borderline": cell(
+            "a time is so near the limit that another run may end differently" if attempt.borderline else ""
+        ),
         "chosen": cell(_choice(attempt)),
-        "level": cell(f"{attempt.level_reached} of {levels} passed"),
+        "level": cell(f"{attempt.level_reached} of {'?' if levels is None else levels} passed"),
         "public tests": cell(attempt.public_verdict or ""),
         "times": cell(
             f"program {attempt.cpu_s * 1e3:.1f} ms CPU, judge {attempt.judge_s * 1e3:.1f} ms, "
-            f"tools {attempt.tools_s * 1e3:.1f} ms, model {attempt.model_s * 1e3:.1f} ms (its share of the batch)"
+            f"tools {attempt.tools_s * 1e3:.1f} ms, model {attempt.model_s * 1e3:.1f} ms"
         ),
+        "language": cell(attempt.language),
+        "cost": cell("" if attempt.cost is None else f"{attempt.cost:g}"),
         "turns": cell(f"{attempt.turns}, the last ended by {attempt.finish_reason}"),
         "tokens": cell(f"{attempt.prompt_tokens} in, {attempt.completion_tokens} out"),
         "sampling": cell(f"temperature {attempt.temperature:g}, seed {attempt.seed}, sample {attempt.sample}"),
-        "problem": cell(f"{attempt.problem} ({attempt.group})"),
+        "problem": cell(f"{attempt.problem} ({attempt.group})" if attempt.group else attempt.problem),
         "weights id": cell(attempt.weights_id or "none: the server reported none"),
     }
     if attempt.end_reason != "submitted":

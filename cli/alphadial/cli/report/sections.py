@@ -59,6 +59,11 @@ _Part = tuple[Section, dict[str, Figure]]
 
 
 def _frontier(said: dict[str, Any], rows: list[dict[str, Any]]) -> list[_Part]:
+    named = [(name, row) for name, row in said["frontier"]["checkpoints"].items() if row["solve"] is not None]
+    heads = ("alpha", *(name for name, *_ in figures.RATES.values()), "attempts", "unmeasurable")
+    if not rows and named:
+        body = table(("model", *heads[1:]), [[name, *_rates(row)] for name, row in named], "Table of rates by model")
+        return [(Section("frontier", "What became of the attempts", "Rates", body), {})]
     if not rows:
         nothing = paragraph("Not one attempt could be measured: alphadial doctor tells what is wrong.")
         return [(Section("frontier", "The frontier", "Frontier", nothing), {})]
@@ -69,8 +74,7 @@ def _frontier(said: dict[str, Any], rows: list[dict[str, Any]]) -> list[_Part]:
             "Rates of the attempts as they were chosen: the controller gives different problems to different alphas."
         )
     cells = [[number(row["alpha"]), *_rates(row)] for row in rows]
-    cells += [[name, *_rates(row)] for name, row in said["frontier"]["checkpoints"].items() if row["solve"] is not None]
-    heads = ("alpha", *(name for name, *_ in figures.RATES.values()), "attempts", "unmeasurable")
+    cells += [[name, *_rates(row)] for name, row in named]
     body = paragraph(intro) + '<div class="pair">'
     body += chart("rates", "Rates by alpha, with 95 % intervals", told)
     body += chart("path", "Correctness against optimisation failures", f"The path of alpha. {told}") + "</div>"

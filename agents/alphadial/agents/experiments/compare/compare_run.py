@@ -200,7 +200,7 @@ def _deciding(options: CompareOptions, checked: _Checked, providers: Mapping[str
     """Whatever decides the results, by its name in compare.json."""
     return {
         "families": list(checked.families),
-        "weights": {label: family_digest(provider.options.family) for label, provider in providers.items()},
+        "weights": {label: family_digest(provider.options.own_family()) for label, provider in providers.items()},
         "problem_set": next(iter(checked.splits.values()))[options.split].problem_set,
         "split": options.split,
         "split_hash": next(iter(checked.splits.values()))[options.split].hash,
