@@ -144,7 +144,7 @@ def main() -> None:
     options = parser.parse_args()
     split = load_split(options.path)
     with open_sandbox() as sandbox, Judge(sandbox) as judge:
-        ready = prepare(split, judge, sandbox, on_step=tell)
+        ready = prepare(split, judge, on_step=tell)
         pairs = list(chosen(ready.packages, options.each))
         reference = read_judged(options.judged) if options.judged else judged(pairs, judge)
         result = compared(played(pairs, judge, options.setting), reference)

@@ -52,7 +52,7 @@ def judge() -> Iterator[Judge]:
 
 def pairs(judge: Judge, name: str) -> list[tuple[Problem, LabelledSubmission]]:
     """All submissions of a fixture and a wrong program for each problem; where it has none, those above."""
-    ready = prepare(load_split(FORMATS / f"{name}.jsonl"), judge, judge.sandbox, cached=False)
+    ready = prepare(load_split(FORMATS / f"{name}.jsonl"), judge, cached=False)
     found = list(one_path.chosen(ready.packages, None))
     for problem in ready.problems:
         wrong = Submission.of(WRONG[problem.interface].format(entry=problem.entry))

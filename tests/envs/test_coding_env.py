@@ -294,6 +294,8 @@ def test_a_file_of_ones_own(tmp_path: Path, backend: Backend) -> None:
 
 
 class BrokenJudge:
+    sandbox = None
+
     def run_public(self, *_: Any) -> Any:
         raise SandboxFailedError("broken")
 

@@ -56,7 +56,7 @@ def enamel(entry: str, generator: str) -> dict[str, Any]:
 def prepared(sandbox: Sandbox, path: Path, *rows: dict[str, Any], **options: Any) -> Prepared:
     path = path / "rows.jsonl"
     path.write_text("".join(f"{json.dumps(each)}\n" for each in rows))
-    return prepare(load_split(path), Judge(sandbox), sandbox, **options)
+    return prepare(load_split(path), Judge(sandbox), **options)
 
 
 def test_limits_and_where_they_come_from(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +133,7 @@ def test_problems_that_bring_their_own_limits_stay_as_they_are(sandbox: Sandbox)
     counted = load_split("tiny-problems", "dev").problems[0]
     timed = replace(counted, id="timed", limits=Limits(cpu_s=0.5))
     loaded = load_split([counted, timed])
-    found = prepare(loaded, Judge(sandbox), sandbox)
+    found = prepare(loaded, Judge(sandbox))
     assert found.problems == loaded.problems
     assert {limit.source for limit in found.limits.values()} == {LimitSource.PACKAGE}
 

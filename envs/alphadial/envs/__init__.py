@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from alphadial.envs.judging import Judge, find_reward
     from alphadial.envs.judging.batch import judge_set
     from alphadial.envs.judging.judged_rows import RejudgeOptions
+    from alphadial.envs.judging.preparing import Prepared, prepare
     from alphadial.envs.judging.rejudge import rejudge
     from alphadial.envs.problems import LoadError, Package, ProblemSet, Split, find_problem, load_split
     from alphadial.envs.sandbox import Sandbox, open_sandbox
@@ -57,6 +58,7 @@ __all__ = [
     "Limits",
     "LoadError",
     "Package",
+    "Prepared",
     "Problem",
     "ProblemError",
     "ProblemSet",
@@ -82,6 +84,7 @@ __all__ = [
     "make_vec",
     "open_sandbox",
     "pose",
+    "prepare",
     "read_submission",
     "rejudge",
     "tool_call",
@@ -92,6 +95,8 @@ _LAZY = {
     "find_reward": "judging",
     "judge_set": "judging.batch",
     "RejudgeOptions": "judging.judged_rows",
+    "Prepared": "judging.preparing",
+    "prepare": "judging.preparing",
     "rejudge": "judging.rejudge",
     "LoadError": "problems",
     "Package": "problems",

@@ -109,7 +109,7 @@ def train_family(config: TrainConfig, judge: Judge, out: Path, on_step: OnStep) 
 def _train(config: TrainConfig, judge: Judge, out: Path, on_step: OnStep) -> None:
     states = out / STATES
     split = load_split(config.problem_set, config.split)
-    problems = prepare(split, judge, judge.sandbox).problems
+    problems = prepare(split, judge).problems
     tokenizer = train_tokenizer()
     if not (out / "init").exists():
         sft = replace(config.sft, seed=config.seed)

@@ -146,7 +146,6 @@ class AttemptOptions:
         prepared = prepare(
             split,
             judge,
-            judge.sandbox,
             ids=self.problems,
             limit_s=self.limit_s,
             tell=notify,

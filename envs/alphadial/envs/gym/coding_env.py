@@ -227,7 +227,7 @@ class CodingEnv(OfOneProcess, gymnasium.Env[str, str | dict[str, Any]]):
     def _prepared(self, backend: Backend, problem: Problem) -> Problem:
         """The problem with its tests, its limit and its languages; making them can take long, the first time."""
         if problem.id not in self._ready:
-            found = prepare(self._split, backend.judge, backend.sandbox, ids=[problem.id]).problems[0]
+            found = prepare(self._split, backend.judge, ids=[problem.id]).problems[0]
             coverage_level(found, self.rules.coverage)
             self._ready[problem.id] = found
         return self._ready[problem.id]

@@ -53,7 +53,6 @@ class Prepared:
 def prepare(
     split: Split,
     judge: Judge,
-    sandbox: Sandbox,
     *,
     ids: Sequence[str] | None = None,
     limit_s: float | None = None,
@@ -66,8 +65,8 @@ def prepare(
 
     Args:
         split: as it was loaded; its hash stays the one that results are bound to.
-        judge: takes the times of accepted solutions where a problem states no limit.
-        sandbox: makes the tests of formats that come with a generator.
+        judge: takes the times of accepted submissions where a problem states no limit; in its sandbox the generators
+            of formats without tests make them.
         ids: the problems that are wanted; None: all.
         limit_s: CPU seconds per test, in place of every problem's own limit.
         python: the interpreter that runs Python programs; None: each package's own.
@@ -83,7 +82,7 @@ def prepare(
         chosen = {problem.id for problem in split.select(ids)}
         wanted = tuple(package for package in wanted if package.problem.id in chosen)
     cache = default_cache() if cached else None
-    preparing = _Preparing(judge, sandbox, Pythons(sandbox, python, tell), limit_s, cache, tell)
+    preparing = _Preparing(judge, Pythons(judge.sandbox, python, tell), limit_s, cache, tell)
     ready: list[Package] = []
     limits: dict[str, Limit] = {}
     faults: list[LoadError] = []
@@ -109,7 +108,6 @@ def prepare(
 @dataclass(frozen=True, slots=True)
 class _Preparing:
     judge: Judge
-    sandbox: Sandbox
     pythons: Pythons
     limit_s: float | None
     cache: Path | None
@@ -118,7 +116,7 @@ class _Preparing:
     def one(self, package: Package, doing: Callable[[str], None]) -> tuple[Package, Limit] | LoadError:
         if package.generator is not None:
             doing("making its tests")
-        made = make_tests(package, self.sandbox)
+        made = make_tests(package, self.judge.sandbox)
         if isinstance(made, LoadError):
             return made
         made = self.pythons.apply(made)
