@@ -52,29 +52,29 @@ class OneTokenPrompts:
 
 
 def test_advantages_are_centred_and_divided_by_the_deviation_and_the_floor() -> None:
-    found = advantages(rollouts(SOLVED, WRONG, WRONG, WRONG), 4)
+    found = advantages([1.0, 0.0, 0.0, 0.0], 4)
     mean, deviation = 1 / 4, math.sqrt(3) / 4
     expected = [(reward - mean) / (deviation + ADVANTAGE_FLOOR) for reward in (1, 0, 0, 0)]
     np.testing.assert_allclose(found, expected)
 
 
 def test_problems_are_compared_with_themselves() -> None:
-    found = advantages(rollouts(SOLVED, WRONG, SOLVED, SOLVED, WRONG, WRONG), 2)
+    found = advantages([1.0, 0.0, 1.0, 1.0, 0.0, 0.0], 2)
     half = 0.5 / (0.5 + ADVANTAGE_FLOOR)
     np.testing.assert_allclose(found, [half, -half, 0, 0, 0, 0])
 
 
 def test_what_could_not_be_measured_counts_neither_as_failure_nor_at_all() -> None:
     half = 0.5 / (0.5 + ADVANTAGE_FLOOR)
-    np.testing.assert_allclose(advantages(rollouts(SOLVED, WRONG, UNMEASURABLE), 3), [half, -half, 0])
+    np.testing.assert_allclose(advantages([1.0, 0.0, None], 3), [half, -half, 0])
     # As a failure it would make the one solved sample a success above the mean.
-    np.testing.assert_allclose(advantages(rollouts(SOLVED, UNMEASURABLE, UNMEASURABLE), 3), [0, 0, 0])
-    np.testing.assert_allclose(advantages(rollouts(UNMEASURABLE, UNMEASURABLE), 2), [0, 0])
+    np.testing.assert_allclose(advantages([1.0, None, None], 3), [0, 0, 0])
+    np.testing.assert_allclose(advantages([None, None], 2), [0, 0])
 
 
 def test_a_step_makes_what_solved_likelier_and_what_failed_less_likely() -> None:
     model, tokenizer = OneTable(4), OneTokenPrompts(4)
-    policy_loss(model, tokenizer, rollouts(SOLVED, WRONG, UNMEASURABLE), 3).backward()
+    policy_loss(model, tokenizer, rollouts(SOLVED, WRONG, UNMEASURABLE), advantages([1.0, 0.0, None], 3)).backward()
     torch.optim.SGD(model.parameters(), lr=1.0).step()
     solved, wrong, unmeasurable, unsaid = torch.log_softmax(model.table[tokenizer.prompt].detach(), dim=0)
     assert solved > math.log(1 / 4) > wrong
@@ -85,6 +85,8 @@ def test_the_loss_is_the_mean_over_all_sampled_tokens() -> None:
     model = OneTable(4)
     with torch.no_grad():
         model.table[3, 0] = math.log(2)
-    loss = policy_loss(model, OneTokenPrompts(4), rollouts(SOLVED, WRONG, UNMEASURABLE), 3)
+    loss = policy_loss(
+        model, OneTokenPrompts(4), rollouts(SOLVED, WRONG, UNMEASURABLE), advantages([1.0, 0.0, None], 3)
+    )
     half = 0.5 / (0.5 + ADVANTAGE_FLOOR)
     assert loss.item() == pytest.approx(-(half * math.log(2 / 5) - half * math.log(1 / 5)) / 3)

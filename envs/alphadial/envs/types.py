@@ -335,7 +335,7 @@ class PublicResult:
     test: Test
     verdict: Verdict
     cause: str
-    """As in ``JudgeReport``; for RTE the last line that the program wrote to stderr, where it wrote one."""
+    """See ``JudgeReport``; for RTE the last line that the program wrote to stderr, where it wrote one."""
     got: str
     """JSON of what the function returned, "" where it returned nothing; or what the program wrote to stdout."""
 
@@ -345,19 +345,19 @@ class JudgeReport:
     """What the judge found. Nothing in it quotes a hidden test's input or answer."""
 
     verdict: Verdict | None
-    """Of the coverage asked for: AC when every test up to that level passed, else that of the first failing test;
-    None when unmeasurable."""
+    """The verdict at the coverage asked for: AC when every test up to that level passed, else that of the first failing
+    test; None when unmeasurable."""
     failure_kind: FailureKind | None
     """None when solved."""
     level_reached: int
     """The highest level whose tests, and all before it, passed; 0 if none."""
     cause: str = ""
-    """For TLE: "steps", "cpu" or "wall"; for MLE and OLE: "memory" and "output"; for RTE the error, the exit status or
-    the signal; for CE the compiler's message; "machinery" when unmeasurable."""
+    """Why it fails. TLE: "steps", "cpu" or "wall"; MLE and OLE: "memory" and "output"; RTE: the error, the exit status
+    or the signal; CE: the compiler's message; "machinery" when unmeasurable."""
     public_verdict: Verdict | None = None
-    """Of the public tests alone: all that a policy may ever see; None when unmeasurable, or without public tests."""
+    """The verdict of the public tests alone, all that a policy may ever see; None when unmeasurable, or without any."""
     tests: tuple[TestResult, ...] = ()
-    """Of the tests that ran and count for the coverage, in order; empty where the program did not compile."""
+    """The tests that ran and count for the coverage, in order; empty where the program did not compile."""
     cpu_s: float = 0.0
     """CPU time of all tests that ran."""
     wall_s: float = 0.0

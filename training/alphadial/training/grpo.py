@@ -21,11 +21,13 @@ from alphadial.agents.policies.sampler import Sampler
 from alphadial.agents.runs.attempt_loop import AttemptDeps
 from alphadial.agents.runs.runner import rollout
 from alphadial.agents.types import Rollout
-from alphadial.envs.judging import Judge
+from alphadial.envs.judging import Judge, coverage_level, find_reward
 from alphadial.envs.types import Problem, Rules, Verdict
 from alphadial.training.sft import encode_chat
 from alphadial.training.state import CurvePoint, Stage
 
+Advantages = np.ndarray[Any, np.dtype[np.float64]]
+"""One for each answer."""
 ADVANTAGE_FLOOR = 0.1
 """Added to the standard deviation, so that a nearly solved problem does not shout."""
 
@@ -51,6 +53,8 @@ class GrpoConfig:
     """Name of the prompting strategy."""
     parser: str = "program"
     """Name of the answer parser."""
+    reward: str = "coverage"
+    """Name of the reward, as in ``alphadial.envs.judging.find_reward``."""
 
 
 def run_grpo(
@@ -77,20 +81,22 @@ def run_grpo(
 
     Raises:
         TrainingError: the folder holds a stage with other settings.
-        PolicyError, EnvsError: as the policy and the judge do.
+        PolicyError, EnvsError: as the policy and the judge do; also an unknown reward.
     """
     import torch
 
     optimiser = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=0.0)
     stage = Stage(folder, {"stage": "grpo", **asdict(config)}, model, optimiser)
+    reward = find_reward(config.reward)
     batch_size = config.problems * config.samples
     # The weights change between the steps, so that the answers claim no weights id.
     policy = Batcher(Sampler(model, tokenizer, batch_size).sample, batch_size)
     for step in range(stage.resume(), min(config.steps, stop_after or config.steps)):
         started = time.perf_counter()
         drawn = random.Random(f"grpo/{config.seed}/{step}").sample(list(problems), config.problems)
+        asked = [problem for problem in drawn for _ in range(config.samples)]
         rollouts = rollout(
-            [problem for problem in drawn for _ in range(config.samples)],
+            asked,
             AttemptDeps(policy, judge),
             model="in-training",
             seed=f"grpo/{config.seed}/{step}",
@@ -100,7 +106,11 @@ def run_grpo(
             prompt=config.prompt,
             parser=config.parser,
         )
-        loss = policy_loss(model, tokenizer, rollouts, config.samples)
+        rewards = [
+            reward(one.report, coverage_level(problem, config.coverage))
+            for problem, one in zip(asked, rollouts, strict=True)
+        ]
+        loss = policy_loss(model, tokenizer, rollouts, advantages(rewards, config.samples))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
@@ -119,22 +129,21 @@ def _point(step: int, loss: float, rollouts: Sequence[Rollout], seconds: float) 
     return CurvePoint(step, loss, share(Verdict.AC), share(Verdict.TLE), share(Verdict.WA), seconds)
 
 
-def advantages(rollouts: Sequence[Rollout], samples: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """(R - mean) / (std + 0.1) within each problem's samples; 0 for what could not be measured."""
+def advantages(rewards: Sequence[float | None], samples: int) -> Advantages:
+    """(R - mean) / (std + 0.1) within each problem's samples; 0 for None, which could not be measured."""
     # (problems, samples)
-    rewards = np.array([float(one.report.solved) for one in rollouts]).reshape(-1, samples)
-    measured = np.array([one.report.verdict is not None for one in rollouts]).reshape(-1, samples)
-    masked = np.ma.array(rewards, mask=~measured)
+    values = np.array([reward or 0.0 for reward in rewards]).reshape(-1, samples)
+    measured = np.array([reward is not None for reward in rewards]).reshape(-1, samples)
+    masked = np.ma.array(values, mask=~measured)
     centred = masked - masked.mean(axis=1, keepdims=True)
     scaled = centred / (masked.std(axis=1, keepdims=True) + ADVANTAGE_FLOOR)
     return np.asarray(scaled.filled(0.0).reshape(-1))
 
 
-def policy_loss(model: Any, tokenizer: Any, rollouts: Sequence[Rollout], samples: int) -> Any:
+def policy_loss(model: Any, tokenizer: Any, rollouts: Sequence[Rollout], weights: Advantages) -> Any:
     """-sum(A * log p) over all sampled tokens, divided by their number."""
     import torch
 
-    weights = advantages(rollouts, samples)
     kept = [index for index, weight in enumerate(weights) if weight != 0.0]
     if not kept:
         return sum(parameter.sum() * 0.0 for parameter in model.parameters())

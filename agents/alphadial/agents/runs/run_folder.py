@@ -11,7 +11,7 @@ from alphadial.agents.runs.config import RunConfig
 from alphadial.agents.runs.store import Store
 from alphadial.envs.databases import sqlite_url
 from alphadial.envs.errors import ForeignError
-from alphadial.envs.folders import DRAFTS, LOCK_FILE, lock_folder, write_atomically
+from alphadial.envs.folders import DRAFTS, lock_folder, refuse_strangers, write_atomically
 from alphadial.envs.foreign import read_json
 
 CONFIG_FILE = "config.json"
@@ -29,7 +29,7 @@ class RunFolder:
     def __init__(self, path: Path, config: RunConfig, store_url: str | None = None) -> None:
         self.path = path
         try:
-            _refuse_strangers(path)
+            refuse_strangers(path, CONFIG_FILE, "a run")
             self._lock = lock_folder(path)
             try:
                 self._bind(config)
@@ -95,11 +95,3 @@ def read_config(path: Path) -> RunConfig:
         raise StoreError(f"{file} cannot be used: {error}") from error
     except ForeignError as error:
         raise StoreError(str(error)) from error
-
-
-def _refuse_strangers(path: Path) -> None:
-    if not path.is_dir() or (path / CONFIG_FILE).exists():
-        return
-    strangers = {entry.name for entry in path.iterdir()} - {LOCK_FILE}
-    if strangers and not all(name.startswith(".") for name in strangers):
-        raise StoreError(f"{path} holds something else than a run: choose another --out")

@@ -18,7 +18,7 @@ class Agreement:
     holds: bool | None
     """None: tests that did not run, or whose verdict nobody knows, decide."""
     why: str = ""
-    """In one line, where it does not hold: the test and its verdict."""
+    """Where it does not hold: the test and its verdict, in one line."""
     borderline: bool = False
     """A time near the limit decides."""
     needs: frozenset[str] = frozenset()

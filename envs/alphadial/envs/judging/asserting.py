@@ -11,7 +11,7 @@ from alphadial.envs.sandbox.protocol import Program, Server
 from alphadial.envs.types import MIB, KilledBy, Limits, RunResult
 
 LIMITS = Limits(cpu_s=20.0, wall_s=60.0, memory_bytes=1024 * MIB, output_bytes=64 * MIB, processes=8)
-"""Of the assertions: what they do beside calling the candidate, and what its answers make them do."""
+"""What the assertions may use: for what they do beside calling the candidate, and what its answers make them do."""
 _SOURCE = "from guest.checking import step\n"
 
 

@@ -46,7 +46,7 @@ class BatchStep:
 
     problem: str
     submissions: int
-    """To be judged."""
+    """How many are to be judged."""
     made: int = 0
     """Records that were made."""
     found: int = 0
@@ -189,7 +189,7 @@ class _KeptRecords:
     def record(
         self, problem: Problem, labelled: LabelledSubmission, limit_s: float, *, all_tests: bool = False
     ) -> SubmissionRecord:
-        """As of ``Judge``; not made again where it is there, and says enough, and our machinery did not fail."""
+        """The record that ``Judge`` makes, or made: again only where it says too little, or our machinery failed."""
         entry = judged_submission(labelled, self._key)
         record = self._store.find(entry.id, limit_s)
         known = record is not None and _whole(record, entry, limit_s, all_tests)

@@ -54,7 +54,7 @@ class Calibration:
     """Name of a submission that counts to CPU seconds of its slowest test, of those that count."""
     rule: TimeRule
     speed: float
-    """Of the host, see ``host_speed``."""
+    """How fast the host is, see ``host_speed``."""
     left_out: Mapping[str, str] = field(default_factory=dict)
     """Name of an accepted submission to why its time does not count."""
 
@@ -144,7 +144,7 @@ def _ending(found: JudgeReport) -> str:
 
 
 def default_cache() -> Path:
-    """In the user's cache folder (XDG)."""
+    """The file of calibrations in the user's cache folder (XDG)."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "alphadial" / "time-limits.json"
 
 

@@ -145,7 +145,7 @@ def _public(problem: Problem, record: SubmissionRecord, limit_s: float, output: 
 
 
 def _limits(problem: Problem, limit_s: float) -> Limits:
-    """Where time decides, a little past the limit, so that times near it are known."""
+    """The limits that a program gets: where time decides a little more of it, so that times near it are known."""
     if problem.limits.steps is not None:
         return problem.limits
     allowed_s = OVERRUN * limit_s

@@ -21,7 +21,7 @@ _RUNS = re.compile(rb"[ \t\n\v\f\r]+|[^ \t\n\v\f\r]+")
 
 
 def digest(data: bytes) -> str:
-    """By which equal outputs are known."""
+    """The hash by which equal outputs are known."""
     return hashlib.sha256(data).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""From sources to a program that runs, inside the sandbox and under limits of its own."""
+"""Sources are made into a program that runs, inside the sandbox and under limits of its own."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LIMITS = Limits(
     processes=128,
 )
 MAX_PROGRAM_BYTES = 128 * MIB
-"""Of sources and all that the compiler makes of them: programs with large tables are large."""
+"""What sources, and all that the compiler makes of them, may hold: programs with large tables are large."""
 _LONGEST_MESSAGE = 4_000
 _NO_COMMAND = 127
 _PART_KILLED = tuple(
@@ -41,16 +41,16 @@ class Program:
     language: Language
     sources: tuple[str, ...]
     files: Mapping[str, str | bytes]
-    """To be laid in its working directory."""
+    """What is laid in its working directory."""
     own_memory_bytes: int = 0
-    """Of the runtime."""
+    """Memory of the runtime itself."""
 
     def command(self, memory_bytes: int) -> list[str]:
         """The command line under a memory limit."""
         return self.language.expand(self.language.run, self.sources, memory_bytes)
 
     def limits(self, limits: Limits) -> Limits:
-        """With room for the runtime and for the program itself."""
+        """The limits with room for the runtime and for the program itself."""
         held = sum(len(content) for content in self.files.values())
         return Limits(
             cpu_s=limits.cpu_s,

@@ -25,7 +25,7 @@ class Turn:
 
 
 class Cores:
-    """Up to ``size`` at a time, or one alone."""
+    """Places for up to ``size`` programs at a time, or for one alone."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -33,7 +33,7 @@ class Cores:
         in_child(self, Cores._begin_process)
 
     def _begin_process(self) -> None:
-        """In a forked child nobody else is at work."""
+        """Begins anew: in a forked child nobody else is at work."""
         self._running = 0
         self._turns: set[Turn] = set()
         self._waiting = 0

@@ -180,7 +180,7 @@ def coverage_level(problem: Problem, coverage: int | str | None) -> int:
 
 
 def level_of(coverage: int | str | None, problem: str, levels: int, coverages: Mapping[str, int]) -> int:
-    """As ``coverage_level``, of a problem whose tests are not at hand.
+    """The highest level that a coverage of a problem requires, without the problem's tests.
 
     Raises:
         ProblemError: the problem has no such coverage.

@@ -22,14 +22,14 @@ class JudgedSubmission:
     """One submission of a problem."""
 
     id: str
-    """Of its content and the problem's: records are kept under it."""
+    """A hash of its content and the problem's: records are kept under it."""
     name: str
     language: str
     expected: str | None
     expectations: tuple[Expectation, ...] = ()
     """What the label asks for."""
     not_counted: tuple[str, ...] = ()
-    """As of ``LabelledSubmission``."""
+    """See ``LabelledSubmission``."""
 
     @property
     def judged(self) -> bool:
@@ -43,7 +43,7 @@ class JudgedSubmission:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> JudgedSubmission:
-        """From what ``asdict`` gave, by way of JSON."""
+        """The submission of which ``asdict`` gave these values, by way of JSON."""
         fields = dict(values)
         expectations = tuple(_expectation(each) for each in fields.pop("expectations"))
         not_counted = tuple(fields.pop("not_counted"))
@@ -55,11 +55,11 @@ class JudgedProblem:
     """A problem without its inputs. ``to_json`` and ``from_json`` are inverse."""
 
     id: str
-    """Of the problem's content and of where it was read from."""
+    """A hash of the problem's content and of where it was read from."""
     problem: str
     source: str
     answers: tuple[str, ...]
-    """Of the tests, in their order."""
+    """The answers of the tests, in their order."""
     levels: int
     coverages: Mapping[str, int]
     validated: bool
@@ -74,7 +74,7 @@ class JudgedProblem:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> JudgedProblem:
-        """From what ``to_json`` gave."""
+        """The problem that ``to_json`` was called on."""
         fields = dict(values)
         limit = fields.pop("limit")
         entries = tuple(JudgedSubmission.from_json(entry) for entry in fields.pop("entries"))

@@ -17,13 +17,13 @@ from alphadial.envs.types import Checker, JudgeReport, Verdict
 
 @dataclass(frozen=True, slots=True)
 class RejudgeOptions:
-    """Under what verdicts are computed again; at these values, as they were judged."""
+    """What may change when verdicts are computed again; at these values nothing does."""
 
     limit_s: float | None = None
     limit_factor: float = 1.0
     coverage: str | int | None = None
     checker: Checker | None = None
-    """In place of the default checker of each problem; those with a validator keep it."""
+    """Takes the place of each problem's default checker; problems with a validator keep it."""
 
 
 AS_JUDGED = RejudgeOptions()
@@ -58,13 +58,13 @@ class Row:
     first_failure: str
     """Name of the first test that decides against it."""
     message: str
-    """Of its validator: to the judges, or else the end of what it wrote."""
+    """What its validator says to the judges, or else the end of what that wrote."""
     cpu_s: float
-    """Of the slowest test that ran."""
+    """CPU seconds of the slowest test that ran."""
     judging_s: float
     """Wall time that judging it took."""
     extra_s: float
-    """Of it, what came after the first failing test: for other groups, and until the label was decided."""
+    """The part of it that came after the first failing test: for other groups, and until the label was decided."""
     peak_bytes: int | None
     tests_run: int
     limit_s: float
@@ -72,7 +72,7 @@ class Row:
     limit_without_s: float
     """The limit that the times of the others give."""
     verdict_without: Verdict | None
-    """At that limit."""
+    """The verdict at that limit."""
     agrees_without: bool | None
     not_calibrating: str | None
     """Why its time does not count for the limit, of a submission whose label would have it count."""
@@ -92,7 +92,7 @@ class JudgedSet:
     """All that is known of the labelled submissions of a set."""
 
     rows: tuple[Row, ...]
-    """In the order of the set."""
+    """One row for each submission, in the order of the set."""
     faults: tuple[LoadError, ...] = ()
     """What could not be read or judged; those that are harmless are warnings."""
 

@@ -141,7 +141,7 @@ class JudgingStore:
         return None if packed is None else read_record(packed, entry, self.path / STORE_FILE)
 
     def problems(self, only: Collection[str] | None = None) -> Iterator[JudgedProblem]:
-        """In order, one at a time; ``only``: of these, by what they are called here."""
+        """The problems in order, one at a time; ``only``: those that are called so here."""
         query = sa.select(_PROBLEMS.c.id, _PROBLEMS.c.facts).order_by(_PROBLEMS.c.place)
         with self._errors(), self._engine.connect() as connection:
             for name, packed in connection.execute(query):

@@ -16,7 +16,7 @@ from alphadial.envs.types import KilledBy, Limits, RunResult
 OVERRUN = 1.2
 """Programs run up to this many times the limit, so that times near it are known."""
 RERUNS = 3
-"""Of a time near the limit."""
+"""How often a time near the limit is taken again."""
 _WALL_SHARE, _WALL_MORE_S = 3.0, 5.0
 _PATIENCE = 4.0
 """A program that the wall clock stopped although it was computing gets so many times as much."""

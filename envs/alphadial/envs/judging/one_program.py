@@ -125,7 +125,7 @@ def judge_program(
 
 
 def _submission_of(folder: Path) -> LabelledSubmission:
-    """As a package has it: a folder is one program."""
+    """The program that a folder is: all files in it, as in a package."""
     if is_package(folder):
         raise ProblemError(f"{folder} is a problem package, not a program: give a source, or the folder of one program")
     try:

@@ -10,7 +10,7 @@ from alphadial.envs.errors import ProblemError
 from alphadial.envs.problems.formats import LoadError, Package, load
 
 Item = tuple[int, Package | LoadError]
-"""With its place among all that is below the path."""
+"""What was read, with its place among all that is below the path."""
 
 
 def read_set(path: Path, only: Sequence[str] | None, tell: Callable[[str], None]) -> Iterator[Item]:

@@ -9,7 +9,7 @@ from typing import Any
 from alphadial.envs.types import KilledBy
 
 VERSION = 2
-"""Of the JSON form."""
+"""The version of the JSON form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class TestRecord:
     level: int
     public: bool
     cpu_s: float
-    """Of the whole process tree; the least of ``runs``."""
+    """CPU seconds of the whole process tree; the least of ``runs``."""
     wall_s: float
     allowed_s: float
     """CPU seconds after which it was stopped: its true time is known up to here."""
@@ -60,7 +60,7 @@ class TestRecord:
 
 @dataclass(frozen=True, slots=True)
 class TestRef:
-    """Where in its problem a test stands, that did not run."""
+    """The place of a test that did not run in its problem."""
 
     __test__ = False  # not a pytest class
 
@@ -83,7 +83,7 @@ class SubmissionRecord:
     """The compiler's message; None: it compiled."""
     compile_s: float = 0.0
     tests: tuple[TestRecord, ...] = ()
-    """In the order in which they ran; fewer than the problem has where the judge stopped after a failing one."""
+    """The tests that ran, in that order; fewer than the problem has where the judge stopped after a failing one."""
     unrun: tuple[TestRef, ...] = ()
     """The tests that did not run, in order."""
     requires: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -91,9 +91,9 @@ class SubmissionRecord:
     error: str = ""
     """Why nothing could be judged (no compiler, the sandbox fails), in one line."""
     wall_s: float = 0.0
-    """That judging took."""
+    """Wall seconds that judging took."""
     extra_s: float = 0.0
-    """Of it, what came after the first failing test: for other groups, and until the label was decided."""
+    """The part of it that came after the first failing test: for other groups, and until the label was decided."""
     counted_by: str = ""
     """See ``Protection``."""
     by_steps: bool = False

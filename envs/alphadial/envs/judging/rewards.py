@@ -1,4 +1,4 @@
-"""From a report to the number that training sees. Speed never pays for a wrong program."""
+"""The number that training sees of a report. Speed never pays for a wrong program."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from alphadial.envs.errors import ProblemError
 from alphadial.envs.types import JudgeReport, TestResult, Verdict
 
 Reward = Callable[[JudgeReport, int], float | None]
-"""From a report and the level that a solved attempt passes; None when unmeasurable: leave the sample out."""
+"""Takes a report and the level that a solved attempt passes; gives None when unmeasurable: leave the sample out."""
 
 
 def coverage_reward(report: JudgeReport, level: int) -> float | None:
@@ -67,7 +67,7 @@ def fast_enough(tests: Iterable[TestResult], level: int, limit: float) -> bool:
 
 
 REWARDS: dict[str, Reward] = {"coverage": coverage_reward, "dense": dense_reward, "collapsed": collapsed_reward}
-"""By the names that environments and training take."""
+"""The rewards by the names that environments and training take."""
 
 
 def find_reward(reward: str | Reward) -> Reward:

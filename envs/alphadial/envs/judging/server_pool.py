@@ -13,7 +13,7 @@ from alphadial.envs.types import Limits
 
 
 class ServerPool:
-    """At most ``size`` servers, each lent to one thread at a time and kept for the limits that it was opened under."""
+    """Holds at most ``size`` servers, each lent to one thread at a time and kept for the limits it was opened under."""
 
     def __init__(self, sandbox: Sandbox, size: int) -> None:
         self._sandbox = sandbox

@@ -27,30 +27,30 @@ class StoppingSandbox:
 
     @property
     def name(self) -> str:
-        """As of the sandbox below."""
+        """The sandbox below has it."""
         return self._sandbox.name
 
     @property
     def protection(self) -> Protection:
-        """As of the sandbox below."""
+        """The sandbox below has it."""
         return self._sandbox.protection
 
     def run(
         self, command: Sequence[str], files: Mapping[str, str | bytes], stdin: str | bytes, limits: Limits
     ) -> RunResult:
-        """As of ``Sandbox``."""
+        """See ``Sandbox``."""
         return self._running().run(command, files, stdin, limits)
 
     def run_in(self, workspace: Workspace, command: Sequence[str], limits: Limits) -> WorkspaceRun:
-        """As of ``Sandbox``."""
+        """See ``Sandbox``."""
         return self._running().run_in(workspace, command, limits)
 
     def open(self, limits: Limits) -> Server:
-        """As of ``Sandbox``."""
+        """See ``Sandbox``."""
         return self._running().open(limits)
 
     def close(self) -> None:
-        """As of ``Sandbox``."""
+        """See ``Sandbox``."""
         self._sandbox.close()
 
     def __enter__(self) -> Self:

@@ -52,7 +52,7 @@ class Judgement:
 
     accepted: bool
     message: str
-    """To the judges (judgemessage.txt)."""
+    """What it says to the judges (judgemessage.txt)."""
     remark: str
     """What it wrote to stdout and stderr."""
 

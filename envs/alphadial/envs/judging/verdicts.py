@@ -1,4 +1,4 @@
-"""From records to verdicts: a pure function, so that other limits and coverages cost no run."""
+"""What verdicts follow from records: a pure function, so that other limits and coverages cost no run."""
 
 from __future__ import annotations
 
