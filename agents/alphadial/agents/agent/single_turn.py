@@ -17,25 +17,28 @@ class SingleTurn:
 
     async def attempt(self, spec: AttemptSpec, tools: ToolSession, ask: Ask) -> Rollout:
         """See ``Agent``. A single turn has nothing to go on with: what was interrupted is asked again."""
-        answers: tuple[Completion, ...] = ()
-        submission, reason, cause = None, EndReason.POLICY, ""
         try:
-            answers = (await ask(spec.request),)
+            answer = await ask(spec.request)
         except BadAnswerError as error:
-            cause = str(error)
-        if answers and answers[0].finish_reason == "context":
-            reason, cause = EndReason.CONTEXT, "the problem does not fit the model's context"
-        elif answers:
-            submission = find_parser(spec.parser)(answers[0].text, spec.problem, spec.rules.language)
-            reason = EndReason.SUBMITTED if submission else EndReason.NO_PROGRAM
-        report = await asyncio.to_thread(tools.hand_in, submission)
-        if report.failure_kind is FailureKind.UNMEASURABLE:
-            reason = EndReason.MACHINERY
-        return Rollout(
-            request=spec.request,
-            answers=answers,
-            submission=submission,
-            report=replace(report, cause=cause) if cause else report,
-            end_reason=reason,
-            judge_s=tools.judge_s,
-        )
+            return await asyncio.to_thread(_ended, spec, tools, (), EndReason.POLICY, str(error))
+        if answer.finish_reason == "context":
+            cause = "the problem does not fit the model's context"
+            return await asyncio.to_thread(_ended, spec, tools, (answer,), EndReason.CONTEXT, cause)
+        return await asyncio.to_thread(_submitted, spec, tools, answer)
+
+
+def _submitted(spec: AttemptSpec, tools: ToolSession, answer: Completion) -> Rollout:
+    submission = find_parser(spec.parser)(answer.text, spec.problem, spec.rules.language)
+    if submission is None:
+        return _ended(spec, tools, (answer,), EndReason.NO_PROGRAM)
+    report = tools.hand_in(submission)
+    measured = report.failure_kind is not FailureKind.UNMEASURABLE
+    reason = EndReason.SUBMITTED if measured else EndReason.MACHINERY
+    return Rollout(spec.request, (answer,), submission, report, reason, tools.judge_s)
+
+
+def _ended(
+    spec: AttemptSpec, tools: ToolSession, answers: tuple[Completion, ...], reason: EndReason, cause: str = ""
+) -> Rollout:
+    report = tools.hand_in(None)
+    return Rollout(spec.request, answers, None, replace(report, cause=cause or report.cause), reason, tools.judge_s)

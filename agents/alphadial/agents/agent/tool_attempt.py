@@ -17,6 +17,9 @@ from alphadial.agents.types import Ask, AttemptSpec, Completion, Message, Reques
 from alphadial.envs.tools.session import ToolResult, ToolSession
 from alphadial.envs.types import EndReason, FailureKind, JudgeReport, Submission, Verdict
 
+_LONG = 100_000
+"""Characters of an answer that is read in a thread: one of megabytes would keep all other attempts waiting."""
+
 
 class ToolAttempt:
     """One attempt. What it knows follows from the graph's messages and the session's journal, so it can be resumed.
@@ -39,6 +42,7 @@ class ToolAttempt:
         self._spec, self._session, self._ask = spec, session, ask
         self._strategy, self._parser = strategy, parser
         self._native = spec.rules.setting in strategy.native
+        self._parsed: dict[str, Submission | None] = {}
         self._results: dict[str, ToolResult] = {}
         self._order = asyncio.Lock()
         self._failure: Exception | None = None
@@ -50,6 +54,8 @@ class ToolAttempt:
         turns = self._turns(messages)
         number = len(turns) + 1
         answer = await self._ask(self._request(turns))
+        if len(answer.text) > _LONG:
+            await asyncio.to_thread(self._parse, storable(answer.text))
         packed = pack(answer, number, self._calls(answer, last=number == self._spec.rules.max_turns))
         self._seen = [*messages, packed]
         return packed
@@ -111,7 +117,9 @@ class ToolAttempt:
         return [ToolCall("submit" if last else "run_tests", self._session.arguments(program))]
 
     def _parse(self, text: str) -> Submission | None:
-        return self._parser(text, self._spec.problem, self._spec.rules.language)
+        if text not in self._parsed:
+            self._parsed[text] = self._parser(text, self._spec.problem, self._spec.rules.language)
+        return self._parsed[text]
 
     def _rollout(self, messages: list[AnyMessage], report: JudgeReport, reason: EndReason) -> Rollout:
         spec, session, turns = self._spec, self._session, self._turns(messages)
