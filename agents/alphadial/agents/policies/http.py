@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import CancelledError
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -77,24 +77,42 @@ class HttpPolicy(OfOneProcess):
         self._options, self._address, self._api_key = options, _address(f"{self._server}/v1/"), api_key
         self._unwanted: frozenset[str] = frozenset()
         self._answers = 0
+        self._certificates = httpx.create_ssl_context()
         self._loop = LoopThread("http")
         self._connect()
         in_child(self, HttpPolicy._connect)
 
     def _connect(self) -> None:
-        """Makes the client. A connection serves one process, so a forked child has its own."""
+        """Begins without connections. One serves one process, so a forked child makes its own."""
+        self._slots = asyncio.Semaphore(self._options.concurrency)
+        self._clients: list[httpx.AsyncClient] = []
+        self._idle: list[httpx.AsyncClient] = []
+
+    def _client(self) -> httpx.AsyncClient:
+        """A client of one connection: the time that a pool of many takes to choose one grows with their number."""
         headers = {"Accept-Encoding": "identity"}
         if self._api_key:
             headers["Authorization"] = f"Bearer {self._api_key}"
-        most = self._options.concurrency
-        self._slots = asyncio.Semaphore(most)
-        self._client = httpx.AsyncClient(
+        client = httpx.AsyncClient(
             base_url=self._address,
             headers=headers,
+            verify=self._certificates,
             # The deadline is ours: httpx bounds only the wait for the next byte, which a trickling server restarts.
             timeout=httpx.Timeout(None, connect=min(_CONNECT_S, self._options.timeout_s)),
-            limits=httpx.Limits(max_connections=most, max_keepalive_connections=most),
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
         )
+        self._clients.append(client)
+        return client
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[httpx.AsyncClient]:
+        """A client that nobody else uses meanwhile; waits for one where as many requests as wanted are under way."""
+        async with self._slots:
+            client = self._idle.pop() if self._idle else self._client()
+            try:
+                yield client
+            finally:
+                self._idle.append(client)
 
     @property
     def concurrency(self) -> int:
@@ -120,7 +138,11 @@ class HttpPolicy(OfOneProcess):
 
     def close(self) -> None:
         """Closes all connections; whoever still waits gets a PolicyError. Idempotent."""
-        self._loop.close(self._client.aclose())
+        self._loop.close(self._disconnect())
+
+    async def _disconnect(self) -> None:
+        for client in self._clients:
+            await client.aclose()
 
     async def _in_its_loop(self, work: Coroutine[Any, Any, T], what: str) -> T:
         try:
@@ -132,22 +154,23 @@ class HttpPolicy(OfOneProcess):
             raise PolicyError(f"{self._server} was not waited for ({what}): the policy is closed") from None
 
     async def _complete(self, request: Request) -> Completion:
-        async with self._slots:
+        async with self._connection() as client:
             began = time.perf_counter()
-            content = await self._tried(request)
+            content = await self._tried(request, client)
             seconds = time.perf_counter() - began
         if content is None:
             return Completion("", None, 0, 0, finish_reason="context", seconds=seconds)
         return replace(read_answer(content, self._server).completion(), seconds=seconds)
 
-    async def _tried(self, request: Request) -> bytes | None:
+    async def _tried(self, request: Request, client: httpx.AsyncClient) -> bytes | None:
         """The body of an answer, after as many tries as it takes; None where the request exceeds the context."""
         before, tries = self._answers, 0
         while True:
             cause, wait = "", None
             try:
                 async with asyncio.timeout(self._options.timeout_s):
-                    status, headers, content = await self._exchange("POST", "chat/completions", self._body(request))
+                    body = self._body(request)
+                    status, headers, content = await self._exchange(client, "POST", "chat/completions", body)
             except httpx.ConnectError as error:
                 cause = f"no server at {self._server} ({error})"
                 if not self._answers:
@@ -183,10 +206,12 @@ class HttpPolicy(OfOneProcess):
         self._options.on_wait(Wait(model, cause, seconds))
         await asyncio.sleep(seconds)
 
-    async def _exchange(self, method: str, path: str, body: Any = None) -> tuple[int, httpx.Headers, bytes]:
+    async def _exchange(
+        self, client: httpx.AsyncClient, method: str, path: str, body: Any = None
+    ) -> tuple[int, httpx.Headers, bytes]:
         """Status, headers and body, which is never longer than it may be and never unpacked."""
         content = bytearray()
-        async with self._client.stream(method, path, json=body) as response:
+        async with client.stream(method, path, json=body) as response:
             packing = response.headers.get("Content-Encoding", "identity")
             if packing.strip().lower() != "identity":
                 raise BadAnswerError(f"{self._server} sent a packed answer ({packing[:80]!r}), which was not asked for")
@@ -198,8 +223,8 @@ class HttpPolicy(OfOneProcess):
 
     async def _served(self) -> frozenset[str] | None:
         try:
-            async with asyncio.timeout(min(_CONNECT_S, self._options.timeout_s)):
-                status, _, content = await self._exchange("GET", "models")
+            async with self._connection() as client, asyncio.timeout(min(_CONNECT_S, self._options.timeout_s)):
+                status, _, content = await self._exchange(client, "GET", "models")
         except httpx.ConnectError as error:
             raise PolicyError(f"no server at {self._server} ({error}): start it, or correct --server") from error
         except (BadAnswerError, TimeoutError, httpx.HTTPError):
