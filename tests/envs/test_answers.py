@@ -196,7 +196,8 @@ def test_a_problem_without_statement_cannot_be_posed() -> None:
 
 def test_what_a_workspace_holds_at_first() -> None:
     own = replace(BOTH, files={"README.md": "mine", "solution.py": "pass\n"}, starter={"cpp": "int x;", "java": "no"})
-    files = task_files(own)
+    assert "solution.cpp" not in task_files(own)
+    files = task_files(own, "cpp")
     samples = ["samples/1.ans", "samples/1.in"]
     assert sorted(files) == ["README.md", *samples, "solution.cpp", "solution.py", "statement.md"]
     assert (files["README.md"], files["solution.cpp"], files["solution.py"]) == ("mine", "int x;", "pass\n")

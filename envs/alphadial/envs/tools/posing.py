@@ -87,8 +87,10 @@ def task_files(problem: Problem, language: str | None = None) -> dict[str, str]:
         room -= len(test.input) + len(test.answer)
         if problem.interface is Interface.STDIO and room >= 0:
             made |= {f"samples/{number}.in": test.input, f"samples/{number}.ans": test.answer}
-    begun = {file: _starter(problem, name) for file, name in solution_files(problem, language).items()}
-    return {**made, **{file: code for file, code in begun.items() if code}, **problem.files}
+    files = solution_files(problem, language)
+    if len(files) == 1:  # of several, one alone may be there in the end: the policy chooses which to begin
+        made |= {file: code for file, name in files.items() if (code := _starter(problem, name))}
+    return {**made, **problem.files}
 
 
 def fenced(text: str, tag: str = "") -> str:
