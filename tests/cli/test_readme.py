@@ -86,7 +86,8 @@ def test_every_block_is_run_by_a_test_here() -> None:
         "alphadial rejudge",
         "doctor",
         "merge tiny",
-        SERVER,
+        "frontier tiny --samples 8",
+        "run --model",
         "train tiny",
     )
     assert {block_with(words) for words in tested} == set(BLOCKS)
@@ -127,10 +128,24 @@ def test_compare(shell: Callable[[str], str], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "block", [pytest.param(PYTHON[0], id="RL loop"), pytest.param(PYTHON[1], id="bandit", marks=pytest.mark.slow)]
+    "block",
+    [
+        pytest.param(PYTHON[0], id="RL loop"),
+        pytest.param(PYTHON[1], id="bandit", marks=pytest.mark.slow),
+        pytest.param(PYTHON[2], id="run", marks=pytest.mark.slow),
+    ],
 )
-def test_python_blocks(block: str) -> None:
-    done = subprocess.run([sys.executable, "-W", "error", "-c", block], capture_output=True, text=True, check=False)
+def test_python_blocks(block: str, tmp_path: Path) -> None:
+    program = ["-W", "error", "-c", block]
+    paths = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, *program],
+        cwd=tmp_path,
+        env=os.environ | paths,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -199,8 +214,16 @@ def test_frontier_and_show(shell: Callable[[str], str], tmp_path: Path) -> None:
 def test_server(shell: Callable[[str], str]) -> None:
     family = load_family("tiny")
     with chat_server(lambda model: expected_weights_id(family, model)) as address:
-        command = replaced(block_with("--server"), SERVER, address)
+        command = replaced(block_with("frontier tiny --samples 8"), SERVER, address)
         assert "tiny on test" in shell(replaced(command, "--samples 8", f"--samples 1 --problems {few('test')}"))
+
+
+@pytest.mark.slow  # test_from_python does the same without processes
+def test_a_model_without_a_family(shell: Callable[[str], str]) -> None:
+    written = block_with("alphadial rejudge").partition("alphadial judge")[0]
+    with chat_server(lambda model: None, text="```python\nprint(2 * int(input()))\n```") as address:
+        output = shell(written + replaced(block_with("run --model"), SERVER, address))
+    assert "1         100.0" in output
 
 
 @pytest.mark.slow
