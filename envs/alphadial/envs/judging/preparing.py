@@ -28,7 +28,7 @@ class Step:
 
     problem: str
     number: int
-    """Of the problem, from 1 on."""
+    """The place of the problem among those that are wanted, from 1 on."""
     problems: int
     doing: str = ""
     """Such as "making its tests"."""
@@ -42,7 +42,7 @@ class Prepared:
     limits: Mapping[str, Limit]
     """Id of each problem to its time limit."""
     faults: tuple[LoadError, ...] = ()
-    """Of problems that are left out, but for those without a statement, which the split's own faults name."""
+    """Why problems are left out, but for those without a statement, which the split's own faults name."""
 
     @property
     def problems(self) -> tuple[Problem, ...]:

@@ -25,7 +25,7 @@ from alphadial.envs.problems.formats.statements import posed
 from alphadial.envs.types import Interface, Problem, Test
 
 KEYS = frozenset({"id", "tests", "submissions"})
-"""By which a row of this format is known."""
+"""The fields that tell a row of this format."""
 
 
 @checked

@@ -48,7 +48,7 @@ class Package:
     solutions: tuple[LabelledSubmission, ...] = ()
     """Names may come twice, with another ``expected`` each."""
     time_rule: TimeRule = TimeRule()
-    """For problems whose ``time_limit_s`` is None."""
+    """How the limit is derived where the problem states none (``time_limit_s`` is None)."""
     generator: Generator | None = None
     """Where the problem has no tests yet."""
     source: Path = Path()

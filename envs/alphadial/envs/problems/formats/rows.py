@@ -104,7 +104,7 @@ def call_test(name: str, arguments: Sequence[Any], answer: Any, *, public: bool)
 
 
 def grouped(tests: Iterable[Test]) -> list[Test]:
-    """With the groups "sample" for public tests and "secret" for the others."""
+    """The tests with the groups "sample" for public ones and "secret" for the others."""
     return [replace(test, group=SAMPLE if test.public else SECRET) for test in tests]
 
 
