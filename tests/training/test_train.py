@@ -78,6 +78,12 @@ def test_grpo_repeated_and_resumed_equals_uninterrupted(tokenizer: Any, tmp_path
     assert weights(run("third")) == first
 
 
+def test_too_few_problems_for_a_step_are_told(tokenizer: Any, tmp_path: Path, judge: Judge) -> None:
+    problems = load_split("tiny-problems", "train").problems[:1]
+    with pytest.raises(TrainingError, match="a step draws 2 problems, and there are 1: train on a larger set"):
+        run_grpo(GRPO, new_model(tokenizer, 0), tokenizer, problems, judge, tmp_path, ignore)
+
+
 def test_a_set_that_is_not_there_is_refused_before_anything_is_trained(tmp_path: Path, judge: Judge) -> None:
     config = TrainConfig(problem_set=str(tmp_path / "none.jsonl"), split=None)
     with pytest.raises(ProblemError, match=r"none\.jsonl"):

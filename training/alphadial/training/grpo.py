@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from alphadial.agents.runs.runner import rollout
 from alphadial.agents.types import Rollout
 from alphadial.envs.judging import Judge, coverage_level, find_reward
 from alphadial.envs.types import Problem, Rules, Verdict
+from alphadial.training.errors import TrainingError
 from alphadial.training.sft import encode_chat
 from alphadial.training.state import CurvePoint, Stage
 
@@ -80,7 +82,7 @@ def run_grpo(
         stop_after: ends early, saved, after so many steps; for tests of resuming.
 
     Raises:
-        TrainingError: the folder holds a stage with other settings.
+        TrainingError: the folder holds a stage with other settings, or there are fewer problems than a step draws.
         PolicyError, EnvsError: as the policy and the judge do; also an unknown reward.
     """
     import torch
@@ -90,36 +92,48 @@ def run_grpo(
     reward = find_reward(config.reward)
     batch_size = config.problems * config.samples
     # The weights change between the steps, so that the answers claim no weights id.
-    policy = Batcher(Sampler(model, tokenizer, batch_size).sample, batch_size)
-    for step in range(stage.resume(), min(config.steps, stop_after or config.steps)):
-        started = time.perf_counter()
-        drawn = random.Random(f"grpo/{config.seed}/{step}").sample(list(problems), config.problems)
-        asked = [problem for problem in drawn for _ in range(config.samples)]
-        rollouts = rollout(
-            asked,
-            AttemptDeps(policy, judge),
-            model="in-training",
-            seed=f"grpo/{config.seed}/{step}",
-            temperature=config.temperature,
-            max_tokens=config.max_tokens,
-            rules=Rules(coverage=config.coverage),
-            prompt=config.prompt,
-            parser=config.parser,
-        )
-        rewards = [
-            reward(one.report, coverage_level(problem, config.coverage))
-            for problem, one in zip(asked, rollouts, strict=True)
-        ]
-        loss = policy_loss(model, tokenizer, rollouts, advantages(rewards, config.samples))
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        optimiser.zero_grad()
-        stage.curve.append(_point(step + 1, loss.item(), rollouts, time.perf_counter() - started))
-        on_step(stage.curve[-1])
-        if (step + 1) % config.save_every == 0:
-            stage.save()
+    with closing(Batcher(Sampler(model, tokenizer, batch_size).sample, batch_size)) as policy:
+        for step in range(stage.resume(), min(config.steps, stop_after or config.steps)):
+            started = time.perf_counter()
+            asked, rollouts = _attempt(config, step, problems, AttemptDeps(policy, judge))
+            rewards = [
+                reward(one.report, coverage_level(problem, config.coverage))
+                for problem, one in zip(asked, rollouts, strict=True)
+            ]
+            loss = policy_loss(model, tokenizer, rollouts, advantages(rewards, config.samples))
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimiser.step()
+            optimiser.zero_grad()
+            stage.curve.append(_point(step + 1, loss.item(), rollouts, time.perf_counter() - started))
+            on_step(stage.curve[-1])
+            if (step + 1) % config.save_every == 0:
+                stage.save()
     stage.save()
+
+
+def _attempt(
+    config: GrpoConfig, step: int, problems: Sequence[Problem], deps: AttemptDeps
+) -> tuple[list[Problem], list[Rollout]]:
+    """The problems of a step, each as often as it is sampled, and the attempts on them."""
+    if len(problems) < config.problems:
+        raise TrainingError(
+            f"a step draws {config.problems} problems, and there are {len(problems)}: train on a larger set"
+        )
+    drawn = random.Random(f"grpo/{config.seed}/{step}").sample(list(problems), config.problems)
+    asked = [problem for problem in drawn for _ in range(config.samples)]
+    rollouts = rollout(
+        asked,
+        deps,
+        model="in-training",
+        seed=f"grpo/{config.seed}/{step}",
+        temperature=config.temperature,
+        max_tokens=config.max_tokens,
+        rules=Rules(coverage=config.coverage),
+        prompt=config.prompt,
+        parser=config.parser,
+    )
+    return asked, rollouts
 
 
 def _point(step: int, loss: float, rollouts: Sequence[Rollout], seconds: float) -> CurvePoint:
