@@ -15,7 +15,7 @@ from alphadial.envs.judging.cores import Cores
 from alphadial.envs.judging.measuring import Runner
 from alphadial.envs.languages import find_language
 from alphadial.envs.sandbox import Sandbox, WorkspaceRun, open_sandbox
-from alphadial.envs.types import Interface, Limits, Problem, RunResult, Test, Validator, Verdict
+from alphadial.envs.types import FailureKind, Interface, Limits, Problem, RunResult, Test, Validator, Verdict
 
 from .labelled import judged_at, labelled
 
@@ -88,3 +88,33 @@ def test_a_program_that_kills_itself_is_a_run_time_error(sandbox: Sandbox) -> No
     solution = labelled("s", "python3", {"main.py": "import os\nos.kill(os.getpid(), 9)\n"})
     report = judged_at(Judge(sandbox), DOUBLE, solution, 2.0)
     assert (report.verdict, report.cause, report.error) == (Verdict.RTE, "signal 9", "")
+
+
+class Breaking:
+    """A sandbox whose machinery breaks with every program, and with the canary where it is not spared."""
+
+    def __init__(self, sandbox: Sandbox, spared: str) -> None:
+        self._sandbox, self._spared = sandbox, spared
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sandbox, name)
+
+    def run(self, command: Sequence[str], *arguments: Any) -> RunResult:
+        if self._spared in " ".join(command):
+            return self._sandbox.run(command, *arguments)
+        raise SandboxFailedError("broken")
+
+
+def test_machinery_that_breaks_twice_is_the_programs_fault_only_where_a_canary_runs(sandbox: Sandbox) -> None:
+    limited = replace(DOUBLE, time_limit_s=1.0, tests=(Test(1, "1\n", "2\n", public=True),))
+    guilty = Judge(cast(Sandbox, Breaking(sandbox, "ready")))
+    report = guilty.judge(limited, GOOD)
+    assert (report.verdict, report.failure_kind) == (Verdict.RTE, FailureKind.CORRECTNESS)
+    assert report.cause == "breaks the sandbox: broken"
+    assert guilty.run_public(limited, GOOD)[0].verdict is Verdict.RTE
+    ours = Judge(cast(Sandbox, Breaking(sandbox, "nothing is spared")))
+    report = ours.judge(limited, GOOD)
+    assert (report.verdict, report.failure_kind, report.cause) == (None, FailureKind.UNMEASURABLE, "machinery")
+    assert "broken" in report.error
+    with pytest.raises(SandboxFailedError, match="broken"):
+        ours.run_public(limited, GOOD)

@@ -134,7 +134,7 @@ class Runner:
             raise
         except SandboxFailedError as error:
             canary(self._sandbox)
-            return RunResult(exit_status=1, stderr=f"{_BROKE}{error}")
+            return RunResult(exit_status=None, stderr=f"{_BROKE}{error}")
         if killed(result):
             canary(self._sandbox)
         return result
