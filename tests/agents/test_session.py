@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from alphadial.agents.errors import OptionError
+from alphadial.agents.experiments.table_provider import TableProvider
+from alphadial.agents.policies.weights import choose_models
 from alphadial.agents.runs import session as opening
 from alphadial.agents.runs.config import ModelChoice
+from alphadial.agents.runs.options import AttemptOptions
 from alphadial.agents.runs.session import RuntimeConfig, open_judge
 from alphadial.envs.problems import load_split
 from alphadial.envs.types import Limits, Problem
+from alphadial.merge_engine import load_family
 
 
 class OpenedError(Exception):
@@ -60,3 +65,25 @@ def test_models_that_a_server_lacks_are_told(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(opening, "served_models", lambda *_: None)
     assert len(opening.present_models(models, runtime, print)) == 3
     assert len(opening.present_models(models, RuntimeConfig(), print)) == 3
+
+
+def test_shipped_tables_are_of_the_familys_own_prompt(tmp_path: Path) -> None:
+    split = load_split("tiny-problems", "dev")
+
+    def at_hand(prompt: str | None) -> bool:
+        options = AttemptOptions(family=load_family("tiny"), prompt=prompt)
+        models = choose_models(load_family("tiny"), [0.0])
+        provider = TableProvider(options, "tiny", {"dev": split}, models, 4, tmp_path, RuntimeConfig())
+        return provider._at_hand(provider.config("dev", 0.6)) is not None
+
+    assert at_hand(None)
+    assert not at_hand("tiny-retry")
+
+
+def test_options_that_do_not_go_together() -> None:
+    with pytest.raises(OptionError, match="--model NAME"):
+        AttemptOptions().check()
+    with pytest.raises(OptionError, match="--problem-set"):
+        AttemptOptions(model="m").check()
+    with pytest.raises(OptionError, match="only a family has alphas"):
+        AttemptOptions(model="m", problem_set="workspaces").own_family()

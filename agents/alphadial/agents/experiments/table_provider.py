@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alphadial.agents.errors import OptionError, OutcomeTableError
@@ -64,9 +64,11 @@ class TableProvider:
 
     def config(self, split: str, temperature: float) -> RunConfig:
         """The run that makes one table."""
-        return table_config(
+        config = table_config(
             self.options.own_family(), self.models, self.splits[split], temperature, self.samples, self.options.seed
         )
+        prompt, parser = self.options.prompt or config.prompt, self.options.parser or config.parser
+        return replace(config, prompt=prompt, parser=parser)
 
     def path(self, config: RunConfig) -> Path:
         """The run folder of a table."""
@@ -79,8 +81,9 @@ class TableProvider:
                 return fitting_table(made, config)
             except OutcomeTableError as error:
                 raise OutcomeTableError(f"{error}; delete it, and the same command makes it anew") from error
-        if self.fresh:
-            return None
+        family = self.options.own_family()
+        if self.fresh or (config.prompt, config.parser) != (family.prompt, family.parser):
+            return None  # the shipped ones were asked and read as the family says
         try:
             return shipped_table(config)
         except OutcomeTableError as error:

@@ -11,7 +11,9 @@ from alphadial.cli.options import (
     AlphasOption,
     FamilyArgument,
     JsonOption,
+    ParserOption,
     ProblemSetOption,
+    PromptOption,
     RunOutOption,
     SandboxOption,
     SeedOption,
@@ -23,41 +25,51 @@ if TYPE_CHECKING:
     from alphadial.agents.experiments.compare.compare_run import FinishedComparison
 
 
+DevOption = Annotated[str, typer.Option("--dev", metavar="NAME|NAME:SHARE", help="Split that everything is chosen on.")]
+BudgetsOption = Annotated[
+    str, typer.Option("--attempts", metavar="K,K,...", help="Numbers of attempts per problem to compare at.")
+]
+ControllersOption = Annotated[
+    str | None,
+    typer.Option(
+        "--controllers",
+        metavar="NAME,...",
+        help="Rows beside best-single and uniform; or your own, as package.module:Class.",
+        show_default="all",
+    ),
+]
+TemperaturesOption = Annotated[
+    str, typer.Option("--temperatures", metavar="T,T,...", help="Temperatures among which dev chooses.")
+]
+SamplesOption = Annotated[
+    int, typer.Option("--samples", min=1, metavar="N", help="Attempts per problem, alpha and temperature.")
+]
+OrdersOption = Annotated[
+    int, typer.Option("--orders", min=1, max=5000, metavar="N", help="Orders of the samples, shared by all rows.")
+]
+AlsoOption = Annotated[
+    list[str] | None,
+    typer.Option("--also", metavar="FAMILY", help="Pool with another family, such as another training seed."),
+]
+FreshOption = Annotated[bool, typer.Option("--fresh", help="Make every table here, shipped or not.")]
+
+
 def compare(
     family: FamilyArgument,
     split: SplitOption = None,
-    dev: Annotated[
-        str, typer.Option("--dev", metavar="NAME|NAME:SHARE", help="Split that everything is chosen on.")
-    ] = "dev",
+    dev: DevOption = "dev",
     problem_set: ProblemSetOption = None,
-    attempts: Annotated[
-        str, typer.Option("--attempts", metavar="K,K,...", help="Numbers of attempts per problem to compare at.")
-    ] = "1,5,10",
-    controllers: Annotated[
-        str | None,
-        typer.Option(
-            "--controllers",
-            metavar="NAME,...",
-            help="Rows beside best-single and uniform; or your own, as package.module:Class.",
-            show_default="all",
-        ),
-    ] = None,
-    temperatures: Annotated[
-        str, typer.Option("--temperatures", metavar="T,T,...", help="Temperatures among which dev chooses.")
-    ] = "0.4,0.6,0.8,1,1.2",
+    prompt: PromptOption = None,
+    parser: ParserOption = None,
+    attempts: BudgetsOption = "1,5,10",
+    controllers: ControllersOption = None,
+    temperatures: TemperaturesOption = "0.4,0.6,0.8,1,1.2",
     alphas: AlphasOption = DEFAULT_ALPHAS,
-    samples: Annotated[
-        int, typer.Option("--samples", min=1, metavar="N", help="Attempts per problem, alpha and temperature.")
-    ] = 16,
-    orders: Annotated[
-        int, typer.Option("--orders", min=1, max=5000, metavar="N", help="Orders of the samples, shared by all rows.")
-    ] = 200,
-    also: Annotated[
-        list[str] | None,
-        typer.Option("--also", metavar="FAMILY", help="Pool with another family, such as another training seed."),
-    ] = None,
+    samples: SamplesOption = 16,
+    orders: OrdersOption = 200,
+    also: AlsoOption = None,
     seed: SeedOption = 0,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Make every table here, shipped or not.")] = False,
+    fresh: FreshOption = False,
     out: RunOutOption = None,
     json_to: JsonOption = None,
     sandbox: SandboxOption = "bubblewrap",
@@ -76,6 +88,8 @@ def compare(
         split=split or "test",
         dev=dev,
         problem_set=problem_set,
+        prompt=prompt,
+        parser=parser,
         attempts=parse_attempts(attempts),
         controllers=ROWS if controllers is None else split_list(controllers, "--controllers"),
         temperatures=parse_temperatures(temperatures),

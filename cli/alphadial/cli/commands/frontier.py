@@ -15,14 +15,20 @@ from alphadial.cli.options import (
     ConcurrencyOption,
     FamilyArgument,
     JsonOption,
+    LanguageOption,
     LimitOption,
+    MaxTokensOption,
+    MaxTurnsOption,
+    ParserOption,
     ProblemSetOption,
     ProblemsOption,
+    PromptOption,
     RetriesOption,
     RunOutOption,
     SandboxOption,
     SeedOption,
     ServerOption,
+    SettingOption,
     SplitOption,
     TemperatureOption,
     TimeoutOption,
@@ -41,6 +47,12 @@ def frontier(
     samples: Annotated[int, typer.Option("--samples", min=1, metavar="N", help="Attempts per problem and alpha.")] = 32,
     temperature: TemperatureOption = None,
     seed: SeedOption = 0,
+    setting: SettingOption = "reasoning",
+    prompt: PromptOption = None,
+    parser: ParserOption = None,
+    language: LanguageOption = None,
+    max_turns: MaxTurnsOption = None,
+    max_tokens: MaxTokensOption = None,
     problem_set: ProblemSetOption = None,
     problems: ProblemsOption = None,
     limit: LimitOption = None,
@@ -55,9 +67,10 @@ def frontier(
     workers: WorkersOption = None,
 ) -> None:
     """Sample a family over alpha, judge every program, show the frontier. The same command resumes a stopped run."""
-    from alphadial.cli.options import open_runtime, open_server_options, parse_problems, split_list
+    from alphadial.cli.options import open_runtime, open_server_options, parse_problems, pick, split_list
     from alphadial.cli.output import check_json_target, say
     from alphadial.cli.run_progress import RunWatch
+    from alphadial.envs.types import Setting
     from alphadial.merge_engine import load_family
 
     check_json_target(json_to)
@@ -75,6 +88,12 @@ def frontier(
         samples=samples,
         temperature=temperature,
         seed=seed,
+        setting=pick(Setting, setting, "--setting"),
+        prompt=prompt,
+        parser=parser,
+        language=language,
+        max_turns=max_turns,
+        max_tokens=max_tokens,
     )
     with RunWatch() as watch:
         asked = open_server_options(concurrency, timeout, retries, watch.waits)

@@ -57,6 +57,10 @@ class CompareOptions:
     orders: int = 200
     """Orders of the samples, shared by all rows."""
     seed: int = 0
+    prompt: str | None = None
+    """Name of the prompting strategy; None means the families'."""
+    parser: str | None = None
+    """Name of the answer parser; None means the families'."""
     fresh: bool = False
     """Make every table here, shipped or not."""
 
@@ -113,7 +117,13 @@ def compare_controllers(
     tables = (out or RUNS) / TABLES  # bound to what they are of, they serve every comparison
     providers = {
         label: TableProvider(
-            options=AttemptOptions(family=family, problem_set=options.problem_set, seed=options.seed),
+            options=AttemptOptions(
+                family=family,
+                problem_set=options.problem_set,
+                seed=options.seed,
+                prompt=options.prompt,
+                parser=options.parser,
+            ),
             label=label,
             splits=checked.splits[label],
             models=choose_models(family, checked.alphas),
@@ -142,6 +152,7 @@ def compare_controllers(
                 executor=executor,
                 on_progress=on_progress,
             )
+        summary |= {"prompt": options.prompt, "parser": options.parser}
         _write(folder / COMPARE_FILE, summary)
     return FinishedComparison(summary, folder)
 
@@ -209,6 +220,8 @@ def _deciding(options: CompareOptions, checked: _Checked, providers: Mapping[str
         "samples": options.samples,
         "orders": options.orders,
         "seed": options.seed,
+        "prompt": options.prompt,
+        "parser": options.parser,
         "attempts": checked.attempts,
         "controllers": checked.rows,
     }
