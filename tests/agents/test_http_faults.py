@@ -183,7 +183,7 @@ def test_what_servers_may_say_in_other_ways(reply: Reply, text: str) -> None:
     [
         ((404, b'{"error": "no such model"}'), "no such model"),
         ((401, b"who are you"), "set OPENAI_API_KEY"),
-        ((307, b"", {"Location": "http://127.0.0.1:9/"}), "status 307"),
+        ((307, b"", {"Location": "http://127.0.0.1:9/"}), "status 307.*give that address"),
         ((400, b"default chat template is no longer allowed"), "has no chat template"),
         ((400, b'"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser'), "--enable-auto-tool"),
         ((400, b"toy does not support tools"), "calls no tools"),

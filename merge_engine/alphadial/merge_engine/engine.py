@@ -13,7 +13,7 @@ import torch
 from alphadial.merge_engine.alpha import check_alpha, format_alpha
 from alphadial.merge_engine.companions import check_tokens, companion_files, differences
 from alphadial.merge_engine.errors import FamilyError, MergeError
-from alphadial.merge_engine.hashing import combine, tensor_digest, weights_id
+from alphadial.merge_engine.hashing import combine, tensor_digest, weights_id, weights_id_of_folder
 from alphadial.merge_engine.methods import find_method
 from alphadial.merge_engine.pairs import check_pair
 from alphadial.merge_engine.reader import INDEX, Checkpoint, is_finite
@@ -76,8 +76,7 @@ def compute_weights_id(family: Family, dial: float | str) -> str:
         AlphaError, FamilyError, CheckpointError, MergeError: as ``merge`` and ``checkpoint``.
     """
     if isinstance(dial, str):
-        source = _source(family, dial)
-        return combine({name: tensor_digest(source.read(name)) for name in source.tensors})
+        return weights_id_of_folder(_source(family, dial).folder)
     blend = _blend(family, dial)
     return combine({name: tensor_digest(blend.tensor(name)) for name in blend.low.tensors})
 

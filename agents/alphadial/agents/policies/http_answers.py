@@ -94,8 +94,10 @@ def read_answer(content: bytes, server: str) -> HttpAnswer:
     try:
         return HttpAnswer.model_validate_json(content)
     except ValidationError as error:
+        begins = " ".join(content[:100].decode(errors="replace").split())
         raise BadAnswerError(
-            f"{server} answered what is no chat completion ({first_fault(error)}): is it an OpenAI-compatible server?"
+            f"{server} answered what is no chat completion ({first_fault(error)}; it begins {begins!r}): is it an "
+            "OpenAI-compatible server?"
         ) from error
 
 

@@ -65,6 +65,8 @@ def judge_refusal(status: int, content: bytes) -> Refusal:
         return Overlong(cause) if too_long else Refusal(cause)
     if 200 <= status < 300:
         return Refusal(cause)
+    if 300 <= status < 400:
+        return Unknown(f"{cause}: it sends elsewhere, which is not followed: give that address")
     return Unknown(f"{cause}: {_KEY}" if status in (401, 403) else cause)
 
 
