@@ -17,6 +17,7 @@ from alphadial.agents.errors import (
 from alphadial.agents.types import Agent, Ask, Attempt, AttemptSpec, Completion, Message, Policy, Request, Rollout
 
 if TYPE_CHECKING:
+    from alphadial.agents.agent.checkpoint_store import CheckpointStore
     from alphadial.agents.experiments.compare.compare_run import CompareOptions, FinishedComparison, compare_controllers
     from alphadial.agents.experiments.frontier_run import FinishedFrontier, FrontierOptions, sample_frontier
     from alphadial.agents.experiments.outcomes import OutcomeTable, load_outcomes
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from alphadial.agents.runs.attempt_loop import AttemptDeps
     from alphadial.agents.runs.config import ModelChoice, RunConfig, plan
     from alphadial.agents.runs.controller_run import FinishedRun, RunOptions, attempt_problems
+    from alphadial.agents.runs.prices import Prices, read_prices
     from alphadial.agents.runs.reading_runs import StoredRun, find_attempt, read_results
     from alphadial.agents.runs.runner import Progress, rollout, run_attempts
     from alphadial.agents.runs.session import RuntimeConfig, Session, open_session
@@ -38,6 +40,7 @@ __all__ = [
     "AttemptDeps",
     "AttemptSpec",
     "BadAnswerError",
+    "CheckpointStore",
     "CompareOptions",
     "Completion",
     "FinishedComparison",
@@ -52,6 +55,7 @@ __all__ = [
     "OutcomeTableError",
     "Policy",
     "PolicyError",
+    "Prices",
     "Progress",
     "Replay",
     "Request",
@@ -73,6 +77,7 @@ __all__ = [
     "open_policy",
     "open_session",
     "plan",
+    "read_prices",
     "read_results",
     "rollout",
     "run_attempts",
@@ -83,6 +88,9 @@ _LAZY = {
     "ScriptedPolicy": "policies",
     "open_policy": "policies",
     "AttemptDeps": "runs.attempt_loop",
+    "CheckpointStore": "agent.checkpoint_store",
+    "Prices": "runs.prices",
+    "read_prices": "runs.prices",
     "ModelChoice": "runs.config",
     "RunConfig": "runs.config",
     "plan": "runs.config",
