@@ -1,0 +1,1 @@
+"""Runs: configured, made attempt by attempt, stored in a folder, and resumed after any interruption."""
