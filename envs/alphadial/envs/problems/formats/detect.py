@@ -39,7 +39,7 @@ class Format(StrEnum):
     APPS_FOLDER = "apps-folder"
     """One problem of the APPS archive."""
     JUDGING = "judging"
-    """Labelled judging sets."""
+    """Rows of our own, with labelled submissions or without."""
     LIVECODEBENCH = "livecodebench"
     CODECONTESTS = "codecontests"
     TACO = "taco"
@@ -52,7 +52,6 @@ class Format(StrEnum):
 
 Loader = Callable[[Row, Path, int | None], Package]
 ROWS: dict[Format, tuple[frozenset[str], Loader]] = {
-    Format.JUDGING: (judging_jsonl.KEYS, judging_jsonl.package),
     Format.LIVECODEBENCH: (livecodebench.KEYS, livecodebench.package),
     Format.CODECONTESTS: (codecontests.KEYS, codecontests.package),
     Format.TACO: (taco.KEYS, taco.package),
@@ -61,6 +60,7 @@ ROWS: dict[Format, tuple[frozenset[str], Loader]] = {
     Format.HUMANEVAL: (humaneval.KEYS, humaneval.package),
     Format.MBPP: (mbpp.KEYS, mbpp.package),
     Format.ENAMEL: (enamel.KEYS, enamel.package),
+    Format.JUDGING: (judging_jsonl.KEYS, judging_jsonl.package),
 }
 """Formats of one problem a row: the keys that tell them, those with more before those with less, and the loader."""
 

@@ -1,11 +1,11 @@
-"""Labelled judging sets: one problem a line, with tests and solutions.
+"""Rows of our own: one problem a line, with its tests, and labelled submissions where there are any.
 
-A row has ``id``, ``tests`` [{``name``, ``group``, ``input``, ``answer``}] and ``submissions`` [{``name``,
-``language``, ``expected``, ``source``}], and may have ``time_limit_s``, ``limits`` (as in a legacy problem.yaml),
+A row has ``id`` and ``tests`` [{``name``, ``group``, ``input``, ``answer``}], and may have ``submissions`` [{``name``,
+``language``, ``expected``, ``source``}], ``time_limit_s``, ``limits`` (as in a legacy problem.yaml),
 ``validator_flags`` (of the Kattis default output validator) and ``split``. To be attempted it needs a ``statement``
 (text, Markdown or HTML) or ``statement_tex``, and may have ``input_rules``, ``output_rules``, ``starter`` (an object of
-language to code) and ``languages`` (names of those allowed). Rows come from Kattis packages, so their Python solutions
-are for PyPy.
+language to code) and ``languages`` (names of those allowed). Rows with submissions come from Kattis packages, so their Python is
+for PyPy.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from alphadial.envs.labelled import LabelledSubmission
-from alphadial.envs.languages import all_languages
+from alphadial.envs.languages import PYTHON, all_languages
 from alphadial.envs.problems.formats.fields import Row, mapping, number, required, sequence, text, text_of
 from alphadial.envs.problems.formats.flags import checker, legacy_time_rule, limits
 from alphadial.envs.problems.formats.levels import SAMPLE, coverages, leveled
@@ -24,7 +24,7 @@ from alphadial.envs.problems.formats.rows import checked, language_named, soluti
 from alphadial.envs.problems.formats.statements import posed
 from alphadial.envs.types import Interface, Problem, Test
 
-KEYS = frozenset({"id", "tests", "submissions"})
+KEYS = frozenset({"id", "tests"})
 """The fields that tell a row of this format."""
 
 
@@ -67,7 +67,7 @@ def package(row: Row, path: Path, line: int | None) -> Package:
         tuple(_solution(value, place) for place, value in enumerate(solutions)),
         legacy_time_rule(stated),
         source=path,
-        python=KATTIS_PYTHON,
+        python=KATTIS_PYTHON if solutions else PYTHON,
     )
 
 
