@@ -124,7 +124,7 @@ def test_every_strategy_poses_programs_in_other_languages(name: str) -> None:
     assert "Input 1:\n```\n4\n```" in asked["content"]
     assert asked["content"].endswith("Answer with one C++ code block that holds the whole program.")
     *_, free = strategy.messages(DOUBLE)
-    assert free["content"].endswith("tagged with its language: c, cpp, java, pypy or python.")
+    assert free["content"].endswith("tagged with its language: c, cpp, java or python.")
     turn = Turn(
         Message(role="assistant", content="So."),
         (Message(role="tool", content=FAILED, tool_call_id="call00100"),),

@@ -167,7 +167,7 @@ def test_what_is_asked_for() -> None:
     assert how_to_answer(BOTH) == (
         "Answer with one code block that holds the whole program, tagged with its language: cpp or pypy."
     )
-    assert "a program in C, C++, Java, Python (PyPy) or Python that reads" in describe(STDIO)
+    assert "a program in C, C++, Java or Python that reads" in describe(STDIO)
     ruled = replace(STDIO, input_rules="One number.\n", output_rules="Its double.", starter={"cpp": "int main() {\n"})
     text = describe(ruled, "cpp")
     assert "Input:\n\nOne number.\n\nOutput:\n\nIts double.\n\nWrite a C++" in text

@@ -122,7 +122,7 @@ def test_tools_name_the_language_or_ask_for_it() -> None:
     assert submit.read({"program": "x", "language": "python"})["language"] == "python"
     run, _ = tool_specs(Setting.TOOLS, STDIO)
     assert run.parameters["required"] == ["program", "language"]
-    assert "c, cpp, java, pypy or python" in run.parameters["properties"]["language"]["description"]
+    assert "c, cpp, java or python" in run.parameters["properties"]["language"]["description"]
     run, _ = tool_specs(Setting.TOOLS, STDIO, "cpp")
     assert "whole C++ program" in run.parameters["properties"]["program"]["description"]
     assert "solution.cpp of the workspace" in tool_specs(Setting.AGENTIC, STDIO, "cpp")[-1].description

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from alphadial.envs.errors import ProblemError
-from alphadial.envs.languages import PYTHON, all_languages, by_tag, find_language, implementations
+from alphadial.envs.languages import PYTHON, Language, all_languages, by_tag, find_language, implementations
 from alphadial.envs.sandbox.workspace import Workspace
 from alphadial.envs.tools.specs import BadCallError
 from alphadial.envs.types import Interface, Problem, Submission
@@ -97,6 +97,16 @@ def allowed_languages(problem: Problem, language: str | None = None) -> tuple[st
         titles = listed([find_language(name).title for name in known])
         raise ProblemError(f"problem {problem.id} takes programs in {titles}, not in {wanted.title}")
     return (found,)
+
+
+def offered_languages(problem: Problem, language: str | None = None) -> list[Language]:
+    """The languages that a policy is told of: those allowed, each by one name however many interpreters it has.
+
+    Raises:
+        ProblemError: as ``allowed_languages``.
+    """
+    allowed = allowed_languages(problem, language)
+    return [known for known in map(find_language, allowed) if known.implements not in allowed]
 
 
 def why_not_allowed(problem: Problem, submission: Submission, language: str | None = None) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from alphadial.envs.languages import find_language
-from alphadial.envs.tools.answers import allowed_languages, listed, solution_files
+from alphadial.envs.tools.answers import listed, offered_languages, solution_files
 from alphadial.envs.tools.specs import Argument, ToolSpec
 from alphadial.envs.types import Interface, Problem, Setting
 
@@ -66,7 +65,7 @@ def tool_specs(setting: Setting, problem: Problem, language: str | None = None) 
 
 
 def _program_arguments(problem: Problem, language: str | None) -> tuple[Argument, ...]:
-    allowed = [find_language(name) for name in allowed_languages(problem, language)]
+    allowed = offered_languages(problem, language)
     does = "defines what the problem asks for" if problem.interface is Interface.CALL else "reads stdin, writes stdout"
     title = f"{allowed[0].title} " if len(allowed) == 1 else ""
     tags = listed([known.tags[0] for known in allowed])

@@ -7,7 +7,7 @@ import re
 from alphadial.envs.errors import ProblemError
 from alphadial.envs.languages import PYTHON, find_language
 from alphadial.envs.raw import readable
-from alphadial.envs.tools.answers import allowed_languages, listed, solution_files
+from alphadial.envs.tools.answers import allowed_languages, listed, offered_languages, solution_files
 from alphadial.envs.tools.text import example_text, shorten
 from alphadial.envs.types import Interface, Problem, Setting
 
@@ -67,7 +67,7 @@ def how_to_answer(problem: Problem, language: str | None = None) -> str:
     Raises:
         ProblemError: the problem does not allow the language.
     """
-    allowed = [find_language(name) for name in allowed_languages(problem, language)]
+    allowed = offered_languages(problem, language)
     if len(allowed) == 1:
         return f"Answer with one {allowed[0].title} code block that holds the whole program."
     tags = listed([each.tags[0] for each in allowed])
@@ -101,7 +101,7 @@ def fenced(text: str, tag: str = "") -> str:
 
 
 def _asked(problem: Problem, language: str | None) -> str:
-    titles = [find_language(name).title for name in allowed_languages(problem, language)]
+    titles = [known.title for known in offered_languages(problem, language)]
     if problem.interface is Interface.CALL:
         if "class Solution" in problem.starter.get(PYTHON, ""):
             return f"Write a Python class Solution with the method {problem.entry}."

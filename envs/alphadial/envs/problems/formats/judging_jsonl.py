@@ -4,8 +4,8 @@ A row has ``id`` and ``tests`` [{``name``, ``group``, ``input``, ``answer``}], a
 ``language``, ``expected``, ``source``}], ``time_limit_s``, ``limits`` (as in a legacy problem.yaml),
 ``validator_flags`` (of the Kattis default output validator) and ``split``. To be attempted it needs a ``statement``
 (text, Markdown or HTML) or ``statement_tex``, and may have ``input_rules``, ``output_rules``, ``starter`` (an object of
-language to code) and ``languages`` (names of those allowed). Rows with submissions come from Kattis packages, so their Python is
-for PyPy.
+language to code) and ``languages`` (names of those allowed). Rows with submissions come from Kattis packages, so their
+Python is for PyPy.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def package(row: Row, path: Path, line: int | None) -> Package:
         tuple(_solution(value, place) for place, value in enumerate(solutions)),
         legacy_time_rule(stated),
         source=path,
-        python=KATTIS_PYTHON if solutions else PYTHON,
+        python=KATTIS_PYTHON if "submissions" in row else PYTHON,
     )
 
 
