@@ -152,15 +152,20 @@ def test_a_folder_of_another_configuration_says_what_differs(tmp_path: Path, con
 
 @pytest.mark.parametrize(
     "change",
-    [{"weights": "other"}, {"split_hash": "other"}, {"language": "cpp"}, {"limit_s": 9.0}, {"family": None}],
+    [{"weights": "other"}, {"problems": ("p",)}, {"language": "cpp"}, {"limit_s": 9.0}, {"family": None}],
     ids=lambda change: str(*change),
 )
-def test_a_run_whose_set_or_family_has_changed_is_not_resumed(
-    tmp_path: Path, config: RunConfig, change: dict[str, Any]
-) -> None:
+def test_a_run_of_other_settings_is_not_resumed(tmp_path: Path, config: RunConfig, change: dict[str, Any]) -> None:
     RunFolder(tmp_path, config).close()
     with pytest.raises(StoreError, match=rf"another configuration \(there / here: {next(iter(change))}: .*--out"):
         RunFolder(tmp_path, dataclasses.replace(config, **change))
+
+
+def test_a_run_whose_problems_have_changed_is_not_resumed(tmp_path: Path, config: RunConfig) -> None:
+    RunFolder(tmp_path, config).close()
+    changed = dataclasses.replace(config, split_hash="other", problems=("another",))
+    with pytest.raises(StoreError, match=r"the problems of .* have changed since the run in .* began: .*--out"):
+        RunFolder(tmp_path, changed)
 
 
 def test_a_folder_of_another_version_is_refused(tmp_path: Path, config: RunConfig) -> None:

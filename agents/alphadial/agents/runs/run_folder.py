@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -75,6 +76,12 @@ class RunFolder:
             present = read_config(self.path)
         except StoreError as error:
             raise StoreError(f"{error}; choose another --out") from error
+        same_but_problems = replace(present, split_hash=config.split_hash, problems=config.problems) == config
+        if same_but_problems and present.split_hash != config.split_hash:
+            raise StoreError(
+                f"the problems of {config.problem_set} have changed since the run in {self.path} began: choose another "
+                "--out, or bring back those that it began with"
+            )
         if differences := present.differences(config):
             raise StoreError(
                 f"{self.path} holds a run of another configuration (there / here: {'; '.join(differences)}): "
