@@ -175,7 +175,7 @@ def told(cli: Cli, command: tuple[str, ...], folder: Path, name: str, what: str)
     known = (
         Path(name).name,
         "no attempt",
-        "no judged solution",
+        "no judged submission",
         "is not a run folder",
         "is not the folder of a judging",
         "something else",
