@@ -138,7 +138,7 @@ def test_children_that_nobody_waits_for_are_in_the_time(judge: Judge) -> None:
 
 @pytest.mark.slow
 def test_children_too_short_to_be_seen_leave_no_verdict(judge: Judge) -> None:
-    found = judged(judge, f"{UNWAITED}burn(0.5, 0.0005)\nprint(42)\n", limit_s=1.0)
+    found = judged(judge, f"{UNWAITED}burn(1.5, 0.0005)\nprint(42)\n", limit_s=1.0)
     assert found.verdict in (None, Verdict.TLE)
     if found.verdict is None:
         assert "in processes that only a cgroup can count" in found.error
@@ -157,7 +157,7 @@ def test_a_warm_server_gives_no_verdict_on_what_it_cannot_count(sandbox: Sandbox
     limits = Limits(cpu_s=1.0, wall_s=8.0, processes=8)
     problem = Problem("p", "", "", "", "", "f", (Test(1, "[]", "42"),), limits)
     with Judge(sandbox, workers=1) as judge:
-        found = judge.judge(problem, f"{UNWAITED}def f():\n    burn(0.5, 0.0005)\n    return 42\n")
+        found = judge.judge(problem, f"{UNWAITED}def f():\n    burn(1.5, 0.0005)\n    return 42\n")
         assert found.failure_kind is FailureKind.UNMEASURABLE or found.verdict is Verdict.TLE
         assert judge.judge(problem, "def f():\n    return 42\n").verdict is Verdict.AC
 
