@@ -23,6 +23,7 @@ from alphadial.envs.languages import all_languages, language_of
 from alphadial.envs.problems.formats import LoadError, Package
 from alphadial.envs.problems.formats.kattis import is_package
 from alphadial.envs.problems.formats.kattis_programs import program_in
+from alphadial.envs.problems.formats.names import source_file
 from alphadial.envs.problems.formats.packages import FormatError
 from alphadial.envs.raw import as_text
 from alphadial.envs.sandbox import Sandbox
@@ -71,7 +72,8 @@ def submission_in(path: Path) -> LabelledSubmission:
         source = as_text(path.read_bytes())
     except OSError as error:
         raise ProblemError(f"cannot read {path}: {error.strerror}") from None
-    return LabelledSubmission(path.name, Submission(language.name, {path.name: source}, path.name))
+    file = source_file(path.name, source, language.name)
+    return LabelledSubmission(path.name, Submission(language.name, {file: source}, file))
 
 
 def one_package(path: Path, only: Sequence[str] | None, tell: Callable[[str], None]) -> tuple[Package, list[LoadError]]:
