@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -126,6 +127,20 @@ def test_the_first_moments_are_no_exception(start: Start, tmp_path: Path) -> Non
         time.sleep(delay_s)
         assert interrupt(process, "group", SOON_S) == "interrupted: nothing is kept"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_that_has_ended_is_not_killed_while_its_interpreter_ends() -> None:
+    code = """
+import os, signal
+from alphadial.cli.interrupt import interruptible
+class Late:
+    def __del__(self, kill=os.kill, pid=os.getpid(), number=signal.SIGINT):
+        kill(pid, number)
+late = Late()
+with interruptible():
+    pass
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def _spin(seconds: float) -> float:

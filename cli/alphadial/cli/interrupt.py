@@ -7,6 +7,7 @@ it listens before anything else is loaded.
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import subprocess
@@ -111,9 +112,20 @@ def _line() -> str:
     return visible(f"interrupted: {_Command.kept}")
 
 
+def _deaf() -> None:
+    """Ignores signals from now on, where the command has ended.
+
+    The interpreter is about to give them back to the system, which would kill a command that has done all it should.
+    """
+    for number in _SIGNALS:
+        if signal.getsignal(number) is _note:
+            signal.signal(number, signal.SIG_IGN)
+
+
 @cache
 def _listen() -> int:
     """A descriptor that signals are written to, by the interpreter, whatever the main thread is doing."""
+    atexit.register(_deaf)
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     threading.Thread(target=_bound, args=(reader,), name="alphadial-interrupt", daemon=True).start()
