@@ -9,7 +9,7 @@ def f(host):
     for _ in range(5):
         pid = os.fork()
         if pid == 0:
-            hoard = bytearray(os.urandom(1 << 20)) * 60
+            hoard = bytearray(os.urandom(1 << 20)) * 45
             time.sleep(1.0)
             os._exit(len(hoard) & 1)
         children.append(pid)
