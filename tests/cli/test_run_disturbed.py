@@ -17,8 +17,6 @@ from typing import Any
 
 import pytest
 
-from alphadial.agents.policies.http import HttpPolicy
-
 from ..agents.servers import Behaviour, Reply, completion, serving
 from .fakes import PROGRAM
 from .killing import await_end, cgroups_of, count, descendants, sleeping
@@ -26,6 +24,7 @@ from .workshop import AGENTIC, make_family, play, serve_as
 
 pytestmark = pytest.mark.slow
 TIMEOUT_S = 0.5
+IMPATIENT = ("--timeout", str(TIMEOUT_S), "--retries", "0", "--concurrency", "1")
 Cli = Callable[..., Any]
 Start = Callable[..., subprocess.Popen[str]]
 FEW = (*AGENTIC, "--attempts", "1", "--out", "run")
@@ -118,36 +117,40 @@ def stall(body: dict[str, Any]) -> Reply:
 
 
 FAULTS = {
-    "garbage": (lambda body: (200, b"\xff<html>"), "answered what is no chat completion"),
-    "half": (lambda body: (200, completion("x", "fp")[1][:-9]), "answered what is no chat completion"),
     "other weights": (lambda body: completion("x", "fp_other"), "with other weights ('fp_other'"),
     "broken": (lambda body: (500, b"CUDA error:\n out of memory"), "status 500: CUDA error: out of memory"),
     "hang up": (hang_up, "the connection broke"),
     "stall": (stall, f"no answer within {TIMEOUT_S} s"),
 }
+ODD = {
+    "garbage": lambda body: (200, b"\xff<html>"),
+    "half": lambda body: (200, completion("x", "fp")[1][:-9]),
+}
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server is given up in two seconds, not in eight minutes."""
-    defaults: dict[str, Any] = HttpPolicy.__init__.__kwdefaults__  # type: ignore[assignment]
-    monkeypatch.setitem(defaults, "timeout_s", TIMEOUT_S)
-    monkeypatch.setitem(defaults, "backoff_s", 0.01)
-
-
-@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_server_that_fails_in_the_middle(cli: Cli, tmp_path: Path, desk: Path, good: Behaviour, fault: str) -> None:
     bad, words = FAULTS[fault]
     with serving(after(3, good, bad)) as url:
-        assert cli("run", desk, *FEW, "--server", url).refused(url, words)
+        assert cli("run", desk, *FEW, *IMPATIENT, "--server", url).refused(url, words)
     assert count(tmp_path / "run" / "journal.sqlite", "calls") > 0
     with serving(good) as url:
         assert cli("run", desk, *FEW, "--server", url).status == 0
     all_made_once(tmp_path / "run")
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("fault", ODD)
+def test_odd_answers_fail_their_attempts_alone(
+    cli: Cli, tmp_path: Path, desk: Path, good: Behaviour, fault: str
+) -> None:
+    with serving(after(3, good, ODD[fault])) as url:
+        assert cli("run", desk, *FEW, *IMPATIENT, "--server", url).status == 0
+    with closing(sqlite3.connect(tmp_path / "run" / "attempts.sqlite")) as store:
+        made = store.execute("select end_reason, cause from attempts").fetchall()
+    assert [reason for reason, _ in made] == ["policy", "policy"], made
+    assert all("answered what is no chat completion" in cause for _, cause in made), made
+
+
 def test_a_server_that_dies_in_the_middle(cli: Cli, tmp_path: Path, desk: Path, good: Behaviour) -> None:
     dying, gone = threading.Event(), threading.Event()
 
@@ -165,7 +168,7 @@ def test_a_server_that_dies_in_the_middle(cli: Cli, tmp_path: Path, desk: Path, 
             gone.set()
 
         threading.Thread(target=die, daemon=True).start()
-        assert cli("run", desk, *FEW, "--server", url).refused(f"no server at {url}", "--server")
+        assert cli("run", desk, *FEW, *IMPATIENT, "--server", url).refused(url, "the connection broke")
     with serving(good) as url:
         assert cli("run", desk, *FEW, "--server", url).status == 0
     all_made_once(tmp_path / "run")

@@ -101,6 +101,7 @@ def children() -> set[str]:
 @contextmanager
 def nothing_left() -> Iterator[None]:
     """What the body opens is gone after it: processes, cgroups and descriptors."""
+    gc.collect()  # else what tests before this one left would be missing after it
     before = children(), groups(), len(descriptors())
     yield
     gc.collect()
