@@ -227,6 +227,17 @@ def test_only_sure_times_are_cached(tmp_path: Path, uncertain: dict[str, Any]) -
     assert (len(judge.judged), len(elsewhere.judged)) == (2, 2)
 
 
+def test_rough_times_are_kept_for_attempts_until_sure_ones_are_known(tmp_path: Path) -> None:
+    cache = tmp_path / "limits.json"
+    solutions = [labelled("a.py", "python3", {"main.py": "a"}, "accepted")]
+    busy, quiet = Timed({"a.py": 1.2}, contended=True), Timed({"a.py": 0.3})
+    for _ in range(2):
+        found, _ = calibrate(cast(Judge, busy), SQUARE, solutions, TimeRule(), cache=cache, rough=True)
+        assert (found.limit_s, found.sure, len(busy.judged)) == (3.0, False, 1)
+    assert calibrate(cast(Judge, quiet), SQUARE, solutions, TimeRule(), cache=cache)[0].limit_s == 1.0
+    assert calibrate(cast(Judge, busy), SQUARE, solutions, TimeRule(), cache=cache, rough=True)[0].limit_s == 1.0
+
+
 def test_of_two_solutions_of_one_name_the_slower_counts() -> None:
     solutions = [labelled("a.py", "python3", {"main.py": text}, "accepted") for text in ("1", "2")]
     times = iter((1.4, 0.1))

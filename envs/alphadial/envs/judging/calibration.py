@@ -57,6 +57,8 @@ class Calibration:
     """How fast the host is, see ``host_speed``."""
     left_out: Mapping[str, str] = field(default_factory=dict)
     """Name of an accepted submission to why its time does not count."""
+    sure: bool = True
+    """No time may be longer than on a quiet machine."""
 
     def limit_without(self, solution: str) -> float:
         """The limit that the other accepted solutions give; ``limit_s`` where there is none."""
@@ -80,6 +82,7 @@ def calibrate(
     rule: TimeRule,
     *,
     cache: Path | None = None,
+    rough: bool = False,
     record: Record | None = None,
 ) -> tuple[Calibration, tuple[SubmissionRecord, ...]]:
     """Runs the submissions labelled accepted and derives the limit.
@@ -90,11 +93,13 @@ def calibrate(
         submissions: any; those count whose label lets them be too slow on no test, or on no test of some group.
         rule: of the package.
         cache: a file of calibrations, such as ``default_cache()``, read and added to; None: none.
+        rough: times that may be longer than on a quiet machine are taken from the cache and put there, too: who
+            attempts problems needs the same limit every time more than the closest one.
         record: makes or finds the record of a submission; None: the judge makes it.
 
     Returns:
         The calibration, and the records of the accepted solutions: none where it was in the cache. It is not put there
-        where a time may be longer than on a quiet machine, or where our side could not judge one of them.
+        where it is not ``sure`` (but see ``rough``), or where our side could not judge one of them.
 
     Raises:
         NoTimeLimitError: no solution labelled accepted passes every test.
@@ -104,12 +109,14 @@ def calibrate(
     known = _read(cache).get(key) if cache else None
     if known is not None:
         with suppress(ValidationError):  # of another version, or damaged: found again
-            return _CALIBRATION.validate_python(known), ()
+            kept = _CALIBRATION.validate_python(known)
+            if kept.sure or rough:
+                return kept, ()
     record = record or partial(judge.record, by_group=True)
     records = tuple(record(problem, each, CAP_S) for each in accepted)
     times: dict[str, float] = {}
     left_out: dict[str, str] = {}
-    sure = True
+    sure = whole = True
     for labelled, run in zip(accepted, records, strict=True):
         found = report(run, CAP_S)
         if compare(expectations_of(labelled), run, CAP_S).holds:
@@ -118,15 +125,15 @@ def calibrate(
             sure = sure and not slowest.contended
         else:
             left_out[run.submission] = found.error or _ending(found)
-            sure = sure and not found.error
+            whole = whole and not found.error
     if not times:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items()) or "there is none"
         raise NoTimeLimitError(
             f"problem {problem.id} has no time limit and no accepted solution to derive one: {reasons}", left_out
         )
     found_limit = limit_of(list(times.values()), rule)
-    calibration = Calibration(problem.id, found_limit, times, rule, host_speed(), left_out)
-    if cache and sure:
+    calibration = Calibration(problem.id, found_limit, times, rule, host_speed(), left_out, sure)
+    if cache and whole and (sure or rough):
         _write(cache, key, asdict(calibration))
     return calibration, records
 

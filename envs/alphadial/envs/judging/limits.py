@@ -49,6 +49,7 @@ def find_limit(
     option_s: float | None = None,
     *,
     cache: Path | None = None,
+    rough: bool = False,
     tell: Callable[[str], None] = lambda line: None,
     record: Record | None = None,
 ) -> Limit:
@@ -59,6 +60,7 @@ def find_limit(
         package: its problem has tests.
         option_s: what the user gives.
         cache: of calibrations, as for ``calibrate``.
+        rough: whether rough times are kept, as for ``calibrate``.
         tell: is given each thing that the user should know, in one line.
         record: makes or finds the record of a submission, as for ``calibrate``.
     """
@@ -73,7 +75,7 @@ def find_limit(
     judged = [solution for solution in package.solutions if not unjudged(solution)]
     others = {solution.name: why for solution in bounds if (why := unjudged(solution))}
     try:
-        found, _ = calibrate(judge, problem, judged, package.time_rule, cache=cache, record=record)
+        found, _ = calibrate(judge, problem, judged, package.time_rule, cache=cache, rough=rough, record=record)
     except NoTimeLimitError as error:
         left_out = {**error.left_out, **others}
         why = "; ".join(f"{name}: {reason}" for name, reason in left_out.items()) or "there is none"

@@ -125,6 +125,7 @@ class _Preparing:
             made,
             self.limit_s,
             cache=self.cache,
+            rough=True,
             tell=self.tell,
             record=partial(self._timed, doing),
         )
