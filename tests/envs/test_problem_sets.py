@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from alphadial.envs.errors import ProblemError
-from alphadial.envs.problems import Split, find_problem, load_split
+from alphadial.envs.problems import Split, find_problem, load_split, sources
 from alphadial.envs.problems.hashing import problems_hash
 from alphadial.envs.problems.shares import Share, parse_share
 from alphadial.envs.types import Checker, Interface, Limits, Problem, Test
@@ -251,3 +251,13 @@ def test_fields_for_posing_bind_results_where_they_are_used() -> None:
 
 def test_a_share_is_written_as_it_is_named() -> None:
     assert parse_share("dev:0.2") == Share("dev", parse_share("dev:.20").size)
+
+
+def test_a_recorded_set_is_not_the_whole_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "set" / "rows.jsonl", row("a"))
+    write(tmp_path / "set" / "more.jsonl", row("b"))
+    assert len(load_split(str(tmp_path), recorded=True).problems) == 2
+    monkeypatch.setattr(sources, "MOST_ENTRIES", 2)
+    assert len(load_split(str(tmp_path)).problems) == 2
+    with pytest.raises(ProblemError, match="more than 2 files"):
+        load_split(str(tmp_path), recorded=True)

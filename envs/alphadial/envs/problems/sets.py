@@ -21,6 +21,7 @@ from alphadial.envs.problems.sources import (
     from_set,
     is_class,
     open_set,
+    refuse_huge,
 )
 from alphadial.envs.types import Problem
 
@@ -114,6 +115,8 @@ def _loaded(source: Source, split: str | None, recorded: bool) -> Loaded:
     if not isinstance(source, str):
         return from_problems(source)
     if Path(source).exists():
+        if recorded:
+            refuse_huge(Path(source))
         return from_path(Path(source))
     if not is_class(source):
         raise ProblemError(

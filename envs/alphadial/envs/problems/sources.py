@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,6 +26,8 @@ CALLED = {"training": "train", "validation": "dev", "valid": "dev", "val": "dev"
 _SPLITS = {"train", "dev", "test", *CALLED}
 _CLASS = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _SUFFIXES = {".jsonl", ".json", ".csv", ".parquet", *COMPRESSED}
+MOST_ENTRIES = 200_000
+"""Files and folders below a path that a file names, and not the user."""
 _SHOWN = 3
 """Faults that an error quotes."""
 
@@ -93,6 +96,21 @@ def from_problems(problems: Sequence[Problem]) -> Loaded:
         ProblemError: one is no ``Problem``, or two have one id.
     """
     return Loaded("problems", tuple(_packages(problems, "the sequence", "")))
+
+
+def refuse_huge(path: Path) -> None:
+    """Refuses a folder that holds more than any set of problems does.
+
+    A file that comes from anywhere may name the whole disk as its problem set.
+
+    Raises:
+        ProblemError: it holds more than ``MOST_ENTRIES`` files and folders.
+    """
+    entries = 0
+    for _, folders, files in os.walk(path):
+        entries += len(folders) + len(files)
+        if entries > MOST_ENTRIES:
+            raise ProblemError(f"{path} holds more than {MOST_ENTRIES:,} files, which is no set of problems")
 
 
 def from_path(path: Path) -> Loaded:
