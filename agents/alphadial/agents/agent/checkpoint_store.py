@@ -6,10 +6,10 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from alphadial.agents.errors import StoreError
+from alphadial.envs.closing import Closing
 from alphadial.envs.errors import ForeignError
 from alphadial.envs.foreign import check_tables
 from alphadial.envs.tools.journal import Journal
@@ -23,7 +23,7 @@ CHECKPOINT_FILE = "checkpoints.sqlite"
 _BUSY_S = 30.0
 
 
-class CheckpointStore:
+class CheckpointStore(Closing):
     """Keeps what interrupted attempts with tools are resumed from; a context manager.
 
     Args:
@@ -93,11 +93,3 @@ class CheckpointStore:
     def close(self) -> None:
         """Closes the journal. Idempotent."""
         self.journal.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

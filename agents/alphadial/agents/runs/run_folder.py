@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from alphadial.agents.errors import StoreError
 from alphadial.agents.runs.config import RunConfig
 from alphadial.agents.runs.store import Store
+from alphadial.envs.closing import Closing
 from alphadial.envs.databases import sqlite_url
 from alphadial.envs.errors import ForeignError
 from alphadial.envs.folders import DRAFTS, lock_folder, refuse_strangers, write_atomically
@@ -19,7 +18,7 @@ CONFIG_FILE = "config.json"
 STORE_FILE = "attempts.sqlite"
 
 
-class RunFolder:
+class RunFolder(Closing):
     """Opens or makes the folder of a run; a context manager.
 
     Raises:
@@ -58,14 +57,6 @@ class RunFolder:
             self.store.close()
         finally:
             self._lock.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _bind(self, config: RunConfig) -> None:
         file = self.path / CONFIG_FILE

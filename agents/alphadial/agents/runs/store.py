@@ -6,8 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -16,6 +15,7 @@ from alphadial.agents.errors import StoreError
 from alphadial.agents.runs.attempt_rows import ATTEMPTS, FIELDS, METADATA, RUNS, checked, read_rows, selection
 from alphadial.agents.runs.config import RUN_FORMAT, RunConfig
 from alphadial.agents.types import Attempt
+from alphadial.envs.closing import Closing
 from alphadial.envs.databases import cause_of, open_engine, open_reading
 from alphadial.envs.errors import ForeignError
 from alphadial.envs.forking import in_child
@@ -27,7 +27,7 @@ _IDS_AT_ONCE = 500
 """SQLite takes no more than so many parameters on every version that is still about (999)."""
 
 
-class Store:
+class Store(Closing):
     """The attempts of one run, in a database that may hold others. Used from one thread."""
 
     def __init__(self, url: str | sa.URL, config: RunConfig) -> None:
@@ -103,14 +103,6 @@ class Store:
             self.flush()
         finally:
             self._engine.dispose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

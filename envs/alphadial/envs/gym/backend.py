@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Self
-
+from alphadial.envs.closing import Closing
 from alphadial.envs.forking import OfOneProcess
 from alphadial.envs.judging import Judge
 from alphadial.envs.sandbox import open_sandbox
 
 
-class Backend(OfOneProcess):
+class Backend(OfOneProcess, Closing):
     """Environments may share one. Thread-safe; a context manager. A forked child opens servers of its own.
 
     Args:
@@ -29,11 +27,3 @@ class Backend(OfOneProcess):
         """Ends every process that it started. Idempotent."""
         self.judge.close()
         self.sandbox.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

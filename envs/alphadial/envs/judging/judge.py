@@ -7,9 +7,8 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import replace
-from types import TracebackType
-from typing import Self
 
+from alphadial.envs.closing import Closing
 from alphadial.envs.errors import ProblemError
 from alphadial.envs.forking import OfOneProcess, in_child
 from alphadial.envs.judging.calls import CallJudging
@@ -26,7 +25,7 @@ from alphadial.envs.types import FailureKind, Interface, JudgeReport, Limits, Pr
 _Key = tuple[str, str, str, tuple[tuple[str, str], ...], int, bool]
 
 
-class Judge(OfOneProcess):
+class Judge(OfOneProcess, Closing):
     """Judges submissions to problems of every interface. Thread-safe and fork-safe; a context manager.
 
     Args:
@@ -144,14 +143,6 @@ class Judge(OfOneProcess):
     def close(self) -> None:
         """Closes the warm servers. Idempotent."""
         self._calls.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _kept(self, key: _Key, problem: Problem) -> JudgeReport | None:
         with self._lock:

@@ -8,14 +8,14 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import sqlalchemy as sa
 from pydantic import ConfigDict, StrictBool, TypeAdapter, ValidationError
 from sqlalchemy.dialects.sqlite import insert
 
 from alphadial.envs.checks import Name, NotNegative, first_fault
+from alphadial.envs.closing import Closing
 from alphadial.envs.databases import cause_of, open_engine, open_reading, sqlite_url
 from alphadial.envs.errors import ForeignError, StoreError
 from alphadial.envs.folders import lock_folder, refuse_strangers, write_atomically
@@ -69,7 +69,7 @@ class JudgingSettings:
 _SETTINGS = TypeAdapter(JudgingSettings)
 
 
-class JudgingStore:
+class JudgingStore(Closing):
     """Opens the folder of a judging, or makes it; a context manager. Thread-safe.
 
     One process at a time judges into it; others may read meanwhile.
@@ -151,14 +151,6 @@ class JudgingStore:
     def close(self) -> None:
         """Lets others in."""
         self._stack.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _forget(self, which: sa.ColumnElement[bool]) -> None:
         """All of these that the reading has not come across."""

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import Self
 
+from alphadial.envs.closing import Closing
 from alphadial.envs.errors import SandboxFailedError
 from alphadial.envs.sandbox import Protection, Sandbox, Server, Workspace, WorkspaceRun
 from alphadial.envs.types import Limits, RunResult
 
 
-class StoppingSandbox:
+class StoppingSandbox(Closing):
     """A ``Sandbox`` over another one, whose threads end soon after ``stop``: what runs is let end, the next run fails.
 
     What was judged so far of a solution is then our failure, never a verdict.
@@ -52,14 +51,6 @@ class StoppingSandbox:
     def close(self) -> None:
         """See ``Sandbox``."""
         self._sandbox.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _running(self) -> Sandbox:
         if self._stopped:

@@ -14,9 +14,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
-from types import TracebackType
-from typing import Self
 
+from ..closing import Closing
 from ..errors import SandboxFailedError, SandboxUnavailableError
 from ..forking import OfOneProcess, OwnFile, in_child, socket_pair
 from ..raw import as_bytes, as_text
@@ -42,7 +41,7 @@ _STACKS = 4
 """Times the limit on memory."""
 
 
-class Bubblewrap(OfOneProcess):
+class Bubblewrap(OfOneProcess, Closing):
     """Implements ``Sandbox``.
 
     Raises:
@@ -177,14 +176,6 @@ class Bubblewrap(OfOneProcess):
         self._spawner.shutdown()
         if self._cgroups is not None:
             orphans.sweep_groups(self._cgroups)  # of children that were killed
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _kept(self, server: Server) -> Server:
         with self._lock:

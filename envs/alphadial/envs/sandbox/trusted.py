@@ -15,9 +15,8 @@ import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from ..closing import Closing
 from ..errors import SandboxFailedError
 from ..forking import OfOneProcess, in_child, socket_pair, starting
 from ..raw import as_bytes, as_text
@@ -97,7 +96,7 @@ class _Process:
         return tree_meter(pid, self._memory_bytes)
 
 
-class Trusted(OfOneProcess):
+class Trusted(OfOneProcess, Closing):
     """Implements ``Sandbox``: the protocol and its limits on time and output, without protection."""
 
     name = "trusted"
@@ -180,14 +179,6 @@ class Trusted(OfOneProcess):
             servers = list(self._servers)
         for server in servers:
             server.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _run(host: _Process, command: Sequence[str], stdin: bytes, limits: Limits) -> RunResult:
