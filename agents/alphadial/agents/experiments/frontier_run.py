@@ -57,18 +57,7 @@ def sample_frontier(
 ) -> FinishedFrontier:
     """Samples every alpha, and the family's checkpoints that are no ends of it, on every problem.
 
-    May be interrupted anywhere: the same options find the same folder, and the run goes on from what it holds.
-
-    Args:
-        options: what is attempted, and how.
-        out: the run folder; None means the one of these options in ``runs/``.
-        runtime: where it is made.
-        on_session: told when the run begins.
-        notify: told remarks, such as which problems are left out.
-
-    Raises:
-        OptionError: an option that cannot be used.
-        AgentsError, EnvsError, MergeEngineError: as making the attempts does.
+    Arguments, errors and what an interruption leaves are those of ``runs.controller_run.attempt_problems``.
     """
     options.check()
     runtime.check()
