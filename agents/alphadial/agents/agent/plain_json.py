@@ -65,7 +65,7 @@ class _Said(_Plain):
 
 
 class _Told(_Plain):
-    """That a call has run; what it gave is in the journal."""
+    """A call has run; what it gave is in the journal."""
 
     role: Literal["tool"] = "tool"
     name: str

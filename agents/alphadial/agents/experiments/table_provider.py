@@ -21,7 +21,7 @@ class TableProvider:
     """The outcome tables of one family; a ``TableSource``."""
 
     options: AttemptOptions
-    """Whose attempts they are of: family, problem set, alphas and seed."""
+    """The attempts that they hold: family, problem set, alphas and seed."""
     label: str
     """What the user calls the family."""
     splits: Mapping[str, Split]

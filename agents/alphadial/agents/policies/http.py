@@ -52,7 +52,7 @@ class ServerOptions:
     concurrency: int = 64
     """Requests under way at once."""
     timeout_s: float = 120.0
-    """For one whole answer, from the connection to its last byte."""
+    """The time for one whole answer, from the connection to its last byte."""
     retries: int = 3
     """Further tries after a timeout, a broken connection, or status 408, 429 or 5xx."""
     backoff_s: float = 0.5

@@ -114,6 +114,23 @@ def calibrate(
                 return kept, ()
     record = record or partial(judge.record, by_group=True)
     records = tuple(record(problem, each, CAP_S) for each in accepted)
+    times, left_out, sure, whole = _times(accepted, records)
+    if not times:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items()) or "there is none"
+        raise NoTimeLimitError(
+            f"problem {problem.id} has no time limit and no accepted solution to derive one: {reasons}", left_out
+        )
+    found_limit = limit_of(list(times.values()), rule)
+    calibration = Calibration(problem.id, found_limit, times, rule, host_speed(), left_out, sure)
+    if cache and whole and (sure or rough):
+        _write(cache, key, asdict(calibration))
+    return calibration, records
+
+
+def _times(
+    accepted: Sequence[LabelledSubmission], records: Sequence[SubmissionRecord]
+) -> tuple[dict[str, float], dict[str, str], bool, bool]:
+    """``Calibration.times``, ``left_out`` and ``sure``, and whether our side could judge all of them."""
     times: dict[str, float] = {}
     left_out: dict[str, str] = {}
     sure = whole = True
@@ -126,16 +143,7 @@ def calibrate(
         else:
             left_out[run.submission] = found.error or _ending(found)
             whole = whole and not found.error
-    if not times:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items()) or "there is none"
-        raise NoTimeLimitError(
-            f"problem {problem.id} has no time limit and no accepted solution to derive one: {reasons}", left_out
-        )
-    found_limit = limit_of(list(times.values()), rule)
-    calibration = Calibration(problem.id, found_limit, times, rule, host_speed(), left_out, sure)
-    if cache and whole and (sure or rough):
-        _write(cache, key, asdict(calibration))
-    return calibration, records
+    return times, left_out, sure, whole
 
 
 def _tests_that_bound(labelled: LabelledSubmission, record: SubmissionRecord) -> list[TestRecord]:

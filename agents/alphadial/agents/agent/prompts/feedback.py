@@ -15,9 +15,9 @@ class Granularity(StrEnum):
     """
 
     BINARY = "binary"
-    """That it fails."""
+    """The model is told that its program fails."""
     FAILED = "failed-tests"
-    """Of every test that failed: expected and actual value, or the error."""
+    """It is told of every test that failed: expected and actual value, or the error."""
     ALL = "all-tests"
     """That, and the tests that passed."""
 

@@ -21,11 +21,11 @@ class Turn:
     answer: Message
     """The assistant's, tool calls included."""
     results: tuple[Message, ...] = ()
-    """Of its tool calls, in their order."""
+    """What its tool calls gave, in their order."""
     submission: Submission | None = None
     """The program that the answer parser found; None where it found none, or where the model calls tools itself."""
     verdict: Verdict | None = None
-    """Of that program, on the public tests (the judge's, under ``Feedback.JUDGE``); None without a program."""
+    """Its verdict, on the public tests (the judge's, under ``Feedback.JUDGE``); None without a program."""
 
 
 @dataclass(frozen=True, slots=True)

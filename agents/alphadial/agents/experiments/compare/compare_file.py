@@ -31,7 +31,7 @@ class CompareRow(BaseModel):
     alphas: tuple[Number, ...] | None = None
     attempts_mean: Number | None = None
     family: Name | None = None
-    """Where several families are compared."""
+    """Named where several families are compared."""
 
 
 class Comparison(BaseModel):

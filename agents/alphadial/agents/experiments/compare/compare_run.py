@@ -115,7 +115,38 @@ def compare_controllers(
     """
     checked = _check(options, runtime)
     tables = (out or RUNS) / TABLES  # bound to what they are of, they serve every comparison
-    providers = {
+    providers = _providers(options, checked, tables, runtime, on_session, notify)
+    decides = _deciding(options, checked, providers)
+    folder = out or _default_folder(next(iter(checked.families.values())).name, decides)
+    with _opened(folder):
+        refuse_another(folder, decides)
+        with Processes(runtime.workers) as executor:
+            summary = compare(
+                providers,
+                options.split,
+                dev=options.dev,
+                rows=checked.rows,
+                attempts=checked.attempts,
+                temperatures=checked.temperatures,
+                settings=ReplaySettings(options.orders, options.seed),
+                executor=executor,
+                on_progress=on_progress,
+            )
+        summary |= {"prompt": options.prompt, "parser": options.parser}
+        _write(folder / COMPARE_FILE, summary)
+    return FinishedComparison(summary, folder)
+
+
+def _providers(
+    options: CompareOptions,
+    checked: _Checked,
+    tables: Path,
+    runtime: RuntimeConfig,
+    on_session: OnSession,
+    notify: Notify,
+) -> dict[str, TableProvider]:
+    """Who gets the tables of each family."""
+    return {
         label: TableProvider(
             options=AttemptOptions(
                 family=family,
@@ -136,25 +167,6 @@ def compare_controllers(
         )
         for label, family in checked.families.items()
     }
-    decides = _deciding(options, checked, providers)
-    folder = out or _default_folder(next(iter(checked.families.values())).name, decides)
-    with _opened(folder):
-        refuse_another(folder, decides)
-        with Processes(runtime.workers) as executor:
-            summary = compare(
-                providers,
-                options.split,
-                dev=options.dev,
-                rows=checked.rows,
-                attempts=checked.attempts,
-                temperatures=checked.temperatures,
-                settings=ReplaySettings(options.orders, options.seed),
-                executor=executor,
-                on_progress=on_progress,
-            )
-        summary |= {"prompt": options.prompt, "parser": options.parser}
-        _write(folder / COMPARE_FILE, summary)
-    return FinishedComparison(summary, folder)
 
 
 def _check(options: CompareOptions, runtime: RuntimeConfig) -> _Checked:
