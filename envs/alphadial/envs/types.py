@@ -241,6 +241,9 @@ class Problem:
     languages: tuple[str, ...] = ()
     """Languages that a program may be in, those of Python by the name of the interpreter that runs them; empty: all
     that the judge knows, and for tests that call a function Python."""
+    features: Mapping[str, float | str] = field(default_factory=dict)
+    """What is known of it beside its statement, for controllers and never for policies: ``difficulty``, ``platform``,
+    ``rating``, ``date`` (days since 1970), ``tags``, and whatever else a set of one's own states. Absent: unknown."""
 
     @property
     def levels(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from alphadial.envs.problems.formats.packages import Package
@@ -24,16 +24,17 @@ _PROBLEM = {
     "input_rules": "",
     "output_rules": "",
     "languages": (),
+    "features": {},
 }
 _TEST = {"name": "", "group": "", "checker": None, "arguments": None, "check": ""}
 """Fields that do not count at these values: results were bound to hashes before problems had them."""
 
 
 def problems_hash(problems: Sequence[Problem]) -> str:
-    """sha256 over all that a verdict can depend on, tests and limits included."""
+    """sha256 over all that a verdict can depend on, tests and limits included, features not."""
     digest = hashlib.sha256()
     for problem in problems:
-        values = _used(_plain(asdict(problem)), _PROBLEM)
+        values = _used(_plain(asdict(replace(problem, features={}))), _PROBLEM)
         values["tests"] = [_used(_plain(test), _TEST) for test in values["tests"]]
         digest.update(json.dumps(values, sort_keys=True).encode())
     return digest.hexdigest()

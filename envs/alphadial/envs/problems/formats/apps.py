@@ -15,10 +15,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from alphadial.envs.labelled import LabelledSubmission
+from alphadial.envs.problems.formats.features import Features, known_features, site
 from alphadial.envs.problems.formats.fields import Row, mapping, parse, sequence, text, text_of
 from alphadial.envs.problems.formats.packages import FormatError, LoadError, Package
 from alphadial.envs.problems.formats.rows import (
@@ -35,7 +37,7 @@ from alphadial.envs.problems.formats.tree import Tree
 from alphadial.envs.types import MIB, Problem, Rule, Test
 
 KEYS = frozenset({"question", "input_output"})
-QUESTION, INPUT_OUTPUT = "question.txt", "input_output.json"
+QUESTION, INPUT_OUTPUT, METADATA = "question.txt", "input_output.json", "metadata.json"
 CALL_LIMIT_S = 4.0
 """CPU seconds of a call, as in the test harness of the paper; programs on stdin are calibrated by their solutions."""
 
@@ -49,7 +51,8 @@ def package(row: Row, path: Path, line: int | None) -> Package:
     """
     stated = row.get("problem_id")
     name = f"{path.name.partition('.')[0]}-{line or 1}" if stated is None else text(str(stated), "problem_id")
-    found = in_out_problem(row, name, None)
+    features = known_features(difficulty=row.get("difficulty"), platform=site(row.get("url")))
+    found = in_out_problem(row, name, None, features=features)
     return Package(found, tuple(_solutions(row, found)), source=path)
 
 
@@ -63,12 +66,23 @@ def load_folder(folder: Path, name: str) -> Iterator[Package | LoadError]:
                 row[file.partition(".")[0]] = tree.text(folder / file)
         if tree.is_file(folder / "starter_code.py"):
             row["starter_code"] = tree.text(folder / "starter_code.py")
-        yield package(row, folder, None)
+        yield package({**_metadata(tree), **row}, folder, None)
     except FormatError as error:
         yield error.fault(folder)
 
 
-def in_out_problem(row: Row, name: str, time_limit_s: float | None, memory_bytes: float | None = None) -> Problem:
+def _metadata(tree: Tree) -> Row:
+    """What lies beside the problem in the archive. Nothing is judged by it, so what cannot be read is passed over."""
+    with suppress(FormatError):
+        if tree.is_file(tree.root / METADATA):
+            stated = mapping(parse(tree.text(tree.root / METADATA), METADATA), METADATA)
+            return {name: stated.get(name) for name in ("difficulty", "url")}
+    return {}
+
+
+def in_out_problem(
+    row: Row, name: str, time_limit_s: float | None, memory_bytes: float | None = None, *, features: Features
+) -> Problem:
     """The problem in a row with ``input_output``, as in APPS and TACO.
 
     Raises:
@@ -96,6 +110,7 @@ def in_out_problem(row: Row, name: str, time_limit_s: float | None, memory_bytes
         time_limit_s=time_limit_s,
         memory_bytes=memory_bytes,
         rule=Rule.APPS,
+        features=features,
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from alphadial.envs.labelled import LabelledSubmission
+from alphadial.envs.problems.formats.features import Features, known_features
 from alphadial.envs.problems.formats.fields import Row, mapping, number, sequence, text, text_of
 from alphadial.envs.problems.formats.packages import FormatError, Package
 from alphadial.envs.problems.formats.rows import checked, grouped, language_named, problem, solution, stdio_test
@@ -30,6 +31,9 @@ _LANGUAGES = {
     "PYTHON3": "python3",
     "JAVA": "java",
 }
+_UNKNOWN = (0, "UNKNOWN_DIFFICULTY")
+_SOURCES = ("", "codechef", "codeforces", "hackerearth", "codejam", "atcoder", "aizu")
+"""In the order of the enumeration ``Source``."""
 
 
 @checked
@@ -53,8 +57,20 @@ def package(row: Row, path: Path, line: int | None) -> Package:
         time_limit_s=_time_limit(row.get("time_limit")),
         memory_bytes=number(memory, "memory_limit_bytes", most=2.0**50),
         rule=Rule.CODECONTESTS,
+        features=_features(row),
     )
     return Package(found, tuple(_solutions(row)), source=path)
+
+
+def _features(row: Row) -> Features:
+    """Zeros stand for what is not known."""
+    source, difficulty = row.get("source"), row.get("difficulty")
+    return known_features(
+        difficulty=None if difficulty in _UNKNOWN else difficulty,
+        platform=_SOURCES[source] if isinstance(source, int) and 0 < source < len(_SOURCES) else None,
+        rating=row.get("cf_rating") or None,
+        tags=row.get("cf_tags") or None,
+    )
 
 
 def _tests(row: Row) -> Iterator[Test]:

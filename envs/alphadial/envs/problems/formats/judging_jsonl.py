@@ -4,8 +4,9 @@ A row has ``id`` and ``tests`` [{``name``, ``group``, ``input``, ``answer``}], a
 ``language``, ``expected``, ``source``}], ``time_limit_s``, ``limits`` (as in a legacy problem.yaml),
 ``validator_flags`` (of the Kattis default output validator) and ``split``. To be attempted it needs a ``statement``
 (text, Markdown or HTML) or ``statement_tex``, and may have ``input_rules``, ``output_rules``, ``starter`` (an object of
-language to code) and ``languages`` (names of those allowed). Rows with submissions come from Kattis packages, so their
-Python is for PyPy.
+language to code) and ``languages`` (names of those allowed). What controllers may know of it is in ``difficulty``,
+``platform``, ``rating``, ``date`` and ``tags``, and under any other name in ``features`` (an object of numbers and
+texts). Rows with submissions come from Kattis packages, so their Python is for PyPy.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.languages import PYTHON, all_languages
+from alphadial.envs.problems.formats.features import stated_features
 from alphadial.envs.problems.formats.fields import Row, mapping, number, required, sequence, text, text_of
 from alphadial.envs.problems.formats.flags import checker, legacy_time_rule, limits
 from alphadial.envs.problems.formats.levels import SAMPLE, coverages, leveled
@@ -61,6 +63,7 @@ def package(row: Row, path: Path, line: int | None) -> Package:
         input_rules=text_of(row, "input_rules", ""),
         output_rules=text_of(row, "output_rules", ""),
         languages=_languages(row),
+        features=stated_features(row),
     )
     return Package(
         problem,

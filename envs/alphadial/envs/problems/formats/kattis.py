@@ -93,6 +93,7 @@ def _problem(tree: Tree, name: str, settings: Settings, data: Data) -> Problem:
         time_limit_s=settings.time_limit_s,
         requires=data.requires,
         continues=data.continues,
+        features=settings.features,
     )
 
 

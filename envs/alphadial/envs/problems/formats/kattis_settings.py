@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from alphadial.envs.problems.formats.features import Features, known_features
 from alphadial.envs.problems.formats.fields import flag, mapping, number, sequence, text
 from alphadial.envs.problems.formats.flags import legacy_time_rule, limits
 from alphadial.envs.problems.formats.kattis_versions import Rules, rules_of
@@ -61,6 +62,8 @@ class Settings:
     flags: tuple[str, ...]
     """Of the output validator, for all tests (legacy and drafts)."""
     constants: Mapping[str, str]
+    features: Features
+    """Its keywords, as ``tags``."""
     on_reject: str
     """"continue" or "break" (legacy): how judging goes on after a failing test, where testdata.yaml does not say."""
 
@@ -98,6 +101,7 @@ def read_settings(tree: Tree) -> Settings:
         custom=_custom(tree, yaml, rules),
         flags=_flags(yaml),
         constants={} if rules.old else _constants(yaml),
+        features=known_features(tags=_keywords(yaml)),
         on_reject=_on_reject(yaml),
     )
 
@@ -174,6 +178,12 @@ def _on_reject(yaml: Yaml) -> str:
     grading = yaml.values.get("grading")
     stated = grading.get("on_reject") if isinstance(grading, dict) else None
     return "continue" if stated in ("continue", "grade") else "break"
+
+
+def _keywords(yaml: Yaml) -> Any:
+    """A sequence; in the legacy format words of one text."""
+    stated = yaml.values.get("keywords")
+    return stated.split() if isinstance(stated, str) else stated
 
 
 def _constants(yaml: Yaml) -> dict[str, str]:

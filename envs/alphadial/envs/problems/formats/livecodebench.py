@@ -15,6 +15,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from alphadial.envs.problems.formats.features import known_features
 from alphadial.envs.problems.formats.fields import Row, mapping, parse, required, sequence, text, text_of
 from alphadial.envs.problems.formats.packages import FormatError, Package
 from alphadial.envs.problems.formats.rows import argument_lines, call_test, checked, grouped, problem, stdio_test
@@ -59,6 +60,9 @@ def package(row: Row, path: Path, line: int | None) -> Package:
         starter=text_of(row, "starter_code", ""),
         time_limit_s=TIME_LIMIT_S,
         rule=Rule.LIVECODEBENCH,
+        features=known_features(
+            difficulty=row.get("difficulty"), platform=row.get("platform"), date=row.get("contest_date")
+        ),
     )
     return Package(found, source=path)
 

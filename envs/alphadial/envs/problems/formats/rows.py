@@ -12,6 +12,7 @@ from typing import Any
 
 from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.languages import PYTHON
+from alphadial.envs.problems.formats.features import Features
 from alphadial.envs.problems.formats.fields import Row, parse, text
 from alphadial.envs.problems.formats.flags import LONGEST_S
 from alphadial.envs.problems.formats.levels import SAMPLE, SECRET, coverages, leveled
@@ -51,6 +52,7 @@ def problem(
     time_limit_s: float | None = None,
     memory_bytes: float = 1024 * MIB,
     rule: Rule,
+    features: Features | None = None,
 ) -> Problem:
     """A problem whose levels come from input size.
 
@@ -63,6 +65,7 @@ def problem(
         time_limit_s: CPU seconds per test.
         memory_bytes: limit.
         rule: by which outputs, or the values that the function returns, are compared.
+        features: what the row tells of the problem beside its statement.
 
     Raises:
         FormatError: there are no tests, or ``entry`` is not a name.
@@ -85,6 +88,7 @@ def problem(
         checker=Checker(rule=rule),
         time_limit_s=time_limit_s,
         starter={PYTHON: starter} if starter.strip() else {},
+        features=features or {},
     )
 
 

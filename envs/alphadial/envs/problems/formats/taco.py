@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 from alphadial.envs.problems.formats.apps import accepted_programs, in_out_problem
+from alphadial.envs.problems.formats.features import known_features
 from alphadial.envs.problems.formats.fields import Row, number
 from alphadial.envs.problems.formats.packages import FormatError, Package
 from alphadial.envs.problems.formats.rows import checked, solution
@@ -32,6 +33,7 @@ _BYTES = {
     **dict.fromkeys(("gb", "gib", "gigabyte", "gigabytes"), 1024.0 * MIB),
 }
 _MOST_BYTES = 2.0**50
+_UNKNOWN = "UNKNOWN_DIFFICULTY"
 _LONGEST = 100
 """Characters of a limit: matching takes time that grows faster than they do."""
 
@@ -46,7 +48,14 @@ def package(row: Row, path: Path, line: int | None) -> Package:
     name = f"{path.name.partition('.')[0]}-{line or 1}"
     time_limit_s = _quantity(row, "time_limit", _SECONDS, "2.0 seconds")
     memory = _quantity(row, "memory_limit", _BYTES, "256.0 megabytes", most=_MOST_BYTES)
-    found = in_out_problem(row, name, time_limit_s, memory)
+    difficulty = row.get("difficulty")
+    features = known_features(
+        difficulty=None if difficulty == _UNKNOWN else difficulty,
+        platform=row.get("source"),
+        date=row.get("date"),
+        tags=row.get("tags"),
+    )
+    found = in_out_problem(row, name, time_limit_s, memory, features=features)
     programs = enumerate(accepted_programs(row))
     solutions = [solution(f"solution-{at}", "python3", text, "accepted") for at, text in programs]
     return Package(found, tuple(solutions), source=path)
