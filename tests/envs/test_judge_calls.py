@@ -9,7 +9,7 @@ from alphadial.envs.judging import Judge
 from alphadial.envs.judging.verdicts import report
 from alphadial.envs.sandbox import open_sandbox
 from alphadial.envs.sandbox.warm import WarmProgram
-from alphadial.envs.types import Limits, Problem, RunResult, Test, Verdict
+from alphadial.envs.types import FailedTest, Limits, Problem, RunResult, Test, Verdict
 
 from .labelled import labelled
 
@@ -64,3 +64,26 @@ def test_near_the_limit_all_tests_are_run_again(seconds: float, runs: int, borde
     found = report(record, 0.3)
     assert found.borderline is borderline
     assert borderline or found.verdict is Verdict.AC
+
+
+def test_the_first_public_test_that_fails_is_shown_whole_and_hidden_ones_never() -> None:
+    pair = Problem(
+        *("pair", "", "", "", "", "pair"),
+        (
+            Test(1, "[[1], 2]", "[1, 2]", public=True),
+            Test(1, "[[4], null]", "true", public=True),
+            Test(2, "[[9], 9]", "9"),
+        ),
+        Limits(),
+    )
+    with open_sandbox() as sandbox, Judge(sandbox, 1) as judge:
+        wrong = judge.judge(pair, "def pair(a, k):\n return [1, 2] if k else None\n")
+        broken = judge.judge(pair, "def pair(a, k):\n return [][1]\n")
+        hidden = judge.judge(pair, "def pair(a, k):\n return [1, 2] if k == 2 else True\n")
+        bad = judge.judge(pair, "def pair(a, k:\n")
+    assert wrong.public_failure == FailedTest("1", "pair([4], None)", "True", "None", Verdict.WA, "")
+    assert broken.public_failure is not None
+    assert (broken.public_failure.input, broken.public_failure.got) == ("pair([1], 2)", "")
+    assert broken.public_failure.cause == "IndexError: list index out of range"
+    assert (hidden.verdict, hidden.public_failure) == (Verdict.WA, None)
+    assert (bad.verdict, bad.public_failure) == (Verdict.CE, None)

@@ -13,6 +13,7 @@ from alphadial.envs.errors import ProblemError, SandboxFailedError
 from alphadial.envs.judging import Judge
 from alphadial.envs.judging.checkers import recheck
 from alphadial.envs.judging.compiling import Compiled, compile_program, self_test
+from alphadial.envs.judging.failing import failed_test
 from alphadial.envs.judging.records import SubmissionRecord
 from alphadial.envs.languages import all_languages, find_language, language_of
 from alphadial.envs.sandbox import Sandbox, WorkspaceRun, open_sandbox
@@ -440,6 +441,25 @@ def test_public_tests_alone_are_run_for_a_policy(judge: Judge) -> None:
     broken = Validator("python3", {"check.py": "raise SystemExit(1)"})
     with pytest.raises(SandboxFailedError, match=r"check\.py ended with status 1"):
         judge.run_public(replace(limited, validator=broken), GOOD)
+
+
+def test_the_failing_test_is_shown_where_it_is_public_or_where_its_setter_asks(judge: Judge) -> None:
+    limited = replace(DOUBLE, time_limit_s=0.4)
+    wrong = Submission.of("n = int(input())\nprint(2 * n if n < 99 else 'x' * 3000)")
+    record = judge.record(limited, labelled("s", "python3", {"main.py": wrong.source}), 0.4)
+    assert judge.judge(limited, wrong).public_failure is None
+    assert failed_test(limited, record, 0.4, public=True) is None
+    shown = failed_test(limited, record, 0.4)
+    assert shown is not None
+    assert (shown.test, shown.input, shown.expected, shown.verdict) == ("3", "1000000\n", "2000000\n", Verdict.WA)
+    assert "[... 1,001 characters left out ...]" in shown.got
+    assert failed_test(limited, record, 0.4, level=1) is None
+    slow = judge.judge(limited, "print(2 * int(input()), flush=True)\nwhile True: pass").public_failure
+    assert slow is not None
+    assert (slow.got, slow.verdict, slow.cause) == ("2\n", Verdict.TLE, "cpu")
+    broken = judge.judge(limited, "print(1)\nint('x')").public_failure
+    assert broken is not None
+    assert (broken.got, broken.cause) == ("1\n", "ValueError: invalid literal for int() with base 10: 'x'")
 
 
 def test_a_message_about_a_hidden_test_stays_in_the_record(judge: Judge) -> None:

@@ -15,6 +15,7 @@ from alphadial.envs.errors import (
 )
 from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.types import (
+    FailedTest,
     FailureKind,
     Feedback,
     JudgeReport,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CodingEnv",
     "EnvsError",
+    "FailedTest",
     "FailureKind",
     "Feedback",
     "JournalError",

@@ -344,6 +344,23 @@ class PublicResult:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedTest:
+    """A test that a program failed, in words for people: long texts are cut in the middle."""
+
+    test: str
+    """Its name, or its position in the problem."""
+    input: str
+    """The call in Python, such as "f([1, 2], 3)", or its assertions, or what the program read from stdin."""
+    expected: str
+    """The value in Python, or the right output; "" for assertions."""
+    got: str
+    """What came in its place; "" for nothing, or for what was too long to keep."""
+    verdict: Verdict
+    cause: str
+    """See ``JudgeReport``; for RTE the last line that the program wrote to stderr, where it wrote one."""
+
+
+@dataclass(frozen=True, slots=True)
 class JudgeReport:
     """What the judge found. Nothing in it quotes a hidden test's input or answer."""
 
@@ -376,6 +393,8 @@ class JudgeReport:
     """Name of the first test that decides against the program, where one ran."""
     message: str = ""
     """What a custom validator said of that test, where it is public."""
+    public_failure: FailedTest | None = None
+    """The first public test that failed."""
     error: str = ""
     """Why it is unmeasurable, in one line; "" where there is a verdict."""
     counted_by: str = ""

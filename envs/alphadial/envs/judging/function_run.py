@@ -9,7 +9,7 @@ from alphadial.envs.errors import UncountedError
 from alphadial.envs.judging.asserting import Checking
 from alphadial.envs.judging.course import name_of
 from alphadial.envs.judging.equality import same
-from alphadial.envs.judging.records import SubmissionRecord, TestRecord, TestRef
+from alphadial.envs.judging.records import KEPT_BYTES, SubmissionRecord, TestRecord, TestRef
 from alphadial.envs.judging.verdicts import verdict_of
 from alphadial.envs.raw import BOM, readable
 from alphadial.envs.sandbox.protocol import Program, Server
@@ -147,6 +147,7 @@ class FunctionRun:
             exit_status=0 if well else None,
             killed_by=KilledBy.MEMORY if result.oom else result.killed_by,
             oom=result.oom,
+            output=result.stdout if well and not right and len(result.stdout) <= KEPT_BYTES else None,
             stderr=error,
             checked=right if well else None,
         )

@@ -13,6 +13,7 @@ from alphadial.envs.errors import ProblemError
 from alphadial.envs.forking import OfOneProcess, in_child
 from alphadial.envs.judging.calls import CallJudging
 from alphadial.envs.judging.cores import Cores, spare_one
+from alphadial.envs.judging.failing import failed_test
 from alphadial.envs.judging.records import SubmissionRecord
 from alphadial.envs.judging.stdio import StdioJudging
 from alphadial.envs.judging.validators import LIMITS as VALIDATOR_LIMITS
@@ -94,6 +95,7 @@ class Judge(OfOneProcess, Closing):
         else:
             record = self._stdio.record(problem, labelled, limit_s, level=level, all_tests=all_tests, by_group=False)
         found = report(record, limit_s, level=level)
+        found = replace(found, public_failure=failed_test(problem, record, limit_s, public=True))
         self._keep(key, problem, found)
         return found
 

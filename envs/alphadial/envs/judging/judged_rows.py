@@ -10,7 +10,7 @@ from alphadial.envs.judging.agreement import Agreement, compare
 from alphadial.envs.judging.judged_problems import JudgedProblem, JudgedSubmission
 from alphadial.envs.judging.limits import Limit
 from alphadial.envs.judging.records import SubmissionRecord
-from alphadial.envs.judging.verdicts import first_failure, report
+from alphadial.envs.judging.verdicts import decide, report
 from alphadial.envs.problems.formats import LoadError
 from alphadial.envs.types import Checker, JudgeReport, Verdict
 
@@ -141,7 +141,7 @@ def row_of(
     without_s = _limit(problem.limit, options, problem.limit.without.get(entry.id, problem.limit.seconds))
     found, label = _judged(entry, record, limit_s, level)
     without, label_without = _judged(entry, record, without_s, level)
-    failure = first_failure(record, limit_s, level=level) if entry.judged else None
+    failure = decide(record, limit_s, level=level).test if entry.judged else None
     changed = options.limit_s is not None or options.limit_factor != 1
     return Row(
         problem=problem.problem,

@@ -10,6 +10,8 @@ from alphadial.envs.types import KilledBy
 
 VERSION = 2
 """The version of the JSON form."""
+KEPT_BYTES = 1024 * 1024
+"""Longer outputs are not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ class TestRecord:
     killed_by: KilledBy | None = None
     oom: bool = False
     output: str | None = None
-    """stdout; None where it is the answer itself (``output_sha256`` is the answer's), or was too long to keep."""
+    """stdout; None where it is the answer itself (``output_sha256`` is the answer's), or was too long to keep. Of a
+    call the JSON of what the function returned, where that is wrong."""
     output_bytes: int = 0
     output_sha256: str = ""
     stderr: str = ""

@@ -12,7 +12,7 @@ from alphadial.envs.judging.cores import Cores
 from alphadial.envs.judging.course import Course, name_of
 from alphadial.envs.judging.labels import expectations_of
 from alphadial.envs.judging.measuring import Measured, Runner
-from alphadial.envs.judging.records import SubmissionRecord, TestRecord
+from alphadial.envs.judging.records import KEPT_BYTES, SubmissionRecord, TestRecord
 from alphadial.envs.judging.validators import Validators
 from alphadial.envs.judging.verdicts import report
 from alphadial.envs.labelled import LabelledSubmission
@@ -21,8 +21,6 @@ from alphadial.envs.raw import as_bytes, readable
 from alphadial.envs.sandbox.protocol import Sandbox
 from alphadial.envs.types import Limits, Problem, PublicResult, RunResult, Submission, Test, Verdict
 
-KEPT_BYTES = 1024 * 1024
-"""Longer outputs are not kept."""
 _KEPT_STDERR = 2_000
 
 

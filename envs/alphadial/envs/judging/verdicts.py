@@ -25,6 +25,18 @@ Judged = Callable[[TestRecord, float], Verdict | None]
 """The verdict of one test at a limit."""
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What some tests of a submission decide together."""
+
+    verdict: Verdict | None
+    level_reached: int = 0
+    cause: str = ""
+    error: str = ""
+    test: TestRecord | None = None
+    """The first that did not pass, where it ran."""
+
+
 def report(record: SubmissionRecord, limit_s: float, *, level: int | None = None) -> JudgeReport:
     """The verdict at a limit and a coverage.
 
@@ -58,9 +70,10 @@ def report(record: SubmissionRecord, limit_s: float, *, level: int | None = None
     )
 
 
-def first_failure(record: SubmissionRecord, limit_s: float, *, level: int | None = None) -> TestRecord | None:
-    """The first test that decides against a submission, if one ran."""
-    return _decide(record, limit_s, _up_to(record.places, level)).test
+def decide(record: SubmissionRecord, limit_s: float, *, level: int | None = None, public: bool = False) -> Found:
+    """What the tests up to a level, or the public ones among them alone, say of a submission."""
+    counted = _up_to(record.places, level)
+    return _decide(record, limit_s, [test for test in counted if test.public] if public else counted)
 
 
 def edges(record: SubmissionRecord) -> tuple[Judged, ...]:
@@ -118,32 +131,22 @@ def at_best(test: TestRecord, limit_s: float) -> Verdict | None:
     return verdict_of(test, high)
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    verdict: Verdict | None
-    level_reached: int = 0
-    cause: str = ""
-    error: str = ""
-    test: TestRecord | None = None
-    """The first that did not pass, where one ran."""
-
-
 def _decide(
     record: SubmissionRecord, limit_s: float, tests: Sequence[TestRecord | TestRef], judged: Judged = known
-) -> _Found:
+) -> Found:
     """What the first of these tests that did not pass decides."""
     if record.error:
-        return _Found(None, error=record.error)
+        return Found(None, error=record.error)
     if record.compile_error is not None:
-        return _Found(Verdict.CE, cause=record.compile_error)
+        return Found(Verdict.CE, cause=record.compile_error)
     for test in tests:
         verdict = judged(test, limit_s) if isinstance(test, TestRecord) else None
         if verdict is not Verdict.AC:
             reached = max((passed.level for passed in tests if passed.level < test.level), default=0)
             error = _unknown(test, limit_s) if verdict is None else ""
             ran = test if isinstance(test, TestRecord) else None
-            return _Found(verdict, reached, _cause(test, verdict), error, ran)
-    return _Found(Verdict.AC, max((test.level for test in tests), default=0))
+            return Found(verdict, reached, _cause(test, verdict), error, ran)
+    return Found(Verdict.AC, max((test.level for test in tests), default=0))
 
 
 def _up_to(tests: Sequence[TestRecord | TestRef], level: int | None) -> list[TestRecord | TestRef]:
@@ -221,7 +224,7 @@ def folders(group: str) -> list[str]:
     return ["/".join(parts[:length]) for length in range(1, len(parts) + 1)] if group else []
 
 
-def _failure_kind(found: _Found) -> FailureKind | None:
+def _failure_kind(found: Found) -> FailureKind | None:
     if found.verdict is None:
         return FailureKind.UNMEASURABLE
     if found.verdict is Verdict.AC:

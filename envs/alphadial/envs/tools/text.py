@@ -129,7 +129,12 @@ def example_text(problem: Problem, test: Test) -> str:
     """A test that calls a function, as Python writes it."""
     if test.check:
         return test.answer
-    return f"{problem.entry}({_arguments(test)}) == {python_value(test.answer)}"
+    return f"{call_text(problem, test)} == {python_value(test.answer)}"
+
+
+def call_text(problem: Problem, test: Test) -> str:
+    """What a test asks of the function, as Python writes it."""
+    return f"{problem.entry}({_arguments(test)})"
 
 
 def _arguments(test: Test) -> str:
