@@ -6,39 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from .kinds import FailureKind as FailureKind
+from .kinds import KilledBy as KilledBy
+from .kinds import Verdict as Verdict
 from .raw import readable
 from .submissions import Submission as Submission
 from .units import MIB as MIB
-
-
-class Verdict(StrEnum):
-    """What the judge says of one test, or of a whole submission."""
-
-    AC = "AC"
-    """Accepted: every test passed."""
-    WA = "WA"
-    """Wrong answer."""
-    RTE = "RTE"
-    """Run-time error: an exception, a signal or a non-zero exit status."""
-    CE = "CE"
-    """Compile error: the source does not parse, or uses syntax that the problem's language does not allow."""
-    TLE = "TLE"
-    """Time limit exceeded, in steps, CPU time or wall time; ``JudgeReport.cause`` says which."""
-    MLE = "MLE"
-    """Memory limit exceeded."""
-    OLE = "OLE"
-    """Output limit exceeded."""
-
-
-class FailureKind(StrEnum):
-    """Why an attempt did not solve its problem."""
-
-    CORRECTNESS = "correctness"
-    """Every failure of the program that is not an optimisation failure."""
-    OPTIMISATION = "optimisation"
-    """Level 1 passed and the first failing test is TLE or MLE: right as far as seen, but too slow or too large."""
-    UNMEASURABLE = "unmeasurable"
-    """Our machinery failed twice on it; left out of every rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +30,6 @@ class Limits:
     processes: int = 32
     steps: int | None = None
     """Ticks of loops, comprehensions and calls, per call, in the restricted language; None: full Python, CPU time."""
-
-
-class KilledBy(StrEnum):
-    """Which limit ended a run."""
-
-    STEPS = "steps"
-    CPU = "cpu"
-    WALL = "wall"
-    MEMORY = "memory"
-    OUTPUT = "output"
 
 
 @dataclass(frozen=True, slots=True)
