@@ -29,6 +29,7 @@ ARGUMENTS = {
     "frontier": ["tiny"],
     "compare": ["tiny"],
     "report": ["folder"],
+    "export": ["folder"],
     "train": ["tiny"],
     "merge": ["tiny"],
     "judge": ["pair_diff_eq.plus7.negate.tight", "p.py"],

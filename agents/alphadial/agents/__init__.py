@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from alphadial.agents.runs.attempt_loop import AttemptDeps
     from alphadial.agents.runs.config import ModelChoice, RunConfig, plan
     from alphadial.agents.runs.controller_run import FinishedRun, RunOptions, attempt_problems
+    from alphadial.agents.runs.exporting import export_attempts, load_attempts
     from alphadial.agents.runs.prices import Prices, read_prices
     from alphadial.agents.runs.reading_runs import StoredRun, find_attempt, read_results
+    from alphadial.agents.runs.run_totals import Totals, totals
     from alphadial.agents.runs.runner import Progress, rollout, run_attempts
     from alphadial.agents.runs.session import RuntimeConfig, Session, open_session
     from alphadial.agents.weight_env import Live, Replay, WeightEnv
@@ -67,12 +69,15 @@ __all__ = [
     "Session",
     "StoreError",
     "StoredRun",
+    "Totals",
     "WeightEnv",
     "WrongWeightsError",
     "attempt_problems",
     "compare_controllers",
     "describe",
+    "export_attempts",
     "find_attempt",
+    "load_attempts",
     "load_outcomes",
     "open_policy",
     "open_session",
@@ -82,6 +87,7 @@ __all__ = [
     "rollout",
     "run_attempts",
     "sample_frontier",
+    "totals",
 ]
 
 _LAZY = {
@@ -94,6 +100,10 @@ _LAZY = {
     "ModelChoice": "runs.config",
     "RunConfig": "runs.config",
     "plan": "runs.config",
+    "export_attempts": "runs.exporting",
+    "load_attempts": "runs.exporting",
+    "Totals": "runs.run_totals",
+    "totals": "runs.run_totals",
     "Progress": "runs.runner",
     "rollout": "runs.runner",
     "run_attempts": "runs.runner",

@@ -9,6 +9,7 @@ import typer
 from alphadial.cli.boundary import USAGE
 from alphadial.cli.commands.compare import compare
 from alphadial.cli.commands.doctor import doctor
+from alphadial.cli.commands.export import export
 from alphadial.cli.commands.frontier import frontier
 from alphadial.cli.commands.judge import judge
 from alphadial.cli.commands.merge import merge
@@ -31,7 +32,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, frontier, compare, report, train, merge, judge, rejudge, show, doctor):
+for command in (run, frontier, compare, report, export, train, merge, judge, rejudge, show, doctor):
     app.command()(command)
 
 

@@ -107,6 +107,20 @@ def check_json_target(target: str | None) -> None:
         raise CliError(f"--json {file}: no permission to write there; choose another file")
 
 
+def check_out_file(file: Path) -> None:
+    """Refuses early an ``--out`` file that could not be written later.
+
+    Raises:
+        CliError: it is a folder or no regular file, or its folder does not exist.
+    """
+    if file.is_dir():
+        raise CliError(f"--out {file} is a folder: name a file")
+    if file.exists() and not file.is_file():
+        raise CliError(f"--out {file} is no regular file: name another")
+    if not file.absolute().parent.is_dir():
+        raise CliError(f"--out {file}: the folder {file.absolute().parent} does not exist; make it first")
+
+
 def write_json(target: str | Path, value: Any) -> None:
     """Writes indented JSON to a file, atomically, or to stdout.
 

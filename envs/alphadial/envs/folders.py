@@ -6,6 +6,8 @@ import fcntl
 import os
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -15,7 +17,7 @@ from alphadial.envs.forking import in_child
 
 LOCK_FILE = "lock"
 DRAFTS = ".*.[0-9]*.tmp"
-"""What ``write_atomically`` has not yet put in place."""
+"""What ``replacing`` has not yet put in place."""
 _OWNER = "process "
 """What a lock says begins so."""
 _LONGEST_OWNER = 4096
@@ -23,13 +25,18 @@ _LONGEST_OWNER = 4096
 
 def write_atomically(file: Path, content: str | bytes) -> None:
     """Replaces a file in one step, so that no reader and no crash sees half of it."""
-    data = content.encode() if isinstance(content, str) else content
+    with replacing(file) as draft:
+        draft.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def replacing(file: Path) -> Iterator[Path]:
+    """Gives a draft to write to, which takes the place of a file in one step when the block ends well."""
     draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
-        with draft.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
+        yield draft
+        with draft.open("rb") as written:
+            os.fsync(written.fileno())
         draft.replace(file)
     except BaseException:
         draft.unlink(missing_ok=True)

@@ -51,10 +51,7 @@ def read_results(folder: Path) -> StoredRun | Comparison:
     Raises:
         StoreError: it is none, or of another version, or cannot be read.
     """
-    try:
-        check_folder(folder)
-    except (ForeignError, OSError) as error:
-        raise StoreError(f"cannot read {folder}: {error}") from error
+    _check(folder)
     if is_run_folder(folder):
         return read_run(folder)
     if (folder / COMPARE_FILE).is_file():
@@ -74,6 +71,25 @@ def find_attempt(attempt_id: str, folders: Iterable[Path]) -> tuple[Attempt, Run
         if attempt := next(find_attempts(folder / STORE_FILE, [attempt_id]), None):
             return attempt, read_config(folder)
     return None
+
+
+def read_attempts(folder: Path) -> Iterator[Attempt]:
+    """The attempts of a run folder with their texts, finished or not, ordered by id.
+
+    Raises:
+        StoreError: it is none, or of another version, or cannot be read.
+    """
+    _check(folder)
+    if not is_run_folder(folder):
+        raise StoreError(f"{folder} is not a folder of attempts: name one that alphadial frontier or run made")
+    return stored_attempts(folder / STORE_FILE, read_config(folder))
+
+
+def _check(folder: Path) -> None:
+    try:
+        check_folder(folder)
+    except (ForeignError, OSError) as error:
+        raise StoreError(f"cannot read {folder}: {error}") from error
 
 
 def is_run_folder(folder: Path) -> bool:

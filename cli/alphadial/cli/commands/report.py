@@ -24,17 +24,12 @@ def report(
     from alphadial.cli.errors import CliError
     from alphadial.cli.extras import need
     from alphadial.cli.interrupt import keeps
-    from alphadial.cli.output import REPORT_FILE, print_line
+    from alphadial.cli.output import REPORT_FILE, check_out_file, print_line
 
     file = run / REPORT_FILE if out is None else out
     if not run.is_dir():
         raise CliError(f"{run} is no folder: name one that alphadial frontier, run or compare made")
-    if file.is_dir():
-        raise CliError(f"--out {file} is a folder: name a file, such as {file / REPORT_FILE}")
-    if file.exists() and not file.is_file():
-        raise CliError(f"--out {file} is no regular file: name another")
-    if not file.absolute().parent.is_dir():
-        raise CliError(f"--out {file}: the folder {file.absolute().parent} does not exist; make it first")
+    check_out_file(file)
     need("the report", "plotly", extra="report")
     from alphadial.cli.report import write_report
 
