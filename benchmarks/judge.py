@@ -1,10 +1,13 @@
 """What judging costs: each sandbox beside a bare interpreter, tests per second beside the usual ways, and two workers.
 
     python benchmarks/judge.py [--runs 200] [--programs 300] [--verdicts 150] [--out benchmarks/results/judge.json]
+    python benchmarks/judge.py --peers verl,lcb [--lcb CLONE] [--small 60]
 
-A part is left out with 0. No cache anywhere. Ways take turns in blocks within one process: in turn, because this
-machine's speed drifts; in blocks, because a process start evicts what the next warm program would have found in the
-caches. Ratios are taken within a block. Programs are those of tiny-problems (dev).
+A part is left out with 0, and keeps the figures that the file had. With ``--peers`` the graders of verl and of
+LiveCodeBench judge small programs beside ours, and nothing else is measured (see ``peers.py``). No cache anywhere.
+Ways take turns in blocks within one process: in turn, because this machine's speed drifts; in blocks, because a process
+start evicts what the next warm program would have found in the caches. Ratios are taken within a block. Programs are
+those of tiny-problems (dev), and beside the graders those of ``small_tasks.py``.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import resource
 import statistics
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -27,14 +31,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from peers import Peer, peers
 from programs import efficient, mixed
+from small_tasks import LIMIT_S, TASKS, TESTS
 
 from alphadial.envs.errors import SandboxUnavailableError
 from alphadial.envs.judging import Judge
+from alphadial.envs.judging.compiling import compile_program
+from alphadial.envs.judging.cores import Cores
 from alphadial.envs.judging.function_run import FunctionRun
+from alphadial.envs.judging.measuring import Runner
 from alphadial.envs.judging.verdicts import report
 from alphadial.envs.sandbox import Sandbox, open_sandbox
-from alphadial.envs.types import Limits, Problem, TestResult, Verdict
+from alphadial.envs.types import Interface, Limits, Problem, Submission, TestResult, Verdict
 
 BLOCK = 10
 LIMITS = Limits(cpu_s=2.0, wall_s=30.0)
@@ -42,6 +51,10 @@ BARE = "bare python3 -I -S with rlimits"
 HELLO = ["-I", "-S", "-c", "print(42)"]
 MAIN = "\nimport json, sys\nfor line in sys.stdin: print(json.dumps({entry}(*json.loads(line))))\n"
 """What a process of its own runs after the program, neither counted nor instrumented: less work than ours does."""
+
+OURS = "alphadial"
+RIGHT, WRONG = (Verdict.AC,), (Verdict.WA, Verdict.RTE, Verdict.CE)
+"""What is timed: of programs that are too slow the limit alone would be."""
 
 Way = Callable[[int], None]
 
@@ -216,6 +229,72 @@ def workers(repeats: int) -> dict[str, Any]:
     return {"submissions": len(asked), "programs_per_s": rates, "1 worker / 2 workers": spread(ratios)}
 
 
+def beside(names: list[str], lcb: Path | None, count: int) -> dict[str, Any]:
+    """Small programs through the judge, and through the graders of others, which isolate nothing."""
+    found: dict[str, Any] = {"programs": count, "tests_per_program": TESTS}
+    with open_sandbox() as sandbox, Judge(sandbox, workers=1) as judge, peers(names, lcb) as graders:
+        found["graders"] = {peer.name: peer.version for peer in graders}
+        for interface in (Interface.CALL, Interface.STDIO):
+            asked = [
+                (task.problem(interface), task.python(source, interface), verdict)
+                for task in TASKS
+                for verdict, source in task.sources().items()
+            ]
+            found[f"{interface} verdicts"] = agreement(asked, judge, graders)
+            for kind, verdicts in (("right", RIGHT), ("wrong", WRONG)):
+                chosen = [(problem, submission) for problem, submission, verdict in asked if verdict in verdicts]
+                found[f"{interface} {kind}"] = in_turn(small_ways(chosen, judge, graders), count, OURS)
+        found["C++ ms per test"] = compiled_tests(sandbox)
+    return found
+
+
+def small_ways(programs: list[tuple[Problem, Submission]], judge: Judge, graders: list[Peer]) -> dict[str, Way]:
+    """Ours, and each of theirs, which are asked over a pipe (0.1 ms)."""
+
+    def ours(number: int) -> None:
+        judge.judge(*programs[number % len(programs)])
+
+    def theirs(peer: Peer, number: int) -> None:
+        problem, submission = programs[number % len(programs)]
+        peer.grade(problem, submission.source, int(LIMIT_S))
+
+    return {OURS: ours, **{peer.name: partial(theirs, peer) for peer in graders}}
+
+
+def agreement(asked: list[tuple[Problem, Submission, Verdict]], judge: Judge, graders: list[Peer]) -> dict[str, Any]:
+    """Verdicts, with the number of the test that decides, beside the intended ones and those of the others."""
+    differ: dict[str, list[str]] = {name: [] for name in ("intended", *(peer.name for peer in graders))}
+    seen: Counter[str] = Counter()
+    for problem, submission, intended in asked:
+        report = judge.judge(problem, submission)
+        seen[str(report.verdict)] += 1
+        passed = sum(test.verdict is Verdict.AC for test in report.tests)
+        if report.verdict is not intended:
+            differ["intended"].append(f"{problem.id}: {report.verdict}, not {intended}")
+        for peer in graders:
+            graded = peer.grade(problem, submission.source, int(LIMIT_S))
+            known = graded.passed is None or graded.passed == passed
+            if report.verdict not in graded.verdicts or not known:
+                theirs = f"{'/'.join(sorted(graded.verdicts))} after {graded.passed}"
+                differ[peer.name].append(f"{problem.id}: {report.verdict} after {passed}, {theirs}")
+    return {"programs": len(asked), "verdicts": dict(seen), "differ": differ}
+
+
+def compiled_tests(sandbox: Sandbox) -> dict[str, float]:
+    """Every test of every right program in C++, compiled before."""
+    runner, taken = Runner(sandbox, Cores(1)), []
+    for task in TASKS:
+        problem, submission = task.problem(Interface.STDIO), task.in_cpp()
+        program = compile_program(sandbox, submission.language, submission.files).program
+        assert program is not None
+        for test in problem.tests:
+            began = time.perf_counter()
+            measured = runner.measure(program, test.input.encode(), problem.limits, LIMIT_S)
+            taken.append((time.perf_counter() - began) * 1000)
+            right(measured.result.stdout == test.answer)
+    return spread(taken)
+
+
 @contextmanager
 def busy_loops(count: int) -> Iterator[None]:
     loops = [multiprocessing.Process(target=spin, daemon=True) for _ in range(count)]
@@ -240,15 +319,23 @@ def main() -> None:
     parser.add_argument("--programs", type=int, default=300)
     parser.add_argument("--verdicts", type=int, default=150, metavar="SUBMISSIONS")
     parser.add_argument("--repeats", type=int, default=5, help="of the comparison of 1 and 2 workers")
+    parser.add_argument("--peers", metavar="NAMES", help="verl, lcb, or both with a comma, and no other part")
+    parser.add_argument("--lcb", type=Path, help="a clone of LiveCodeBench's repository")
+    parser.add_argument("--small", type=int, default=60, metavar="PROGRAMS", help="of each kind, beside the graders")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "judge.json")
     options = parser.parse_args()
-    machine = {"cpus": os.cpu_count(), "system": platform.platform(), "load_before": round(os.getloadavg()[0], 1)}
-    result: dict[str, Any] = {"machine": machine}
-    parts = {"overhead": options.runs, "throughput": options.programs, "verdicts": options.verdicts}
-    for name, count in {**parts, "workers": options.repeats}.items():
-        if count:
-            result[name] = globals()[name](count)
-            print(name, json.dumps(result[name], indent=1), flush=True)
+    parts: dict[str, Callable[[], dict[str, Any]]] = {}
+    if options.peers:
+        parts["beside_graders"] = lambda: beside(options.peers.split(","), options.lcb, options.small)
+    else:
+        counts = {"overhead": options.runs, "throughput": options.programs, "verdicts": options.verdicts}
+        counts |= {"workers": options.repeats}
+        parts |= {name: partial(globals()[name], count) for name, count in counts.items() if count}
+    result = json.loads(options.out.read_text()) if options.out.exists() else {}
+    for name, part in parts.items():
+        machine = {"cpus": os.cpu_count(), "system": platform.platform(), "load_before": round(os.getloadavg()[0], 1)}
+        result[name] = {**part(), "machine": machine | {"load_after": round(os.getloadavg()[0], 1)}}
+        print(name, json.dumps(result[name], indent=1), flush=True)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(result, indent=1) + "\n")
 
