@@ -177,8 +177,26 @@ def test_judge_shows_every_test_that_ran(cli: Cli, tmp_path: Path) -> None:
     first, everything = cli("judge", PROBLEM, file), cli("judge", PROBLEM, file, "--all-tests")
     assert first.status == everything.status == 0
     assert first.stdout.startswith(f"{PROBLEM}: TLE, optimisation failure; level 3 reached")
-    assert first.stdout.count("TLE") == 2
-    assert everything.stdout.count("TLE") == 3
+    assert first.stdout.count("TLE") == 3
+    assert everything.stdout.count("TLE") == 4
+
+
+def test_judge_shows_the_first_failing_test_whole_though_it_be_hidden(cli: Cli, tmp_path: Path) -> None:
+    hidden = load_split("tiny-problems", "dev").select([PROBLEM])[0].tests[10]
+    assert not hidden.public
+    slow = write_reference(tmp_path, "quadratic")
+    failed = json.loads(cli("judge", PROBLEM, slow, "--json", "-").stdout)["failed_test"]
+    assert failed["test"] == "10"
+    assert failed["input"][:20] == f"f({hidden.input[1:19]}"
+    shown = cli("judge", PROBLEM, slow).stdout
+    assert "first test that fails: 10, TLE (steps)" in shown
+    assert f"expected  {hidden.answer}" in shown
+    (tmp_path / "wrong.py").write_text("def f(a, k):\n return a if k else 0\n", "utf-8")
+    wrong = cli("judge", PROBLEM, "wrong.py").stdout
+    assert "first test that fails: 0, WA\n  input     f([5, 9], 5)\n  expected  0" in wrong
+    assert "got       [5, 9]" in wrong
+    right = cli("judge", PROBLEM, write_reference(tmp_path, "linear"), "--json", "-").stdout
+    assert json.loads(right)["failed_test"] is None
 
 
 def test_judge_reads_stdin(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

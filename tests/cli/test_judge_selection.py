@@ -227,3 +227,11 @@ def test_sources_are_bytes(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "call.py").write_bytes(b"def double(n):\n    return 2 * n, 'caf\xe9'\n")
     done = cli("judge", "calls.jsonl", "call.py", "--json", "-")
     assert (done.status, json.loads(done.stdout)["verdict"]) == (0, "CE")
+
+
+def test_a_program_on_a_package_is_shown_the_test_that_it_fails(cli: Cli, tmp_path: Path) -> None:
+    write(tmp_path / "set.jsonl", problem("a", []))
+    (tmp_path / "wrong.py").write_text(WRONG, "utf-8")
+    shown = [line.rstrip() for line in cli("judge", "set.jsonl", "wrong.py").stdout.splitlines()]
+    at = shown.index("first test that fails: 2, WA")
+    assert shown[at + 1 : at + 4] == ["  input     30000", "  expected  60000", "  got       0"]

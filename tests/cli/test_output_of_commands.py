@@ -99,7 +99,12 @@ def test_judging_a_set(cli: Cli, tmp_path: Path) -> None:
     assert "[red]y[red][]:smile:; " in shown
 
 
-@pytest.mark.parametrize("source", [CRASH, UNREADABLE, f"print('{HOSTILE}'"], ids=["crash", "unreadable", "unclosed"])
+SAYS = f"print({HOSTILE!r})\ndef f(a, k):\n return {HOSTILE!r}\n"
+
+
+@pytest.mark.parametrize(
+    "source", [CRASH, UNREADABLE, f"print('{HOSTILE}'", SAYS], ids=["crash", "unreadable", "unclosed", "says"]
+)
 def test_judging_a_program(cli: Cli, tmp_path: Path, source: str) -> None:
     write(tmp_path / "set.jsonl", problem(HOSTILE, [submission("good.py", "accepted", GOOD)]))
     (tmp_path / f"{STRANGE}.py").write_text(source.replace("\r", ""), "utf-8")

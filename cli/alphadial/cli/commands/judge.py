@@ -13,6 +13,32 @@ from alphadial.cli.options import JsonOption, SandboxOption, SetWorkersOption, f
 
 _FILES = (".json", ".jsonl", ".csv", ".xz", ".gz", ".bz2")
 """No problem's id ends so."""
+TargetArgument = Annotated[
+    str,
+    typer.Argument(metavar="PROBLEM|PATH", help="Id of a problem; or where problems are: a package, a folder, JSONL."),
+]
+FileArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="FILE",
+        help="A program: a source, a folder of its sources, or - for Python on stdin.",
+        show_default="PATH's own",
+    ),
+]
+CoverageOption = Annotated[
+    str | None,
+    typer.Option("--coverage", metavar="NAME|LEVEL", help="Tests that must pass.", show_default="every level"),
+]
+AllTestsOption = Annotated[
+    bool, typer.Option("--all-tests", help="Go on after the first failing test, to see every level.")
+]
+ProblemSetOption = Annotated[
+    str, typer.Option("--problem-set", metavar="NAME", help="Problem set that PROBLEM is looked up in.")
+]
+ProblemsOption = Annotated[
+    str | None,
+    typer.Option("--problems", metavar="ID,ID,...", help="Judge only these problems of PATH.", show_default="all"),
+]
 LimitOption = Annotated[
     float | None,
     typer.Option(
@@ -33,61 +59,43 @@ PythonOption = Annotated[
         show_default="pypy3 for Kattis packages and the judging sets made of them, where it works; else python3",
     ),
 ]
+DoubtfulOption = Annotated[
+    str | None,
+    typer.Option(
+        "--doubtful", metavar="FILE|P/S,...", help="Solutions of PATH (PROBLEM/NAME) whose labels do not count."
+    ),
+]
+OutOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="DIR",
+        help="Folder for what was judged of PATH; the same command goes on from there.",
+        show_default="the one of these settings in runs/",
+    ),
+]
 
 
 def judge(
-    target: Annotated[
-        str,
-        typer.Argument(
-            metavar="PROBLEM|PATH", help="Id of a problem; or where problems are: a package, a folder, JSONL."
-        ),
-    ],
-    file: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="FILE",
-            help="A program: a source, a folder of its sources, or - for Python on stdin.",
-            show_default="PATH's own",
-        ),
-    ] = None,
-    coverage: Annotated[
-        str | None,
-        typer.Option("--coverage", metavar="NAME|LEVEL", help="Tests that must pass.", show_default="every level"),
-    ] = None,
-    all_tests: Annotated[
-        bool, typer.Option("--all-tests", help="Go on after the first failing test, to see every level.")
-    ] = False,
-    problem_set: Annotated[
-        str, typer.Option("--problem-set", metavar="NAME", help="Problem set that PROBLEM is looked up in.")
-    ] = "tiny-problems",
-    problems: Annotated[
-        str | None,
-        typer.Option("--problems", metavar="ID,ID,...", help="Judge only these problems of PATH.", show_default="all"),
-    ] = None,
+    target: TargetArgument,
+    file: FileArgument = None,
+    coverage: CoverageOption = None,
+    all_tests: AllTestsOption = False,
+    problem_set: ProblemSetOption = "tiny-problems",
+    problems: ProblemsOption = None,
     limit: LimitOption = None,
     python: PythonOption = None,
-    doubtful: Annotated[
-        str | None,
-        typer.Option(
-            "--doubtful",
-            metavar="FILE|P/S,...",
-            help="Solutions of PATH (PROBLEM/NAME) whose labels do not count.",
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            metavar="DIR",
-            help="Folder for what was judged of PATH; the same command goes on from there.",
-            show_default="the one of these settings in runs/",
-        ),
-    ] = None,
+    doubtful: DoubtfulOption = None,
+    out: OutOption = None,
     sandbox: SandboxOption = "bubblewrap",
     workers: SetWorkersOption = None,
     json_to: JsonOption = None,
 ) -> None:
-    """Judge a program, or the solutions that come with PATH against their labels. A failing program has status 0."""
+    """Judge a program, or the solutions that come with PATH against their labels. A failing program has status 0.
+
+    Of a failing program the first test that decides is shown whole, though it be hidden: this is the tool of whoever
+    sets problems.
+    """
     there = Path(target).exists()
     if not there and (file is None or "/" in target or Path(target).suffix in _FILES):
         raise typer.BadParameter(f"no file or folder {target!r}; to judge a program: PROBLEM FILE")
@@ -122,6 +130,7 @@ def _judge_program(
     sandbox: str,
     json_to: str | None,
 ) -> None:
+    from alphadial.cli.failed_test import failed_test
     from alphadial.cli.judging.program_table import program_table
     from alphadial.cli.options import parse_coverage
     from alphadial.cli.output import STDOUT, check_json_target, headline, print_line, read_source, results, write_json
@@ -133,11 +142,14 @@ def _judge_program(
     source = read_source(file)
     check_json_target(json_to)
     with open_sandbox(sandbox) as opened, Judge(opened, workers=1) as bench:
-        report = bench.judge(problem, source, coverage=parse_coverage(coverage), all_tests=all_tests)
+        report, failed = bench.explain(problem, source, parse_coverage(coverage), all_tests=all_tests)
     if json_to is not None:
-        write_json(json_to, {"problem": problem.id, "coverage": coverage, **asdict(report)})
+        shown = None if failed is None else asdict(failed)
+        write_json(json_to, {"problem": problem.id, "coverage": coverage, **asdict(report), "failed_test": shown})
     if json_to != STDOUT:
         outcome = headline(problem.id, report.verdict, report.failure_kind, report.level_reached, report.cause)
         print_line(outcome)
         if report.tests:
             results().print(program_table(report))
+        if failed is not None:
+            results().print(failed_test(failed, public=False))

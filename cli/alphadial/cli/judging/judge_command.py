@@ -14,6 +14,7 @@ import typer
 
 from alphadial.cli.boundary import USAGE
 from alphadial.cli.errors import CliError
+from alphadial.cli.failed_test import failed_test
 from alphadial.cli.interrupt import keeps
 from alphadial.cli.judging.judging_progress import JudgingProgress
 from alphadial.cli.judging.listing import notes
@@ -137,13 +138,16 @@ def show_program(options: JudgeOptions, file: str, json_to: str | None) -> None:
         )
     row = found.row
     if json_to is not None:
-        write_json(json_to, {**asdict(row), "tests": found.tests})
+        shown = None if found.failed is None else asdict(found.failed)
+        write_json(json_to, {**asdict(row), "tests": found.tests, "failed_test": shown})
     if json_to != STDOUT:
         cause = row.judge_error or telling_line(row.cause)
         print_line(headline(row.problem, row.verdict, row.failure_kind, row.level_reached, cause))
         results().print(program_table(found.report))
-        for line in notes(row):
+        for line in notes(row, failure=found.failed is None):
             print_line(line)
+        if found.failed is not None:
+            results().print(failed_test(found.failed, public=False))
         limit = f"limit {row.limit_s:g} s ({row.limit_source})"
         print_line(f"{row.language}, {limit}{', borderline' if row.borderline else ''}")
     if row.judge_error or not all(fault.harmless for fault in faults):

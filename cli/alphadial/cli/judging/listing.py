@@ -39,13 +39,13 @@ def not_judged(rows: Sequence[Row]) -> Iterator[str]:
         yield f"not judged, for want of {language}: {len(names)} ({', '.join(names)})"
 
 
-def notes(row: Row) -> Iterator[str]:
-    """What there is to say of a solution, a line each."""
+def notes(row: Row, *, failure: bool = True) -> Iterator[str]:
+    """What there is to say of a solution, a line each; without ``failure`` all but which test it fails first."""
     if row.disagreement:
         yield f"does not agree: {row.disagreement}"
     if row.judge_error:
         yield f"judge error: {row.judge_error}"
-    elif row.verdict not in (Verdict.AC, None):
+    elif failure and row.verdict not in (Verdict.AC, None):
         cause = f" ({telling_line(row.cause)})" if row.cause else ""
         where = f"fails first on {row.first_failure}" if row.first_failure else "fails before any test"
         yield f"{where}{cause}"

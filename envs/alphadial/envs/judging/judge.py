@@ -21,7 +21,17 @@ from alphadial.envs.judging.verdicts import report
 from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.languages import PYTHON, find_language, implementations
 from alphadial.envs.sandbox.protocol import Sandbox
-from alphadial.envs.types import FailureKind, Interface, JudgeReport, Limits, Problem, PublicResult, Submission, Verdict
+from alphadial.envs.types import (
+    FailedTest,
+    FailureKind,
+    Interface,
+    JudgeReport,
+    Limits,
+    Problem,
+    PublicResult,
+    Submission,
+    Verdict,
+)
 
 _Key = tuple[str, str, str, tuple[tuple[str, str], ...], int, bool]
 
@@ -83,21 +93,41 @@ class Judge(OfOneProcess, Closing):
         level = coverage_level(problem, coverage)
         if submission is None:
             return _no_program("no program")
-        submission, limit_s = _known(problem, submission), time_limit(problem)
+        submission = _known(problem, submission)
         if refused := _refused(problem, submission):
             return _no_program(refused)
         key = _key(problem, submission, level, all_tests)
         if (kept := self._kept(key, problem)) is not None:
             return kept
-        labelled = LabelledSubmission("", submission)
-        if problem.interface is Interface.CALL:
-            record, _ = self._calls.record(problem, labelled, limit_s, level=level, all_tests=all_tests)
-        else:
-            record = self._stdio.record(problem, labelled, limit_s, level=level, all_tests=all_tests, by_group=False)
-        found = report(record, limit_s, level=level)
-        found = replace(found, public_failure=failed_test(problem, record, limit_s, public=True))
+        found = _report(problem, self._recorded(problem, submission, level, all_tests), level)
         self._keep(key, problem, found)
         return found
+
+    def explain(
+        self,
+        problem: Problem,
+        submission: Submission | str,
+        coverage: int | str | None = None,
+        *,
+        all_tests: bool = False,
+    ) -> tuple[JudgeReport, FailedTest | None]:
+        """The verdict, and the first test that decides against the program, though it be hidden: for problem setters.
+
+        Raises:
+            ProblemError: as ``judge``.
+        """
+        level, submission = coverage_level(problem, coverage), _known(problem, submission)
+        if refused := _refused(problem, submission):
+            return _no_program(refused), None
+        record = self._recorded(problem, submission, level, all_tests)
+        return _report(problem, record, level), failed_test(problem, record, time_limit(problem), level=level)
+
+    def _recorded(self, problem: Problem, submission: Submission, level: int, all_tests: bool) -> SubmissionRecord:
+        """The runs that a verdict at a level needs."""
+        labelled, limit_s = LabelledSubmission("", submission), time_limit(problem)
+        if problem.interface is Interface.CALL:
+            return self._calls.record(problem, labelled, limit_s, level=level, all_tests=all_tests)[0]
+        return self._stdio.record(problem, labelled, limit_s, level=level, all_tests=all_tests, by_group=False)
 
     def run_public(self, problem: Problem, submission: Submission | str) -> tuple[PublicResult, ...]:
         """Runs a program on every public test, in order of level.
@@ -161,6 +191,12 @@ class Judge(OfOneProcess, Closing):
             self._cache[key] = (problem, found)
             if len(self._cache) > self._cache_size:
                 self._cache.popitem(last=False)
+
+
+def _report(problem: Problem, record: SubmissionRecord, level: int) -> JudgeReport:
+    limit_s = time_limit(problem)
+    found = report(record, limit_s, level=level)
+    return replace(found, public_failure=failed_test(problem, record, limit_s, public=True))
 
 
 def coverage_level(problem: Problem, coverage: int | str | None) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from alphadial.envs.errors import ProblemError
 from alphadial.envs.judging.calibration import default_cache
+from alphadial.envs.judging.failing import failed_test
 from alphadial.envs.judging.judge import Judge, level_of
 from alphadial.envs.judging.judged_problems import judged_problem, judged_submission, limit_by_id, problem_key
 from alphadial.envs.judging.judged_rows import AS_JUDGED, Row, row_of
@@ -27,7 +28,7 @@ from alphadial.envs.problems.formats.names import source_file
 from alphadial.envs.problems.formats.packages import FormatError
 from alphadial.envs.raw import as_text
 from alphadial.envs.sandbox import Sandbox
-from alphadial.envs.types import Interface, JudgeReport, Submission
+from alphadial.envs.types import FailedTest, Interface, JudgeReport, Submission
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class JudgedProgram:
     row: Row
     report: JudgeReport
     record: SubmissionRecord
+    failed: FailedTest | None
+    """The first test that decides against it, though it be hidden."""
 
     @property
     def tests(self) -> list[dict[str, Any]]:
@@ -123,7 +126,8 @@ def judge_program(
         record = judge.record(problem, labelled, limit.seconds, all_tests=all_tests, by_group=True)
     judged = judged_problem(replace(made, solutions=(labelled,)), key, limit)
     row = row_of(judged, judged_submission(labelled, key), record, level, AS_JUDGED)
-    return JudgedProgram(row, report(record, limit.seconds), record)
+    failed = failed_test(problem, record, limit.seconds, level=level)
+    return JudgedProgram(row, report(record, limit.seconds), record, failed)
 
 
 def _submission_of(folder: Path) -> LabelledSubmission:
