@@ -27,6 +27,7 @@ from alphadial.envs import (
     Limits,
     Problem,
     ProblemError,
+    RewardError,
     SandboxFailedError,
     Setting,
     Test,
@@ -237,6 +238,10 @@ def test_rewards_by_name_and_by_function(backend: Backend) -> None:
         env.reset()
         rewards.append(env.step(slow)[1])
     assert rewards == [0.0, 0.75, -1.0, 3.4]
+    env = CodingEnv(split="dev", setting="reasoning", reward=lambda report, level: float("nan"), backend=backend)
+    env.reset(seed=0)
+    with pytest.raises(RewardError, match="gave nan for CE: it must give a finite number"):
+        env.step(tool_call("submit", program="def f(a, k:"))
 
 
 DOUBLE = Problem(

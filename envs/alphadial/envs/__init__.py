@@ -9,6 +9,7 @@ from alphadial.envs.errors import (
     EnvsError,
     JournalError,
     ProblemError,
+    RewardError,
     SandboxFailedError,
     SandboxUnavailableError,
     WorkspaceError,
@@ -33,7 +34,7 @@ from alphadial.envs.types import (
 )
 
 if TYPE_CHECKING:
-    from alphadial.envs.gym import CodingEnv, tool_call
+    from alphadial.envs.gym import Backend, CodingEnv, tool_call
     from alphadial.envs.gym.vector import make_vec
     from alphadial.envs.judging import Judge, find_reward
     from alphadial.envs.judging.batch import judge_set
@@ -41,12 +42,14 @@ if TYPE_CHECKING:
     from alphadial.envs.judging.preparing import Prepared, prepare
     from alphadial.envs.judging.rejudge import rejudge
     from alphadial.envs.problems import LoadError, Package, ProblemSet, Split, find_problem, load_split
+    from alphadial.envs.rewarding import reward
     from alphadial.envs.sandbox import Sandbox, open_sandbox
     from alphadial.envs.tools.answers import read_submission
     from alphadial.envs.tools.posing import pose
     from alphadial.envs.tools.session import ToolSession
 
 __all__ = [
+    "Backend",
     "CodingEnv",
     "EnvsError",
     "FailedTest",
@@ -66,6 +69,7 @@ __all__ = [
     "ProblemSet",
     "PublicResult",
     "RejudgeOptions",
+    "RewardError",
     "Rules",
     "RunResult",
     "Sandbox",
@@ -89,6 +93,7 @@ __all__ = [
     "prepare",
     "read_submission",
     "rejudge",
+    "reward",
     "tool_call",
 ]
 
@@ -106,8 +111,10 @@ _LAZY = {
     "Split": "problems",
     "find_problem": "problems",
     "load_split": "problems",
+    "reward": "rewarding",
     "Sandbox": "sandbox",
     "open_sandbox": "sandbox",
+    "Backend": "gym",
     "CodingEnv": "gym",
     "tool_call": "gym",
     "make_vec": "gym.vector",

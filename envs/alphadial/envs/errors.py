@@ -24,6 +24,10 @@ class NoTimeLimitError(ProblemError):
         """Solution whose time would count, to why it does not."""
 
 
+class RewardError(EnvsError):
+    """A reward function of the user's raised, or gave what is no finite number."""
+
+
 class SandboxUnavailableError(EnvsError):
     """The sandbox that was asked for cannot run on this machine; the message names the command that mends it."""
 

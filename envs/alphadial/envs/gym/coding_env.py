@@ -21,6 +21,7 @@ from alphadial.envs.gym.messages import MAX_ACTION_BYTES, Action, read_action
 from alphadial.envs.gym.spaces import Utf8
 from alphadial.envs.judging import Reward, coverage_level, find_reward
 from alphadial.envs.judging.preparing import prepare
+from alphadial.envs.judging.rewards import rewarded
 from alphadial.envs.languages import find_language
 from alphadial.envs.problems import Source, load_split
 from alphadial.envs.tools.answers import allowed_languages, one_file, read_submission
@@ -156,6 +157,7 @@ class CodingEnv(OfOneProcess, gymnasium.Env[str, str | dict[str, Any]]):
         """Makes the calls of one message, in order, or hands in the program of its content.
 
         Raises:
+            RewardError: the reward is a function that raised, or gave what is no finite number.
             ResetNeeded: before ``reset``, or after the end.
         """
         if self._ended or self._session is None:
@@ -172,7 +174,8 @@ class CodingEnv(OfOneProcess, gymnasium.Env[str, str | dict[str, Any]]):
             self._end_reason = EndReason.MACHINERY
         elif report is not None:
             self._end_reason = EndReason.SUBMITTED if session.submitted else EndReason.NO_PROGRAM
-            value = self._reward(report, coverage_level(session.problem, self.rules.coverage)) or 0.0
+            level = coverage_level(session.problem, self.rules.coverage)
+            value = rewarded(self._reward, report, level) or 0.0
         elif not self._end_reason and self._turns == self.rules.max_turns:
             self._end_reason = EndReason.TURNS
         self._ended = self._end_reason is not None

@@ -105,6 +105,14 @@ def prepare(
     return Prepared(tuple(ready), limits, tuple(faults))
 
 
+def prepare_package(package: Package, judge: Judge, limit_s: float | None = None) -> Package | LoadError:
+    """One problem made ready to be judged, whether it has a statement or not; see ``prepare``."""
+    made = _Preparing(judge, Pythons(judge.sandbox), limit_s, default_cache(), lambda line: None).one(
+        package, lambda doing: None
+    )
+    return made if isinstance(made, LoadError) else made[0]
+
+
 @dataclass(frozen=True, slots=True)
 class _Preparing:
     judge: Judge

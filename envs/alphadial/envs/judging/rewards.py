@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
+from numbers import Real
 
-from alphadial.envs.errors import ProblemError
+from alphadial.envs.errors import ProblemError, RewardError
 from alphadial.envs.types import JudgeReport, TestResult, Verdict
 
 Reward = Callable[[JudgeReport, int], float | None]
@@ -74,13 +76,38 @@ def find_reward(reward: str | Reward) -> Reward:
     """The reward of a name; a function is taken as it is.
 
     Raises:
-        ProblemError: there is none of that name.
+        ProblemError: there is none of that name, or it is neither a name nor a function.
     """
-    if not isinstance(reward, str):
+    if callable(reward):
         return reward
     if reward not in REWARDS:
         raise ProblemError(f"unknown reward {reward!r}; choose {', '.join(REWARDS)}, or give a function")
     return REWARDS[reward]
+
+
+def rewarded(reward: Reward, report: JudgeReport, level: int) -> float | None:
+    """What a reward gives for a report, if that is a number which something can be learnt from.
+
+    Returns:
+        None when unmeasurable, without asking, or where the reward says so.
+
+    Raises:
+        RewardError: it raised, or gave neither a finite number nor None.
+    """
+    if report.verdict is None:
+        return None
+    try:
+        value = reward(report, level)
+    except Exception as error:  # it runs the user's code
+        raise RewardError(f"the reward {reward!r} raised {type(error).__name__}: {error}") from error
+    if value is None:
+        return None
+    if not isinstance(value, Real) or not math.isfinite(value):
+        raise RewardError(
+            f"the reward {reward!r} gave {value!r} for {report.verdict}: it must give a finite number, or None to "
+            "leave the sample out"
+        )
+    return float(value)
 
 
 def _check(report: JudgeReport, level: int) -> None:
