@@ -54,7 +54,7 @@ def spread(seconds: list[float]) -> dict[str, float | int]:
 
 
 def fitted(name: str, log: OutcomeLog) -> Controller:
-    controller = make_controller(name, log.alphas, seed=1)
+    controller = make_controller(name, log.arms, seed=1)
     controller.fit(log)
     return controller
 
@@ -68,7 +68,7 @@ def questions(name: str, log: OutcomeLog, calls: int) -> list[Ask]:
         for left in range(LENGTHS, 0, -1):
             asked.append((context, history))
             (decision,) = guide.select(context, history, Budget(left))
-            history = (*history, Trial(decision.alpha, FAILURES[int(generator.integers(2))]))
+            history = (*history, Trial(decision.arm, FAILURES[int(generator.integers(2))]))
     return asked
 
 
@@ -86,7 +86,7 @@ def selecting(name: str, log: OutcomeLog, calls: int) -> dict[str, Any]:
     first = timed(controller, asked)
     seen, new = set(), []
     for (_, history), seconds in zip(asked, first, strict=True):
-        past = tuple((tried.alpha, tried.outcome.kind) for tried in history)
+        past = tuple((tried.arm, tried.outcome.kind) for tried in history)
         if past not in seen:
             seen.add(past)
             new.append(seconds)

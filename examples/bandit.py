@@ -13,9 +13,9 @@ from alphadial.agents import Replay
 from alphadial.controller import (
     BaseController,
     Choice,
-    Counts,
     Fields,
     OutcomeKind,
+    OutcomeLog,
     Situation,
     controller_names,
     make_controller,
@@ -30,20 +30,20 @@ class Bounce(BaseController):
     name = "bounce"
     _first = 0
 
-    def _learn(self, counts: Counts) -> None:
-        self._first = int(counts[:, :, OutcomeKind.SOLVED].sum(axis=0).argmax())
+    def _learn(self, log: OutcomeLog) -> None:
+        self._first = int(log.counts()[:, :, OutcomeKind.SOLVED].sum(axis=0).argmax())
 
     def _choose(self, situation: Situation) -> Choice:
         if not situation.history:
             return Choice(self._first, "best on dev")
         slow = situation.history[-1][1] == OutcomeKind.OPTIMISATION
-        return Choice(len(self.alphas) - 1, "too slow: up") if slow else Choice(0, "wrong: down")
+        return Choice(len(self.arms) - 1, "too slow: up") if slow else Choice(0, "wrong: down")
 
     def _memory(self) -> dict[str, Any]:
         return {"first": self._first}
 
     def _recall(self, fields: Fields) -> None:
-        self._first = fields.integer("first", 0, len(self.alphas) - 1)
+        self._first = fields.integer("first", 0, len(self.arms) - 1)
 
 
 def main() -> None:
@@ -51,7 +51,7 @@ def main() -> None:
     dev, test = Replay.shipped("tiny", "dev"), Replay.shipped("tiny", "test")
     orders = sample_orders(test.log.kinds.shape, 20, seed=0)
     for name in (*controller_names(), "__main__:Bounce"):
-        controller = make_controller(name, test.alphas, horizon=5)
+        controller = make_controller(name, test.log.arms, horizon=5)
         controller.fit(dev.log)
         result = replay(controller, test.log, orders=orders, attempts=5)
         print(f"{controller.name:12} " + "  ".join(f"k={k}: {result.solved(k).mean():.3f}" for k in (1, 3, 5)))

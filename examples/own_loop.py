@@ -33,18 +33,18 @@ class Thrifty(BaseController):
     def _choose(self, situation: Situation) -> Choice:
         if not situation.history:
             large = "100,000" in situation.context.statement
-            return Choice(len(self.alphas) - 1 if large else 0, "large inputs" if large else "small inputs")
-        spent = dict.fromkeys(self.alphas, 0.0)
+            return Choice(len(self.arms) - 1 if large else 0, "large inputs" if large else "small inputs")
+        spent = dict.fromkeys(self.arms, 0.0)
         for trial in situation.trials:
-            spent[trial.alpha] += trial.outcome.cost
+            spent[trial.arm] += trial.outcome.cost
         untried = len(situation.history) - len(situation.trials)  # asked for in this call, and not made yet
-        cheapest = sorted(self.alphas, key=spent.__getitem__)[untried % len(self.alphas)]
-        return Choice(self.alphas.index(cheapest), f"{spent[cheapest]:.4f} spent on it here")
+        cheapest = sorted(self.arms, key=spent.__getitem__)[untried % len(self.arms)]
+        return Choice(self.arms.index(cheapest), f"{spent[cheapest]:.4f} spent on it here")
 
 
 def attempt(decision: Decision) -> Outcome:
     """Stands for your own solver: asks a model, judges its program and says what that cost."""
-    solved = decision.alpha == 0.5
+    solved = decision.arm.alpha == 0.5
     return Outcome(OutcomeKind.SOLVED if solved else OutcomeKind.CORRECTNESS, "AC" if solved else "WA", cost=0.002)
 
 
@@ -59,8 +59,8 @@ def main() -> None:
             for decision in controller.select(context, history, Budget(attempts=6 - len(history)), n=2):
                 outcome = attempt(decision)
                 controller.update(decision, outcome)
-                history.append(Trial(decision.alpha, outcome))
-                print(f"{decision.id}: alpha {decision.alpha:g} ({decision.reason}): {outcome.verdict}")
+                history.append(Trial(decision.arm, outcome))
+                print(f"{decision.id}: alpha {decision.arm} ({decision.reason}): {outcome.verdict}")
             save_state(controller, state)
 
 

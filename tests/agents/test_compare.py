@@ -16,7 +16,7 @@ from alphadial.agents.experiments.compare.choice import (
     DevChoice,
     ReplayDataset,
     ReplaySettings,
-    alpha_sets,
+    arm_sets,
     choose,
     cross_validate,
     draw_orders,
@@ -27,7 +27,7 @@ from alphadial.agents.experiments.compare.comparing import compare
 from alphadial.agents.experiments.compare.entries import Entry, json_rows, pool, split_half_oracle
 from alphadial.agents.experiments.compare.shipped_tables import replay_dataset
 from alphadial.agents.experiments.outcomes import OutcomeTable, TableModel, TableProblem
-from alphadial.controller import OutcomeKind
+from alphadial.controller import Arm, OutcomeKind, as_arms
 
 ALPHAS = (0.0, 1.0)
 FEW = ReplaySettings(orders=6, seed=3)
@@ -113,16 +113,20 @@ def test_letters_become_kinds() -> None:
 def test_alphas_are_put_in_order() -> None:
     table = make_table(CROSSED)
     swapped = table.model_copy(update={"models": table.models[::-1]})
-    assert replay_dataset(swapped).log.alphas == ALPHAS
+    assert replay_dataset(swapped).log.arms == as_arms(ALPHAS)
     assert (replay_dataset(swapped).log.kinds == replay_dataset(table).log.kinds).all()
 
 
-def test_alpha_sets_are_few_and_distinct() -> None:
-    grid = (-0.5, 0.0, 0.5, 1.0, 1.5)
-    assert alpha_sets(grid) == [grid, (0.0, 0.5, 1.0), (0.0, 1.0), (0.0, 1.5)]
-    assert alpha_sets((0.0, 1.0)) == [(0.0, 1.0)]
-    assert alpha_sets((0.25,)) == [(0.25,)]
-    assert alpha_sets((1.25, 1.5)) == [(1.25, 1.5)]
+def test_arm_sets_are_few_and_distinct() -> None:
+    def sets(*alphas: float) -> list[tuple[float | None, ...]]:
+        return [tuple(arm.alpha for arm in arms) for arms in arm_sets(as_arms(alphas))]
+
+    assert sets(-0.5, 0, 0.5, 1, 1.5) == [(-0.5, 0, 0.5, 1, 1.5), (0, 0.5, 1), (0, 1), (0, 1.5)]
+    assert sets(0, 1) == [(0, 1)]
+    assert sets(0.25) == [(0.25,)]
+    assert sets(1.25, 1.5) == [(1.25, 1.5)]
+    models = (Arm("large"), Arm("small", 0.5), Arm("small", 1))
+    assert arm_sets(models) == [models], "an arm without alpha leaves nothing to choose by"
 
 
 def test_best_single_is_chosen_by_unbiased_pass_at_k() -> None:
@@ -132,18 +136,18 @@ def test_best_single_is_chosen_by_unbiased_pass_at_k() -> None:
     assert single_rates(table, 2)[:, 0] == pytest.approx([5 / 6] * 4)
     colder = make_dataset({"a": ("WWWW", "WWWW"), "b": ("WWWW", "WWWW")})
     chosen = choose((BEST_SINGLE, 2), {0.6: colder, 1.0: table}, FEW)
-    assert (chosen.temperature, chosen.alphas) == (1.0, (0.0,))
+    assert (chosen.temperature, chosen.arms) == (1.0, as_arms([0]))
     assert chosen.dev_solve == pytest.approx(5 / 6)
-    assert choose((BEST_SINGLE, 1), {1.0: table, 0.6: table}, FEW) == DevChoice(0.6, (0.0,), 0.5)
+    assert choose((BEST_SINGLE, 1), {1.0: table, 0.6: table}, FEW) == DevChoice(0.6, as_arms([0]), 0.5)
 
 
 def test_cross_validation_leaves_the_whole_template_out() -> None:
     table = make_dataset(CROSSED)
     # Who learns from the other template alone takes the alpha that solves that one, and so fails here.
-    assert cross_validate(("fixed", 1), ALPHAS, table, FEW).tolist() == [0, 0, 0, 0]
-    assert cross_validate(("round-robin", 1), ALPHAS, table, FEW).tolist() == [0, 0, 0, 0]
-    assert cross_validate(("round-robin", 2), ALPHAS, table, FEW).tolist() == [1, 1, 1, 1]
-    choice = DevChoice(0.6, ALPHAS, 0.0)
+    assert cross_validate(("fixed", 1), as_arms(ALPHAS), table, FEW).tolist() == [0, 0, 0, 0]
+    assert cross_validate(("round-robin", 1), as_arms(ALPHAS), table, FEW).tolist() == [0, 0, 0, 0]
+    assert cross_validate(("round-robin", 2), as_arms(ALPHAS), table, FEW).tolist() == [1, 1, 1, 1]
+    choice = DevChoice(0.6, as_arms(ALPHAS), 0.0)
     assert play(("round-robin", 1), choice, {0.6: table}, {0.6: table}, FEW).solve.mean() == 0.5
 
 
@@ -151,7 +155,7 @@ def test_every_row_sees_the_same_samples() -> None:
     rng = np.random.default_rng(5)
     cells = {f"t{i}": ["".join(rng.choice(list("AWT"), 6)) for _ in ALPHAS] for i in range(5)}
     table = {0.6: make_dataset(cells)}
-    choice = DevChoice(0.6, (1.0,), 0.0)
+    choice = DevChoice(0.6, as_arms([1]), 0.0)
     results = [play((row, 3), choice, table, table, FEW) for row in ROWS]
     for other in results[1:]:
         assert (other.solve == results[0].solve).all()
@@ -164,7 +168,7 @@ def test_every_row_sees_the_same_samples() -> None:
 
 def test_best_single_replayed_agrees_with_its_closed_form() -> None:
     table = {0.6: make_dataset({"a": ("AWWW", "WWWW"), "b": ("AAWW", "WWWW")}, each=1)}
-    played = play((BEST_SINGLE, 2), DevChoice(0.6, (0.0,), 0.0), table, table, ReplaySettings(orders=2000))
+    played = play((BEST_SINGLE, 2), DevChoice(0.6, as_arms([0]), 0.0), table, table, ReplaySettings(orders=2000))
     assert played.solve == pytest.approx([1 / 2, 5 / 6], abs=0.04)
     assert played.attempts == pytest.approx([7 / 4, 3 / 2], abs=0.04)
 

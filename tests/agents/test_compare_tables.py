@@ -22,6 +22,7 @@ from alphadial.agents.runs.attempt_loop import AttemptDeps
 from alphadial.agents.runs.config import ModelChoice, RunConfig, plan
 from alphadial.agents.runs.run_folder import RunFolder
 from alphadial.agents.runs.runner import run_attempts
+from alphadial.controller import as_arms
 from alphadial.envs.judging import Judge
 from alphadial.envs.problems import load_split
 from alphadial.envs.sandbox import open_sandbox
@@ -48,17 +49,17 @@ def shipped(config: RunConfig) -> OutcomeTable:
 def test_shipped_tables_fit_the_shipped_weights(split: str, temperature: float) -> None:
     table = shipped(configure(split, temperature))
     tried = replay_dataset(table)
-    assert tried.log.alphas == ALPHAS
+    assert tried.log.arms == as_arms(ALPHAS)
     problems = load_split("tiny-problems", split).problems
     assert tried.log.kinds.shape == (len(problems), 9, 16)
-    assert tried.problems == tuple(problem.id for problem in problems)
+    assert tried.log.problems == tuple(problem.id for problem in problems)
     assert tried.templates == tuple(problem.template for problem in problems)
 
 
 def test_a_part_of_a_shipped_table_serves_a_smaller_run() -> None:
     whole = replay_dataset(shipped(configure("dev", 0.6))).log
     part = replay_dataset(shipped(configure("dev", 0.6, alphas=(0, 1.5), samples=3))).log
-    assert part.alphas == (0, 1.5)
+    assert part.arms == as_arms((0, 1.5))
     assert (part.kinds == whole.kinds[:, [2, 8], :3]).all()
 
 

@@ -21,7 +21,7 @@ from alphadial.agents.runs.runner import Progress
 from alphadial.agents.types import Request
 from alphadial.controller import make_controller
 from alphadial.controller.errors import ControllerError
-from alphadial.controller.types import Budget, Context, Controller, Decision, Outcome, OutcomeKind, Trial
+from alphadial.controller.types import Arm, Budget, Context, Controller, Decision, Outcome, OutcomeKind, Trial, as_arms
 from alphadial.controller.uniform import Uniform
 from alphadial.envs.types import Problem
 
@@ -43,18 +43,18 @@ class Spy:
     """A controller that tells what it was asked and taught."""
 
     name = "spy"
-    alphas = (0.0, 0.5, 1.0)
+    arms = as_arms((0.0, 0.5, 1.0))
 
     def __init__(self, alpha: float = 0.5, propensity: float = 1.0, chances: dict[str, float] | None = None) -> None:
         self.asked: list[tuple[Context, tuple[Trial, ...], Budget]] = []
         self.taught: list[tuple[str, Outcome]] = []
-        self._answer = alpha, propensity
+        self._answer = Arm(alpha=alpha), propensity
         self._chances = chances or {}
 
     def select(self, context: Context, history: Any, budget: Budget, n: int = 1) -> tuple[Decision, ...]:
         self.asked.append((context, tuple(history), budget))
         chance = self._chances.get(context.problem)
-        return (Decision(f"{context.problem}#{len(history)}", *self._answer, "because", chance),)
+        return (Decision(f"{context.problem}#{len(history)}", *self._answer, "because", context, chance),)
 
     def update(self, decision: Decision, outcome: Outcome) -> None:
         self.taught.append((decision.id, outcome))
@@ -89,7 +89,7 @@ def test_the_controller_sees_history_and_budget_and_no_template(tmp_path: Path, 
     run(tmp_path, controlled_config(budget=8), problems, spy, script)
     first = [ask for ask in spy.asked if ask[0].problem == "p0"]
     assert [len(history) for _, history, _ in first] == [0, 1, 2]
-    assert first[1][1] == (Trial(0.5, Outcome(OutcomeKind.OPTIMISATION, "TLE")),)
+    assert first[1][1] == (Trial(Arm(alpha=0.5), Outcome(OutcomeKind.OPTIMISATION, "TLE")),)
     assert [budget for _, _, budget in first] == [Budget(4, 8), Budget(3, 2), Budget(2, 1)]
     assert first[0][0] == Context("p0", "Solve p0.")
     assert [name for name, _ in spy.taught[:6]] == [f"p{i}#0" for i in range(6)]
@@ -135,8 +135,7 @@ def test_another_controller_cannot_go_on_with_a_run(tmp_path: Path, problems: tu
 @pytest.mark.parametrize(
     ("spy", "complaint"),
     [
-        (Spy(0.3), r"controller spy chose alpha 0.3 for p0#0; this run has 0, 0.5, 1"),
-        (Spy(float("nan")), r"chose alpha nan"),
+        (Spy(0.3), r"controller spy chose 0.3 for p0#0; this run has 0, 0.5, 1"),
         (Spy(0.5, 0.0), r"propensity 0.0, not in \(0, 1\]"),
         (Spy(0.5, float("nan")), r"propensity nan"),
         (Spy(chances={"p0": float("nan")}), r"chance nan, not in \[0, 1\]"),

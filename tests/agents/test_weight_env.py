@@ -15,7 +15,7 @@ from alphadial.agents.errors import AgentsError
 from alphadial.agents.policies import ScriptedPolicy, open_policy
 from alphadial.agents.runs.attempt_loop import AttemptDeps
 from alphadial.agents.weight_env import ENV_ID, Live, Replay
-from alphadial.controller.types import OutcomeLog
+from alphadial.controller.types import OutcomeLog, as_arms
 from alphadial.envs.judging import Judge
 from alphadial.envs.problems import load_split
 from alphadial.envs.sandbox import open_sandbox
@@ -26,7 +26,7 @@ KINDS = np.array([[[1, 2, 1], [0, 0, 0]], [[1, 1, 1], [2, 2, 2]], [[3, 3, 3], [3
 
 
 def make(**options: Any) -> Any:
-    source = Replay(OutcomeLog((0.0, 1.0), KINDS), ("a", "b", "c"))
+    source = Replay(OutcomeLog(as_arms((0, 1)), KINDS), ("a", "b", "c"))
     return gymnasium.make(ENV_ID, source=source, **{"max_attempts": 3, **options})
 
 
@@ -78,7 +78,7 @@ def test_spent_attempts_terminate_and_unmeasurable_ones_truncate() -> None:
 
 def test_a_copy_in_mid_episode_goes_on_by_itself() -> None:
     kinds = np.random.default_rng(0).integers(1, 3, (1, 2, 8)).astype(np.uint8)
-    source = Replay(OutcomeLog((0.0, 1.0), kinds), ("a",))
+    source = Replay(OutcomeLog(as_arms((0, 1)), kinds), ("a",))
 
     def episode(copying: bool) -> tuple[list[str], list[str]]:
         env = gymnasium.make(ENV_ID, source=source, max_attempts=8).unwrapped
@@ -98,7 +98,7 @@ def test_a_copy_in_mid_episode_goes_on_by_itself() -> None:
 
 
 def test_a_table_that_has_no_more_samples_says_so() -> None:
-    attempt = Replay(OutcomeLog((0.0, 1.0), KINDS), ("a", "b", "c")).begin(1, np.random.default_rng(0))
+    attempt = Replay(OutcomeLog(as_arms((0, 1)), KINDS), ("a", "b", "c")).begin(1, np.random.default_rng(0))
     for _ in range(3):
         attempt(0)
     with pytest.raises(AgentsError, match="all 3 samples"):
@@ -142,7 +142,7 @@ def test_vectorised_environments_agree_with_single_ones() -> None:
 
 
 def test_environments_may_share_a_source() -> None:
-    source = Replay(OutcomeLog((0.0, 1.0), KINDS), ("a", "b", "c"))
+    source = Replay(OutcomeLog(as_arms((0, 1)), KINDS), ("a", "b", "c"))
     shared: list[Any] = [gymnasium.make(ENV_ID, source=source, max_attempts=3) for _ in range(2)]
     alone = [make() for _ in range(2)]
     for seed, env in enumerate((*shared, *alone)):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from alphadial.agents.policies.weights import expected_weights_id
-from alphadial.controller.state import load_state
+from alphadial.controller import as_arms, load_state
 from alphadial.merge_engine import load_family
 
 from .fakes import chat_server
@@ -29,7 +29,7 @@ def test_the_shipped_posterior_solves_with_the_shipped_family(cli: Cli, tmp_path
     assert [row["k"] for row in summary["rows"]] == [1, 2, 3]
     assert summary["attempts"] == sum(row["attempts"] for row in summary["by_alpha"])
     assert (summary["controller"], summary["setting"], summary["samples"]) == ("posterior", "reasoning", 3)
-    assert load_state(tmp_path / "run" / "controller.json").alphas == (-0.5, 1.0)
+    assert load_state(tmp_path / "run" / "controller.json").arms == as_arms((-0.5, 1))
     attempt = summary["by_problem"][0]["attempts"][0]
     shown = cli("show", attempt, "--run", "run")
     assert "first: p 0." in shown.stdout

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from alphadial.controller import (
+    Arm,
     BaseController,
     Budget,
     Choice,
@@ -16,6 +17,7 @@ from alphadial.controller import (
     ControllerError,
     Decision,
     Outcome,
+    OutcomeLog,
     Situation,
     Trial,
     controller_names,
@@ -38,7 +40,7 @@ def test_every_controller_shows_every_behaviour(name: str, behaviour: Callable[[
 @pytest.mark.parametrize("grid", [(0.5,), (0, 1)])
 @pytest.mark.parametrize("name", controller_names())
 def test_small_grids(name: str, grid: tuple[float, ...]) -> None:
-    suite.decides_on_the_grid(lambda seed: make_controller(name, grid, seed=seed))
+    suite.decides_on_its_arms(lambda seed: make_controller(name, grid, seed=seed))
 
 
 @pytest.mark.parametrize("options", [{"verdicts": False}, {"pseudo": 0, "mass": 0.0}, {"smoothing": 0.1}])
@@ -46,12 +48,12 @@ def test_options_of_the_posterior(options: dict[str, Any]) -> None:
     suite.check(lambda seed: make_controller("posterior", GRID, seed=seed, **options))
 
 
-@pytest.mark.parametrize(("name", "options"), [("fixed", {"alpha": 1}), ("rule", {"start": 0.5, "step": 2})])
+@pytest.mark.parametrize(("name", "options"), [("fixed", {"arm": 1}), ("rule", {"start": 0.5, "step": 2})])
 def test_given_options_need_no_log(name: str, options: dict[str, Any]) -> None:
     suite.check(lambda seed: make_controller(name, GRID, seed=seed, **options))
     controller = make_controller(name, GRID, **options)
     (decision,) = controller.select(Context("p"), [], Budget(1))
-    assert decision.alpha == next(iter(options.values()))
+    assert decision.arm.alpha == next(iter(options.values()))
 
 
 class TheirOwn(BaseController):
@@ -60,7 +62,7 @@ class TheirOwn(BaseController):
     name = "their-own"
 
     def _choose(self, situation: Situation) -> Choice:
-        return Choice(len(situation.history) % len(self.alphas), "one after the other")
+        return Choice(len(situation.history) % len(self.arms), "one after the other")
 
 
 def test_a_controller_of_a_users_own() -> None:
@@ -70,12 +72,14 @@ def test_a_controller_of_a_users_own() -> None:
 class Impure(TheirOwn):
     def _choose(self, situation: Situation) -> Choice:
         self.asked = getattr(self, "asked", 0) + 1
-        return Choice(self.asked % len(self.alphas), "counts calls")
+        return Choice(self.asked % len(self.arms), "counts calls")
 
 
-class OffTheGrid(TheirOwn):
+class OffItsArms(TheirOwn):
     def select(self, context: Context, history: Sequence[Trial], budget: Budget, n: int = 1) -> tuple[Decision, ...]:
-        return tuple(dataclasses.replace(made, alpha=0.3) for made in super().select(context, history, budget, n))
+        return tuple(
+            dataclasses.replace(made, arm=Arm(alpha=0.3)) for made in super().select(context, history, budget, n)
+        )
 
 
 class Overspending(TheirOwn):
@@ -95,7 +99,7 @@ class SameUnderAllSeeds(Uniform):
 
 class Forgetful(Thompson):
     def _memory(self) -> dict[str, Any]:
-        return {**super()._memory(), "tally": [[0] * len(self.alphas)] * 2}
+        return {**super()._memory(), "tally": [[0] * len(self.arms)] * 2}
 
 
 class CountsTwice(Thompson):
@@ -111,7 +115,7 @@ class Gullible(Thompson):
 
 
 class Unlearning(TheirOwn):
-    def _learn(self, counts: Any) -> None:
+    def _learn(self, log: OutcomeLog) -> None:
         self.fits = getattr(self, "fits", 0) + 1
 
     def _memory(self) -> dict[str, Any]:
@@ -138,7 +142,7 @@ class Unsaid(Posterior):
     ("faulty", "behaviour"),
     [
         (Impure, suite.decides_by_seed),
-        (OffTheGrid, suite.decides_on_the_grid),
+        (OffItsArms, suite.decides_on_its_arms),
         (Overspending, suite.decides_several_at_once),
         (WrongPropensity, suite.propensities_match_frequencies),
         (SameUnderAllSeeds, suite.seeds_draw_independently),

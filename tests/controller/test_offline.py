@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -15,6 +16,7 @@ from alphadial.controller import (
     OutcomeKind,
     OutcomeLog,
     Trial,
+    as_arms,
     controller_names,
     make_controller,
     replay,
@@ -24,8 +26,11 @@ from alphadial.controller.conformance import example_log
 from alphadial.controller.offline import Orders
 
 GRID = (-0.5, 0.0, 0.5, 1.0, 1.5)
-LOG = example_log(GRID, problems=12, samples=6, seed=5)
 NAMES = [f"p{number}" for number in range(12)]
+LOG = replace(
+    example_log(GRID, problems=12, samples=6, seed=5),
+    contexts=tuple(Context(name, f"Solve {name}.", {"rating": number}) for number, name in enumerate(NAMES)),
+)
 
 
 def fitted(name: str) -> Controller:
@@ -40,9 +45,9 @@ def by_hand(controller: Controller, log: OutcomeLog, orders: Orders, attempts: i
     for number, order in enumerate(orders):
         mine = type(controller).from_state(json.loads(start))
         unseen = {
-            (name, alpha): [log.kinds[p, a, sample] for sample in order[p, a]]
+            (name, arm): [log.kinds[p, a, sample] for sample in order[p, a]]
             for p, name in enumerate(NAMES)
-            for a, alpha in enumerate(log.alphas)
+            for a, arm in enumerate(log.arms)
         }
         histories: dict[str, list[Trial]] = {name: [] for name in NAMES}
         solved = dict.fromkeys(NAMES, 0)
@@ -50,12 +55,12 @@ def by_hand(controller: Controller, log: OutcomeLog, orders: Orders, attempts: i
             made = []
             for name in NAMES:
                 if not solved[name]:
-                    context = Context(f"{number}/{name}")
+                    context = replace(log.contexts[NAMES.index(name)], problem=f"{number}/{name}")
                     made.append((name, mine.select(context, histories[name], Budget(attempts - attempt + 1))[0]))
             for name, decision in made:
-                outcome = Outcome(OutcomeKind(unseen[name, decision.alpha].pop(0)))
+                outcome = Outcome(OutcomeKind(unseen[name, decision.arm].pop(0)))
                 mine.update(decision, outcome)
-                histories[name].append(Trial(decision.alpha, outcome))
+                histories[name].append(Trial(decision.arm, outcome))
                 if outcome.kind == OutcomeKind.SOLVED:
                     solved[name] = attempt
         result.append([solved[name] for name in NAMES])
@@ -66,7 +71,7 @@ def by_hand(controller: Controller, log: OutcomeLog, orders: Orders, attempts: i
 def test_agrees_with_a_plain_replay(name: str) -> None:
     controller, orders = fitted(name), sample_orders(LOG.kinds.shape, 8, seed=1)
     before = json.dumps(controller.state())
-    result = replay(controller, LOG, orders=orders, attempts=6, problems=NAMES)
+    result = replay(controller, LOG, orders=orders, attempts=6)
     assert result.solved_at.tolist() == by_hand(controller, LOG, orders, 6)
     assert json.dumps(controller.state()) == before, "the controller itself was used"
 
@@ -74,10 +79,10 @@ def test_agrees_with_a_plain_replay(name: str) -> None:
 @pytest.mark.parametrize("name", controller_names())
 def test_order_of_the_problems_does_not_matter(name: str) -> None:
     orders = sample_orders((12, 5, 6), 6, seed=2)
-    straight = replay(fitted(name), LOG, orders=orders, attempts=5, problems=NAMES)
+    straight = replay(fitted(name), LOG, orders=orders, attempts=5)
     mixed = np.random.default_rng(0).permutation(12)
-    log = OutcomeLog(GRID, LOG.kinds[mixed])
-    other = replay(fitted(name), log, orders=orders[:, mixed], attempts=5, problems=[NAMES[p] for p in mixed])
+    log = LOG.of_problems(mixed.tolist())
+    other = replay(fitted(name), log, orders=orders[:, mixed], attempts=5)
     assert np.array_equal(straight.chosen[:, mixed], other.chosen)
     assert np.array_equal(straight.solved_at[:, mixed], other.solved_at)
 
@@ -85,7 +90,7 @@ def test_order_of_the_problems_does_not_matter(name: str) -> None:
 def test_over_all_orders_a_fixed_alpha_gets_its_pass_at_k() -> None:
     kinds = np.array([[[0, 1, 1, 2]], [[0, 0, 3, 1]]], dtype=np.uint8)
     orders = np.array([[[order], [order]] for order in permutations(range(4))], dtype=np.uint16)
-    result = replay(make_controller("fixed", (1,), alpha=1), OutcomeLog((1,), kinds), orders=orders, attempts=4)
+    result = replay(make_controller("fixed", (1,), arm=1), OutcomeLog(as_arms([1]), kinds), orders=orders, attempts=4)
     assert result.solved(1).tolist() == pytest.approx([1 / 4, 2 / 4])
     assert result.solved(2).tolist() == pytest.approx([2 / 4, 1 - 1 / 6])
     assert result.solved(4).tolist() == [1, 1]
@@ -100,7 +105,7 @@ def test_what_a_result_holds() -> None:
     assert np.array_equal(made.sum(axis=2), np.where(result.solved_at > 0, result.solved_at, 6))
     assert np.array_equal(~np.isnan(result.propensities), made)
     assert set(result.propensities[made].tolist()) == {0.2}
-    assert len(np.unique(result.chosen[:, 0], axis=0)) > 1, "every order draws the same alphas"
+    assert len(np.unique(result.chosen[:, 0], axis=0)) > 1, "every order draws the same arms"
     with pytest.raises(ControllerError, match="k must be"):
         result.solved(7)
 
@@ -113,28 +118,26 @@ def test_orders_are_seeded_permutations_with_stable_prefixes() -> None:
     assert len(np.unique(orders.reshape(-1, 16), axis=0)) == 120, "cells share an order"
 
 
-def test_a_controller_may_use_part_of_the_alphas() -> None:
+def test_a_controller_may_use_part_of_the_arms() -> None:
     controller = make_controller("two-ends", (0.0, 1.0))
     result = replay(controller, LOG, orders=sample_orders((12, 5, 6), 3, seed=0), attempts=4)
     assert set(result.chosen[result.chosen >= 0].tolist()) == {1, 3}
 
 
 @pytest.mark.parametrize(
-    ("attempts", "shape", "names", "message"),
+    ("attempts", "shape", "message"),
     [
-        (7, (12, 5, 6), NAMES, "holds 6 samples"),
-        (0, (12, 5, 6), NAMES, "cannot replay 0 attempts"),
-        (5, (12, 5, 7), NAMES, "orders of shape"),
-        (5, (12, 5, 6), NAMES[:-1], "11 names"),
-        (5, (12, 5, 6), ["same"] * 12, "1 names"),
+        (7, (12, 5, 6), "holds 6 samples"),
+        (0, (12, 5, 6), "cannot replay 0 attempts"),
+        (5, (12, 5, 7), "orders of shape"),
     ],
 )
-def test_refused(attempts: int, shape: tuple[int, int, int], names: list[str], message: str) -> None:
+def test_refused(attempts: int, shape: tuple[int, int, int], message: str) -> None:
     with pytest.raises(ControllerError, match=message):
-        replay(fitted("fixed"), LOG, orders=sample_orders(shape, 2, seed=0), attempts=attempts, problems=names)
+        replay(fitted("fixed"), LOG, orders=sample_orders(shape, 2, seed=0), attempts=attempts)
 
 
-def test_an_alpha_that_the_log_lacks() -> None:
-    controller = make_controller("fixed", (0.0, 0.25), alpha=0.25)
-    with pytest.raises(ControllerError, match=r"alpha 0\.25, not in the log"):
+def test_an_arm_that_the_log_lacks() -> None:
+    controller = make_controller("fixed", (0.0, 0.25), arm=0.25)
+    with pytest.raises(ControllerError, match=r"chose 0\.25, which the log lacks"):
         replay(controller, LOG, orders=sample_orders((12, 5, 6), 1, seed=0), attempts=2)

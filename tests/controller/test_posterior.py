@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from alphadial.controller import (
+    Arm,
     Budget,
     Context,
     Controller,
@@ -17,6 +18,7 @@ from alphadial.controller import (
     OutcomeKind,
     OutcomeLog,
     Trial,
+    as_arms,
     make_controller,
 )
 from alphadial.controller.conformance import example_log
@@ -26,7 +28,7 @@ from .logs import A, T, U, W, log_of
 
 def posterior_by_hand(log: OutcomeLog, past: Sequence[tuple[int, OutcomeKind]], smoothing: float, alpha: int) -> float:
     counts: list[list[list[int]]] = log.counts().tolist()
-    alphas = range(len(log.alphas))
+    alphas = range(len(log.arms))
     shares = []
     for a in alphas:
         pooled = [sum(problem[a][kind] for problem in counts) + 1 / 3 for kind in range(3)]
@@ -48,11 +50,11 @@ def test_posterior_is_bayes_rule_over_the_problems_of_the_log(length: int) -> No
     generator = np.random.default_rng(length)
     for _ in range(20):
         past = [(int(generator.integers(3)), OutcomeKind(int(generator.integers(4)))) for _ in range(length)]
-        history = [Trial(grid[index], Outcome(kind)) for index, kind in past]
+        history = [Trial(Arm(alpha=grid[index]), Outcome(kind)) for index, kind in past]
         chances = [posterior_by_hand(log, past, 0.7, index) for index in range(3)]
         (decision,) = controller.select(Context("p"), history, Budget(1))
         assert decision.success_prob == pytest.approx(max(chances))
-        assert chances[grid.index(decision.alpha)] == pytest.approx(max(chances))
+        assert chances[as_arms(grid).index(decision.arm)] == pytest.approx(max(chances))
         assert decision.propensity == 1
 
 
@@ -65,9 +67,9 @@ def test_posterior_tells_verdicts_apart_unless_told_not_to() -> None:
     for controller in (seeing, blind):
         controller.fit(log)
 
-    def after(controller: Controller, kind: OutcomeKind) -> float:
-        (decision,) = controller.select(Context("p"), [Trial(0.5, Outcome(kind))], Budget(1))
-        return decision.alpha
+    def after(controller: Controller, kind: OutcomeKind) -> float | None:
+        (decision,) = controller.select(Context("p"), [Trial(Arm(alpha=0.5), Outcome(kind))], Budget(1))
+        return decision.arm.alpha
 
     assert (after(seeing, W), after(seeing, T)) == (0, 1)
     assert after(blind, W) == after(blind, T)
@@ -79,9 +81,9 @@ def test_posterior_draws_ties_evenly_and_says_so() -> None:
     controller.fit(log_of(grid, [[[A, A], [W, W]], [[W, W], [A, A]]]))
     decisions = [controller.select(Context(f"p{number}"), [], Budget(1))[0] for number in range(400)]
     assert {decision.propensity for decision in decisions} == {0.5}
-    assert 150 < sum(decision.alpha == 0 for decision in decisions) < 250
-    (after,) = controller.select(Context("p"), [Trial(0, Outcome(W))], Budget(1))
-    assert after.alpha == 1
+    assert 150 < sum(decision.arm.alpha == 0 for decision in decisions) < 250
+    (after,) = controller.select(Context("p"), [Trial(Arm(alpha=0), Outcome(W))], Budget(1))
+    assert after.arm.alpha == 1
     assert after.reason.startswith("after a correctness failure at 0: p 0.")
     assert "next best 0 p 0." in after.reason
 
@@ -90,7 +92,7 @@ def test_pseudo_problems_keep_doors_open() -> None:
     """A log in which alpha 1 never solves what 0 does not: after many failures at 0 it is still tried."""
     grid = (0.0, 1.0)
     cells = [[[A] * 16, [A] * 12 + [W] * 4]] * 5 + [[[W] * 16, [W] * 16]]
-    failures = [Trial(0, Outcome(W))] * 4
+    failures = [Trial(Arm(alpha=0), Outcome(W))] * 4
 
     def decide(mass: float) -> Decision:
         controller = make_controller("posterior", grid, mass=mass)
@@ -98,7 +100,7 @@ def test_pseudo_problems_keep_doors_open() -> None:
         (decision,) = controller.select(Context("p"), failures, Budget(1))
         return decision
 
-    assert decide(10).alpha == 1
+    assert decide(10).arm.alpha == 1
     assert (decide(10).success_prob or 0) > 0.3 > 0.1 > (decide(0).success_prob or 0) > 0
 
 
@@ -113,7 +115,7 @@ def test_select_takes_under_50_microseconds() -> None:
         seconds = []
         for number in range(1000):
             draws = generator.integers((41, 2), size=(number % 10, 2)).tolist()
-            history = [Trial(grid[index], Outcome((W, T)[kind])) for index, kind in draws]
+            history = [Trial(Arm(alpha=grid[index]), Outcome((W, T)[kind])) for index, kind in draws]
             began = perf_counter()
             controller.select(Context("p"), history, Budget(10))
             seconds.append(perf_counter() - began)

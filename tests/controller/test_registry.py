@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from alphadial.controller import CONTROLLERS, ControllerError, controller_names, make_controller
+from alphadial.controller import CONTROLLERS, Arm, ControllerError, controller_names, make_controller
 from alphadial.controller.posterior import Posterior
 
 
@@ -17,7 +17,7 @@ def test_names() -> None:
     }
     for name, found in CONTROLLERS.items():
         assert found.name == name
-        assert make_controller(name, (1, 0)).alphas == (0.0, 1.0)
+        assert make_controller(name, (1, 0)).arms == (Arm(alpha=0), Arm(alpha=1))
 
 
 def test_dotted_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,20 +52,20 @@ def test_unknown_names_list_the_choices(name: str) -> None:
     ("name", "arguments", "message"),
     [
         ("posterior", {"smothing": 1}, "it takes smoothing, pseudo, mass, verdicts"),
-        ("uniform", {"alpha": 1}, "it takes no options"),
+        ("uniform", {"arm": 1}, "it takes no options"),
         ("posterior", {"smoothing": 0}, "smoothing 0 must be above 0"),
         ("thompson", {"strength": -1}, "strength must be"),
-        ("fixed", {"alpha": 0.3}, "alpha 0.3 is not on fixed's grid: choose one of 0, 1"),
+        ("fixed", {"arm": 0.3}, "0.3 is no arm of fixed: choose one of 0, 1"),
         ("uniform", {"seed": -1}, "seed must be"),
         ("uniform", {"horizon": 0}, "horizon must be"),
-        ("uniform", {"alphas": ()}, "alphas must be"),
-        ("uniform", {"alphas": (0, 0)}, "alphas must be"),
-        ("uniform", {"alphas": (0, float("nan"))}, "alphas must be"),
+        ("uniform", {"arms": ()}, "arms must be distinct, at least one"),
+        ("uniform", {"arms": (0, 0)}, r"arms must be distinct, at least one, not \[0, 0\]"),
+        ("uniform", {"arms": (0, float("nan"))}, "an arm's alpha must be a finite number, not nan"),
     ],
 )
 def test_bad_arguments(name: str, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ControllerError, match=message):
-        make_controller(name, **{"alphas": (0, 1), **arguments})
+        make_controller(name, **{"arms": (0, 1), **arguments})
 
 
 def test_options_arrive() -> None:

@@ -58,13 +58,13 @@ def test_round_trip(
     controller = make_controller(name, [step / 256 for step in grid], seed=seed, horizon=horizon)
     fits = fits or name in ("fixed", "round-robin", "schedule", "rule", "posterior")
     if fits:
-        controller.fit(example_log(controller.alphas, problems=4, samples=3))
+        controller.fit(example_log(controller.arms, problems=4, samples=3))
     histories: dict[str, list[Trial]] = {}
     for problem, kind in steps:
         history = histories.setdefault(problem, [])
         (decision,) = controller.select(Context(problem), history, Budget(9))
         controller.update(decision, Outcome(kind))
-        history.append(Trial(decision.alpha, Outcome(kind)))
+        history.append(Trial(decision.arm, Outcome(kind)))
     again = type(controller).from_state(json.loads(json.dumps(controller.state(), allow_nan=False)))
     assert again.state() == controller.state()
     for problem, history in [*histories.items(), ("another", [])]:

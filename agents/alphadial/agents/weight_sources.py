@@ -58,7 +58,8 @@ class Replay:
     """
 
     def __init__(self, log: OutcomeLog, problems: Sequence[str]) -> None:
-        self.alphas, self.problems = log.alphas, tuple(problems)
+        self.alphas = tuple(arm.alpha or 0.0 for arm in log.arms)
+        self.problems = tuple(problems)
         self.max_attempts: int | None = log.kinds.shape[2]
         self.log = log
 
@@ -78,7 +79,7 @@ class Replay:
         if table is None:
             raise AgentsError(f"no outcomes of {loaded.name} {split} at temperature {heat:g} come with alphadial")
         found = replay_dataset(table)
-        return cls(found.log, found.problems)
+        return cls(found.log, found.log.problems)
 
     def begin(self, problem: int, generator: np.random.Generator) -> Episode:
         """See ``Source``."""

@@ -1,4 +1,4 @@
-"""Which alpha next: controllers that choose the dial for every attempt, their replay and their saved state."""
+"""Which arm next: controllers that choose one for every attempt, their replay and their saved state."""
 
 from __future__ import annotations
 
@@ -8,11 +8,23 @@ from alphadial.controller.fields import Fields
 from alphadial.controller.offline import ReplayResult, replay, sample_orders
 from alphadial.controller.registry import CONTROLLERS, controller_names, find_controller, guarded, make_controller
 from alphadial.controller.state import load_state, save_state
-from alphadial.controller.types import Budget, Context, Controller, Decision, Outcome, OutcomeKind, OutcomeLog, Trial
+from alphadial.controller.types import (
+    Arm,
+    Budget,
+    Context,
+    Controller,
+    Decision,
+    Outcome,
+    OutcomeKind,
+    OutcomeLog,
+    Trial,
+    as_arms,
+)
 
 __all__ = [
     "CONTROLLERS",
     "UNKNOWN",
+    "Arm",
     "BaseController",
     "Budget",
     "Choice",
@@ -30,6 +42,7 @@ __all__ = [
     "Situation",
     "StateError",
     "Trial",
+    "as_arms",
     "controller_names",
     "find_controller",
     "guarded",

@@ -12,7 +12,18 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from alphadial.controller.errors import ControllerError, StateError
-from alphadial.controller.types import Budget, Context, Controller, Decision, Outcome, OutcomeKind, OutcomeLog, Trial
+from alphadial.controller.types import (
+    Arm,
+    Budget,
+    Context,
+    Controller,
+    Decision,
+    Outcome,
+    OutcomeKind,
+    OutcomeLog,
+    Trial,
+    as_arms,
+)
 
 Make = Callable[[int], Controller]
 
@@ -21,20 +32,20 @@ _NAMES = tuple(f"problem-{number}" for number in range(12))
 _DRAWS = 4000
 
 
-def example_log(alphas: Sequence[float], problems: int = 30, samples: int = 8, seed: int = 0) -> OutcomeLog:
-    """A seeded log in which low alphas fail by optimisation, high ones by correctness; a few samples unmeasurable."""
+def example_log(arms: Sequence[Arm | float], problems: int = 30, samples: int = 8, seed: int = 0) -> OutcomeLog:
+    """A seeded log in which the first arms fail by optimisation, the last by correctness; a few are unmeasurable."""
     generator = np.random.default_rng(seed)
-    places = np.linspace(0, 1, len(alphas))
+    places = np.linspace(0, 1, len(arms))
     suits = generator.uniform(0, 1, size=(problems, 1))
     solves = np.exp(-8 * (places - suits) ** 2)
     slow = (1 - solves) * (places < suits)
-    draws = generator.uniform(size=(problems, len(alphas), samples))
+    draws = generator.uniform(size=(problems, len(arms), samples))
     kinds = np.where(draws < solves[..., None], OutcomeKind.SOLVED, OutcomeKind.CORRECTNESS)
     kinds = np.where(
         (draws >= solves[..., None]) & (draws < (solves + slow)[..., None]), OutcomeKind.OPTIMISATION, kinds
     )
     kinds = np.where(generator.uniform(size=kinds.shape) < 0.02, OutcomeKind.UNMEASURABLE, kinds)
-    return OutcomeLog(tuple(alphas), kinds.astype(np.uint8))
+    return OutcomeLog(as_arms(arms), kinds.astype(np.uint8))
 
 
 def decides_by_seed(make: Make) -> None:
@@ -47,19 +58,20 @@ def decides_by_seed(make: Make) -> None:
     assert forward == [_select(first, name, history) for name, history in asked], "select changes the controller"
 
 
-def decides_on_the_grid(make: Make) -> None:
-    """Alphas are of the grid, ids are PROBLEM#N, propensities and estimates are probabilities."""
+def decides_on_its_arms(make: Make) -> None:
+    """Arms are the controller's, ids are PROBLEM#N, propensities and estimates are probabilities."""
     controller = _fitted(make, 0)
-    assert list(controller.alphas) == sorted(set(controller.alphas)), "alphas are not ascending"
+    assert list(controller.arms) == sorted(set(controller.arms)), "arms are not ascending"
     for name in _NAMES:
-        for length in range(2 * len(controller.alphas) + 2):
+        for length in range(2 * len(controller.arms) + 2):
             decision = _select(controller, name, _history(controller, length))
             assert decision.id == f"{name}#{length}", f"decision id {decision.id}, not {name}#{length}"
-            assert decision.alpha in controller.alphas, f"alpha {decision.alpha} is off the grid"
+            assert decision.arm in controller.arms, f"arm {decision.arm} is none of its own"
             assert 0 < decision.propensity <= 1, f"propensity {decision.propensity}"
             assert decision.success_prob is None or 0 <= decision.success_prob <= 1, (
                 f"success_prob {decision.success_prob}"
             )
+            assert decision.context == Context(name), "a decision carries the context that it was asked with"
             assert decision.reason, "no reason given"
             assert "\n" not in decision.reason, "a reason is one line"
 
@@ -78,34 +90,34 @@ def decides_several_at_once(make: Make) -> None:
 def takes_any_history(make: Make) -> None:
     """Histories may be long, hold unmeasurable attempts, and be of any sequence type."""
     controller = _fitted(make, 5)
-    lost = [Trial(controller.alphas[0], Outcome(OutcomeKind.UNMEASURABLE))] * 3
+    lost = [Trial(controller.arms[0], Outcome(OutcomeKind.UNMEASURABLE))] * 3
     assert _select(controller, "lost", lost).id == "lost#3"
     long = _history(controller, 300)
     assert _select(controller, "long", long) == _select(controller, "long", tuple(long))
 
 
 def propensities_match_frequencies(make: Make) -> None:
-    """Each alpha comes as often as its propensity says, over many problems, within 5 standard errors."""
+    """Each arm comes as often as its propensity says, over many problems, within 5 standard errors."""
     controller = _fitted(make, 11)
     for length in (0, 1, 3):
         history = _history(controller, length)
         decisions = [_select(controller, f"draw-{number}", history) for number in range(_DRAWS)]
-        told: dict[float, set[float]] = {}
+        told: dict[Arm, set[float]] = {}
         for decision in decisions:
-            told.setdefault(decision.alpha, set()).add(round(decision.propensity, 9))
-        seen = Counter(decision.alpha for decision in decisions)
-        for alpha, propensities in told.items():
-            assert len(propensities) == 1, f"alpha {alpha} has propensities {sorted(propensities)} in one situation"
+            told.setdefault(decision.arm, set()).add(round(decision.propensity, 9))
+        seen = Counter(decision.arm for decision in decisions)
+        for arm, propensities in told.items():
+            assert len(propensities) == 1, f"arm {arm} has propensities {sorted(propensities)} in one situation"
             chance = propensities.pop()
             error = 5 * np.sqrt(chance * (1 - chance) / _DRAWS) + 1e-9
-            assert abs(seen[alpha] / _DRAWS - chance) <= error, f"alpha {alpha}: {seen[alpha]} of {_DRAWS} at {chance}"
+            assert abs(seen[arm] / _DRAWS - chance) <= error, f"arm {arm}: {seen[arm]} of {_DRAWS} at {chance}"
 
 
 def seeds_draw_independently(make: Make) -> None:
     """A controller that draws does so differently under different seeds."""
     ones = [_select(_fitted(make, seed), "seeded", []) for seed in range(40)]
     if max(decision.propensity for decision in ones) < 0.9:
-        assert len({decision.alpha for decision in ones}) > 1, "40 seeds draw the same alpha"
+        assert len({decision.arm for decision in ones}) > 1, "40 seeds draw the same arm"
 
 
 def learns_each_decision_once(make: Make) -> None:
@@ -136,19 +148,19 @@ def says_whether_it_needs_fit(make: Make) -> None:
 def fit_replaces(make: Make) -> None:
     """Fitting twice is fitting once, to the last log."""
     controller, fresh = make(4), make(4)
-    controller.fit(example_log(controller.alphas, seed=1))
-    controller.fit(example_log(controller.alphas, seed=2))
-    fresh.fit(example_log(fresh.alphas, seed=2))
+    controller.fit(example_log(controller.arms, seed=1))
+    controller.fit(example_log(controller.arms, seed=2))
+    fresh.fit(example_log(fresh.arms, seed=2))
     assert _text(controller) == _text(fresh), "an earlier fit shows"
 
 
 def refuses_unfit_logs(make: Make) -> None:
-    """``fit`` takes no empty log, and none that lacks an alpha of the grid; it takes one that holds more."""
+    """``fit`` takes no empty log, and none that lacks one of its arms; it takes one that holds more."""
     controller = make(0)
-    alphas = controller.alphas
-    _refused(lambda: controller.fit(OutcomeLog(alphas, np.zeros((0, len(alphas), 4), np.uint8))), "an empty log")
-    _refused(lambda: controller.fit(OutcomeLog(alphas[1:], example_log(alphas).kinds[:, 1:])), "a log without an alpha")
-    controller.fit(example_log((*alphas, alphas[-1] + 1)))
+    arms = controller.arms
+    _refused(lambda: controller.fit(OutcomeLog(arms, np.zeros((0, len(arms), 4), np.uint8))), "an empty log")
+    _refused(lambda: controller.fit(example_log(arms).of_arms(arms[1:])), "a log without one of the arms")
+    controller.fit(example_log((*arms, Arm("another", 1.0))))
     _select(controller, "more", [])
 
 
@@ -184,7 +196,7 @@ def refuses_corrupted_states(make: Make) -> None:
 
 BEHAVIOURS: tuple[Callable[[Make], None], ...] = (
     decides_by_seed,
-    decides_on_the_grid,
+    decides_on_its_arms,
     decides_several_at_once,
     takes_any_history,
     propensities_match_frequencies,
@@ -210,14 +222,14 @@ def check(make: Make) -> None:
 
 def _fitted(make: Make, seed: int) -> Controller:
     controller = make(seed)
-    controller.fit(example_log(controller.alphas))
+    controller.fit(example_log(controller.arms))
     return controller
 
 
 def _history(controller: Controller, length: int) -> list[Trial]:
-    """Failures of both kinds, walking the grid."""
-    alphas = controller.alphas
-    return [Trial(alphas[(3 * step + 1) % len(alphas)], _FAILURES[step % 2]) for step in range(length)]
+    """Failures of both kinds, walking the arms."""
+    arms = controller.arms
+    return [Trial(arms[(3 * step + 1) % len(arms)], _FAILURES[step % 2]) for step in range(length)]
 
 
 def _select(controller: Controller, name: str, history: Sequence[Trial]) -> Decision:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from alphadial.controller.errors import StateError
+from alphadial.controller.errors import ControllerError, StateError
+from alphadial.controller.types import Arm
 
 FORMAT = 1
 _HUGE = 1e300
@@ -54,12 +56,29 @@ class Fields:
             raise _fault(name, "true or false", value)
         return value
 
-    def member(self, name: str, choices: tuple[float, ...]) -> float | None:
-        """One of ``choices``, or None."""
+    def arms(self) -> tuple[Arm, ...]:
+        """The arms of a controller, each above the one before it: ``alphas`` of a plain grid, else ``arms``."""
+        if not self._left.keys() & {"alphas", "arms"}:
+            raise StateError("field 'alphas' or 'arms': missing")
+        if "arms" not in self._left:
+            return tuple(Arm(alpha=alpha) for alpha in self.ascending("alphas"))
+        value = self._take("arms")
+        if not isinstance(value, list) or not value:
+            raise _fault("arms", "a list of arms", value)
+        found = tuple(_arm("arms", one) for one in value)
+        if not all(low < high for low, high in pairwise(found)):
+            raise _fault("arms", "ascending arms", value)
+        return found
+
+    def member(self, name: str, choices: tuple[Arm, ...]) -> Arm | None:
+        """One of ``choices`` as ``spell_arm`` writes it, or None."""
         value = self._take(name)
-        if value is not None and (isinstance(value, bool | str) or value not in choices):
-            raise _fault(name, f"null or one of {', '.join(f'{choice:g}' for choice in choices)}", value)
-        return None if value is None else float(value)
+        if value is None:
+            return None
+        found = _arm(name, value)
+        if found not in choices:
+            raise _fault(name, f"null or one of {', '.join(map(str, choices))}", value)
+        return found
 
     def is_null(self, name: str) -> bool:
         """Whether the field is null; it stays to be asked for only where it is not."""
@@ -124,6 +143,25 @@ class Fields:
             wanted = " x ".join("any" if asked is None else str(asked) for asked in shape)
             raise _fault(name, f"{what}, {wanted} of them", value)
         return array
+
+
+def spell_arm(arm: Arm) -> Any:
+    """An arm as a state holds it: its alpha where that is all there is, else an object."""
+    return arm.alpha if arm.plain else arm.to_json()
+
+
+def spell_arms(arms: Sequence[Arm]) -> dict[str, Any]:
+    """The field that ``Fields.arms`` reads."""
+    if all(arm.plain for arm in arms):
+        return {"alphas": [arm.alpha for arm in arms]}
+    return {"arms": [arm.to_json() for arm in arms]}
+
+
+def _arm(name: str, value: object) -> Arm:
+    try:
+        return Arm.from_json(value if isinstance(value, Mapping) else {"alpha": value})
+    except ControllerError as error:
+        raise StateError(f"field {name!r}: {error}") from None
 
 
 def _range(low: float, high: float | None) -> str:

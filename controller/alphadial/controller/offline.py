@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from alphadial.controller.errors import ControllerError
-from alphadial.controller.types import Budget, Context, Controller, Decision, Outcome, OutcomeKind, OutcomeLog, Trial
+from alphadial.controller.types import (
+    Arm,
+    Budget,
+    Context,
+    Controller,
+    Decision,
+    Outcome,
+    OutcomeKind,
+    OutcomeLog,
+    Trial,
+)
 
 Orders = npt.NDArray[np.uint16]
 
@@ -21,7 +30,7 @@ class ReplayResult:
     solved_at: npt.NDArray[np.int64]
     """(O, P): number of the attempt that solved, from 1; 0 where none did."""
     chosen: npt.NDArray[np.int16]
-    """(O, P, attempts): index, in the log, of the alpha of each attempt; -1 after a success."""
+    """(O, P, attempts): index, in the log, of the arm of each attempt; -1 after a success."""
     propensities: npt.NDArray[np.float64]
     """(O, P, attempts): as the controller reported them; NaN after a success."""
 
@@ -56,32 +65,27 @@ def sample_orders(shape: tuple[int, int, int], count: int, seed: int) -> Orders:
     return np.stack([generator.permuted(cells, axis=2) for _ in range(count)])
 
 
-def replay(
-    controller: Controller, log: OutcomeLog, *, orders: Orders, attempts: int, problems: Sequence[str] | None = None
-) -> ReplayResult:
+def replay(controller: Controller, log: OutcomeLog, *, orders: Orders, attempts: int) -> ReplayResult:
     """Runs a fitted controller over the problems of a log, once per order, stopping each problem at its first success.
 
-    The j-th attempt of a problem at an alpha takes the j-th sample of that cell's order, so no sample is seen twice. As
+    The j-th attempt of a problem with an arm takes the j-th sample of that cell's order, so no sample is seen twice. As
     in a live run, a round's decisions come before its updates, which follow in the order of the problems. Every order
     starts from the controller as given, which itself is left as it was; problem p of order o goes by the name ``o/p``,
-    so that draws differ from order to order.
+    so that draws differ from order to order. Statements, features and costs are those of the log.
 
     Args:
         controller: fitted on other problems.
-        log: the outcomes; its alphas include the controller's.
+        log: the outcomes; its arms include the controller's. Problems without names go by their positions.
         orders: from ``sample_orders``, (O, P, A, S).
         attempts: per problem, at least 1.
-        problems: names of the problems; their positions where not given.
 
     Raises:
-        ControllerError: shapes that do not fit, attempts outside 1 to S, or an alpha that is not in the log.
+        ControllerError: shapes that do not fit, attempts outside 1 to S, or an arm that is not in the log.
     """
     count, _, samples = log.kinds.shape
-    names = [str(problem) for problem in range(count)] if problems is None else list(problems)
-    if orders.ndim != 4 or orders.shape[1:] != log.kinds.shape or len(names) != count or len(set(names)) < count:
-        raise ControllerError(
-            f"cannot replay: orders of shape {orders.shape} and {len(set(names))} names for outcomes {log.kinds.shape}"
-        )
+    known = log.contexts or tuple(Context(str(problem)) for problem in range(count))
+    if orders.ndim != 4 or orders.shape[1:] != log.kinds.shape:
+        raise ControllerError(f"cannot replay: orders of shape {orders.shape} for outcomes {log.kinds.shape}")
     if not 1 <= attempts <= samples:
         raise ControllerError(f"cannot replay {attempts} attempts: each cell of the log holds {samples} samples")
     start = controller.state()
@@ -90,31 +94,53 @@ def replay(
     chosen = np.full((len(orders), count, attempts), -1, dtype=np.int16)
     propensities = np.full(chosen.shape, np.nan)
     for number, order in enumerate(orders):
-        kinds = np.take_along_axis(log.kinds, order.astype(np.intp), axis=2).tolist()
-        contexts = [Context(f"{number}/{name}") for name in names]
-        _replay_once(fresh, log.alphas, kinds, contexts, solved_at[number], chosen[number], propensities[number])
+        contexts = [replace(context, problem=f"{number}/{context.problem}") for context in known]
+        draws = _Draws(log, order)
+        _replay_once(fresh, log.arms, draws, contexts, solved_at[number], chosen[number], propensities[number])
         # What was learnt in one order must not leak into the next; most learn nothing, and keep their caches.
         if fresh.state() != start:
             fresh = type(controller).from_state(start)
     return ReplayResult(solved_at, chosen, propensities)
 
 
+class _Draws:
+    """The attempts of a log in one order of each cell's samples; each is drawn once."""
+
+    def __init__(self, log: OutcomeLog, order: Orders) -> None:
+        places = order.astype(np.intp)
+        self._arms = log.arms
+        self._kinds = np.take_along_axis(log.kinds, places, axis=2).tolist()
+        self._costs = None if log.costs is None else np.take_along_axis(log.costs, places, axis=2).tolist()
+        self._seen = [[0] * len(log.arms) for _ in self._kinds]
+        self._trials: dict[tuple[int, int, float], Trial] = {}
+
+    def next(self, problem: int, column: int) -> Trial:
+        """The next attempt on a problem with the arm of a column."""
+        draw = self._seen[problem][column]
+        self._seen[problem][column] = draw + 1
+        kind = self._kinds[problem][column][draw]
+        cost = 1.0 if self._costs is None else self._costs[problem][column][draw]
+        trial = self._trials.get((column, kind, cost))
+        if trial is None:
+            verdict = "AC" if kind == OutcomeKind.SOLVED else None
+            trial = Trial(self._arms[column], Outcome(OutcomeKind(kind), verdict, cost))
+            self._trials[column, kind, cost] = trial
+        return trial
+
+
 def _replay_once(
     controller: Controller,
-    alphas: tuple[float, ...],
-    kinds: list[list[list[int]]],
+    arms: tuple[Arm, ...],
+    draws: _Draws,
     contexts: list[Context],
     solved_at: npt.NDArray[np.int64],
     chosen: npt.NDArray[np.int16],
     propensities: npt.NDArray[np.float64],
 ) -> None:
-    """One order: ``kinds`` by problem, alpha and draw; fills the last three, (P,), (P, attempts) and (P, attempts)."""
+    """One order; fills the last three, (P,), (P, attempts) and (P, attempts)."""
     attempts = chosen.shape[1]
-    columns = {alpha: column for column, alpha in enumerate(alphas)}
-    outcomes = [Outcome(kind, "AC" if kind == OutcomeKind.SOLVED else None) for kind in OutcomeKind]
-    tried = [[Trial(alpha, outcome) for outcome in outcomes] for alpha in alphas]
+    columns = {arm: column for column, arm in enumerate(arms)}
     histories: list[tuple[Trial, ...]] = [()] * len(contexts)
-    draws = [[0] * len(alphas) for _ in contexts]
     open_problems = list(range(len(contexts)))
     for attempt in range(attempts):
         budget = Budget(attempts - attempt)
@@ -123,17 +149,14 @@ def _replay_once(
         ]
         still_open = []
         for problem, decision in zip(open_problems, decisions, strict=True):
-            column = columns.get(decision.alpha)
+            column = columns.get(decision.arm)
             if column is None:
-                raise ControllerError(
-                    f"cannot replay: {controller.name} chose alpha {decision.alpha:g}, not in the log"
-                )
-            kind = kinds[problem][column][draws[problem][column]]
-            draws[problem][column] += 1
+                raise ControllerError(f"cannot replay: {controller.name} chose {decision.arm}, which the log lacks")
+            trial = draws.next(problem, column)
             chosen[problem, attempt], propensities[problem, attempt] = column, decision.propensity
-            controller.update(decision, outcomes[kind])
-            histories[problem] = (*histories[problem], tried[column][kind])
-            if kind == OutcomeKind.SOLVED:
+            controller.update(decision, trial.outcome)
+            histories[problem] = (*histories[problem], trial)
+            if trial.outcome.kind == OutcomeKind.SOLVED:
                 solved_at[problem] = attempt + 1
             else:
                 still_open.append(problem)

@@ -12,7 +12,7 @@ from alphadial.controller.base import BaseController, Choice, Counts, History, S
 from alphadial.controller.errors import ControllerError
 from alphadial.controller.estimates import solve_rates
 from alphadial.controller.fields import Fields
-from alphadial.controller.types import OutcomeKind
+from alphadial.controller.types import Arm, OutcomeKind, OutcomeLog
 
 Floats = npt.NDArray[np.float64]
 
@@ -24,14 +24,14 @@ _TIE = 1e-9
 
 
 class Posterior(BaseController):
-    """Takes the alpha most likely to solve, given every verdict on this problem so far.
+    """Takes the arm most likely to solve, given every verdict on this problem so far.
 
-    The particles are the problems of the log. Particle i gives each alpha its smoothed shares of (solved, correctness
-    failure, optimisation failure), ``smoothing`` pseudo-samples at the mean shares of that alpha over the log. To them
+    The particles are the problems of the log. Particle i gives each arm its smoothed shares of (solved, correctness
+    failure, optimisation failure), ``smoothing`` pseudo-samples at the mean shares of that arm over the log. To them
     come ``pseudo`` pseudo-problems, weighing ``mass`` particles together, whose solve chances are independent draws,
-    per alpha, from bimodal Betas around the mean of the log, failures split as in the log: they hold that alphas which
+    per arm, from bimodal Betas around the mean of the log, failures split as in the log: they hold that arms which
     fail on one problem say nothing about each other, so that a small log does not close a door. The weight of each is
-    multiplied by its likelihood of each outcome on this problem; the alpha with the greatest weighted solve chance
+    multiplied by its likelihood of each outcome on this problem; the arm with the greatest weighted solve chance
     follows, exact ties drawn evenly. Unmeasurable attempts say nothing; attempts under way are taken to fail.
 
     With stopping at the first success, and one outcome per attempt, this is the greedy policy of adaptive submodular
@@ -42,7 +42,7 @@ class Posterior(BaseController):
 
     def __init__(
         self,
-        alphas: Sequence[float],
+        arms: Sequence[Arm | float],
         *,
         seed: int = 0,
         horizon: int = 5,
@@ -54,15 +54,15 @@ class Posterior(BaseController):
         """A controller that has learnt nothing.
 
         Args:
-            alphas: the grid; see ``BaseController`` for it and the next two.
+            arms: see ``BaseController`` for them and the next two.
             seed: of its draws.
             horizon: attempts planned per problem.
-            smoothing: pseudo-samples per particle and alpha, above 0.
+            smoothing: pseudo-samples per particle and arm, above 0.
             pseudo: number of pseudo-problems, at least 0.
             mass: their prior weight together, in particles, at least 0.
             verdicts: whether the two failure kinds are told apart.
         """
-        super().__init__(alphas, seed=seed, horizon=horizon)
+        super().__init__(arms, seed=seed, horizon=horizon)
         if not 0 < smoothing < np.inf or pseudo < 0 or not 0 <= mass < np.inf:
             raise ControllerError(f"smoothing {smoothing} must be above 0, pseudo {pseudo} and mass {mass} at least 0")
         self._smoothing, self._pseudo, self._mass = float(smoothing), pseudo, float(mass)
@@ -70,7 +70,10 @@ class Posterior(BaseController):
         self._counts: Counts | None = None
         self._known: dict[History, tuple[tuple[int, ...], str, float]] = {}
 
-    def _learn(self, counts: Counts) -> None:
+    def _learn(self, log: OutcomeLog) -> None:
+        self._take_in(log.counts())
+
+    def _take_in(self, counts: Counts) -> None:
         self._counts = counts
         self._known.clear()
         pooled = counts.sum(axis=0) + 1 / 3
@@ -116,7 +119,7 @@ class Posterior(BaseController):
         self._smoothing, self._pseudo = fields.number("smoothing", 1e-9), fields.integer("pseudo", 0)
         self._mass, self._verdicts = fields.number("mass", 0), fields.flag("verdicts")
         if not fields.is_null("counts"):
-            self._learn(fields.integers("counts", (None, len(self.alphas), 3), 0, 2**31))
+            self._take_in(fields.integers("counts", (None, len(self.arms), 3), 0, 2**31))
 
     def _pseudo_problems(self, means: Floats, shares: Floats) -> Floats:
         """(pseudo, A, 3); drawn with the controller's seed."""
@@ -129,7 +132,7 @@ class Posterior(BaseController):
         return np.concatenate([solved[..., None], (1 - solved)[..., None] * split], axis=2)
 
     def _decide(self, history: History) -> tuple[tuple[int, ...], str, float]:
-        """The alphas that tie for the greatest chance, the reason, and that chance."""
+        """The arms that tie for the greatest chance, the reason, and that chance."""
         log_weights = self._log_prior
         if history:
             indexes, kinds = zip(*history, strict=True)
@@ -139,9 +142,9 @@ class Posterior(BaseController):
         chances /= weights.sum()
         greatest = float(chances.max())
         ties = tuple((chances >= greatest - _TIE).nonzero()[0].tolist())
-        reason = f"{describe(history, self.alphas)}: p {greatest:.2f}"
-        if len(ties) < len(self.alphas):
+        reason = f"{describe(history, self.arms)}: p {greatest:.2f}"
+        if len(ties) < len(self.arms):
             chances[list(ties)] = -1.0
             second = int(chances.argmax())
-            reason += f", next best {self.alphas[second]:g} p {chances[second]:.2f}"
+            reason += f", next best {self.arms[second]} p {chances[second]:.2f}"
         return ties, reason, greatest

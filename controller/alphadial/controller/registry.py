@@ -15,7 +15,7 @@ from alphadial.controller.fixed import Fixed
 from alphadial.controller.posterior import Posterior
 from alphadial.controller.rule import Rule
 from alphadial.controller.thompson import Thompson
-from alphadial.controller.types import Controller
+from alphadial.controller.types import Arm, Controller
 from alphadial.controller.uniform import Uniform
 
 _CLASSES: tuple[type[Controller], ...] = (Fixed, Uniform, TwoEnds, RoundRobin, Schedule, Rule, Thompson, Posterior)
@@ -53,13 +53,13 @@ def find_controller(name: str) -> type[Controller]:
 
 
 def make_controller(
-    name: str, alphas: Sequence[float], *, seed: int = 0, horizon: int = 5, **options: Any
+    name: str, arms: Sequence[Arm | float], *, seed: int = 0, horizon: int = 5, **options: Any
 ) -> Controller:
     """A controller that has learnt nothing yet.
 
     Args:
         name: see ``find_controller``.
-        alphas: the grid it chooses from.
+        arms: what it chooses from; a number is the arm of that alpha, everything else as the run has it.
         seed: of its draws.
         horizon: attempts planned per problem.
         options: of the controller's own; its docstring lists them.
@@ -69,13 +69,13 @@ def make_controller(
     """
     make: Any = find_controller(name)
     try:
-        inspect.signature(make).bind(alphas, seed=seed, horizon=horizon, **options)
+        inspect.signature(make).bind(arms, seed=seed, horizon=horizon, **options)
     except TypeError as error:
         raise ControllerError(
             f"controller {name}: {error}; it takes {', '.join(_options(make)) or 'no options'}"
         ) from None
     with guarded(make):
-        controller: Controller = make(alphas, seed=seed, horizon=horizon, **options)
+        controller: Controller = make(arms, seed=seed, horizon=horizon, **options)
     return controller
 
 
@@ -101,4 +101,4 @@ def guarded(controller: Controller | type[Controller]) -> Iterator[None]:
 
 
 def _options(make: Any) -> list[str]:
-    return [option for option in inspect.signature(make).parameters if option not in ("alphas", "seed", "horizon")]
+    return [option for option in inspect.signature(make).parameters if option not in ("arms", "seed", "horizon")]

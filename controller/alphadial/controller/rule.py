@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from alphadial.controller.base import BaseController, Choice, Counts, History, Situation, describe
+from alphadial.controller.base import BaseController, Choice, History, Situation, describe, lines
 from alphadial.controller.errors import ControllerError
 from alphadial.controller.fields import Fields
-from alphadial.controller.types import OutcomeKind
+from alphadial.controller.types import Arm, OutcomeKind, OutcomeLog
 
 _DEPTH = 6
 """``fit`` plans at most so many attempts ahead: the tree of outcomes doubles with each."""
@@ -27,6 +27,9 @@ class Rule(BaseController):
     outcome of the last attempt is unknown, all alphas are candidates and the target is i + step. A success is repeated.
     Unmeasurable attempts are skipped, as if they had not been made.
 
+    Where the arms differ in more than alpha, it moves along the line of ``start``: the arms that share everything else
+    with it. Attempts off that line are skipped too.
+
     ``fit`` chooses those of (start, step) that were not given: the pair that solves the most of the log within
     min(horizon, 6) attempts, each cell's shares taken as its probabilities; steps tried are 1, 2, 4, ...
     """
@@ -35,25 +38,28 @@ class Rule(BaseController):
 
     def __init__(
         self,
-        alphas: Sequence[float],
+        arms: Sequence[Arm | float],
         *,
         seed: int = 0,
         horizon: int = 5,
-        start: float | None = None,
+        start: Arm | float | None = None,
         step: int | None = None,
     ) -> None:
-        """``start``: an alpha of the grid; ``step``: grid positions, at least 1. The rest: see ``BaseController``."""
-        super().__init__(alphas, seed=seed, horizon=horizon)
+        """``start``: an arm; ``step``: positions, at least 1. Every arm has an alpha. The rest: ``BaseController``."""
+        super().__init__(arms, seed=seed, horizon=horizon)
+        self._line = {index: line for line in lines(self.arms, self.name) for index in line}
         if step is not None and step < 1:
             raise ControllerError(f"step must be at least 1 grid position, not {step}")
         self._given = None if start is None else self.index_of(start), step
         self._start, self._step = self._given
 
-    def _learn(self, counts: Counts) -> None:
+    def _learn(self, log: OutcomeLog) -> None:
+        counts = log.counts()
         shares = counts / np.maximum(counts.sum(axis=2, keepdims=True), 1)
         start, step = self._given
-        starts = range(len(self.alphas)) if start is None else [start]
-        doubling = [2**power for power in range(max(len(self.alphas) - 1, 1).bit_length())]
+        starts = range(len(self.arms)) if start is None else [start]
+        longest = max(len(self._line[index]) for index in starts)
+        doubling = [2**power for power in range(max(longest - 1, 1).bit_length())]
         pairs = [(s, t) for t in (doubling if step is None else [step]) for s in starts]
         depth, weight = min(self.horizon, _DEPTH), np.ones(len(counts))
         solved = [round(self._solved(pair, (), weight, shares, depth), 9) for pair in pairs]
@@ -68,7 +74,7 @@ class Rule(BaseController):
         assert self._start is not None
         assert self._step is not None
         index = self._next((self._start, self._step), situation.history)
-        return Choice(index, describe(situation.history, self.alphas))
+        return Choice(index, describe(situation.history, self.arms))
 
     def _memory(self) -> dict[str, Any]:
         start, step = self._given
@@ -78,27 +84,30 @@ class Rule(BaseController):
         def position(name: str, low: int, high: int | None) -> int | None:
             return None if fields.is_null(name) else fields.integer(name, low, high)
 
-        last = len(self.alphas) - 1
+        last = len(self.arms) - 1
         self._given = position("given_start", 0, last), position("given_step", 1, None)
         self._start, self._step = position("start", 0, last), position("step", 1, None)
 
     def _next(self, pair: tuple[int, int], history: History) -> int:
         start, step = pair
-        measured = [trial for trial in history if trial[1] != OutcomeKind.UNMEASURABLE]
+        line = self._line[start]
+        measured = [trial for trial in history if trial[1] != OutcomeKind.UNMEASURABLE and trial[0] in line]
         if not measured:
             return start
-        last, kind = measured[-1]
+        latest, kind = measured[-1]
         if kind == OutcomeKind.SOLVED:
-            return last
+            return latest
         tries = Counter(index for index, _ in measured)
-        candidates = range(len(self.alphas))
+        last = line.index(latest)
+        candidates = range(len(line))
         target = last + step
         if kind == OutcomeKind.OPTIMISATION:
-            candidates = range(last, len(self.alphas))
+            candidates = range(last, len(line))
         elif kind == OutcomeKind.CORRECTNESS:
             candidates = range(last + 1)
             target = last - step
-        return min(candidates, key=lambda index: (tries[index], abs(index - target), -abs(index - last), index))
+        place = min(candidates, key=lambda place: (tries[line[place]], abs(place - target), -abs(place - last), place))
+        return line[place]
 
     def _solved(
         self,

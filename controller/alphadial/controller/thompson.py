@@ -8,22 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from alphadial.controller.base import BaseController, Choice, Counts, Situation
+from alphadial.controller.base import BaseController, Choice, Situation
 from alphadial.controller.errors import ControllerError
 from alphadial.controller.estimates import solve_rates
 from alphadial.controller.fields import Fields
-from alphadial.controller.types import Decision, Outcome, OutcomeKind
+from alphadial.controller.types import Arm, Decision, Outcome, OutcomeKind, OutcomeLog
 
 _CELLS = 512
 """Cells of [0, 1] on which the Betas are integrated."""
 
 
 class Thompson(BaseController):
-    """One Beta per alpha for the chance that an attempt solves, learnt from every attempt on every problem.
+    """One Beta per arm for the chance that an attempt solves, learnt from every attempt on every problem.
 
     The prior is Beta(1 + s m, 1 + s (1 - m)) with m the solve rate of the log and s = ``strength``; Beta(1, 1) before
-    ``fit``. On each problem only the alphas tried least often there may be drawn, so none comes twice before all came
-    once. The chance that each of them has the greatest sampled value is integrated numerically, and the alpha drawn
+    ``fit``. On each problem only the arms tried least often there may be drawn, so none comes twice before all came
+    once. The chance that each of them has the greatest sampled value is integrated numerically, and the arm drawn
     from these chances: the propensity is that of the draw itself, not an estimate of it.
 
     Seen decisions are kept as one integer per problem, whose bit N stands for attempt N.
@@ -31,27 +31,27 @@ class Thompson(BaseController):
 
     name = "thompson"
 
-    def __init__(self, alphas: Sequence[float], *, seed: int = 0, horizon: int = 5, strength: float = 10.0) -> None:
-        """``strength``: how many attempts per alpha the log counts for. The rest: see ``BaseController``."""
-        super().__init__(alphas, seed=seed, horizon=horizon)
+    def __init__(self, arms: Sequence[Arm | float], *, seed: int = 0, horizon: int = 5, strength: float = 10.0) -> None:
+        """``strength``: how many attempts per arm the log counts for. The rest: see ``BaseController``."""
+        super().__init__(arms, seed=seed, horizon=horizon)
         if not 0 <= strength < np.inf:
             raise ControllerError(f"strength must be at least 0 and finite, not {strength}")
         self._strength = float(strength)
-        self._rates = np.full(len(self.alphas), 0.5)
+        self._rates = np.full(len(self.arms), 0.5)
         self._fitted = False
-        self._tally = np.zeros((2, len(self.alphas)), dtype=np.int64)  # solved, failed
+        self._tally = np.zeros((2, len(self.arms)), dtype=np.int64)  # solved, failed
         self._seen: dict[str, int] = {}
         middles = (np.arange(_CELLS) + 0.5) / _CELLS
         self._logs = np.log(middles), np.log1p(-middles)
         self._forget()
 
-    def _learn(self, counts: Counts) -> None:
-        self._rates, self._fitted = solve_rates(counts), True
+    def _learn(self, log: OutcomeLog) -> None:
+        self._rates, self._fitted = solve_rates(log.counts()), True
         self._forget()
 
     def update(self, decision: Decision, outcome: Outcome) -> None:
         """Counts a measured attempt once."""
-        index = self.index_of(decision.alpha)
+        index = self.index_of(decision.arm)
         problem, _, number = decision.id.rpartition("#")
         if not number.isdecimal():
             raise ControllerError(f"decision id {decision.id!r} is not PROBLEM#N")
@@ -66,8 +66,8 @@ class Thompson(BaseController):
 
     def _choose(self, situation: Situation) -> Choice:
         tries = Counter(index for index, _ in situation.history)
-        fewest = min(tries[index] for index in range(len(self.alphas)))
-        eligible = tuple(index for index in range(len(self.alphas)) if tries[index] == fewest)
+        fewest = min(tries[index] for index in range(len(self.arms)))
+        eligible = tuple(index for index in range(len(self.arms)) if tries[index] == fewest)
         if eligible not in self._chances:
             self._chances[eligible] = self._greatest(eligible)
         bounds, chances = self._chances[eligible]
@@ -85,7 +85,7 @@ class Thompson(BaseController):
         }
 
     def _recall(self, fields: Fields) -> None:
-        count = len(self.alphas)
+        count = len(self.arms)
         self._strength = fields.number("strength", 0)
         self._fitted = not fields.is_null("rates")
         if self._fitted:
@@ -101,9 +101,9 @@ class Thompson(BaseController):
 
     def _forget(self) -> None:
         self._chances: dict[tuple[int, ...], tuple[Any, Any]] = {}
-        self._mass = np.zeros((len(self.alphas), _CELLS))
-        self._log_below = np.zeros((len(self.alphas), _CELLS))
-        self._stale = set(range(len(self.alphas)))
+        self._mass = np.zeros((len(self.arms), _CELLS))
+        self._log_below = np.zeros((len(self.arms), _CELLS))
+        self._stale = set(range(len(self.arms)))
 
     def _integrate(self) -> None:
         """Each stale Beta's mass by cell, and the log of its mass below the cell's middle."""
@@ -117,7 +117,7 @@ class Thompson(BaseController):
         self._stale.clear()
 
     def _greatest(self, eligible: tuple[int, ...]) -> tuple[Any, Any]:
-        """Upper bounds for the draw, and chances, of each eligible alpha having the greatest sampled value."""
+        """Upper bounds for the draw, and chances, of each eligible arm having the greatest sampled value."""
         if self._stale:
             self._integrate()
         below = self._log_below[list(eligible)]

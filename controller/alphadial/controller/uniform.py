@@ -1,4 +1,4 @@
-"""Independent uniform draws over the grid."""
+"""Independent uniform draws over the arms."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from alphadial.controller.base import BaseController, Choice, Situation
 
 
 class Uniform(BaseController):
-    """Each alpha with propensity 1 / A at every attempt; learns nothing."""
+    """Each arm with propensity 1 / A at every attempt; learns nothing."""
 
     name = "uniform"
 
     def _choose(self, situation: Situation) -> Choice:
-        count = len(self.alphas)
-        return Choice(int(self.draw(situation.decision_id) * count), f"drawn from {count} alphas", 1 / count)
+        count = len(self.arms)
+        return Choice(int(self.draw(situation.decision_id) * count), f"drawn from {count} arms", 1 / count)

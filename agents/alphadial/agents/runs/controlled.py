@@ -14,7 +14,7 @@ from alphadial.agents.runs.store import Store
 from alphadial.agents.types import Attempt, AttemptSpec
 from alphadial.controller import guarded
 from alphadial.controller.errors import ControllerError
-from alphadial.controller.types import Budget, Context, Controller, Decision, Outcome, OutcomeKind, Trial
+from alphadial.controller.types import Arm, Budget, Context, Controller, Decision, Outcome, OutcomeKind, Trial
 from alphadial.envs.types import Problem
 
 
@@ -64,7 +64,7 @@ def run_controlled(
         AgentsError, EnvsError: as ``run_attempts``.
     """
     planner = Planner(config)
-    models = {model.alpha: model for model in config.models}
+    models = {Arm(alpha=model.alpha): model for model in config.models}
     cases = [_Case(problem, []) for problem in problems]
     known = {(attempt.problem, attempt.sample): attempt for attempt in store.attempts()}
     spent = resumed = 0
@@ -88,7 +88,7 @@ def run_controlled(
             result = outcome(known[spec.problem.id, spec.sample])
             with guarded(controller):
                 controller.update(decision, result)
-            case.history.append(Trial(decision.alpha, result))
+            case.history.append(Trial(decision.arm, result))
         spent, resumed = spent + len(specs), resumed + stored
 
 
@@ -111,13 +111,13 @@ def _decide(
     return decided
 
 
-def _model(controller: Controller, decision: Decision, models: dict[float | None, ModelChoice]) -> ModelChoice:
-    if decision.alpha not in models:
-        known = ", ".join(f"{alpha:g}" for alpha in models if alpha is not None)
+def _model(controller: Controller, decision: Decision, models: Mapping[Arm, ModelChoice]) -> ModelChoice:
+    if decision.arm not in models:
+        known = ", ".join(map(str, models))
         raise ControllerError(
-            f"controller {controller.name} chose alpha {decision.alpha} for {decision.id}; this run has {known}"
+            f"controller {controller.name} chose {decision.arm} for {decision.id}; this run has {known}"
         )
-    return models[decision.alpha]
+    return models[decision.arm]
 
 
 def _refuse_nonsense(controller: Controller, decision: Decision) -> None:

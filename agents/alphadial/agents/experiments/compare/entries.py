@@ -46,7 +46,7 @@ def played_entry(task: Task, family: str, choice: DevChoice, played: Played) -> 
     """A controller's entry."""
     about = {
         "temperature": choice.temperature,
-        "alphas": list(choice.alphas),
+        "alphas": [arm.alpha for arm in choice.arms],
         "attempts_mean": float(played.attempts.mean()),
         "dev_solve": choice.dev_solve,
     }
@@ -60,13 +60,13 @@ def beside_entries(
     singles = {temperature: single_rates(table, k) for temperature, table in sorted(split.items())}
     temperature = max(singles, key=lambda t: singles[t].mean(axis=0).max())
     column = int(singles[temperature].mean(axis=0).argmax())
-    grid = split[temperature].log.alphas
+    grid = [arm.alpha for arm in split[temperature].log.arms]
     about = {"temperature": temperature, "alphas": [grid[column]], "temperatures": list(singles)}
     oracle = split_half_oracle(split[best.temperature], k, orders)
     return (
         # Over the orders that the rows see: the same choice made twice then differs by nothing.
         Entry(IN_SAMPLE, k, family, single_drawn(split[temperature], column, k, orders), about),
-        Entry(ORACLE, k, family, oracle, {"temperature": best.temperature, "alphas": list(grid)}),
+        Entry(ORACLE, k, family, oracle, {"temperature": best.temperature, "alphas": grid}),
     )
 
 
@@ -89,7 +89,7 @@ def split_half_oracle(table: ReplayDataset, k: int, orders: Orders) -> Floats | 
     if half == 0 or k > samples - half:
         return None
     solved = (table.log.kinds == OutcomeKind.SOLVED).astype(np.int64)
-    total = np.zeros(len(table.problems))
+    total = np.zeros(len(table.templates))
     for order in orders:
         drawn = np.take_along_axis(solved, order, axis=2)
         chosen, scored = drawn[..., :half].sum(axis=2), drawn[..., half:].sum(axis=2)

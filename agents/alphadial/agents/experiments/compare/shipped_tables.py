@@ -15,7 +15,7 @@ from alphadial.agents.errors import OutcomeTableError
 from alphadial.agents.experiments.compare.choice import ReplayDataset
 from alphadial.agents.experiments.outcomes import Expected, OutcomeTable, failure_kind, kind_of, load_outcomes
 from alphadial.agents.runs.config import ModelChoice, RunConfig
-from alphadial.controller import OutcomeLog
+from alphadial.controller import Context, OutcomeLog, as_arms
 from alphadial.envs.problems import Split
 from alphadial.merge_engine import Family, family_digest
 
@@ -102,6 +102,7 @@ def replay_dataset(table: OutcomeTable) -> ReplayDataset:
         [[kind_of(failure_kind(outcome)) for outcome in model.outcomes[problem.id]] for model in models]
         for problem in table.problems
     ]
-    log = OutcomeLog(tuple(model.alpha or 0.0 for model in models), np.array(kinds, dtype=np.uint8))
-    problems = tuple(problem.id for problem in table.problems)
-    return ReplayDataset(log, problems, tuple(problem.template for problem in table.problems))
+    arms = as_arms(model.alpha or 0.0 for model in models)
+    contexts = tuple(Context(problem.id) for problem in table.problems)
+    log = OutcomeLog(arms, np.array(kinds, dtype=np.uint8), contexts)
+    return ReplayDataset(log, tuple(problem.template for problem in table.problems))
