@@ -36,6 +36,7 @@ ARGUMENTS = {
     "rejudge": ["folder"],
     "show": ["abc"],
     "doctor": [],
+    "list": ["families"],
 }
 NEEDED = {"merge": ["--alpha", "1", "--out", "file/below"], "train": ["--out", "file/below"]}
 WITH_MODELS = {("run", "out"), ("run", "fit"), ("run", "server"), ("frontier", "out"), ("frontier", "server")}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import cast
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, cast
 
 import typer
 
@@ -12,6 +13,7 @@ from alphadial.cli.commands.doctor import doctor
 from alphadial.cli.commands.export import export
 from alphadial.cli.commands.frontier import frontier
 from alphadial.cli.commands.judge import judge
+from alphadial.cli.commands.list import list_names
 from alphadial.cli.commands.merge import merge
 from alphadial.cli.commands.rejudge import rejudge
 from alphadial.cli.commands.report import report
@@ -25,15 +27,35 @@ _UsageError = cast(type[typer.BadParameter], typer.BadParameter.__base__)
 
 app = typer.Typer(
     name="alphadial",
-    help="One dial, alpha, between two checkpoints: theta(alpha) = theta_low + alpha * (theta_high - theta_low).",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        try:
+            typer.echo(f"alphadial {version('alphadial')}")
+        except PackageNotFoundError:
+            raise CliError("alphadial is not installed, so it has no version: pip install -e . in its folder") from None
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Tell the version and leave.")
+    ] = False,
+) -> None:
+    """One dial, alpha, between two checkpoints: theta(alpha) = theta_low + alpha * (theta_high - theta_low)."""
+
+
 for command in (run, frontier, compare, report, export, train, merge, judge, rejudge, show, doctor):
     app.command()(command)
+app.command("list")(list_names)
 
 
 def execute() -> int:

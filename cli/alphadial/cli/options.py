@@ -106,7 +106,7 @@ ControllerOption = Annotated[
     typer.Option(
         "--controller",
         metavar="NAME",
-        help="Chooses alpha; or your own, as package.module:Class.",
+        help="Chooses alpha: see alphadial list controllers; or your own, as package.module:Class.",
         show_default=DEFAULT_CONTROLLER,
     ),
 ]
@@ -117,7 +117,13 @@ SettingOption = Annotated[
     str, typer.Option("--setting", metavar="NAME", help="reasoning (answer once), tools or agentic.")
 ]
 PromptOption = Annotated[
-    str | None, typer.Option("--prompt", metavar="NAME", help="Prompting strategy.", show_default="the family's")
+    str | None,
+    typer.Option(
+        "--prompt",
+        metavar="NAME",
+        help="Prompting strategy: see alphadial list strategies.",
+        show_default="the family's",
+    ),
 ]
 MaxTurnsOption = Annotated[
     int | None,

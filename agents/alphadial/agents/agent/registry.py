@@ -14,7 +14,18 @@ AgentMaker = Callable[[Any], Agent]
 
 
 def _single_turn(_checkpointer: Any) -> Agent:
+    """The model answers once, and the program in its answer is judged."""
     return SingleTurn()
+
+
+def _with_tools(checkpointer: Any) -> Agent:
+    """The model's program is run on the public tests, and the model may mend it, up to so many answers."""
+    return _langgraph(checkpointer)
+
+
+def _in_a_workspace(checkpointer: Any) -> Agent:
+    """The model works in a folder with a shell, edits files and hands in; its strategy must call tools."""
+    return _langgraph(checkpointer)
 
 
 def _langgraph(checkpointer: Any) -> Agent:
@@ -25,7 +36,7 @@ def _langgraph(checkpointer: Any) -> Agent:
 
 AGENTS: Mapping[Setting, AgentMaker] = {
     Setting.REASONING: _single_turn,
-    Setting.TOOLS: _langgraph,
-    Setting.AGENTIC: _langgraph,
+    Setting.TOOLS: _with_tools,
+    Setting.AGENTIC: _in_a_workspace,
 }
-"""Setting to its agent. An agent of your own stands beside these in one line."""
+"""Setting to its agent, which its docstring describes. An agent of your own stands beside these in one line."""

@@ -24,7 +24,7 @@ _MAX_BLOCKS = 1_000
 
 
 def read_submission(text: str, problem: Problem, language: str | None = None) -> Submission | None:
-    """The program in an answer: that of its last code block, or None where it has none.
+    """The program in the last code block of an answer; None where it has no such block.
 
     Code blocks are those of CommonMark between two fences. One that is not closed was cut short and does not count, nor
     does an empty one, or one whose tag names no programming language, such as "text". The time that this takes is

@@ -14,7 +14,11 @@ GUIDELINES = "First write down the guidelines that a correct and fast solution m
 NAIVE = "First write a naive solution that is surely correct; then derive from it one that is fast enough."
 
 STRATEGIES: dict[str, PromptStrategy] = {
-    "tiny": PromptStrategy(ask="{prompt}", repair="{prompt} <repair> {verdict}\n{program}"),
+    "tiny": PromptStrategy(
+        ask="{prompt}",
+        repair="{prompt} <repair> {verdict}\n{program}",
+        about="Three words of the problem, as the family tiny reads them; after a failure the program too.",
+    ),
     "plain": PromptStrategy(
         system=EXPERT,
         ask=ASK,
@@ -24,10 +28,18 @@ STRATEGIES: dict[str, PromptStrategy] = {
 This program was tried; on the examples its verdict is {verdict}, yet it does not solve the whole problem:
 
 {block}""",
+        about="The statement in words; after a failure, in a new conversation, the program that failed too.",
     ),
-    "tiny-retry": PromptStrategy(ask="{prompt}"),
-    "retry": PromptStrategy(system=EXPERT, ask=ASK),
-    "repair": PromptStrategy(system=EXPERT, ask=ASK, repair=REPAIR, chat=True, granularity=Granularity.FAILED),
+    "tiny-retry": PromptStrategy(ask="{prompt}", about="Three words of the problem, the same again after a failure."),
+    "retry": PromptStrategy(system=EXPERT, ask=ASK, about="The statement in words, the same again after a failure."),
+    "repair": PromptStrategy(
+        system=EXPERT,
+        ask=ASK,
+        repair=REPAIR,
+        chat=True,
+        granularity=Granularity.FAILED,
+        about="The statement in words; after a failure the conversation goes on with the public tests that failed.",
+    ),
     "cot-retry": PromptStrategy(
         system=EXPERT,
         ask=ASK,
@@ -35,8 +47,13 @@ This program was tried; on the examples its verdict is {verdict}, yet it does no
         chat=True,
         granularity=Granularity.FAILED,
         guides=(GUIDELINES, NAIVE),
+        about="As repair, with a guide at each failure: guidelines first, then a naive solution to make fast.",
     ),
-    "agent": PromptStrategy(system=EXPERT, ask="{posed}", native=frozenset({Setting.TOOLS, Setting.AGENTIC})),
+    "agent": PromptStrategy(
+        system=EXPERT,
+        ask="{posed}",
+        native=frozenset({Setting.TOOLS, Setting.AGENTIC}),
+        about="The statement and the tools, which the model calls itself, in the settings tools and agentic.",
+    ),
 }
-"""``tiny``: the shipped family's; ``tiny-retry`` and ``retry`` ask the same again, the control at equal samples;
-``cot-retry`` adds a guide at each failure (arXiv 2410.08105); ``agent`` leaves the tools to the model."""
+"""``tiny-retry`` and ``retry`` are the controls at equal samples; ``cot-retry`` is of arXiv 2410.08105."""

@@ -50,6 +50,8 @@ class PromptStrategy:
     native: frozenset[Setting] = frozenset()
     """Where the model calls the tools itself. Elsewhere the answer parser reads a program from the answer, and the
     agent calls ``run_tests`` or ``submit`` with it."""
+    about: str = ""
+    """What it does, in a line for people."""
 
     def messages(
         self, problem: Problem, setting: Setting = Setting.REASONING, language: str | None = None

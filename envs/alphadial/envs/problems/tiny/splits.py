@@ -79,7 +79,7 @@ def _size(template: str, size: str, number: int) -> str:
 
 
 class TinyProblems:
-    """The problem set ``tiny-problems``."""
+    """Small functions of a list and a number, from 40 templates: a slow program fails the large tests."""
 
     splits = SPLITS
 

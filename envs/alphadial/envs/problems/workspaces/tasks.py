@@ -21,7 +21,7 @@ _SEED = 20261121
 
 
 class Workspaces:
-    """The problem set ``workspaces``."""
+    """Three problems with files, for the agentic setting: one to write, one to mend, one to make fast."""
 
     splits = ("test",)
 
