@@ -53,14 +53,15 @@ def run_id(config: RunConfig) -> str:
 def make_attempt(
     config: RunConfig, problem: str, alpha: float, sample: int, verdict: str | None, **fields: Any
 ) -> Attempt:
+    model = fields.get("model", f"toy@{alpha:g}")
     attempt = Attempt(
-        id=attempt_id(run_id(config), problem, f"toy@{alpha:g}", sample),
+        id=attempt_id(run_id(config), problem, model, sample),
         run=run_id(config),
         problem=problem,
         template=problem.partition(".")[0],
         group="",
         sample=sample,
-        model=f"toy@{alpha:g}",
+        model=model,
         alpha=alpha,
         weights_id=f"w{alpha:g}",
         seed=1,

@@ -20,7 +20,8 @@ import pytest
 from alphadial.agents.experiments.attempt_curves import pass_curves, within_k
 from alphadial.agents.experiments.outcomes import tabulate_so_far
 from alphadial.agents.experiments.run_description import describe
-from alphadial.agents.runs.config import RunConfig
+from alphadial.agents.runs.config import ModelChoice, RunConfig
+from alphadial.agents.runs.prices import Prices
 from alphadial.agents.runs.reading_runs import StoredRun, read_results
 from alphadial.cli.plots import OKABE_ITO
 from alphadial.cli.report import MOST_BYTES, write_report
@@ -84,7 +85,11 @@ def test_a_run_over_alphas_is_told_by_its_counts(tmp_path: Path) -> None:
     assert heat["problems"] == ["t0.p3", "t1.p1", "t0.p0", "t2.p2"]
     assert heat["solved"][0] == [2, 2, 0, 0, 0]
     assert heat["measured"] == [[2] * 5] * 4
-    assert said["choices"] is None
+    assert heat["arms"] == ["-0.5", "0", "0.5", "1", "1.5"]
+    assert said["by_number"] is said["transitions"] is said["choices"] is None
+    used = said["totals"]
+    assert (used.attempts, used.prompt_tokens, used.completion_tokens, used.cost) == (40, 200, 360, None)
+    assert (used.cpu_s, used.judge_s, used.model_s) == pytest.approx((0.4, 0.8, 1.2))
 
 
 def test_the_best_pair_takes_turns_at_the_same_budget(tmp_path: Path) -> None:
@@ -105,10 +110,58 @@ def test_a_controlled_run_is_told_by_attempt_number(tmp_path: Path) -> None:
     assert said["within_k"]["ks"] == [1, 2, 3]
     assert said["within_k"]["values"] == pytest.approx([1 / 3, 1 / 3, 2 / 3])
     assert said["within_k"]["spent"] == [3, 5, 7]
-    assert said["choices"]["alphas"] == list(ALPHAS)
-    assert said["choices"]["by_attempt"] == [[0, 0, 0, 3, 0], [1, 1, 0, 0, 0], [0, 0, 1, 0, 1]]
+    assert (said["frontier"], said["pass_at_k"]) == (None, None)
+    flow = said["by_number"]
+    assert (flow["arms"], flow["numbers"]) == ([f"{alpha:g}" for alpha in ALPHAS], [1, 2, 3])
+    assert flow["counts"] == [[0, 0, 0, 3, 0], [1, 1, 0, 0, 0], [0, 0, 1, 0, 1]]
+    # Solved, wrong, too slow, unmeasurable.
+    assert flow["ends"] == [[0, 0, 1, 0], [0, 0, 1, 0], [1, 0, 0, 0], [1, 2, 0, 0], [0, 0, 0, 1]]
+    assert [(row["after"], row["arm"], row["ends"], row["n"]) for row in said["transitions"]] == [
+        ("start", "1", [1, 2, 0, 0], 3),
+        ("correctness", "-0.5", [0, 0, 1, 0], 1),
+        ("correctness", "0", [0, 0, 1, 0], 1),
+        ("optimisation", "0.5", [1, 0, 0, 0], 1),
+        ("optimisation", "1.5", [0, 0, 0, 1], 1),
+    ]
     assert [name for name, _ in said["choices"]["rows"]] == ["t1.b", "t2.c", "t0.a"]
     assert (said["counts"]["finished"], said["counts"]["unmeasurable"]) == (True, 1)
+
+
+def test_a_controlled_run_shows_counts_and_no_frontier(tmp_path: Path) -> None:
+    page = report(controlled_run(tmp_path / "run"))
+    assert {"rates", "path"} & page.data()["figures"].keys() == set()
+    assert "The frontier" not in page.text
+    numbers, arms, flow = (page.data()["figures"][name]["data"] for name in ("by-number", "by-arm", "flow"))
+    assert [(bar["name"], bar["y"]) for bar in numbers[:2]] == [("−0.5", [0, 1, 0]), ("0", [0, 1, 0])]
+    assert numbers[3]["text"] == ["3", "", ""]
+    ended = {bar["name"]: bar["x"] for bar in arms}
+    assert (ended["solved"], ended["wrong"]) == ([0, 0, 1, 1, 0], [0, 0, 0, 2, 0])
+    assert (ended["too slow"], ended["unmeasurable"]) == ([1, 1, 0, 0, 0], [0, 0, 0, 0, 1])
+    links, names = flow[0]["link"], flow[0]["node"]["label"]
+    drawn = zip(links["source"], links["target"], links["value"], strict=True)
+    found = {(names[source], names[target]): value for source, target, value in drawn}
+    assert found["first attempt", "1"] == 3
+    assert (found["after wrong", "−0.5"], found["1", "wrong"], found["0.5", "solved"]) == (1, 2, 1)
+    assert "after too slow" in page.text
+    assert "no rates" in page.text
+
+
+def test_every_row_of_a_heat_map_has_its_name(tmp_path: Path) -> None:
+    heat = report(frontier_run(tmp_path / "run", problems=90, samples=1)).data()["figures"]["heat"]
+    named = heat["layout"]["yaxis"]
+    assert (len(named["ticktext"]), named["ticktext"][0]) == (90, "t0.p15")
+    assert len(heat["narrow"]["yaxis"]["ticktext"]) == 90
+
+
+def test_totals_are_told(tmp_path: Path) -> None:
+    config = make_config(["t.a", "u.b"], 1, prices=Prices(1e-6, 2e-6, 0.0))
+    costs = {"model_cost": 0.25, "sandbox_cost": 0.125}
+    spent = {"prompt_tokens": 1000, "completion_tokens": 500, "cpu_s": 40.0, "judge_s": 2000.0, "model_s": 3700.0}
+    attempts = [make_attempt(config, name, 0.5, 0, "AC", **costs, **spent) for name in config.problems]
+    text = " ".join(report(write_run(tmp_path / "run", config, attempts)).text.split())
+    for words in ("tokens3,0002,000 in, 1,000 out", "CPU of the programs1 min 20 s", "judge 1 h 7 min",
+                  "time of the model2 h 3 min", "cost0.75"):  # fmt: skip
+        assert words in text, words
 
 
 def test_problems_that_the_budget_did_not_reach_count_as_unsolved(tmp_path: Path) -> None:
@@ -161,7 +214,8 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     everything = " ".join(HOSTILE)
     stored = everything.replace("\0", "\ufffd")
     problem = f"t.{stored}"
-    config = make_config([problem], 2, command="run", controller=f"c{stored}", family=f"f{stored}")
+    models = (*make_config([]).models, ModelChoice(f"m{stored}", None))
+    config = make_config([problem], 3, command="run", controller=f"c{stored}", family=f"f{stored}", models=models)
     call = {
         "id": everything,
         "type": "function",
@@ -176,7 +230,8 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     texts = {"reason": stored, "cause": stored, "answer": stored, "program": stored * 500}
     attempts = [
         make_attempt(config, problem, 1.0, 0, "WA", **texts, transcript=json.dumps(messages), propensity=0.5),
-        make_attempt(config, problem, 0.5, 1, "AC", **texts, propensity=0.5),
+        make_attempt(config, problem, 0.5, 1, "WA", **texts, propensity=0.5),
+        replace(make_attempt(config, problem, 0, 2, "AC", **texts, model=models[-1].name), alpha=None),
     ]
     page = report(write_run(tmp_path / "run", config, attempts))
     assert page.title.startswith(f"f{visible(stored, lines=True)} on dev under c")
@@ -194,6 +249,10 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     assert unpacked["strings"][broken["arguments"][0][1]] == visible(f"{{broken {everything}", lines=True)
     assert (whole["name"], unpacked["strings"][whole["arguments"][0][1]]) == ("flat", "1")
     assert page.data()["choices"][0][1][0]["reason"] == visible(stored, lines=True)
+    assert page.data()["arms"][-1] == f"m{visible(stored)}"
+    drawn = json.dumps(page.data()["figures"])
+    assert "m&lt;/script&gt;" in drawn
+    assert not re.search("[<>]img|<script", drawn)
 
 
 def test_what_cannot_be_seen_is_spelled_out() -> None:

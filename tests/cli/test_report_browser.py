@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from matplotlib.image import imread
 
+from alphadial.agents.runs.config import ModelChoice
 from alphadial.agents.runs.reading_runs import StoredRun, read_results
 from alphadial.cli.report import write_report
 
@@ -21,7 +23,7 @@ PROGRAM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
 )
 pytestmark = pytest.mark.browser
-SCREENS = {"desktop": (1280, 900), "phone": (360, 740)}
+SCREENS = {"desktop": (1300, 900), "phone": (390, 844)}
 SHOWN = "document.getElementById('attempt').open && document.getElementById('attempt').innerText"
 
 
@@ -57,7 +59,7 @@ def test_charts_are_drawn_and_fit(tab: Tab, make, screen: str, dark: bool, tmp_p
     figures = "[...document.querySelectorAll('[data-figure]')]"
     assert tab.value(f"{figures}.length") >= 2
     assert tab.value(f"{figures}.every(place => place.querySelector('svg.main-svg'))")
-    marks = "'.scatterlayer .trace, .heatmaplayer image, .barlayer .point'"
+    marks = "'.scatterlayer .trace, .heatmaplayer image, .barlayer .point, .sankey-node'"
     assert tab.value(f"{figures}.every(place => place.querySelector({marks}))")
     assert tab.value(f"{figures}.every(place => place.querySelector('svg.main-svg').clientWidth <= place.clientWidth)")
     assert fits(tab, width)
@@ -71,11 +73,11 @@ def test_charts_are_drawn_and_fit(tab: Tab, make, screen: str, dark: bool, tmp_p
 
 def test_a_report_follows_the_switch_to_dark(tab: Tab, tmp_path: Path) -> None:
     write_report(frontier_run(tmp_path / "run"), tmp_path / "r.html")
-    tab.screen(1280, 900)
+    tab.screen(1300, 900)
     tab.open(tmp_path / "r.html")
     ink = "getComputedStyle(document.querySelector('[data-figure] .xtick text')).fill"
     before = tab.value(ink)
-    tab.screen(1280, 900, dark=True)
+    tab.screen(1300, 900, dark=True)
     tab.wait(f"{ink} !== {json.dumps(before)}")
 
 
@@ -116,7 +118,7 @@ def test_an_attempt_opens_by_link_click_and_key(tab: Tab, screen: str, tmp_path:
 def test_an_attempt_beyond_the_sample_is_told_how_to_see(tab: Tab, tmp_path: Path) -> None:
     folder = controlled_run(tmp_path / "run")
     write_report(folder, tmp_path / "r.html", transcripts=0)
-    tab.screen(1280, 900)
+    tab.screen(1300, 900)
     tab.open(tmp_path / "r.html")
     tab.value("document.querySelector('#choice-rows a').click()")
     tab.wait(f"({SHOWN}).includes('not in this report') && ({SHOWN}).includes('best so far')")
@@ -124,7 +126,7 @@ def test_an_attempt_beyond_the_sample_is_told_how_to_see(tab: Tab, tmp_path: Pat
 
 def test_filters_and_cells_lead_to_attempts(tab: Tab, tmp_path: Path) -> None:
     write_report(frontier_run(tmp_path / "run", problems=20, samples=2), tmp_path / "r.html")
-    tab.screen(1280, 900)
+    tab.screen(1300, 900)
     tab.open(tmp_path / "r.html")
     count = "document.querySelectorAll('#list a').length"
     assert tab.value(count) == 50
@@ -134,19 +136,21 @@ def test_filters_and_cells_lead_to_attempts(tab: Tab, tmp_path: Path) -> None:
               "all.dispatchEvent(new Event('change')); })()")  # fmt: skip
     assert "40 of 200" in tab.value("document.getElementById('found').textContent")
     tab.value("(() => { const all = document.getElementById('filter-verdict'); all.value = ''; })()")
-    tab.value("document.querySelector('[data-figure=heat]').emit('plotly_click', {points: [{x: '−0.5', y: 0}]})")
+    tab.value("document.querySelector('[data-figure=heat]').emit('plotly_click', {points: [{x: 0, y: 0}]})")
     assert tab.value("document.getElementById('found').textContent") == "2 of 200 attempts"
 
 
 def test_hostile_attempts_do_nothing(tab: Tab, tmp_path: Path) -> None:
     text = " ".join(HOSTILE).replace("\0", "\ufffd")
-    config = make_config([f"t.{text}"], 1, command="run", controller=f"c{text}")
+    models = (ModelChoice("toy@1", 1.0), ModelChoice(f"m{text}", None))
+    config = make_config([f"t.{text}"], 2, command="run", controller=f"c{text}", models=models)
     called = {"id": text, "type": "function", "function": {"name": text, "arguments": json.dumps({text: text})}}
     said = json.dumps([{"role": text, "content": text, "tool_calls": [called]}])
     texts = {"reason": text, "cause": text, "program": f'"""{text}', "answer": text, "transcript": said}
     attempt = make_attempt(config, f"t.{text}", 1.0, 0, "WA", propensity=1.0, **texts)
-    write_report(write_run(tmp_path / "run", config, [attempt]), tmp_path / "r.html")
-    tab.screen(1280, 900)
+    again = replace(make_attempt(config, f"t.{text}", 0, 1, "AC", model=models[1].name, propensity=1.0), alpha=None)
+    write_report(write_run(tmp_path / "run", config, [attempt, again]), tmp_path / "r.html")
+    tab.screen(1300, 900)
     tab.open(tmp_path / "r.html", f"#attempt-{attempt.id}")
     tab.wait(SHOWN)
     assert tab.value("document.title !== 'owned' && document.querySelectorAll('img, #attempt b').length") == 0

@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from alphadial.agents.experiments.attempt_curves import dialled, pass_curves, solved_and_measured, within_k
+from alphadial.agents.experiments.attempt_curves import pass_curves, within_k
+from alphadial.agents.experiments.attempt_flow import arm_label, arm_labels, by_number, transitions
 from alphadial.agents.experiments.frontier import frontier
-from alphadial.agents.experiments.outcomes import OutcomeTable, tabulate_so_far
+from alphadial.agents.experiments.outcomes import tabulate_so_far
 from alphadial.agents.runs.config import RunConfig
 from alphadial.agents.runs.reading_runs import StoredRun
+from alphadial.agents.runs.run_totals import totals
 from alphadial.agents.types import Attempt
+from alphadial.envs.types import FailureKind
 
 CHOICE_ROWS = 300
 CHOICE_ATTEMPTS = 6000
@@ -25,20 +28,26 @@ def describe(run: StoredRun) -> dict[str, Any]:
 
     Returns:
         ``config``; ``counts`` (attempts, problems, solved problems, unmeasurable attempts, how many attempts the run
-        was to make, whether it has); ``frontier`` as ``agents.frontier`` gives it; ``heat``; and ``pass_at_k`` of a run
-        over alphas, or ``within_k`` and ``choices`` of one under a controller (None for the others).
+        was to make, whether it has); ``totals``; ``heat``. Of a run over alphas ``frontier`` as ``agents.frontier``
+        gives it, and ``pass_at_k``. Of one under a controller ``within_k``, ``by_number``, ``transitions`` and
+        ``choices``: its rates by arm would be of problems that the controller gave to each. None for the others.
     """
     config, attempts = run.config, run.attempts
-    table = tabulate_so_far(config, attempts)
-    controlled = config.controller is not None
-    return {
+    said: dict[str, Any] = {
         "config": config,
         "counts": _counts(config, attempts),
-        "frontier": frontier(table),
-        "heat": heat(table),
-        "pass_at_k": None if controlled else pass_curves(table),
-        "within_k": within_k(config.problems, run.templates(), attempts) if controlled else None,
-        "choices": choices(config, attempts) if controlled and dialled(table) else None,
+        "totals": totals(attempts),
+        "heat": heat(config.problems, attempts),
+        **dict.fromkeys(("frontier", "pass_at_k", "within_k", "by_number", "transitions", "choices")),
+    }
+    if config.controller is None:
+        table = tabulate_so_far(config, attempts)
+        return said | {"frontier": frontier(table), "pass_at_k": pass_curves(table)}
+    return said | {
+        "within_k": within_k(config.problems, run.templates(), attempts),
+        "by_number": by_number(attempts),
+        "transitions": transitions(attempts),
+        "choices": choices(config, attempts),
     }
 
 
@@ -62,53 +71,48 @@ def _counts(config: RunConfig, attempts: Sequence[Attempt]) -> dict[str, Any]:
     }
 
 
-def heat(table: OutcomeTable) -> dict[str, Any]:
-    """Share of attempts solved, problem by alpha; problems in order of where on the dial they are solved.
+def heat(problems: Sequence[str], attempts: Sequence[Attempt]) -> dict[str, Any]:
+    """Share of attempts solved, problem by arm; problems in order of which arms solve them.
+
+    Args:
+        problems: ids, in split order.
+        attempts: those made so far.
 
     Returns:
-        ``alphas`` (A,), ``problems`` (P,), ``solved`` and ``measured`` (P, A) counts. Problems that lower alphas solve
-        come first, those that none solves last.
+        ``arms`` (A,), ``problems`` (P,) that were attempted, ``solved`` and ``measured`` (P, A) counts. Problems that
+        the first arms solve come first, those that none solves last.
     """
-    models = dialled(table)
-    alphas = np.array([model.alpha for model in models], dtype=np.float64)
-    if not models or not table.problems:
-        return {"alphas": [], "problems": [], "solved": [], "measured": []}
-    pairs = [solved_and_measured(table, model) for model in models]
-    solved, measured = (np.stack(part, axis=1) for part in zip(*pairs, strict=True))
+    arms, tried = arm_labels(attempts), {attempt.problem for attempt in attempts}
+    known = [problem for problem in problems if problem in tried]
+    rows, columns = ({name: at for at, name in enumerate(names)} for names in (known, arms))
+    solved, measured = np.zeros((2, len(known), len(arms)))
+    for attempt in attempts:
+        cell = rows[attempt.problem], columns[arm_label(attempt)]
+        solved[cell] += attempt.failure_kind is None
+        measured[cell] += attempt.failure_kind != FailureKind.UNMEASURABLE
     rates = np.divide(solved, measured, out=np.zeros_like(solved), where=measured > 0)
     weight = rates.sum(axis=1)
-    centre = np.divide(rates @ alphas, weight, out=np.full(len(weight), np.inf), where=weight > 0)
-    order = sorted(range(len(weight)), key=lambda row: (centre[row], -weight[row], table.problems[row].id))
+    centre = np.divide(rates @ np.arange(len(arms)), weight, out=np.full(len(weight), np.inf), where=weight > 0)
+    order = sorted(range(len(known)), key=lambda row: (centre[row], -weight[row], known[row]))
     return {
-        "alphas": alphas.tolist(),
-        "problems": [table.problems[row].id for row in order],
+        "arms": arms,
+        "problems": [known[row] for row in order],
         "solved": solved[order].astype(int).tolist(),
         "measured": measured[order].astype(int).tolist(),
     }
 
 
 def choices(config: RunConfig, attempts: Sequence[Attempt]) -> dict[str, Any]:
-    """What a controller chose.
+    """What a controller chose, problem by problem.
 
     Returns:
-        ``alphas``; ``by_attempt``: per attempt number, how often each alpha was chosen; ``rows``: per problem its
-        attempts in order, the most attempts first; ``problems``: how many problems there are in all.
+        ``rows``: per problem its attempts in order, the most attempts first; ``problems``: how many there are in all.
     """
-    alphas = sorted({attempt.alpha for attempt in attempts if attempt.alpha is not None})
     by_problem: dict[str, list[Attempt]] = defaultdict(list)
     for attempt in sorted(attempts, key=lambda attempt: attempt.sample):
         by_problem[attempt.problem].append(attempt)
-    last = max((attempt.sample for attempt in attempts), default=-1)
-    by_attempt = [dict.fromkeys(alphas, 0) for _ in range(last + 1)]
-    for attempt in attempts:
-        if attempt.alpha is not None:
-            by_attempt[attempt.sample][attempt.alpha] += 1
+    most = max(map(len, by_problem.values()))
     order = {problem: at for at, problem in enumerate(config.problems)}
     longest = sorted(by_problem, key=lambda problem: (-len(by_problem[problem]), order.get(problem, 0)))
-    listed = longest[: max(1, min(CHOICE_ROWS, CHOICE_ATTEMPTS // (last + 1)))]
-    return {
-        "alphas": alphas,
-        "by_attempt": [list(counts.values()) for counts in by_attempt],
-        "rows": [(problem, by_problem[problem]) for problem in listed],
-        "problems": len(by_problem),
-    }
+    listed = longest[: max(1, min(CHOICE_ROWS, CHOICE_ATTEMPTS // most))]
+    return {"rows": [(problem, by_problem[problem]) for problem in listed], "problems": len(by_problem)}

@@ -8,10 +8,9 @@ const WORDS = {
 };
 const byId = (id) => document.getElementById(id);
 const minus = (text) => String(text).replace("-", "−");
-const dial = (attempt) => (attempt.alpha === null ? attempt.model.split("@").pop() : minus(attempt.alpha));
 const kind = (attempt) => attempt.failure_kind || "solved";
-// Checkpoints without an alpha come last.
-const byDial = (a, b) => (a.alpha === null) - (b.alpha === null) || a.alpha - b.alpha || a.sample - b.sample;
+const place = new Map(page.arms.map((arm, at) => [arm, at]));
+const byArm = (a, b) => place.get(a.arm) - place.get(b.arm) || a.sample - b.sample;
 const link = (id) => "#attempt-" + encodeURIComponent(id);
 
 function node(tag, attributes = {}, ...children) {
@@ -31,7 +30,7 @@ async function unpack() {
 }
 
 function told(attempt) {
-  const known = [`alpha ${dial(attempt)}`, attempt.verdict || "unmeasurable"];
+  const known = [attempt.arm, attempt.verdict || "unmeasurable"];
   if (attempt.propensity !== null) known.push(`probability ${minus(attempt.propensity.toPrecision(3))}`);
   if (attempt.success_prob !== null) known.push(`expected to solve ${(100 * attempt.success_prob).toFixed(1)} %`);
   if (attempt.reason) known.push(attempt.reason);
@@ -40,7 +39,7 @@ function told(attempt) {
 
 function chip(attempt) {
   const text = `attempt ${attempt.sample + 1}: ${told(attempt)}`;
-  const shown = [dial(attempt), node("small", { "aria-hidden": "true" }, SIGNS[kind(attempt)] || "?")];
+  const shown = [attempt.arm, node("small", { "aria-hidden": "true" }, SIGNS[kind(attempt)] || "?")];
   return node("a", { class: `chip kind-${kind(attempt)}`, href: link(attempt.id), title: text, "aria-label": text }, ...shown);
 }
 
@@ -130,13 +129,13 @@ function start({ strings, attempts }) {
     const attempt = known.get(id);
     const brief = attempt || chosen.get(id);
     const body = byId("attempt-body");
-    byId("attempt-title").textContent = brief ? `${brief.problem} at ${brief.alpha === null ? "" : "alpha "}${dial(brief)}` : id;
+    byId("attempt-title").textContent = brief ? `${brief.problem} at ${brief.arm}` : id;
     body.replaceChildren();
     if (attempt) {
       const program = attempt.program === null ? node("pre", {}, "(none)") : code(strings[attempt.program]);
       body.append(facts(attempt), ...attempt.messages.map((message) => messageBlocks(message, strings)), block("program", "assistant", program));
       const others = attempts.filter((other) => other.problem === attempt.problem && other !== attempt).slice(0, 40);
-      others.sort(byDial);
+      others.sort(byArm);
       if (others.length) body.append(node("h3", {}, "Other attempts on this problem"), node("div", { class: "chips" }, ...others.map(chip)));
       body.append(node("p", {}, node("code", {}, page.command.replace("ID", () => id))));
     } else {
@@ -166,21 +165,21 @@ function start({ strings, attempts }) {
 }
 
 function list(attempts) {
-  const [problem, alpha, verdict] = ["problem", "alpha", "verdict"].map((name) => byId(`filter-${name}`));
-  const order = [...attempts].sort((a, b) => (a.problem < b.problem ? -1 : a.problem > b.problem ? 1 : byDial(a, b)));
+  const [problem, arm, verdict] = ["problem", "arm", "verdict"].map((name) => byId(`filter-${name}`));
+  const order = [...attempts].sort((a, b) => (a.problem < b.problem ? -1 : a.problem > b.problem ? 1 : byArm(a, b)));
   const options = (select, values) => select.append(...values.map((value) => node("option", { value }, value)));
   options(byId("problem-names"), [...new Set(order.map((attempt) => attempt.problem))]);
-  options(alpha, [...new Set([...attempts].sort(byDial).map(dial))]);
+  options(arm, [...new Set([...attempts].sort(byArm).map((attempt) => attempt.arm))]);
   options(verdict, [...new Set(attempts.map((attempt) => attempt.verdict || "unmeasurable"))].sort());
   let shown = PER_PAGE;
 
   function row(attempt) {
     const tag = node("span", { class: `chip kind-${kind(attempt)}` }, `${SIGNS[kind(attempt)] || "?"} ${attempt.verdict || "none"}`);
-    return node("a", { href: link(attempt.id) }, tag, node("span", {}, `${attempt.alpha === null ? "" : "α "}${dial(attempt)}`),
+    return node("a", { href: link(attempt.id) }, tag, node("span", {}, attempt.arm),
       node("span", { class: "what" }, attempt.problem), node("span", { class: "id" }, attempt.id));
   }
   function refresh() {
-    const found = order.filter((attempt) => attempt.problem.includes(problem.value.trim()) && (!alpha.value || dial(attempt) === alpha.value)
+    const found = order.filter((attempt) => attempt.problem.includes(problem.value.trim()) && (!arm.value || attempt.arm === arm.value)
       && (!verdict.value || (attempt.verdict || "unmeasurable") === verdict.value));
     byId("list").replaceChildren(...found.slice(0, shown).map(row));
     byId("found").textContent = `${found.length.toLocaleString("en")} of ${order.length.toLocaleString("en")} attempts`;
@@ -188,14 +187,14 @@ function list(attempts) {
   }
   const renew = () => { shown = PER_PAGE; refresh(); };
   problem.addEventListener("input", renew);
-  alpha.addEventListener("change", renew);
+  arm.addEventListener("change", renew);
   verdict.addEventListener("change", renew);
   byId("more").addEventListener("click", () => { shown += PER_PAGE; refresh(); });
   const heat = document.querySelector('[data-figure="heat"]');
   // A cell of the heat map leads to its attempts; plotly adds ``on`` when it has drawn.
   if (heat) drawAll().then(() => heat.on("plotly_click", ({ points: [point] }) => {
     problem.value = page.problems[point.y];
-    alpha.value = String(point.x);
+    arm.value = page.arms[point.x];
     renew();
     byId("attempts").scrollIntoView();
   }));

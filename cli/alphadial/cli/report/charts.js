@@ -40,7 +40,8 @@ function layoutOf(figure, width) {
 function nameCells(heat) {
   // Plotly reads a little HTML in its texts.
   const names = page.problems.map((name) => name.slice(0, 80).replace(/&/g, "&amp;").replace(/</g, "&lt;"));
-  heat.text = heat.z.map((row, at) => row.map(() => names[at]));
+  const arms = page.arms.map((name) => name.slice(0, 60).replace(/&/g, "&amp;").replace(/</g, "&lt;"));
+  heat.text = heat.z.map((row, at) => row.map((_, column) => `${names[at]}<br>${arms[column]}`));
 }
 
 function draw(place) {

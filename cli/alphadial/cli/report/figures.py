@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from alphadial.cli.report.text import label, number, percent
-from alphadial.cli.report.traces import Figure, Trace, cividis, figure, line, note, with_band
+from alphadial.cli.report.text import arm, label, middle, number, percent
+from alphadial.cli.report.traces import Figure, Trace, figure, line, note, with_band
 
 RATES = {
     "solve": ("solved", "green", "solid", "circle"),
@@ -22,7 +22,12 @@ RATES = {
 """Field -> name, colour, line and marker; the line and the marker carry the meaning where the colour does not."""
 ENDS = {0: "low", 1: "high"}
 Point = tuple[float, float]
-_NAMED_ROWS = 60
+_NAMED_ROWS = 400
+"""Rows of a heat map that have their names beside them."""
+_UNNAMED_HEIGHT = 2400
+"""Pixels of the rows of a larger one."""
+_ARMS_ACROSS = 6
+"""Names of arms that stand beside each other on a phone."""
 _EVERY_K = 16
 
 
@@ -112,56 +117,46 @@ def within_k(curve: dict[str, Any], controller: str) -> Figure:
 
 
 def heat(values: dict[str, Any]) -> Figure:
-    """Problems by alphas: the share of attempts that solved. The script adds the problems' names, once for each row."""
-    problems = [label(problem, 48) for problem in values["problems"]]
+    """Problems by arms: the share of attempts that solved. The script adds the problems' names, once for each row."""
+    problems, arms = values["problems"], [arm(name) for name in values["arms"]]
     cells = [list(zip(*row, strict=True)) for row in zip(values["solved"], values["measured"], strict=True)]
-    few = len(problems) <= _NAMED_ROWS
+    named = len(problems) <= _NAMED_ROWS
     data = {
         "type": "heatmap",
-        "x": [number(alpha) for alpha in values["alphas"]],
+        "x": list(range(len(arms))),
         "y": list(range(len(problems))),
         "z": [[solved / made if made else None for solved, made in row] for row in cells],
         "customdata": cells,
         "zmin": 0,
         "zmax": 1,
         "xgap": 1,
-        "ygap": 1 if len(problems) <= 4 * _NAMED_ROWS else 0,
+        "ygap": 1 if named else 0,
         "colorscale": [[0, "var(--heat-0)"], [0.5, "var(--heat-1)"], [1, "var(--heat-2)"]],
-        "hovertemplate": "%{text}<br>alpha %{x}: %{customdata[0]} of %{customdata[1]} attempts solved<extra></extra>",
-        "colorbar": {"tickformat": ".0%", "thickness": 10, "outlinewidth": 0, "len": 0.5, "y": 1, "yanchor": "top"},
+        "hovertemplate": "%{text}: %{customdata[0]} of %{customdata[1]} attempts solved<extra></extra>",
+        "colorbar": {
+            "tickformat": ".0%",
+            "thickness": 10,
+            "outlinewidth": 0,
+            "len": 200,
+            "lenmode": "pixels",
+            "y": 1,
+            "yanchor": "top",
+        },
     }
-    rows = {"autorange": "reversed", "showgrid": False, "zeroline": False, "showticklabels": few, "ticks": ""}
-    names = {"tickmode": "array", "tickvals": data["y"], "ticktext": problems} if few else {}
+    rows = {"autorange": "reversed", "showgrid": False, "zeroline": False, "ticks": "", "tickfont": {"size": 11}}
+    narrow: dict[str, Any] = {"xaxis": {"tickangle": -60 if len(arms) > _ARMS_ACROSS else 0}}
+    if named:
+        rows |= {"tickmode": "array", "tickvals": data["y"], "ticktext": [label(middle(name, 48)) for name in problems]}
+        narrow["yaxis"] = {"tickfont": {"size": 10}, "ticktext": [label(middle(name, 17)) for name in problems]}
+    else:
+        rows |= {"showticklabels": False, "title": {"text": "problems"}}
+    columns = {"tickmode": "array", "tickvals": data["x"], "ticktext": [label(middle(name, 24)) for name in arms]}
     return figure(
         [data],
-        xaxis={"type": "category", "title": {"text": "alpha"}, "showgrid": False},
-        yaxis={**rows, **names, "tickfont": {"size": 11}, "title": {"text": "" if few else "problems"}},
-        height=90 + min(2400, max(120, len(problems) * (16 if few else 8))),
-        narrow={"yaxis": {"showticklabels": False, "title": {"text": "problems"}}},
-    )
-
-
-def choices(values: dict[str, Any]) -> Figure:
-    """Which alphas a controller chose, attempt by attempt."""
-    alphas, counts = values["alphas"], values["by_attempt"]
-    data = [
-        {
-            "type": "bar",
-            "name": number(alpha),
-            "x": list(range(1, len(counts) + 1)),
-            "y": [row[at] for row in counts],
-            "marker": {"color": cividis(at, len(alphas)), "line": {"color": "var(--faint-line)", "width": 1}},
-            "hovertemplate": f"attempt %{{x}}: alpha {number(alpha)} on %{{y}} problems<extra></extra>",
-        }
-        for at, alpha in enumerate(alphas)
-    ]
-    return figure(
-        data,
-        barmode="stack",
-        bargap=0.15,
-        xaxis={"title": {"text": "attempt on the problem"}, "tickmode": "linear" if len(counts) <= 20 else "auto"},
-        yaxis={"title": {"text": "problems"}, "rangemode": "tozero"},
-        legend={"title": {"text": "alpha"}, "traceorder": "normal"},
+        xaxis={**columns, "title": {"text": "arm"}, "showgrid": False, "side": "top"},
+        yaxis=rows,
+        height=130 + (max(120, 16 * len(problems)) if named else _UNNAMED_HEIGHT),
+        narrow=narrow,
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from alphadial.agents.runs.config import RunConfig
+from alphadial.agents.runs.run_totals import Totals
 from alphadial.cli.report.page import Tile
-from alphadial.cli.report.text import interval, number, percent
+from alphadial.cli.report.text import duration, interval, number, percent
 
 
 def lead(config: RunConfig) -> str:
@@ -59,7 +60,7 @@ def tiles(said: dict[str, Any]) -> list[Tile]:
     unmeasurable = f"{counts['unmeasurable']:,} unmeasurable"
     made = Tile("attempts", f"{counts['attempts']:,}", unmeasurable)
     if said["within_k"]:
-        return [*_within(said["within_k"], counts), made]
+        return [*_within(said["within_k"], counts), made, *used(said["totals"])]
     rows = [row for row in said["frontier"]["rows"] if row["solve"] is not None]
     found = []
     if rows:
@@ -72,7 +73,19 @@ def tiles(said: dict[str, Any]) -> list[Tile]:
         found.append(
             Tile(f"best pair, {curves['at']} attempts", percent(curves["pair"]["value"]), f"{pair} taking turns")
         )
-    return [*found, solved, made]
+    return [*found, solved, made, *used(said["totals"])]
+
+
+def used(totals: Totals) -> list[Tile]:
+    """What attempts used up."""
+    tokens = f"{totals.prompt_tokens:,} in, {totals.completion_tokens:,} out"
+    tools = f", tools {duration(totals.tools_s)}" if totals.tools_s else ""
+    return [
+        Tile("tokens", f"{totals.prompt_tokens + totals.completion_tokens:,}", tokens),
+        Tile("CPU of the programs", duration(totals.cpu_s), f"judge {duration(totals.judge_s)}{tools}"),
+        Tile("time of the model", duration(totals.model_s), "of all answers together"),
+        *([Tile("cost", f"{totals.cost:.4g}", "in the currency of the prices")] if totals.cost is not None else []),
+    ]
 
 
 def _within(curve: dict[str, Any], counts: dict[str, Any]) -> list[Tile]:

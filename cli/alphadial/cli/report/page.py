@@ -39,6 +39,10 @@ class Section:
     """HTML."""
 
 
+Part = tuple[Section, dict[str, Figure]]
+"""A section, and the figures that it has places for, by name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """All that the file holds."""
@@ -53,6 +57,8 @@ class Page:
     """HTML of the picture in the header."""
     problems: Sequence[str] = ()
     """Of the heat map, in its order."""
+    arms: Sequence[str] = ()
+    """Every arm of the run, in order."""
     choices: Sequence[Any] = ()
     """Per problem its name and its attempts, as ``attempts.js`` shows them."""
     command: str = ""
@@ -67,7 +73,7 @@ def render(page: Page) -> str:
     from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
 
     plotly, script = get_plotlyjs(), _asset("charts.js") + _asset("attempts.js")
-    data = {name: getattr(page, name) for name in ("figures", "problems", "choices", "command")}
+    data = {name: getattr(page, name) for name in ("figures", "problems", "arms", "choices", "command")}
     return Template(_asset("template.html")).substitute(
         policy=_policy(plotly, script),
         title=html(f"{page.title} · alphadial"),

@@ -5,38 +5,30 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
+from alphadial.agents.experiments.attempt_flow import arm_label
 from alphadial.agents.experiments.run_description import describe
 from alphadial.agents.runs.reading_runs import StoredRun
 from alphadial.agents.types import Attempt
 from alphadial.cli.report import figures, heading
-from alphadial.cli.report.page import Page, Section, chart, dial, paragraph, table
-from alphadial.cli.report.text import cut, interval, number, percent, points
-from alphadial.cli.report.traces import Figure
+from alphadial.cli.report.controlled_sections import controlled_parts
+from alphadial.cli.report.page import Page, Part, Section, chart, dial, paragraph, table
+from alphadial.cli.report.text import arm, cut, interval, number, percent, points
 from alphadial.cli.report.transcripts import Packed
 from alphadial.cli.visible import visible
-
-_KEY = "".join(
-    f'<span class="kind-{kind}">{sign} {name}</span>'
-    for kind, sign, name in (
-        ("solved", "✓", "solved"),
-        ("correctness", "✗", "wrong"),
-        ("optimisation", "◷", "too slow"),
-        ("unmeasurable", "?", "unmeasurable"),
-    )
-)
 
 
 def run_page(run: StoredRun, packed: Packed, seed: int) -> Page:
     """The page of a run over alphas, or under a controller."""
     said = describe(run)
-    rows = [row for row in said["frontier"]["rows"] if row["solve"] is not None]
-    parts = [*_frontier(said, rows), *_attempts_needed(said), *_problems(said), *_choices(said)]
+    rows = [row for row in said["frontier"]["rows"] if row["solve"] is not None] if said["frontier"] else []
+    shown = controlled_parts(said)
+    parts = [*(shown or _frontier(said, rows)), *_attempts_needed(said), *_problems(said)]
     sections = [section for section, _ in parts]
     drawn = {name: figure for _, drawings in parts for name, figure in drawings.items()}
     config, counts = run.config, said["counts"]
     under = f" under {config.controller}" if config.controller else ""
-    best = max(rows, key=lambda row: row["solve"])["alpha"] if rows and not config.controller else None
-    alphas = sorted(model.alpha for model in config.models if model.alpha is not None)
+    best = max(rows, key=lambda row: row["solve"])["alpha"] if rows else None
+    alphas = sorted({model.alpha for model in config.models if model.alpha is not None})
     show = f"alphadial show ID --run {shlex.quote(str(run.folder))}"
     listed = said["choices"]["rows"] if said["choices"] else ()
     return Page(
@@ -47,6 +39,7 @@ def run_page(run: StoredRun, packed: Packed, seed: int) -> Page:
         sections=[*sections, _transcripts(run, packed, seed, show)],
         figures=drawn,
         dial=dial(alphas, best) if alphas else "",
+        arms=list(map(arm, said["heat"]["arms"])),
         problems=[visible(cut(problem, 500), lines=True) for problem in said["heat"]["problems"]],
         choices=[[visible(cut(name, 500), lines=True), list(map(_brief, made))] for name, made in listed],
         command=visible(show),
@@ -55,10 +48,7 @@ def run_page(run: StoredRun, packed: Packed, seed: int) -> Page:
     )
 
 
-_Part = tuple[Section, dict[str, Figure]]
-
-
-def _frontier(said: dict[str, Any], rows: list[dict[str, Any]]) -> list[_Part]:
+def _frontier(said: dict[str, Any], rows: list[dict[str, Any]]) -> list[Part]:
     named = [(name, row) for name, row in said["frontier"]["checkpoints"].items() if row["solve"] is not None]
     heads = ("alpha", *(name for name, *_ in figures.RATES.values()), "attempts", "unmeasurable")
     if not rows and named:
@@ -69,10 +59,6 @@ def _frontier(said: dict[str, Any], rows: list[dict[str, Any]]) -> list[_Part]:
         return [(Section("frontier", "The frontier", "Frontier", nothing), {})]
     told = "; ".join(f"alpha {row['alpha']:g}: {percent(row['solve'])} solved" for row in rows)
     intro = "What becomes of an attempt as alpha moves from low to high, and past both."
-    if said["choices"]:
-        intro = (
-            "Rates of the attempts as they were chosen: the controller gives different problems to different alphas."
-        )
     cells = [[number(row["alpha"]), *_rates(row)] for row in rows]
     cells += [[name, *_rates(row)] for name, row in named]
     body = paragraph(intro) + '<div class="pair">'
@@ -88,7 +74,7 @@ def _rates(row: dict[str, Any]) -> list[str]:
     return [*cells, f"{row['attempts']:,}", f"{row['unmeasurable']:,}"]
 
 
-def _attempts_needed(said: dict[str, Any]) -> list[_Part]:
+def _attempts_needed(said: dict[str, Any]) -> list[Part]:
     """pass@k, or what a controller solved within k attempts."""
     curves, within = said["pass_at_k"], said["within_k"]
     if within:
@@ -127,34 +113,19 @@ def _estimates(curve: dict[str, Any]) -> list[str]:
     return [f"{percent(value)}\n{interval(bounds)}" for value, bounds in pairs]
 
 
-def _problems(said: dict[str, Any]) -> list[_Part]:
+def _problems(said: dict[str, Any]) -> list[Part]:
     heat = said["heat"]
     if not heat["problems"]:
         return []
     somewhere = sum(any(row) for row in heat["solved"])
     words = (
-        f"{somewhere:,} of {len(heat['problems']):,} problems were solved at some alpha. Those that low alphas solve "
-        "are at the top, those that none solves at the bottom. A cell leads to its attempts."
+        f"{somewhere:,} of {len(heat['problems']):,} problems were solved with some arm. Those that the first arms "
+        "solve are at the top, those that none solves at the bottom. A cell leads to its attempts."
     )
+    if said["choices"]:
+        words += " Empty cells were never tried."
     body = paragraph(words) + chart("heat", "Share of attempts solved", words)
-    return [(Section("problems", "Problems by alpha", "Problems", body), {"heat": figures.heat(heat)})]
-
-
-def _choices(said: dict[str, Any]) -> list[_Part]:
-    chosen = said["choices"]
-    if not chosen:
-        return []
-    shown, everything = len(chosen["rows"]), chosen["problems"]
-    words = "Per problem its attempts in order: alpha, and what came of it. An attempt opens whole; "
-    words += "why tells the probability of each choice and the controller's reason."
-    if shown < everything:
-        words += f" Here are the {shown:,} problems with the most attempts, of {everything:,}."
-    body = chart(
-        "choices", "Alphas chosen, by attempt number", "How often each alpha was chosen at each attempt number."
-    )
-    body += f'<h3>Problem by problem</h3>{paragraph(words)}<div class="key">{_KEY}</div>'
-    body += '<div id="choice-rows" class="choices"></div>'
-    return [(Section("choices", "The controller's choices", "Choices", body), {"choices": figures.choices(chosen)})]
+    return [(Section("problems", "Problems by arm", "Problems", body), {"heat": figures.heat(heat)})]
 
 
 def _transcripts(run: StoredRun, packed: Packed, seed: int, show: str) -> Section:
@@ -167,7 +138,7 @@ def _transcripts(run: StoredRun, packed: Packed, seed: int, show: str) -> Sectio
 <label>Problem
 <input id="filter-problem" type="search" list="problem-names" autocomplete="off" placeholder="any"></label>
 <datalist id="problem-names"></datalist>
-<label>Alpha<select id="filter-alpha"><option value="">any</option></select></label>
+<label>Arm<select id="filter-arm"><option value="">any</option></select></label>
 <label>Verdict<select id="filter-verdict"><option value="">any</option></select></label>
 </div>
 <p id="found" role="status">Unpacking…</p>
@@ -182,7 +153,7 @@ def _brief(attempt: Attempt) -> dict[str, Any]:
         "id": visible(attempt.id),
         "problem": visible(cut(attempt.problem, 500), lines=True),
         "sample": attempt.sample,
-        "alpha": attempt.alpha,
+        "arm": arm(arm_label(attempt)),
         "model": visible(attempt.model),
         "verdict": attempt.verdict,
         "failure_kind": attempt.failure_kind,

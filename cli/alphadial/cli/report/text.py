@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from alphadial.cli.visible import visible
+
+_NEGATIVE = re.compile(r"(?<![^@])-(?=[0-9])")
 
 
 def cut(text: str, most: int) -> str:
     """At most so many characters, with a last line that says how many are left out."""
     return text if len(text) <= most else f"{text[:most]}\n⟨{len(text) - most:,} more characters⟩"
+
+
+def middle(text: str, most: int) -> str:
+    """A name of at most so many characters, without its middle: names differ at their ends."""
+    if len(text) <= most:
+        return text
+    return f"{text[: most // 2]}…{text[len(text) - (most - 1 - most // 2) :]}"
 
 
 def html(value: object) -> str:
@@ -26,6 +36,19 @@ def label(value: object, most: int = 60) -> str:
 def number(value: float) -> str:
     """An alpha or another short number, with a true minus sign."""
     return f"{value:g}".replace("-", "\N{MINUS SIGN}")
+
+
+def arm(name: str) -> str:
+    """The label of an arm, with a true minus sign before an alpha."""
+    return _NEGATIVE.sub("\N{MINUS SIGN}", visible(name))
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it, in its two largest units."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, hours = divmod(round(seconds), 60), divmod(round(seconds / 60), 60)
+    return f"{minutes[0]} min {minutes[1]} s" if seconds < 3600 else f"{hours[0]:,} h {hours[1]} min"
 
 
 def percent(value: float | None) -> str:

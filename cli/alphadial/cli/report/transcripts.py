@@ -12,11 +12,12 @@ from typing import Any
 
 from alphadial.agents.agent.prompts import find_strategy
 from alphadial.agents.errors import AgentsError
+from alphadial.agents.experiments.attempt_flow import arm_label
 from alphadial.agents.runs.attempt_rows import TEXTS
 from alphadial.agents.runs.config import RunConfig
 from alphadial.agents.runs.reading_runs import StoredRun
 from alphadial.agents.types import Attempt
-from alphadial.cli.report.text import cut
+from alphadial.cli.report.text import arm, cut
 from alphadial.cli.visible import visible
 from alphadial.envs.types import Problem
 
@@ -112,7 +113,7 @@ def _row(attempt: Attempt, posed: _Posed, strings: _Strings) -> dict[str, Any]:
     }
     for name in TEXTS:
         del row[name]
-    row["levels"] = posed.levels
+    row |= {"levels": posed.levels, "arm": arm(arm_label(attempt))}
     row["messages"] = [_message(message, strings) for message in _messages(attempt, posed)]
     row["program"] = strings.place(attempt.program) if attempt.program.strip() else None
     return row

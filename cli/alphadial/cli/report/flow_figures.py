@@ -1,0 +1,142 @@
+"""Charts of what a controller did: counts by arm, and what came after which failure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from alphadial.agents.experiments.attempt_flow import ENDS, START
+from alphadial.cli.report.text import arm, label
+from alphadial.cli.report.traces import Figure, cividis, figure
+
+ENDED = {
+    "solved": ("solved", "green"),
+    "correctness": ("wrong", "vermillion"),
+    "optimisation": ("too slow", "blue"),
+    "unmeasurable": ("unmeasurable", "grey"),
+}
+"""How an attempt ends -> name and colour."""
+AFTER = {
+    START: "first attempt",
+    "correctness": "after wrong",
+    "optimisation": "after too slow",
+    "unmeasurable": "after unmeasurable",
+}
+"""What came before an attempt -> name."""
+_READABLE = {"mode": "hide", "minsize": 10}
+"""Counts that do not fit into their bars are left out: the table has them."""
+_LABEL = 28
+"""Characters of an arm's name beside a bar."""
+
+
+def by_number(said: dict[str, Any]) -> Figure:
+    """How often each arm was chosen, attempt by attempt."""
+    arms, numbers = said["arms"], said["numbers"]
+    data = [
+        {
+            **_bars(f"<b>{label(arm(name))}</b><br>attempt %{{x}}: on %{{y}} problems<extra></extra>"),
+            "name": label(arm(name), _LABEL),
+            "x": numbers,
+            "y": (counts := [row[at] for row in said["counts"]]),
+            "text": [f"{count:,}" if count else "" for count in counts],
+            "marker": {"color": cividis(at, len(arms)), "line": {"color": "var(--faint-line)", "width": 1}},
+        }
+        for at, name in enumerate(arms)
+    ]
+    return figure(
+        data,
+        barmode="stack",
+        bargap=0.15,
+        xaxis={"title": {"text": "attempt on the problem"}, "tickmode": "linear" if len(numbers) <= 20 else "auto"},
+        yaxis={"title": {"text": "problems"}, "rangemode": "tozero"},
+        legend={"title": {"text": "arm"}, "traceorder": "normal"},
+        uniformtext=_READABLE,
+    )
+
+
+def by_arm(said: dict[str, Any]) -> Figure:
+    """How the attempts of each arm ended, as counts."""
+    names = [label(arm(name), _LABEL) for name in said["arms"]]
+    data = [
+        {
+            **_bars(f"<b>%{{y}}</b><br>%{{x}} of its attempts {ended}<extra></extra>"),
+            "name": ended,
+            "orientation": "h",
+            "y": list(range(len(names))),
+            "x": (counts := [row[at] for row in said["ends"]]),
+            "text": [f"{count:,}" if count else "" for count in counts],
+            "marker": {"color": f"var(--{colour})"},
+        }
+        for at, (ended, colour) in enumerate(ENDED.values())
+        if any(row[at] for row in said["ends"])
+    ]
+    return figure(
+        data,
+        barmode="stack",
+        bargap=0.2,
+        xaxis={"title": {"text": "attempts"}, "rangemode": "tozero"},
+        yaxis={
+            "autorange": "reversed",
+            "tickmode": "array",
+            "tickvals": list(range(len(names))),
+            "ticktext": names,
+            "showgrid": False,
+        },
+        legend={"traceorder": "normal"},
+        uniformtext=_READABLE,
+        height=max(400, 110 + 26 * len(names)),
+        narrow={"height": max(320, 110 + 26 * len(names))},
+    )
+
+
+def flow(rows: Sequence[dict[str, Any]], arms: Sequence[str]) -> Figure:
+    """What was tried after which failure, and how that ended: the width of a band is its number of attempts."""
+    before = [after for after in AFTER if any(row["after"] == after for row in rows)]
+    ends = [end for at, end in enumerate(ENDS) if any(row["ends"][at] for row in rows)]
+    names = [AFTER[after] for after in before] + [label(arm(name), _LABEL) for name in arms]
+    names += [ENDED[end][0] for end in ends]
+    colours = ["var(--quiet)" if after == START else f"var(--{ENDED[after][1]})" for after in before]
+    colours += [cividis(at, len(arms)) for at in range(len(arms))] + [f"var(--{ENDED[end][1]})" for end in ends]
+    links = [(before.index(row["after"]), len(before) + arms.index(row["arm"]), row["n"], row["after"]) for row in rows]
+    links += [
+        (len(before) + at, len(before) + len(arms) + ends.index(end), count, end)
+        for at, name in enumerate(arms)
+        for end in ends
+        if (count := sum(row["ends"][ENDS.index(end)] for row in rows if row["arm"] == name))
+    ]
+    sources, targets, counts, kinds = (list(part) for part in zip(*links, strict=True))
+    data = {
+        "type": "sankey",
+        "arrangement": "fixed",
+        "node": {
+            "label": names,
+            "color": colours,
+            "pad": 12,
+            "thickness": 12,
+            "line": {"width": 0},
+            "hovertemplate": "%{label}: %{value:,} attempts<extra></extra>",
+        },
+        "link": {
+            "source": sources,
+            "target": targets,
+            "value": counts,
+            "color": [f"var(--{_BANDS[kind]})" for kind in kinds],
+            "hovertemplate": "%{source.label} → %{target.label}: %{value:,} attempts<extra></extra>",
+        },
+        "textfont": {"color": "var(--ink)"},
+    }
+    height = max(420, 60 + 34 * len(arms))
+    return figure([data], height=height, margin={"l": 8, "r": 8, "t": 12, "b": 12}, narrow={"height": height})
+
+
+_BANDS = {START: "start-band", **{end: f"{colour}-band" for end, (_, colour) in ENDED.items()}}
+
+
+def _bars(hover: str) -> dict[str, Any]:
+    return {
+        "type": "bar",
+        "textposition": "inside",
+        "insidetextanchor": "middle",
+        "textangle": 0,
+        "hovertemplate": hover,
+    }
