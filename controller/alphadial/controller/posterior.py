@@ -142,9 +142,9 @@ class Posterior(BaseController):
         chances /= weights.sum()
         greatest = float(chances.max())
         ties = tuple((chances >= greatest - _TIE).nonzero()[0].tolist())
-        reason = f"{describe(history, self.arms)}: p {greatest:.2f}"
+        reason = f"{describe(history, self.labels)}: p {greatest:.2f}"
         if len(ties) < len(self.arms):
             chances[list(ties)] = -1.0
             second = int(chances.argmax())
-            reason += f", next best {self.arms[second]} p {chances[second]:.2f}"
+            reason += f", next best {self.labels[second]} p {chances[second]:.2f}"
         return ties, reason, greatest

@@ -48,6 +48,7 @@ class Rule(BaseController):
         """``start``: an arm; ``step``: positions, at least 1. Every arm has an alpha. The rest: ``BaseController``."""
         super().__init__(arms, seed=seed, horizon=horizon)
         self._line = {index: line for line in lines(self.arms, self.name) for index in line}
+        self._places = {start: {index: place for place, index in enumerate(line)} for start, line in self._line.items()}
         if step is not None and step < 1:
             raise ControllerError(f"step must be at least 1 grid position, not {step}")
         self._given = None if start is None else self.index_of(start), step
@@ -74,7 +75,7 @@ class Rule(BaseController):
         assert self._start is not None
         assert self._step is not None
         index = self._next((self._start, self._step), situation.history)
-        return Choice(index, describe(situation.history, self.arms))
+        return Choice(index, describe(situation.history, self.labels))
 
     def _memory(self) -> dict[str, Any]:
         start, step = self._given
@@ -90,15 +91,14 @@ class Rule(BaseController):
 
     def _next(self, pair: tuple[int, int], history: History) -> int:
         start, step = pair
-        line = self._line[start]
-        measured = [trial for trial in history if trial[1] != OutcomeKind.UNMEASURABLE and trial[0] in line]
+        line, places = self._line[start], self._places[start]
+        measured = [(places[i], kind) for i, kind in history if kind != OutcomeKind.UNMEASURABLE and i in places]
         if not measured:
             return start
-        latest, kind = measured[-1]
+        last, kind = measured[-1]
         if kind == OutcomeKind.SOLVED:
-            return latest
-        tries = Counter(index for index, _ in measured)
-        last = line.index(latest)
+            return line[last]
+        tries = Counter(place for place, _ in measured)
         candidates = range(len(line))
         target = last + step
         if kind == OutcomeKind.OPTIMISATION:
@@ -106,8 +106,7 @@ class Rule(BaseController):
         elif kind == OutcomeKind.CORRECTNESS:
             candidates = range(last + 1)
             target = last - step
-        place = min(candidates, key=lambda place: (tries[line[place]], abs(place - target), -abs(place - last), place))
-        return line[place]
+        return line[min(candidates, key=lambda place: (tries[place], abs(place - target), -abs(place - last), place))]
 
     def _solved(
         self,

@@ -29,7 +29,7 @@ class OutcomeKind(IntEnum):
     """Our machinery failed; says nothing about the arm."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Arm:
     """What a controller chooses for one attempt. Whatever is not set is as the run has it."""
 
@@ -49,6 +49,16 @@ class Arm:
                 raise ControllerError(f"an arm's {name} must be a text of up to {_LONGEST} characters")
         object.__setattr__(self, "alpha", _number("alpha", self.alpha, -math.inf))
         object.__setattr__(self, "temperature", _number("temperature", self.temperature, 0.0))
+        # Histories are looked up by arm at every decision, so the hash is computed once.
+        self.__dict__["hash"] = hash((self.model, *self.coordinates, self.setting, self.strategy))
+
+    def __hash__(self) -> int:
+        known: int = self.__dict__["hash"]
+        return known
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process has other hashes of text: a copy there computes its own."""
+        return Arm, (self.model, *self.coordinates, self.setting, self.strategy)
 
     def __str__(self) -> str:
         """The label for people and files, of the parts that are set: ``tiny@0.5 T=0.6 tools repair``."""
