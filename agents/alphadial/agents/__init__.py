@@ -19,6 +19,7 @@ from alphadial.agents.types import Agent, Ask, Attempt, AttemptSpec, Completion,
 if TYPE_CHECKING:
     from alphadial.agents.agent.checkpoint_store import CheckpointStore
     from alphadial.agents.experiments.compare.compare_run import CompareOptions, FinishedComparison, compare_controllers
+    from alphadial.agents.experiments.foreign_tables import join_tables, load_outcome_csv
     from alphadial.agents.experiments.frontier_run import FinishedFrontier, FrontierOptions, sample_frontier
     from alphadial.agents.experiments.outcomes import OutcomeTable, load_outcomes
     from alphadial.agents.experiments.run_description import describe
@@ -77,7 +78,9 @@ __all__ = [
     "describe",
     "export_attempts",
     "find_attempt",
+    "join_tables",
     "load_attempts",
+    "load_outcome_csv",
     "load_outcomes",
     "open_policy",
     "open_session",
@@ -122,6 +125,8 @@ _LAZY = {
     "CompareOptions": "experiments.compare.compare_run",
     "FinishedComparison": "experiments.compare.compare_run",
     "compare_controllers": "experiments.compare.compare_run",
+    "join_tables": "experiments.foreign_tables",
+    "load_outcome_csv": "experiments.foreign_tables",
     "OutcomeTable": "experiments.outcomes",
     "load_outcomes": "experiments.outcomes",
     "describe": "experiments.run_description",
