@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -232,6 +233,19 @@ def test_workers_leave_nothing_however_they_end(start: str, first: str, tmp_path
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert left_of(done.stdout.split()) == []
+
+
+def test_the_example_of_own_problems(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    examples = Path(__file__).parents[2] / "examples"
+    monkeypatch.syspath_prepend(examples)
+    runpy.run_path(str(examples / "own_problems.py"), run_name="__main__")
+    assert capsys.readouterr().out.splitlines() == [
+        "judged: WA, level 1 of 2, correctness",
+        "environment: 1.0",
+        "reward: 1.0 0.0",
+        "of a file: 1.0",
+        "of a class: [1.0, 0.0]",
+    ]
 
 
 @pytest.mark.slow

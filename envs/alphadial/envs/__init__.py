@@ -16,9 +16,11 @@ from alphadial.envs.errors import (
 )
 from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.types import (
+    Checker,
     FailedTest,
     FailureKind,
     Feedback,
+    Interface,
     JudgeReport,
     KilledBy,
     Limits,
@@ -30,6 +32,7 @@ from alphadial.envs.types import (
     Submission,
     Test,
     TestResult,
+    Validator,
     Verdict,
 )
 
@@ -50,11 +53,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Backend",
+    "Checker",
     "CodingEnv",
     "EnvsError",
     "FailedTest",
     "FailureKind",
     "Feedback",
+    "Interface",
     "JournalError",
     "Judge",
     "JudgeReport",
@@ -81,6 +86,7 @@ __all__ = [
     "Test",
     "TestResult",
     "ToolSession",
+    "Validator",
     "Verdict",
     "WorkspaceError",
     "find_problem",

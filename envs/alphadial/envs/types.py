@@ -166,18 +166,18 @@ class Problem:
     """A problem with nested tests, in order of level."""
 
     id: str
-    template: str
-    """Problems made alike; intervals are clustered by it."""
-    group: str
+    template: str = ""
+    """Problems made alike, by which intervals are clustered; its id where it is made like no other."""
+    group: str = ""
     """Which part of its split it belongs to ("rl_templates", "unseen_templates"); "" where a set has no groups."""
-    statement: str
+    statement: str = ""
     """In natural language, for general models."""
-    prompt: str
+    prompt: str = ""
     """The compact form that the shipped tiny model reads; "" where a set has none."""
-    entry: str
+    entry: str = ""
     """Name of the function that the tests call."""
-    tests: tuple[Test, ...]
-    limits: Limits
+    tests: tuple[Test, ...] = ()
+    limits: Limits = Limits()
     coverages: dict[str, int] = field(default_factory=dict)
     """Named coverages: the highest level that each requires, as ``{"low": 2, "mid": 3, "high": 4}``."""
     interface: Interface = Interface.CALL
@@ -207,6 +207,10 @@ class Problem:
     features: Mapping[str, float | str] = field(default_factory=dict)
     """What is known of it beside its statement, for controllers and never for policies: ``difficulty``, ``platform``,
     ``rating``, ``date`` (days since 1970), ``tags``, and whatever else a set of one's own states. Absent: unknown."""
+
+    def __post_init__(self) -> None:
+        if not self.template:
+            object.__setattr__(self, "template", self.id)
 
     @property
     def levels(self) -> int:
