@@ -37,6 +37,7 @@ ARGUMENTS = {
     "show": ["abc"],
     "doctor": [],
     "list": ["families"],
+    "problems": ["tiny-problems", "no such"],
 }
 NEEDED = {"merge": ["--alpha", "1", "--out", "file/below"], "train": ["--out", "file/below"]}
 WITH_MODELS = {("run", "out"), ("run", "fit"), ("run", "server"), ("frontier", "out"), ("frontier", "server")}
@@ -58,6 +59,18 @@ def lines() -> Iterator[Any]:
                 rest = [*ARGUMENTS[name], *NEEDED.get(name, []), f"{parameter.opts[0]}={value}"]
                 marks = [pytest.mark.slow] if (name, parameter.name) in WITH_MODELS else []
                 yield pytest.param((name, *rest), id=f"{name} {parameter.opts[0]}", marks=marks)
+
+
+def test_problems(cli: Cli, tmp_path: Path) -> None:
+    texts = dict.fromkeys(("statement", "input_rules", "output_rules", "template", "split"), HOSTILE)
+    tests = [{"name": HOSTILE, "group": "sample", "input": HOSTILE, "answer": HOSTILE}]
+    rows = [problem(HOSTILE, [], **texts, tests=tests, starter={"python3": HOSTILE}), {"id": HOSTILE, "tests": HOSTILE}]
+    write(tmp_path / f"{STRANGE}.jsonl", *rows)
+    for name in ((), (HOSTILE,)):
+        done = cli("problems", f"{STRANGE}.jsonl", *name)
+        assert done.status == 0, done.stderr
+        assert forbidden(done.stdout + done.stderr) == set()
+        assert r"\x1b]0;owned" in done.stdout
 
 
 @pytest.mark.parametrize("line", [*lines()])

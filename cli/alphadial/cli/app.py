@@ -15,6 +15,7 @@ from alphadial.cli.commands.frontier import frontier
 from alphadial.cli.commands.judge import judge
 from alphadial.cli.commands.list import list_names
 from alphadial.cli.commands.merge import merge
+from alphadial.cli.commands.problems import problems
 from alphadial.cli.commands.rejudge import rejudge
 from alphadial.cli.commands.report import report
 from alphadial.cli.commands.run import run
@@ -53,7 +54,7 @@ def options(
     """One dial, alpha, between two checkpoints: theta(alpha) = theta_low + alpha * (theta_high - theta_low)."""
 
 
-for command in (run, frontier, compare, report, export, train, merge, judge, rejudge, show, doctor):
+for command in (run, frontier, compare, report, export, train, merge, judge, rejudge, show, problems, doctor):
     app.command()(command)
 app.command("list")(list_names)
 

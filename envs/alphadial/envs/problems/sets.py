@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from alphadial.envs.problems.sources import (
     NAMES,
     Loaded,
     called,
+    each_in,
     first,
     from_path,
     from_problems,
@@ -107,6 +108,20 @@ def find_problem(source: Source, problem_id: str, split: str | None = None, *, r
 def _named(name: str, split: str | None) -> Split:
     """Sets of ours never change, so that each split is built once."""
     return _chosen(from_set(name, open_set(NAMES[name]), _before_share(split)), split)
+
+
+def browse(source: Source) -> Iterator[Package | LoadError]:
+    """Every problem of a source with its split, and what cannot be read, one by one: a set of any size begins at once.
+
+    Raises:
+        ProblemError: there is no such set.
+    """
+    if isinstance(source, str) and source in NAMES:
+        yield from from_set(source, open_set(NAMES[source]), None).packages
+    elif isinstance(source, Path) or (isinstance(source, str) and Path(source).exists()):
+        yield from each_in(Path(source))
+    else:
+        yield from _loaded(source, None, recorded=False).packages
 
 
 def _loaded(source: Source, split: str | None, recorded: bool) -> Loaded:

@@ -114,28 +114,36 @@ def refuse_huge(path: Path) -> None:
 
 
 def from_path(path: Path) -> Loaded:
-    """What a file or folder holds. Of problems with one id the second becomes ``ID#2``, in the order of reading.
+    """What a file or folder holds, all of it.
 
     Raises:
         ProblemError: there is no problem that can be read; the first faults say why.
     """
-    packages: list[Package] = []
-    faults: list[LoadError] = []
+    found = list(each_in(path))
+    packages = tuple(item for item in found if isinstance(item, Package))
+    faults = [item for item in found if isinstance(item, LoadError)]
+    if not packages:
+        raise ProblemError(f"{path} holds no problem that can be read: {first(faults)}")
+    return Loaded(str(path.resolve()), packages, tuple((_split_of(each.path, path), each) for each in faults))
+
+
+def each_in(path: Path) -> Iterator[Package | LoadError]:
+    """What a file or folder holds, one by one as it is read, each with its split.
+
+    Of problems with one id the second becomes ``ID#2``, in the order of reading.
+    """
     seen: Counter[str] = Counter()
     for item in load(path):
         if isinstance(item, LoadError):
-            faults.append(item)
+            yield item
             continue
         name = item.problem.id
         seen[name] += 1
         package = replace(item, split=item.split or _split_of(item.source, path))
         if seen[name] > 1:
             package, fault = _told_apart(package, seen)
-            faults.append(fault)
-        packages.append(package)
-    if not packages:
-        raise ProblemError(f"{path} holds no problem that can be read: {first(faults)}")
-    return Loaded(str(path.resolve()), tuple(packages), tuple((_split_of(each.path, path), each) for each in faults))
+            yield fault
+        yield package
 
 
 def _packages(problems: Iterable[Problem], label: str, split: str) -> Iterator[Package]:
