@@ -34,7 +34,8 @@ PROGRAMS = sorted(path for path in (Path(__file__).parent / "hostile_stdio").ite
 QUICK = {
     "forge_status.py", "status_of_a_signal.py", "linger.py", "read_tests.py", "environment.py", "shared_memory.py",
     "proc_neighbour.py", "network.py", "kill_everything.py", "fork_bomb.py", "memory_in_children.cpp",
-    "output_flood.cpp", "compile_incbin.cpp",
+    "output_flood.cpp", "compile_incbin.cpp", "poison_interpreter.py", "left_spy.py", "forge_frames.py",
+    "rewrite_itself.py", "lose_the_buffer.py", "becomes_another.py",
 }  # fmt: skip
 """Run by default; the others by the marker."""
 LANGUAGES = {".py": "python3", ".cpp": "cpp"}
