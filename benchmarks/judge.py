@@ -42,6 +42,7 @@ from alphadial.envs.judging.cores import Cores
 from alphadial.envs.judging.function_run import FunctionRun
 from alphadial.envs.judging.measuring import Runner
 from alphadial.envs.judging.verdicts import report
+from alphadial.envs.judging.warm_runs import WarmRuns
 from alphadial.envs.sandbox import Sandbox, open_sandbox
 from alphadial.envs.types import Interface, Limits, Problem, Submission, TestResult, Verdict
 
@@ -282,7 +283,8 @@ def agreement(asked: list[tuple[Problem, Submission, Verdict]], judge: Judge, gr
 
 def compiled_tests(sandbox: Sandbox) -> dict[str, float]:
     """Every test of every right program in C++, compiled before."""
-    runner, taken = Runner(sandbox, Cores(1)), []
+    warm = WarmRuns(sandbox, 1)
+    runner, taken = Runner(sandbox, Cores(1), warm), []
     for task in TASKS:
         problem, submission = task.problem(Interface.STDIO), task.in_cpp()
         program = compile_program(sandbox, submission.language, submission.files).program
@@ -292,6 +294,7 @@ def compiled_tests(sandbox: Sandbox) -> dict[str, float]:
             measured = runner.measure(program, test.input.encode(), problem.limits, LIMIT_S)
             taken.append((time.perf_counter() - began) * 1000)
             right(measured.result.stdout == test.answer)
+    warm.close()
     return spread(taken)
 
 

@@ -48,7 +48,6 @@ def directives(path: Path) -> dict[str, str]:
 @dataclass
 class Arena:
     sandbox: Sandbox
-    judge: Judge
     host: Host
     before: Traces
 
@@ -65,7 +64,7 @@ def arena(request: pytest.FixtureRequest) -> Iterator[Arena]:
         pytest.skip("gVisor is not installed")
     bare = traces()
     with tempting_host() as host, open_sandbox(request.param) as sandbox:
-        yield Arena(sandbox, Judge(sandbox, workers=1), host, traces())
+        yield Arena(sandbox, host, traces())
     assert traces() == bare
 
 
@@ -80,13 +79,14 @@ def test_contained(arena: Arena, path: Path) -> None:
     solution = labelled(path.name, LANGUAGES[path.suffix], {f"main{path.suffix}": path.read_text()})
     # Most of all under gVisor.
     limit_s = SHORT_S if "wall" in said else LONG_S if "fills" in said else LIMIT_S
-    for _ in range(2 if "twice" in said else 1):
-        report = judged_at(arena.judge, arena.problem(), solution, limit_s)
-        verdict, *reached = said.get(arena.sandbox.name, said["expect"]).split()
-        assert report.verdict == verdict, report
-        assert not reached or (report.record.tests[0].output or "").split() == reached
-        assert not report.error
-        assert traces() == arena.before
+    with Judge(arena.sandbox, workers=1) as judge:
+        for _ in range(2 if "twice" in said else 1):
+            report = judged_at(judge, arena.problem(), solution, limit_s)
+            verdict, *reached = said.get(arena.sandbox.name, said["expect"]).split()
+            assert report.verdict == verdict, report
+            assert not reached or (report.record.tests[0].output or "").split() == reached
+            assert not report.error
+        honest = labelled("honest", "python3", {"main.py": "input()\nprint('nothing')\n"})
+        assert judged_at(judge, arena.problem(), honest, LIMIT_S).verdict is Verdict.AC
+    assert traces() == arena.before
     assert arena.host.secret.read_text() == "secret"
-    honest = labelled("honest", "python3", {"main.py": "input()\nprint('nothing')\n"})
-    assert judged_at(arena.judge, arena.problem(), honest, LIMIT_S).verdict is Verdict.AC

@@ -17,6 +17,7 @@ from alphadial.envs.judging.failing import failed_test
 from alphadial.envs.judging.records import SubmissionRecord
 from alphadial.envs.languages import all_languages, find_language, language_of
 from alphadial.envs.sandbox import Sandbox, WorkspaceRun, open_sandbox
+from alphadial.envs.sandbox.warm_commands import FreshCommands
 from alphadial.envs.types import (
     MIB,
     Checker,
@@ -338,6 +339,9 @@ class Stumbling:
     def run_in(self, *arguments: Any) -> WorkspaceRun:
         self._stumble("compiler")
         return self._sandbox.run_in(*arguments)
+
+    def open_command(self, command: Sequence[str], limits: Limits) -> FreshCommands:
+        return FreshCommands(cast(Sandbox, self), command)
 
     def _stumble(self, what: str) -> None:
         if what not in self._stumbled:

@@ -13,8 +13,10 @@ from alphadial.envs.judging import Judge
 from alphadial.envs.judging.compiling import Program, compile_program
 from alphadial.envs.judging.cores import Cores
 from alphadial.envs.judging.measuring import Runner
+from alphadial.envs.judging.warm_runs import WarmRuns
 from alphadial.envs.languages import find_language
 from alphadial.envs.sandbox import Sandbox, WorkspaceRun, open_sandbox
+from alphadial.envs.sandbox.warm_commands import FreshCommands
 from alphadial.envs.types import FailureKind, Interface, Limits, Problem, RunResult, Test, Validator, Verdict
 
 from .labelled import judged_at, labelled
@@ -55,14 +57,22 @@ class Killing:
         said = f"g++: fatal error: {self._name} signal terminated program cc1plus"
         return replace(found, result=replace(found.result, exit_status=1, stderr=said))
 
+    def open_command(self, command: Sequence[str], limits: Limits) -> FreshCommands:
+        return FreshCommands(cast(Sandbox, self), command)
+
     def _kills(self, command: Sequence[str]) -> bool:
         first = command[0] not in self._seen
         self._seen.add(command[0])
         return (first or self._always) and self._spared not in " ".join(command)
 
 
+def runner(killing: Killing) -> Runner:
+    sandbox = cast(Sandbox, killing)
+    return Runner(sandbox, Cores(1), WarmRuns(sandbox, 1))
+
+
 def measured(killing: Killing) -> RunResult:
-    return Runner(cast(Sandbox, killing), Cores(1)).measure(PROGRAM, b"1\n", Limits(), 1.0).result
+    return runner(killing).measure(PROGRAM, b"1\n", Limits(), 1.0).result
 
 
 @pytest.mark.parametrize("terminated", [False, True])
@@ -98,6 +108,9 @@ class Breaking:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sandbox, name)
+
+    def open_command(self, command: Sequence[str], limits: Limits) -> FreshCommands:
+        return FreshCommands(cast(Sandbox, self), command)
 
     def run(self, command: Sequence[str], *arguments: Any) -> RunResult:
         if self._spared in " ".join(command):

@@ -19,10 +19,12 @@ from alphadial.envs.judging.compiling import Program
 from alphadial.envs.judging.cores import Cores
 from alphadial.envs.judging.measuring import Runner
 from alphadial.envs.judging.records import SubmissionRecord, TestRecord
+from alphadial.envs.judging.warm_runs import WarmRuns
 from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.languages import find_language
 from alphadial.envs.problems.formats.packages import TimeRule
 from alphadial.envs.sandbox.protocol import Sandbox
+from alphadial.envs.sandbox.warm_commands import FreshCommands
 from alphadial.envs.types import Interface, KilledBy, Limits, Problem, RunResult, Test
 
 from .labelled import labelled
@@ -52,9 +54,15 @@ class Told:
             return RunResult(None, signal=9, cpu_s=0.01, wall_s=limits.wall_s, killed_by=run)
         return run if isinstance(run, RunResult) else RunResult(0, cpu_s=run, wall_s=run)
 
+    def open_command(self, command: Sequence[str], limits: Limits) -> FreshCommands:
+        return FreshCommands(cast(Sandbox, self), command)
+
+    def runner(self, cores: Cores) -> Runner:
+        return Runner(cast(Sandbox, self), cores, WarmRuns(cast(Sandbox, self), 1))
+
 
 def measure(told: Told, *, to_the_end: bool = False) -> tuple[RunResult, tuple[float, ...]]:
-    runner = Runner(cast(Sandbox, told), Cores(1))
+    runner = told.runner(Cores(1))
     measured = runner.measure(PROGRAM, b"", Limits(), 1.0, to_the_end=to_the_end)
     return measured.result, measured.runs
 
@@ -171,7 +179,7 @@ def test_a_turn_knows_whether_others_were_beside_it() -> None:
 
 def test_a_time_taken_beside_others_is_uncertain() -> None:
     cores = Cores(2)
-    runner = Runner(cast(Sandbox, Told(0.5, 0.5)), cores)
+    runner = Told(0.5, 0.5).runner(cores)
     with cores.shared():
         assert runner.measure(PROGRAM, b"", Limits(), 1.0).contended
     assert not runner.measure(PROGRAM, b"", Limits(), 1.0).contended

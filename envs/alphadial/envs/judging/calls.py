@@ -37,9 +37,9 @@ class CallJudging:
     def __init__(self, sandbox: Sandbox, workers: int, cores: Cores) -> None:
         self._sandbox = sandbox
         self._cores = cores
-        self._pool = ServerPool(sandbox, workers)
+        self._pool = ServerPool(sandbox.open, workers, workers)
         # Of its own: who holds a server and waits for a second one of the same pool may wait for ever.
-        self._checks = ServerPool(sandbox, workers)
+        self._checks = ServerPool(sandbox.open, workers, workers)
 
     def record(
         self, problem: Problem, labelled: LabelledSubmission, limit_s: float, *, level: int, all_tests: bool

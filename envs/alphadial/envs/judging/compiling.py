@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from alphadial.envs.errors import NoCompilerError, ProblemError, SandboxFailedError, WorkspaceError
 from alphadial.envs.judging.retry import canary, twice
+from alphadial.envs.judging.warm_runs import WarmRuns
 from alphadial.envs.languages import Language, find_language
 from alphadial.envs.sandbox.protocol import Sandbox
 from alphadial.envs.sandbox.workspace import Workspace, WorkspaceRun
@@ -45,13 +46,14 @@ class Program:
     own_memory_bytes: int = 0
     """Memory of the runtime itself."""
 
-    def command(self, memory_bytes: int) -> list[str]:
+    def command(self, memory_bytes: int) -> tuple[str, ...]:
         """The command line under a memory limit."""
-        return self.language.expand(self.language.run, self.sources, memory_bytes)
+        return tuple(self.language.expand(self.language.run, self.sources, memory_bytes))
 
     def limits(self, limits: Limits) -> Limits:
         """The limits with room for the runtime and for the program itself."""
         held = sum(len(content) for content in self.files.values())
+        held = -(-held // MIB) * MIB  # so that most programs have the same limits
         return Limits(
             cpu_s=limits.cpu_s,
             wall_s=limits.wall_s,
@@ -72,7 +74,13 @@ class Compiled:
     cpu_s: float = 0.0
 
 
-def compile_program(sandbox: Sandbox, language: str, files: Mapping[str, str], limits: Limits = LIMITS) -> Compiled:
+def compile_program(
+    sandbox: Sandbox,
+    language: str,
+    files: Mapping[str, str],
+    limits: Limits = LIMITS,
+    warm: WarmRuns | None = None,
+) -> Compiled:
     """Compiles sources.
 
     Args:
@@ -80,6 +88,7 @@ def compile_program(sandbox: Sandbox, language: str, files: Mapping[str, str], l
         language: by name.
         files: the first one is the main one.
         limits: of the compiler.
+        warm: for compilers that only say whether sources are a program.
 
     Raises:
         ProblemError: an unknown language.
@@ -96,6 +105,11 @@ def compile_program(sandbox: Sandbox, language: str, files: Mapping[str, str], l
         return Compiled(None, f"the sources: {error}")
     own = known.own_memory_bytes
     command = known.expand(known.compile, sources, limits.memory_bytes)
+    if warm is not None and known.artefacts is None:
+        said = warm.run(tuple(command), files, b"", limits)
+        if said is not None:
+            program = Program(known, sources, files, own) if said.exit_status == 0 else None
+            return Compiled(program, "" if program else _message(said), said.cpu_s)
     # Not again where it waited: sources can have a compiler wait for ever.
     run = twice(lambda: sandbox.run_in(before, command, limits), _killed)
     if _killed(run):

@@ -62,7 +62,7 @@ class Judge(OfOneProcess, Closing):
         """Where programs run; the commands of an attempt's tools too."""
         cores = Cores(self.timed_workers)
         self._calls = CallJudging(sandbox, self.workers, cores)
-        self._stdio = StdioJudging(sandbox, cores, validator_limits)
+        self._stdio = StdioJudging(sandbox, self.timed_workers, cores, validator_limits)
         self._cache: OrderedDict[_Key, tuple[Problem, JudgeReport]] = OrderedDict()
         self._cache_size = cache
         self._begin_process()
@@ -175,6 +175,7 @@ class Judge(OfOneProcess, Closing):
     def close(self) -> None:
         """Closes the warm servers. Idempotent."""
         self._calls.close()
+        self._stdio.close()
 
     def _kept(self, key: _Key, problem: Problem) -> JudgeReport | None:
         with self._lock:

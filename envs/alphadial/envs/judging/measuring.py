@@ -10,6 +10,7 @@ from alphadial.envs.judging.compiling import Program
 from alphadial.envs.judging.cores import Cores, Turn
 from alphadial.envs.judging.retry import canary, twice
 from alphadial.envs.judging.verdicts import COMPUTED, LEAST_WALL, around
+from alphadial.envs.judging.warm_runs import WarmRuns
 from alphadial.envs.sandbox.protocol import Sandbox
 from alphadial.envs.types import KilledBy, Limits, RunResult
 
@@ -70,11 +71,18 @@ class _Run:
 
 
 class Runner:
-    """Runs programs. Thread-safe."""
+    """Runs programs. Thread-safe.
 
-    def __init__(self, sandbox: Sandbox, cores: Cores) -> None:
+    Args:
+        sandbox: a fresh one for each run, where a warm one might mislead.
+        cores: where programs take their turn.
+        warm: for what a fresh sandbox would say no more of.
+    """
+
+    def __init__(self, sandbox: Sandbox, cores: Cores, warm: WarmRuns) -> None:
         self._sandbox = sandbox
         self._cores = cores
+        self._warm = warm
 
     def measure(
         self,
@@ -101,7 +109,7 @@ class Runner:
         """
         allowed_s = 2 * limit_s + 1 if to_the_end else OVERRUN * limit_s
         bounded = _bounded(limits, allowed_s)
-        run = self._run(program, stdin, bounded, self._cores.shared())
+        run = self._run(program, stdin, bounded, self._cores.shared(), warm=True)
         times = [run.cpu_s]
         if run.killed_by is KilledBy.WALL and run.cpu_s <= run.certain_above(limit_s):
             if run.cpu_s > COMPUTED * run.result.wall_s:
@@ -119,9 +127,14 @@ class Runner:
             run = _surer(run, again)
         return Measured(run.result, tuple(times), allowed_s, run.contended)
 
-    def _run(self, program: Program, stdin: bytes, limits: Limits, place: AbstractContextManager[Turn]) -> _Run:
+    def _run(
+        self, program: Program, stdin: bytes, limits: Limits, place: AbstractContextManager[Turn], *, warm: bool = False
+    ) -> _Run:
         with place as turn:
-            result = self._surely(program, stdin, limits)
+            command, room = program.command(limits.memory_bytes), program.limits(limits)
+            result = self._warm.run(command, program.files, stdin, room) if warm else None
+            if result is None:
+                result = self._surely(program, stdin, limits)
         return _Run(result, turn.beside or result.wall_s > _WAITED * result.cpu_s + _START_S)
 
     def _surely(self, program: Program, stdin: bytes, limits: Limits) -> RunResult:

@@ -15,6 +15,7 @@ from alphadial.envs.judging.measuring import Measured, Runner
 from alphadial.envs.judging.records import KEPT_BYTES, SubmissionRecord, TestRecord
 from alphadial.envs.judging.validators import Validators
 from alphadial.envs.judging.verdicts import report
+from alphadial.envs.judging.warm_runs import WarmRuns
 from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.languages import all_languages
 from alphadial.envs.raw import as_bytes, readable
@@ -37,15 +38,17 @@ class StdioJudging:
 
     Args:
         sandbox: runs the programs.
+        workers: programs at a time.
         cores: where they take their turn.
         validator_limits: of custom validators.
     """
 
-    def __init__(self, sandbox: Sandbox, cores: Cores, validator_limits: Limits) -> None:
+    def __init__(self, sandbox: Sandbox, workers: int, cores: Cores, validator_limits: Limits) -> None:
         self._sandbox = sandbox
         all_languages()  # imported before there are threads: a child forked meanwhile could never import them
         self._cores = cores
-        self._runner = Runner(sandbox, cores)
+        self._warm = WarmRuns(sandbox, workers)
+        self._runner = Runner(sandbox, cores, self._warm)
         self._validators = Validators(sandbox, cores, validator_limits)
 
     def record(
@@ -101,6 +104,10 @@ class StdioJudging:
             for index in range(len(problem.tests))
         )
 
+    def close(self) -> None:
+        """Closes the warm servers. Idempotent."""
+        self._warm.close()
+
     def _public(self, problem: Problem, program: Program, language: str, index: int, limit_s: float) -> PublicResult:
         measured = self._measured(problem, program, index, limit_s, to_the_end=False, roughly=False)
         ran = self._recorded(problem, index, measured)
@@ -114,7 +121,7 @@ class StdioJudging:
 
     def _compiled(self, submission: Submission) -> Compiled:
         with self._cores.shared():
-            return compile_program(self._sandbox, submission.language, submission.ordered_files)
+            return compile_program(self._sandbox, submission.language, submission.ordered_files, warm=self._warm)
 
     def _measured(
         self, problem: Problem, program: Program, index: int, limit_s: float, to_the_end: bool, roughly: bool

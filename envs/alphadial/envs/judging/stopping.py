@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from alphadial.envs.closing import Closing
 from alphadial.envs.errors import SandboxFailedError
-from alphadial.envs.sandbox import Protection, Sandbox, Server, Workspace, WorkspaceRun
+from alphadial.envs.sandbox import CommandServer, Protection, Sandbox, Server, Workspace, WorkspaceRun
 from alphadial.envs.types import Limits, RunResult
 
 
@@ -47,6 +47,10 @@ class StoppingSandbox(Closing):
     def open(self, limits: Limits) -> Server:
         """See ``Sandbox``."""
         return self._running().open(limits)
+
+    def open_command(self, command: Sequence[str], limits: Limits) -> CommandServer:
+        """See ``Sandbox``."""
+        return self._running().open_command(command, limits)
 
     def close(self) -> None:
         """See ``Sandbox``."""

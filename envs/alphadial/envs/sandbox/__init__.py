@@ -5,11 +5,12 @@ from __future__ import annotations
 from importlib import import_module
 
 from ..errors import SandboxUnavailableError
-from .protocol import Program, Protection, Sandbox, Server
+from .protocol import CommandServer, Program, Protection, Sandbox, Server
 from .workspace import File, Workspace, WorkspaceRun
 
 __all__ = [
     "SANDBOXES",
+    "CommandServer",
     "File",
     "Program",
     "Protection",

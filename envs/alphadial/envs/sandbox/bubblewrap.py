@@ -14,22 +14,25 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
+from typing import TypeVar
 
 from ..closing import Closing
 from ..errors import SandboxFailedError, SandboxUnavailableError
-from ..forking import OfOneProcess, OwnFile, in_child, socket_pair
-from ..raw import as_bytes, as_text
-from ..types import KilledBy, Limits, RunResult
+from ..forking import OfOneProcess, OwnFile, OwnSocket, in_child, socket_pair
+from ..raw import as_bytes
+from ..types import MIB, Limits, RunResult
 from . import cgroups, interpreter, layout, namespaces, orphans, seccomp
 from .guest.workspace import UNFIT
 from .launch import Contained
-from .protocol import Protection, Server
-from .slot import INIT, Slot
-from .supervise import Supervised, standard_input, supervise
-from .usage import Meter, Usage
+from .protocol import CommandServer, Protection, Server
+from .slot import COLD, INIT, Own, Slot
+from .supervise import ending_of, result_of, sealed, supervise
+from .usage import Meter
 from .warm import WarmServer
+from .warm_commands import WarmCommands
 from .workspace import Workspace, WorkspaceRun, returned
 
+AServer = TypeVar("AServer", Server, CommandServer)
 INSTALL = "apt-get install bubblewrap"
 DOCTOR = "alphadial doctor"
 _SUPPORTED = "0.7"
@@ -37,6 +40,11 @@ _SUPPORTED = "0.7"
 _KERNEL_COUNTS_PER_NAMESPACE = (5, 14)
 """Since then RLIMIT_NPROC counts a user namespace's processes; before, all of the host uid's."""
 _OPEN_FILES = 256
+_OPEN_FILES_OF_CALLS = 64
+_CALLS = Own(48 * MIB, INIT + 3)
+"""The server, the process that waits for the next program, and one that is being reaped."""
+_COMMANDS = Own(24 * MIB, INIT + 5)
+"""Two for each program, the first process of its namespace and its own, but for that of the one that runs."""
 _STACKS = 4
 """Times the limit on memory."""
 
@@ -83,7 +91,7 @@ class Bubblewrap(OfOneProcess, Closing):
         """What every process has of its own; a forked child leaves the parent's servers alone."""
         self._spawner = ThreadPoolExecutor(1, "alphadial-spawner")
         self._lock = threading.Lock()
-        self._servers: weakref.WeakSet[Server] = weakref.WeakSet()
+        self._servers: weakref.WeakSet[Server | CommandServer] = weakref.WeakSet()
 
     def run(
         self, command: Sequence[str], files: Mapping[str, str | bytes], stdin: str | bytes, limits: Limits
@@ -114,18 +122,24 @@ class Bubblewrap(OfOneProcess, Closing):
     ) -> RunResult:
         with ExitStack() as stack:
             try:
-                given = stack.enter_context(standard_input(stdin))
-                slot = self._slot(self._beside_input(limits, stdin), warm=False)
+                given = stack.enter_context(sealed(stdin))
+                slot = self._slot(self._beside_input(limits, stdin), COLD)
             except SandboxFailedError:
                 invocation.close()
                 raise
             stack.callback(slot.kill)
-            contained = slot.launch(invocation, self._spawner, (given, subprocess.PIPE, subprocess.PIPE), pass_fds)
+            contained = slot.launch(
+                invocation, self._spawner, (given.fileno(), subprocess.PIPE, subprocess.PIPE), pass_fds
+            )
             meter = self._begin(slot, contained)
-            got = supervise(contained.process, limits, meter, contained.kill)
+            process = contained.process
+            assert process.stdout is not None
+            assert process.stderr is not None
+            ending = stack.enter_context(ending_of(process))
+            got = supervise(process.stdout, process.stderr, ending, limits, meter, contained.kill)
             status = slot.finish()
             used, peak, oom = meter(), slot.peak_bytes(), slot.oom_kills() > 0
-        return _result(got, status, used, peak if peak is not None else used.peak_bytes, oom)
+        return result_of(got, status, used, peak if peak is not None else used.peak_bytes, oom)
 
     def _beside_input(self, limits: Limits, stdin: bytes) -> Limits:
         """A cgroup charges the input to us, who wrote it; polling finds it in a program that maps it."""
@@ -137,35 +151,84 @@ class Bubblewrap(OfOneProcess, Closing):
 
     def open(self, limits: Limits) -> Server:
         """See ``Sandbox``."""
-        ours, theirs = socket_pair(socket.SOCK_SEQPACKET)
+        rlimits = {
+            resource.RLIMIT_CORE: (0, 0),
+            resource.RLIMIT_FSIZE: (limits.files_bytes, limits.files_bytes),
+            resource.RLIMIT_NOFILE: (_OPEN_FILES_OF_CALLS, _OPEN_FILES_OF_CALLS),
+        }
         # Step-counted programs have no threads, whose stacks are address space that they only reserve.
         rlimited = self._cgroups is None and limits.steps is not None
-        settings = {
+        if rlimited:
+            rlimits[resource.RLIMIT_AS] = (limits.memory_bytes, limits.memory_bytes)
+        own = Own(limits.files_bytes + _CALLS.memory_bytes, _CALLS.processes)
+        rlimits |= self._process_rlimit(limits, own)
+        settings = json.dumps(self._isolation(limits, rlimits))
+        ours, theirs = socket_pair(socket.SOCK_SEQPACKET)
+        invocation = layout.for_server(self._bwrap, self._python)
+        arguments = [str(theirs.fileno()), settings]
+        invocation.add("--", *layout.guest_command(self._python.executable, "server", arguments))
+        return self._kept(self._serve(invocation, limits, own, ours, theirs, rlimited=rlimited)[0])
+
+    def open_command(self, command: Sequence[str], limits: Limits) -> CommandServer:
+        """See ``Sandbox``."""
+        rlimits = self._rlimits(limits) | self._process_rlimit(limits, _COMMANDS)
+        del rlimits[resource.RLIMIT_CPU]
+        # The stack's limit decides on the address space at the start of an interpreter.
+        stack = {resource.RLIMIT_STACK: rlimits.pop(resource.RLIMIT_STACK)}
+        settings = json.dumps(self._isolation(limits, rlimits) | {"hidden": layout.hidden()})
+        ours, theirs = socket_pair(socket.SOCK_SEQPACKET)
+        control = str(theirs.fileno())
+        if layout.can_be_held(command):
+            variables = {"PYTHONPATH": layout.GUEST_MODULES, "ALPHADIAL_CONTROL": control}
+            invocation = layout.for_server(self._bwrap, self._python, variables)
+            invocation.add("--", *layout.limited(self._python, stack, command))
+            ours.send(settings.encode())
+        else:
+            invocation = layout.for_server(self._bwrap, self._python)
+            arguments = [control, settings, *command]
+            launcher = layout.guest_command(self._python.executable, "commands", arguments)
+            invocation.add("--", *layout.limited(self._python, stack, launcher))
+        server, slot = self._serve(invocation, limits, _COMMANDS, ours, theirs, rlimited=False)
+        return self._kept(WarmCommands(server, slot))
+
+    def _isolation(self, limits: Limits, rlimits: Mapping[int, tuple[int, int]]) -> dict[str, object]:
+        """Settings of ``guest.isolation``."""
+        return {
             "isolated": True,
             "devices": layout.DEVICES,
             "seccomp": seccomp.deny_list(warm=True).hex() if seccomp.supported() else "",
-            "memory_bytes": limits.memory_bytes if rlimited else None,
+            "rlimits": [(which, *values) for which, values in rlimits.items()],
             "files_bytes": limits.files_bytes,
-            "processes": None if self.protection.process_limit == "none" else limits.processes,
+            "hidden": None,
         }
-        invocation = layout.for_server(self._bwrap, self._python)
-        arguments = [str(theirs.fileno()), json.dumps(settings)]
-        invocation.add("--", *layout.guest_command(self._python.executable, "server", arguments))
-        with theirs:
+
+    def _serve(
+        self,
+        invocation: layout.Invocation,
+        limits: Limits,
+        own: Own,
+        ours: OwnSocket,
+        theirs: OwnSocket,
+        *,
+        rlimited: bool,
+    ) -> tuple[WarmServer, Slot]:
+        with theirs, ExitStack() as stack:
+            stack.callback(ours.close)
             try:
-                slot = self._slot(limits, warm=True)
+                slot = self._slot(limits, own)
+                empty = stack.enter_context(sealed(b""))
             except SandboxFailedError:
                 invocation.close()
-                ours.close()
                 raise
-            stdio = (subprocess.DEVNULL, subprocess.DEVNULL, slot.words.descriptor)
-            try:
-                slot.launch(invocation, self._spawner, stdio, pass_fds=[theirs.fileno()])
-            except SandboxFailedError:
-                ours.close()
-                slot.kill()
-                raise
-        return self._kept(WarmServer(ours, limits, slot, rlimited=rlimited))
+            failed = stack.enter_context(ExitStack())
+            failed.callback(slot.kill)
+            # As those of a program are: an interpreter makes its streams before it is held.
+            stdio = (empty.fileno(), slot.words.descriptor, slot.words.descriptor)
+            slot.launch(invocation, self._spawner, stdio, pass_fds=[theirs.fileno()])
+            failed.pop_all()
+            stack.pop_all()
+            empty.close()
+        return WarmServer(ours, limits, slot, rlimited=rlimited), slot
 
     def close(self) -> None:
         """See ``Sandbox``."""
@@ -177,13 +240,13 @@ class Bubblewrap(OfOneProcess, Closing):
         if self._cgroups is not None:
             orphans.sweep_groups(self._cgroups)  # of children that were killed
 
-    def _kept(self, server: Server) -> Server:
+    def _kept(self, server: AServer) -> AServer:
         with self._lock:
             self._servers.add(server)
         return server
 
-    def _slot(self, limits: Limits, *, warm: bool) -> Slot:
-        return Slot(self._cgroups, limits, own_uid=self.protection.own_uid, warm=warm)
+    def _slot(self, limits: Limits, own: Own) -> Slot:
+        return Slot(self._cgroups, limits, own, own_uid=self.protection.own_uid)
 
     def _rlimits(self, limits: Limits) -> dict[int, tuple[int, int]]:
         cpu_s = int(limits.cpu_s) + 2  # whole seconds; the meter is sooner
@@ -193,13 +256,16 @@ class Bubblewrap(OfOneProcess, Closing):
             resource.RLIMIT_NOFILE: (_OPEN_FILES, _OPEN_FILES),
             resource.RLIMIT_CORE: (0, 0),
             resource.RLIMIT_STACK: layout.stack_limit(limits.memory_bytes),
-        }
+        } | self._process_rlimit(limits, COLD)
         if self._cgroups is None:
             # What is held decides, not what is reserved. It is looked at too rarely to stop a stack right at its end.
             rlimits[resource.RLIMIT_STACK] = layout.stack_limit(_STACKS * limits.memory_bytes)
-        if self.protection.process_limit == "rlimit":
-            rlimits[resource.RLIMIT_NPROC] = (limits.processes + INIT, limits.processes + INIT)
         return rlimits
+
+    def _process_rlimit(self, limits: Limits, own: Own) -> dict[int, tuple[int, int]]:
+        if self.protection.process_limit != "rlimit":
+            return {}
+        return {resource.RLIMIT_NPROC: (limits.processes + own.processes, limits.processes + own.processes)}
 
     def _prove(self) -> None:
         """One real run: what bwrap refuses depends on kernel, distribution and container in ways no file tells."""
@@ -220,22 +286,3 @@ class Bubblewrap(OfOneProcess, Closing):
 
 def _counts_per_namespace() -> bool:
     return tuple(int(part) for part in os.uname().release.split(".")[:2]) >= _KERNEL_COUNTS_PER_NAMESPACE
-
-
-def _result(got: Supervised, status: int | None, used: Usage, peak: int | None, oom: bool) -> RunResult:
-    stdout, stderr = as_text(got.stdout), got.stderr.decode(errors="replace")
-    if status is None and got.killed_by is None and not oom:
-        raise SandboxFailedError(f"bubblewrap failed: {(stderr.strip().splitlines() or ['no message'])[-1]}")
-    signal = 9 if status is None else status - 128 if 128 < status <= 192 else None
-    return RunResult(
-        exit_status=None if signal else status,
-        signal=signal,
-        stdout=stdout,
-        stderr=stderr,
-        cpu_s=used.cpu_s,
-        uncounted_s=used.uncounted_s,
-        wall_s=got.wall_s,
-        peak_bytes=peak,
-        oom=oom or got.killed_by is KilledBy.MEMORY,
-        killed_by=got.killed_by or (KilledBy.MEMORY if oom else None),
-    )

@@ -65,7 +65,8 @@ class Group:
         self._folders = tuple(dict.fromkeys((memory, pids, cpu)))
         self._usage = _open(cpu / ("cpu.stat" if self._v2 else "cpuacct.usage"), os.O_RDONLY)
         self._oom = _open(memory / ("memory.events" if self._v2 else "memory.oom_control"), os.O_RDONLY)
-        self._limit = 0
+        self._peak = _peak_file(memory / ("memory.peak" if self._v2 else "memory.max_usage_in_bytes"))
+        self._limit = self._peak_before = 0
         self._cpu_before = 0.0
 
     def limit(self, memory_bytes: int, processes: int) -> None:
@@ -83,8 +84,15 @@ class Group:
             _write(folder / "cgroup.procs", str(pid))
 
     def begin(self) -> None:
-        """What has run in it so far was ours: ``cpu_s`` counts from here."""
+        """What has run in it so far was ours: ``cpu_s`` and ``peak_bytes`` count from here."""
         self._cpu_before += self.cpu_s()
+        if self._peak is None:
+            return
+        try:
+            os.write(self._peak.fileno(), b"0")
+            self._peak_before = 0
+        except OSError:  # v2 before Linux 6.12
+            self._peak_before = self._most()
 
     def cpu_s(self) -> float:
         """CPU time of all that ran in it since ``begin``, in seconds."""
@@ -111,17 +119,25 @@ class Group:
         return peak is None or peak >= _FULL * self._limit
 
     def peak_bytes(self) -> int | None:
-        """The most memory held at once, page cache and tmpfs included; None where the kernel does not say."""
+        """The most memory held at once since ``begin``, page cache and tmpfs included; None where the kernel does not
+        say.
+        """
+        most = self._most()
+        return most if most > self._peak_before else None
+
+    def _most(self) -> int:
         try:
-            return int((self._memory / ("memory.peak" if self._v2 else "memory.max_usage_in_bytes")).read_text())
+            return int(os.pread(self._peak.fileno(), 64, 0)) if self._peak is not None else 0
         except (OSError, ValueError):
-            return None
+            return 0
 
     def close(self) -> None:
         """Kills what is left in it and removes it. Idempotent; nothing in a child that was forked from its owner."""
         if not self._usage.closed:
             self._usage.close()
             self._oom.close()
+            if self._peak is not None:
+                self._peak.close()
             remove(self._folders)
 
 
@@ -149,6 +165,14 @@ def _write(file: Path, text: str) -> None:
 
 def _open(file: Path, flags: int) -> OwnFile:
     return OwnFile(lambda: os.open(file, flags | os.O_CLOEXEC), "w" if flags & os.O_WRONLY else "r")
+
+
+def _peak_file(file: Path) -> OwnFile | None:
+    """None where the kernel has none; it can be reset where it can be written to."""
+    for flags in (os.O_RDWR, os.O_RDONLY):
+        with suppress(OSError):
+            return OwnFile(lambda flags=flags: os.open(file, flags | os.O_CLOEXEC))  # type: ignore[misc]
+    return None
 
 
 def _field(text: bytes, name: bytes) -> int:

@@ -23,20 +23,22 @@ from ..types import MIB, Limits, RunResult
 from .bubblewrap import Bubblewrap
 from .channel import channel_ends
 from .guest.gvisor import BEGUN
-from .gvisor_layout import Outgoing, bundle, stream
+from .gvisor_layout import Outgoing, bundle
 from .launch import Contained
-from .layout import Invocation
-from .protocol import Program, Server
-from .slot import INIT, Slot
+from .layout import Invocation, stream
+from .protocol import CommandServer, Program, Server
+from .slot import INIT, Own, Slot
 from .usage import Meter, Usage
 from .warm import WarmProgram
+from .warm_commands import FreshCommands
 from .workspace import Workspace, WorkspaceRun, returned
 
 INSTALL = "apt-get install runsc"
-_OWN_MEMORY = 48 * MIB
-"""For runsc and its file server, the guest's kernel, and the guest's first process."""
-_OWN_PROCESSES = 256
-"""Their threads; the guest's own processes are limited by the guest's kernel."""
+_OWN = Own(48 * MIB, 256)
+"""Of runsc and its file server, the guest's kernel, and the guest's first process, with their threads; the guest's own
+processes are limited by the guest's kernel."""
+_PROGRAM = Own(48 * MIB, INIT + 3)
+"""Room around a program whose function is called."""
 _BEGINS_S = 30.0
 _ENDS_S = 5.0
 """How long it may take from the end of the guest's first process to that of gVisor."""
@@ -112,6 +114,10 @@ class Gvisor(Bubblewrap):
         """See ``Sandbox``."""
         return self._kept(FreshServer(self, limits))
 
+    def open_command(self, command: Sequence[str], limits: Limits) -> CommandServer:
+        """See ``Sandbox``."""
+        return FreshCommands(self, command)
+
     def launch_program(self, limits: Limits, channel: socket.socket) -> tuple[Slot, Contained]:
         """Starts the process of one program, which answers on ``channel``.
 
@@ -124,7 +130,7 @@ class Gvisor(Bubblewrap):
             "processes": limits.processes + INIT,
         }
         invocation = self._bundle("program", [json.dumps(settings)], limits)
-        slot = self._slot(limits, warm=True)
+        slot = self._slot(limits, Own(limits.files_bytes + _PROGRAM.memory_bytes, _PROGRAM.processes))
         try:
             stdio = (channel.fileno(), subprocess.DEVNULL, slot.words.descriptor)
             return slot, slot.launch(invocation, self._spawner, stdio)
@@ -148,11 +154,8 @@ class Gvisor(Bubblewrap):
         del rlimits[resource.RLIMIT_CPU]
         return rlimits
 
-    def _slot(self, limits: Limits, *, warm: bool) -> Slot:
-        around = replace(
-            limits, memory_bytes=limits.memory_bytes + _OWN_MEMORY, processes=limits.processes + _OWN_PROCESSES
-        )
-        return super()._slot(around, warm=warm)
+    def _slot(self, limits: Limits, own: Own) -> Slot:
+        return super()._slot(limits, Own(own.memory_bytes + _OWN.memory_bytes, own.processes + _OWN.processes))
 
 
 class FreshServer:

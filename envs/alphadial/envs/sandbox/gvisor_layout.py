@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..raw import as_bytes
 from . import layout
-from .guest.folder import ENTRY, EXECUTABLE
 from .guest.gvisor import INCOMING, OUTGOING
 from .interpreter import Interpreter
 
@@ -22,19 +20,6 @@ _RUNSC = (
 )  # fmt: skip
 """Rootless: under the slot's uid, in bwrap's user namespace. The group around it is ours. On kvm it hangs in virtual
 machines."""
-
-
-def stream(files: Mapping[str, str | bytes]) -> bytes:
-    """As ``guest.folder.unpack`` reads it.
-
-    Raises:
-        ValueError: a path leaves the folder.
-    """
-    parts = []
-    for name, content in files.items():
-        path, data = layout.checked(name).encode(), as_bytes(content) if isinstance(content, str) else content
-        parts += [ENTRY.pack(EXECUTABLE, len(path), len(data)), path, data]
-    return b"".join(parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,15 +13,17 @@ from pathlib import Path
 from ..errors import SandboxFailedError
 from ..forking import OwnFile
 from ..raw import as_bytes
+from .guest.folder import ENTRY, EXECUTABLE
 from .interpreter import Interpreter
 
 BOX = "/w/box"
 """The working directory; /tmp and /dev/shm lie beside it on the same tmpfs."""
 _GUEST = "/opt/alphadial"
+GUEST_MODULES = f"{_GUEST}/guest"
 _GUEST_SOURCES = Path(__file__).parent / "guest"
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 """The host's."""
-_KEYS = ("/proc/keys", "/proc/key-users")
+KEYS = ("/proc/keys", "/proc/key-users")
 """What they list is of the whole machine: the keys of an ordinary user by name, where programs run under that uid."""
 _LIBRARIES = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 
@@ -89,11 +91,13 @@ class Invocation:
         self._files.clear()
 
 
-def for_server(bwrap: str, interpreter: Interpreter) -> Invocation:
+def for_server(bwrap: str, interpreter: Interpreter, variables: Mapping[str, str] | None = None) -> Invocation:
     """A sandbox whose server may make further namespaces; each program mounts its own tmpfs over /w."""
     invocation = _base(bwrap, interpreter)
-    invocation.add("--cap-add", "CAP_SYS_ADMIN", "--dir", "/w")
-    invocation.add("--remount-ro", "/", "--chdir", "/w")
+    for name, value in (variables or {}).items():
+        invocation.add("--setenv", name, value)
+    invocation.add("--cap-add", "CAP_SYS_ADMIN", "--dir", BOX)
+    invocation.add("--remount-ro", "/", "--chdir", BOX)
     return invocation
 
 
@@ -101,6 +105,19 @@ def guest_command(interpreter: Path, module: str, arguments: Sequence[str], fold
     """The command line of ``guest.MODULE``; ``folder`` is the one that holds ``guest``."""
     code = f"import sys; sys.path.insert(0, {folder!r}); from guest.{module} import main; del sys.path[0]; main()"
     return [str(interpreter), *_FLAGS, "-c", code, *arguments]
+
+
+def can_be_held(command: Sequence[str]) -> bool:
+    """Whether a command is our interpreter with options that leave it to ``guest.sitecustomize`` to hold it."""
+    options = list(command[1:])
+    while options[:1] == ["-X"]:
+        del options[:2]
+    return command[0] == "python3" and bool(options) and (options[0] == "-c" or not options[0].startswith("-"))
+
+
+def hidden() -> list[str]:
+    """What is covered below every /proc."""
+    return [listing for listing in KEYS if os.path.exists(listing)]  # noqa: PTH110
 
 
 def limited(interpreter: Interpreter, rlimits: Mapping[int, tuple[int, int]], command: Sequence[str]) -> list[str]:
@@ -139,6 +156,19 @@ def for_workspace(bwrap: str, interpreter: Interpreter, files_bytes: int, seccom
     return invocation
 
 
+def stream(files: Mapping[str, str | bytes]) -> bytes:
+    """Files of a working directory as ``guest.folder.unpack`` reads them.
+
+    Raises:
+        ValueError: a path leaves the folder.
+    """
+    parts = []
+    for name, content in files.items():
+        path, data = checked(name).encode(), as_bytes(content) if isinstance(content, str) else content
+        parts += [ENTRY.pack(EXECUTABLE, len(path), len(data)), path, data]
+    return b"".join(parts)
+
+
 def checked(name: str) -> str:
     """A relative path that stays inside.
 
@@ -164,7 +194,7 @@ def _base(bwrap: str, interpreter: Interpreter) -> Invocation:
         invocation.add("--setenv", key, value)
     show_host(invocation, interpreter)
     invocation.add("--proc", "/proc", "--dir", "/dev", "--symlink", "/w/shm", "/dev/shm", "--symlink", "/w/tmp", "/tmp")
-    for listing in filter(os.path.exists, _KEYS):
+    for listing in hidden():
         invocation.add("--ro-bind", "/dev/null", listing)
     for device in DEVICES:
         invocation.add("--dev-bind", device, device)

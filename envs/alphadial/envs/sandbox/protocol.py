@@ -95,6 +95,33 @@ class Server(Protocol):
         """Ends the server and all in it. Idempotent."""
 
 
+class CommandServer(Protocol):
+    """Runs one command again and again, each time in a fresh sandbox. Used by one thread at a time."""
+
+    @property
+    def cold(self) -> bool:
+        """Each run is one of ``Sandbox.run``, and takes as long."""
+
+    def run(self, files: Mapping[str, str | bytes], stdin: str | bytes, limits: Limits) -> RunResult:
+        """As ``Sandbox.run``, but sooner.
+
+        The start that an interpreter is spared counts in ``cpu_s`` as if it had been made. ``peak_bytes`` may hold some
+        MiB of ours, and as much more memory than the limit is allowed. What the sandbox itself refuses may be more than
+        for ``Sandbox.run``: sockets with addresses, and locks that others could see, which are pretended.
+
+        Args:
+            files: as for ``Sandbox.run``.
+            stdin: likewise.
+            limits: times and output; all else as the server was opened with.
+        """
+
+    def alive(self) -> bool:
+        """False after a crash or ``close``; open another one then."""
+
+    def close(self) -> None:
+        """Ends the server and all in it. Idempotent."""
+
+
 class Sandbox(Protocol):
     """A way to run code that nobody has read. Thread-safe; servers and runs are independent of one another."""
 
@@ -144,6 +171,17 @@ class Sandbox(Protocol):
 
     def open(self, limits: Limits) -> Server:
         """A warm server.
+
+        Raises:
+            SandboxFailedError: it did not come up.
+        """
+
+    def open_command(self, command: Sequence[str], limits: Limits) -> CommandServer:
+        """A warm server that runs one command.
+
+        Args:
+            command: as for ``run``.
+            limits: of every run, but for times and output.
 
         Raises:
             SandboxFailedError: it did not come up.

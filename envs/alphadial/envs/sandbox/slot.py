@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from typing import NamedTuple
 
 from ..errors import SandboxFailedError
 from ..forking import in_child
-from ..types import MIB, Limits
+from ..types import Limits
 from .cgroups import Group, Parent
 from .last_words import LastWords
 from .launch import Contained, Uid, launch
@@ -19,10 +20,17 @@ INIT = 1
 """bwrap's init, the first process inside every sandbox."""
 _OUTER = 1
 """bwrap itself, in the group but not in the sandbox."""
-_OWN_PROCESSES = INIT + 3
-"""With the server, the process that waits for the next program, and one that is being reaped."""
-_OWN_MEMORY = 48 * MIB
-"""For the server and the process that waits for the next program."""
+
+
+class Own(NamedTuple):
+    """What is ours in a sandbox, beside the program."""
+
+    memory_bytes: int
+    processes: int
+
+
+COLD = Own(0, INIT)
+"""In the sandbox of one command."""
 
 
 class Slot:
@@ -32,7 +40,7 @@ class Slot:
         SandboxFailedError: no uid is free, or the cgroup cannot be made.
     """
 
-    def __init__(self, parent: Parent | None, limits: Limits, *, own_uid: bool, warm: bool) -> None:
+    def __init__(self, parent: Parent | None, limits: Limits, own: Own, *, own_uid: bool) -> None:
         self._lock = threading.Lock()
         self._oom_kills = 0
         self._starved: SandboxFailedError | None = None
@@ -40,11 +48,10 @@ class Slot:
         self._group: Group | None = None
         self.words = LastWords()
         self._uid = Uid() if own_uid else None
-        # That of a warm server holds the server and the files of its programs too.
-        self._memory_bytes = limits.memory_bytes + (limits.files_bytes + _OWN_MEMORY if warm else 0)
+        self._memory_bytes = limits.memory_bytes + own.memory_bytes
         in_child(self, Slot._forget)
         if parent is not None:
-            processes = limits.processes + (_OWN_PROCESSES if warm else INIT) + _OUTER
+            processes = limits.processes + own.processes + _OUTER
             try:
                 self._group = parent.create(self._memory_bytes, processes)
             except SandboxFailedError:
@@ -106,6 +113,16 @@ class Slot:
     def peak_bytes(self) -> int | None:
         """Of the whole tree, where a cgroup counts it."""
         return self._group.peak_bytes() if self._group is not None else None
+
+    @property
+    def counts(self) -> bool:
+        """A cgroup counts what is used."""
+        return self._group is not None
+
+    def begin(self) -> None:
+        """What has run in it so far was ours: times and the peak count from here, where a cgroup counts them."""
+        if self._group is not None:
+            self._group.begin()
 
     def meter(self, pid: int) -> Meter:
         """See ``Host``."""

@@ -9,11 +9,14 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import FileIO
 from time import monotonic
+from typing import IO
 
 from ..errors import SandboxFailedError
 from ..forking import OwnFile
-from ..types import KilledBy, Limits
+from ..raw import as_text
+from ..types import KilledBy, Limits, RunResult
 from .usage import Meter, Usage
 
 TICK_S = 0.005
@@ -38,11 +41,10 @@ class Supervised:
         return len(self.stdout) + len(self.stderr)
 
 
-@contextmanager
-def standard_input(content: bytes) -> Iterator[int]:
-    """A descriptor of a regular file with this content, as contest systems give one: it can be mapped and sought in.
+def sealed(content: bytes) -> OwnFile:
+    """A regular file with this content that can be mapped and sought in, as contest systems give one for stdin.
 
-    The file is in memory, belongs to one run and is sealed: no process can use it to hold anything else.
+    It is in memory and nobody can change it: no process can use it to hold anything else.
 
     Raises:
         SandboxFailedError: the machine has no more descriptors, or no memory.
@@ -53,37 +55,44 @@ def standard_input(content: bytes) -> Iterator[int]:
                 file.write(content)
             os.fchmod(written.fileno(), 0o444)  # the command may open it again, as /dev/stdin, under another uid
             fcntl.fcntl(written, fcntl.F_ADD_SEALS, _UNCHANGEABLE)
-            given = OwnFile(lambda: os.open(f"/proc/self/fd/{written.fileno()}", os.O_RDONLY | os.O_CLOEXEC))
+            return OwnFile(lambda: os.open(f"/proc/self/fd/{written.fileno()}", os.O_RDONLY | os.O_CLOEXEC))
     except OSError as error:
         raise SandboxFailedError(f"cannot hold the input for the sandbox: {error}") from None
-    with given:
-        yield given.fileno()
+
+
+@contextmanager
+def ending_of(process: subprocess.Popen[bytes]) -> Iterator[int]:
+    """A descriptor that can be read once the process has ended; it is not reaped."""
+    with OwnFile(lambda: os.pidfd_open(process.pid)) as ending:
+        yield ending.fileno()
 
 
 def supervise(
-    process: subprocess.Popen[bytes],
+    stdout: FileIO | IO[bytes],
+    stderr: FileIO | IO[bytes],
+    ending: int,
     limits: Limits,
     meter: Meter,
     kill: Callable[[], None],
 ) -> Supervised:
-    """Until the process has ended; it is not reaped. Pipes are always drained, so no program waits for its reader.
+    """Until a command has ended. Pipes are always drained, so no program waits for its reader.
 
     Args:
-        process: with pipes for stdout and stderr, which are closed here.
+        stdout: our end of the pipe, which is closed here.
+        stderr: likewise.
+        ending: a descriptor that can be read once the command has ended.
         limits: CPU time, wall time and output are enforced here.
         meter: of the whole tree; what it finds too much of memory is enforced here too.
         kill: ends the whole tree; called at most once.
     """
-    assert process.stdout is not None
-    assert process.stderr is not None
     got = Supervised()
     began = killed = monotonic()
-    sinks = {process.stdout.fileno(): got.stdout, process.stderr.fileno(): got.stderr}
-    selector, ending = selectors.PollSelector(), OwnFile(lambda: os.pidfd_open(process.pid))
-    with selector, ending, process.stdout, process.stderr:
-        for stream in (ending, process.stdout, process.stderr):
-            os.set_blocking(stream.fileno(), False)
-            selector.register(stream.fileno(), selectors.EVENT_READ)
+    sinks = {stdout.fileno(): got.stdout, stderr.fileno(): got.stderr}
+    with selectors.PollSelector() as selector, stdout, stderr:
+        for pipe in sinks:
+            os.set_blocking(pipe, False)
+            selector.register(pipe, selectors.EVENT_READ)
+        selector.register(ending, selectors.EVENT_READ)
         ended = False
         while not ended:
             for key, _ in selector.select(TICK_S):
@@ -125,3 +134,34 @@ def _drain(selector: selectors.BaseSelector, pipe: int, sink: bytearray) -> bool
         selector.unregister(pipe)
     sink += data
     return bool(data)
+
+
+def result_of(got: Supervised, status: int | None, used: Usage, peak: int | None, oom: bool) -> RunResult:
+    """What a run of a command came to.
+
+    Args:
+        got: what came out.
+        status: its exit status, as shells report it; None where it has none.
+        used: of the whole tree.
+        peak: the most memory it held, where that is known.
+        oom: the kernel killed it, or a part of it, for memory.
+
+    Raises:
+        SandboxFailedError: something else ended it.
+    """
+    stdout, stderr = as_text(got.stdout), got.stderr.decode(errors="replace")
+    if status is None and got.killed_by is None and not oom:
+        raise SandboxFailedError(f"the sandbox broke: {(stderr.strip().splitlines() or ['no message'])[-1]}")
+    signal = 9 if status is None else status - 128 if 128 < status <= 192 else None
+    return RunResult(
+        exit_status=None if signal else status,
+        signal=signal,
+        stdout=stdout,
+        stderr=stderr,
+        cpu_s=used.cpu_s,
+        uncounted_s=used.uncounted_s,
+        wall_s=got.wall_s,
+        peak_bytes=peak,
+        oom=oom or got.killed_by is KilledBy.MEMORY,
+        killed_by=got.killed_by or (KilledBy.MEMORY if oom else None),
+    )

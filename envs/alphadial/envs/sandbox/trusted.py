@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -24,10 +25,11 @@ from ..types import KilledBy, Limits, RunResult
 from . import layout
 from .guest.folder import pack, unpack
 from .last_words import LastWords
-from .protocol import Protection, Server
-from .supervise import standard_input, supervise
+from .protocol import CommandServer, Protection, Server
+from .supervise import ending_of, sealed, supervise
 from .usage import Meter, tree_meter
 from .warm import WarmServer
+from .warm_commands import FreshCommands
 from .workspace import Workspace, WorkspaceRun, returned
 
 _PYTHON = Path(sys.executable).resolve()
@@ -156,7 +158,8 @@ class Trusted(OfOneProcess, Closing):
     def open(self, limits: Limits) -> Server:
         """See ``Sandbox``."""
         ours, theirs = socket_pair(socket.SOCK_SEQPACKET)
-        settings = json.dumps({"isolated": False, "memory_bytes": limits.memory_bytes})
+        rlimits = [(resource.RLIMIT_CORE, 0, 0), (resource.RLIMIT_AS, limits.memory_bytes, limits.memory_bytes)]
+        settings = json.dumps({"isolated": False, "rlimits": rlimits})
         arguments = [str(theirs.fileno()), settings]
         command = layout.guest_command(_PYTHON, "server", arguments, str(Path(__file__).parent))
         host = _Process(limits.memory_bytes)
@@ -173,6 +176,10 @@ class Trusted(OfOneProcess, Closing):
             self._servers.add(server)
         return server
 
+    def open_command(self, command: Sequence[str], limits: Limits) -> CommandServer:
+        """See ``Sandbox``."""
+        return FreshCommands(self, command)
+
     def close(self) -> None:
         """See ``Sandbox``."""
         with self._lock:
@@ -183,16 +190,20 @@ class Trusted(OfOneProcess, Closing):
 
 def _run(host: _Process, command: Sequence[str], stdin: bytes, limits: Limits) -> RunResult:
     try:
-        with standard_input(stdin) as given:
-            host.start(command, (given, subprocess.PIPE, subprocess.PIPE))
+        with sealed(stdin) as given:
+            host.start(command, (given.fileno(), subprocess.PIPE, subprocess.PIPE))
     except OSError as error:
         return RunResult(exit_status=127, stderr=f"{command[0]}: {error}\n")
-    assert host.process is not None
-    meter = host.meter(host.process.pid)
-    got = supervise(host.process, limits, meter, host.stop)
+    process = host.process
+    assert process is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    meter = host.meter(process.pid)
+    with ending_of(process) as ending:
+        got = supervise(process.stdout, process.stderr, ending, limits, meter, host.stop)
     host.stop()  # before the leader is reaped: its number names the group until then
-    _, status, usage = os.wait4(host.process.pid, 0)
-    code = host.process.returncode = os.waitstatus_to_exitcode(status)
+    _, status, usage = os.wait4(process.pid, 0)
+    code = process.returncode = os.waitstatus_to_exitcode(status)
     used = meter()
     return RunResult(
         exit_status=code if code >= 0 else None,

@@ -77,28 +77,38 @@ class WarmServer:
         self._alive = True
         self.limits = limits
         self.rlimited = rlimited
+        self.start_s = 0.0
+        """CPU seconds of the start of an interpreter that every program is spared."""
         control.settimeout(_REPLY_S)
         try:
-            hello = control.recv(16)
-        except OSError:
-            hello = b""
-        if not hello:
-            raise self._broken(f"the warm server did not come up: {self._host.last_words() or 'it said nothing'}")
+            (self.start_s,) = frames.HELLO.unpack(control.recv(frames.HELLO.size))
+        except (OSError, struct.error):
+            said = self._host.last_words() or "it said nothing"
+            raise self._broken(f"the warm server did not come up: {said}") from None
 
     def start(self, source: str, *, entry: str, tagged: bool = False) -> Program:
         """See ``Server``."""
         if self._open is not None:
             raise SandboxFailedError("the warm server's last program is still open: close it first")
+        self._open = WarmProgram(self, self.hand_over(), source, entry, tagged)
+        return self._open
+
+    def hand_over(self, *descriptors: int) -> socket.socket:
+        """Begins the process of a program, which has one end of a socket pair and these descriptors; our end.
+
+        Raises:
+            SandboxFailedError: the server is gone.
+        """
         self._number += 1
         ours, theirs = channel_ends()
+        command = frames.COMMAND.pack(frames.START, self._number)
         try:
             with theirs:
-                socket.send_fds(self._control, [frames.COMMAND.pack(frames.START, self._number)], [theirs.fileno()])
+                socket.send_fds(self._control, [command], [theirs.fileno(), *descriptors])
         except OSError as error:
             ours.close()
             raise self._broken(f"the warm server is gone: {error}") from None
-        self._open = WarmProgram(self, ours, source, entry, tagged)
-        return self._open
+        return ours
 
     def alive(self) -> bool:
         """See ``Server``."""
@@ -123,8 +133,32 @@ class WarmServer:
     def end(self) -> RunResult:
         """See ``Owner``."""
         self._open = None
+        self.kill()
+        return self.ended()
+
+    @property
+    def ending(self) -> int:
+        """A descriptor that can be read once the program, or the server, has ended."""
+        return self._control.fileno()
+
+    def kill(self) -> None:
+        """Has the server kill the open program, if it lives.
+
+        Raises:
+            SandboxFailedError: as of ``end``.
+        """
         try:
             self._control.send(frames.COMMAND.pack(frames.KILL, self._number))
+        except OSError as error:
+            raise self._broken(f"the warm server does not answer: {error}") from None
+
+    def ended(self) -> RunResult:
+        """Waits until the program and its processes are gone.
+
+        Raises:
+            SandboxFailedError: as of ``end``.
+        """
+        try:
             number, status, cpu_s, peak = frames.ENDED.unpack(self._control.recv(frames.ENDED.size))
         except (OSError, struct.error) as error:
             raise self._broken(f"the warm server does not answer: {error}") from None

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import struct
 
+HELLO = struct.Struct("!d")
+"""Server to judge, once it is up: CPU seconds of the start that every program is spared."""
+
 COMMAND = struct.Struct("!cI")
-"""Judge to server: START (with the program's end of its socket) or KILL, and the program's number."""
+"""Judge to server: START (with the program's descriptors, its end of its socket first) or KILL, and its number."""
 START, KILL = b"S", b"K"
+MOST_DESCRIPTORS = 5
 
 ENDED = struct.Struct("!Iidq")
 """Server to judge: the program's number, wait status, CPU seconds and peak resident bytes."""
 
 INPUT = struct.Struct("!I")
 """Judge to program: the length of the JSON that follows."""
+
+CPU = struct.Struct("!I")
+"""Judge to program, where that is a command: whole CPU seconds for the kernel's own limit."""
 
 OUTPUT = struct.Struct("!cQI")
 """Program to judge: one of the kinds below, steps used, and the length of the text that follows."""

@@ -9,7 +9,7 @@ import sys
 
 from . import workspace
 from .folder import unpack
-from .limited import limit
+from .limited import attend, limit
 from .program import serve, warm_up
 
 INCOMING, OUTGOING = "/opt/alphadial/in", "/opt/alphadial/out"
@@ -33,7 +33,7 @@ def main() -> None:
         _workspace(arguments)
     limit(arguments[0])
     os.write(2, BEGUN)
-    os._exit(workspace.attend(arguments[1:]))
+    os._exit(attend(arguments[1:]))
 
 
 def _workspace(arguments: list[str]) -> None:

@@ -9,15 +9,12 @@ from typing import Any
 
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWPID = 0x00020000, 0x08000000, 0x20000000
 MNT_DETACH = 2
-MS_NOSUID_NODEV, MS_READ_ONLY_BIND = 6, 0x1023
-"""The latter: MS_REMOUNT, MS_BIND, MS_NOSUID and MS_RDONLY."""
-PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 22, 38, 47
+MS_NOSUID_NODEV, MS_NOSUID_NODEV_NOEXEC, MS_BIND, MS_READ_ONLY_BIND = 6, 14, 0x1000, 0x1023
+"""The last one: MS_REMOUNT, MS_BIND, MS_NOSUID and MS_RDONLY."""
+PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 4, 22, 38, 47
 SECCOMP_MODE_FILTER = 2
 PR_CAP_AMBIENT_CLEAR_ALL = 4
 CAPABILITY_VERSION_3 = 0x20080522
-OPEN_FILES = 64
-OWN_PROCESSES = 3
-"""Counted against the program's process limit, but ours: bubblewrap's init, the server, the next program's process."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -31,13 +28,13 @@ class _Filter(ctypes.Structure):
 class Isolation:
     """Gives every program namespaces, files and limits of its own. Built once, in the server.
 
-    ``settings`` holds ``isolated`` (False: the limit on memory only), ``seccomp`` (BPF in hexadecimal, "" for none),
-    ``devices`` (paths) and the sizes ``memory_bytes`` (None: what is held is limited), ``files_bytes`` and
-    ``processes``.
+    ``settings`` holds ``isolated`` (False: limits only), ``rlimits`` (lists of limit, soft, hard), ``seccomp`` (BPF in
+    hexadecimal, "" for none), ``devices`` (paths), ``files_bytes``, and ``hidden`` (paths below /proc that are covered;
+    None: programs find no /proc at all).
     """
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        self._settings = settings
+        self._rlimits: list[tuple[int, int, int]] = settings["rlimits"]
         self._isolated: bool = settings["isolated"]
         if not self._isolated:
             return
@@ -47,7 +44,9 @@ class Isolation:
         self._tmpfs = f"size={settings['files_bytes']},nr_inodes=4096,mode=755".encode()
         self._no_capabilities = (ctypes.c_uint32 * 6)()
         self._capability_header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
-        _check(_libc.umount2(b"/proc", MNT_DETACH), "umount /proc")
+        self._hidden: list[str] | None = settings["hidden"]
+        if self._hidden is None:
+            _check(_libc.umount2(b"/proc", MNT_DETACH), "umount /proc")
         for device in settings["devices"]:
             # Who may write to one may set its times, which the next program could read; writing is not prevented.
             _check(_libc.mount(None, device.encode(), None, MS_READ_ONLY_BIND, None), f"remount {device}")
@@ -60,8 +59,8 @@ class Isolation:
             _check(_libc.setns(self._own_pids, CLONE_NEWPID), "setns")
             _check(_libc.unshare(CLONE_NEWPID), "unshare pid")
 
-    def after_fork(self, kept: int) -> None:
-        """In the program's process: nothing of the server is left but descriptor ``kept``.
+    def enter(self, kept: int) -> None:
+        """In the first process of that namespace: nothing of the server is left but descriptor ``kept``.
 
         Raises:
             OSError: the kernel refused a step; nothing of the program may run then.
@@ -74,29 +73,37 @@ class Isolation:
         if self._isolated:
             os.setsid()  # in the server's process group it could signal the server, and set its priority
             _check(_libc.unshare(CLONE_NEWNS | CLONE_NEWIPC), "unshare")
+            if self._hidden is not None:
+                self._mount_proc(self._hidden)
             _check(_libc.mount(b"tmpfs", b"/w", b"tmpfs", MS_NOSUID_NODEV, self._tmpfs), "mount tmpfs")
             for folder in ("/w/tmp", "/w/shm", "/w/box"):
                 os.mkdir(folder)  # noqa: PTH102 - pathlib would double the server's start
             os.chdir("/w/box")
-        self._limit()
+
+    def confine(self) -> None:
+        """In the program's own process, which is that first one or a child of it: nothing more can be changed.
+
+        Raises:
+            OSError: as of ``enter``.
+        """
+        for which, soft, hard in self._rlimits:
+            resource.setrlimit(which, (soft, hard))
         if self._isolated:
             _check(_libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "ambient capabilities")
             _check(_libc.capset(self._capability_header, self._no_capabilities), "capset")
             if self._filter is not None:
                 _check(_libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(self._filter), 0, 0), "seccomp")
 
-    def _limit(self) -> None:
-        settings = self._settings
-        limits = {resource.RLIMIT_CORE: 0}
-        if settings["memory_bytes"] is not None:
-            limits[resource.RLIMIT_AS] = settings["memory_bytes"]
-        if self._isolated:
-            limits[resource.RLIMIT_FSIZE] = settings["files_bytes"]
-            limits[resource.RLIMIT_NOFILE] = OPEN_FILES
-            if settings["processes"] is not None:
-                limits[resource.RLIMIT_NPROC] = settings["processes"] + OWN_PROCESSES
-        for which, value in limits.items():
-            resource.setrlimit(which, (value, value))
+    def _mount_proc(self, hidden: list[str]) -> None:
+        _check(_libc.mount(b"proc", b"/proc", b"proc", MS_NOSUID_NODEV_NOEXEC, None), "mount proc")
+        for path in hidden:
+            _check(_libc.mount(b"/dev/null", path.encode(), None, MS_BIND, None), f"cover {path}")
+            _check(_libc.mount(None, path.encode(), None, MS_READ_ONLY_BIND, None), f"remount {path}")
+
+
+def close_to_others() -> None:
+    """No process without this one's capabilities can look into it from now on, or into its open files."""
+    _check(_libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "dumpable")
 
 
 def _check(result: int, what: str) -> None:

@@ -43,3 +43,20 @@ def become(command: list[str]) -> NoReturn:
     except (OSError, ValueError) as error:
         print(f"{command[0]}: {error}", file=sys.stderr, flush=True)
     os._exit(NOT_FOUND)
+
+
+def attend(command: list[str]) -> int:
+    """Runs the command as a child of the first process of a pid namespace; see ``status_of``."""
+    leader = os.fork()
+    if leader == 0:
+        become(command)
+    return status_of(leader)
+
+
+def status_of(leader: int) -> int:
+    """Reaps whatever becomes a child of ours until the leader ends; its exit status, as shells report it."""
+    while True:
+        pid, status = os.wait()
+        if pid == leader:
+            code = os.waitstatus_to_exitcode(status)
+            return code if code >= 0 else 128 - code

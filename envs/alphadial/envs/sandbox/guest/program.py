@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable
 from opcode import opmap
 from types import CodeType
 from typing import Any, NoReturn
 
-from .frames import ANSWER, COMPILE_ERROR, ERROR, INPUT, OUT_OF_MEMORY, OUT_OF_STEPS, OUTPUT, READY
+from .frames import ANSWER, COMPILE_ERROR, ERROR, OUT_OF_MEMORY, OUT_OF_STEPS, READY
 from .steps import Budget, compile_steps, namespace
 from .values import decode, encode
+from .wire import end, receive, send
 
 MAX_MESSAGE_CHARS = 200
 _NAME = "program"
@@ -21,27 +21,22 @@ _RAISE = opmap["RAISE_VARARGS"]
 
 def serve(channel: int) -> NoReturn:
     """Answers calls until the judge hangs up. The process is already isolated."""
-    _send(channel, READY)
-    source, entry, steps, tagged = json.loads(_receive(channel))
+    send(channel, READY)
+    source, entry, steps, tagged = json.loads(receive(channel))
     read, write = (decode, encode) if tagged else (_as_it_is, _as_it_is)
     try:
         code = _compile(source) if steps is None else compile_steps(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        _end(channel, COMPILE_ERROR, _line(error))
+        end(channel, COMPILE_ERROR, _line(error))
     try:
         answer, used = _counted(channel, code, entry, steps) if steps is not None else (_plain(code, entry), _nothing)
         while True:
-            arguments = read(json.loads(_receive(channel)))
-            _send(channel, ANSWER, json.dumps(write(answer(arguments))), used())
+            arguments = read(json.loads(receive(channel)))
+            send(channel, ANSWER, json.dumps(write(answer(arguments))), used())
     except MemoryError as error:
-        _end(channel, ERROR if _raised(error) else OUT_OF_MEMORY, _line(error))
+        end(channel, ERROR if _raised(error) else OUT_OF_MEMORY, _line(error))
     except BaseException as error:  # SystemExit too: a program that leaves has not answered
-        _end(channel, ERROR, _line(error))
-
-
-def refuse(channel: int, message: str) -> NoReturn:
-    """Tells the judge that the program could not be isolated: a frame other than READY comes first."""
-    _end(channel, ERROR, message)
+        end(channel, ERROR, _line(error))
 
 
 def warm_up() -> None:
@@ -67,7 +62,7 @@ def _plain(code: CodeType, entry: str) -> Callable[[list[Any]], Any]:
 def _counted(
     channel: int, code: CodeType, entry: str, steps: int
 ) -> tuple[Callable[[list[Any]], Any], Callable[[], int]]:
-    budget = Budget(steps, lambda: _end(channel, OUT_OF_STEPS, steps=steps))
+    budget = Budget(steps, lambda: end(channel, OUT_OF_STEPS, steps=steps))
     globals_ = namespace(budget)
     exec(code, globals_)
     function = _entry(globals_, entry)
@@ -109,30 +104,3 @@ def _line(error: BaseException) -> str:
     except BaseException:  # a program's own __str__
         message = ""
     return f"{name}: {message}"[:MAX_MESSAGE_CHARS] if message else name
-
-
-def _end(channel: int, kind: bytes, text: str = "", steps: int = 0) -> NoReturn:
-    _send(channel, kind, text, steps)
-    os._exit(0)
-
-
-def _send(channel: int, kind: bytes, text: str = "", steps: int = 0) -> None:
-    payload = text.encode("utf-8", "replace")
-    rest = memoryview(OUTPUT.pack(kind, steps, len(payload)) + payload)
-    while rest:
-        rest = rest[os.write(channel, rest) :]
-
-
-def _receive(channel: int) -> bytes:
-    (length,) = INPUT.unpack(_read(channel, INPUT.size))
-    return _read(channel, length)
-
-
-def _read(channel: int, length: int) -> bytes:
-    data = os.read(channel, length)
-    while len(data) < length:
-        more = os.read(channel, length - len(data))
-        if not more:
-            os._exit(0)  # the judge hung up
-        data += more
-    return data

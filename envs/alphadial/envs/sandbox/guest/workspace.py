@@ -11,7 +11,7 @@ import sys
 from contextlib import suppress
 
 from .folder import ENTRY, REFUSED, TOO_LARGE, pack, unpack
-from .limited import become, limit
+from .limited import attend, limit
 
 UNFIT = 125
 """The exit status where the command was not begun: the folder could not be laid out."""
@@ -41,18 +41,6 @@ def main() -> None:
     _end_the_others()
     _send(outgoing, pack(folder, max_bytes))
     os._exit(status)
-
-
-def attend(command: list[str]) -> int:
-    """Runs the command as a child, reaping whatever becomes ours; its exit status, as shells report it."""
-    leader = os.fork()
-    if leader == 0:
-        become(command)
-    while True:
-        pid, status = os.wait()
-        if pid == leader:
-            code = os.waitstatus_to_exitcode(status)
-            return code if code >= 0 else 128 - code
 
 
 def _end_the_others() -> None:

@@ -1,0 +1,126 @@
+"""The judge's side of a warm server whose programs are runs of one command: ``CommandServer`` over ``WarmServer``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from ..errors import SandboxFailedError
+from ..forking import OwnFile, starting
+from ..raw import as_bytes
+from ..types import KilledBy, Limits, RunResult
+from . import layout
+from .channel import Channel
+from .guest import frames
+from .protocol import Sandbox
+from .slot import Slot
+from .supervise import result_of, sealed, supervise
+from .usage import Meter, tree_meter
+from .warm import WarmServer
+
+_MORE_CPU_S = 2
+
+
+class WarmCommands:
+    """Implements ``CommandServer``.
+
+    Args:
+        server: whose programs are runs of the command.
+        slot: that of the server.
+    """
+
+    cold = False
+
+    def __init__(self, server: WarmServer, slot: Slot) -> None:
+        self._server = server
+        self._slot = slot
+        self._files: Mapping[str, str | bytes] = {}
+        self._stream = sealed(b"")
+
+    def run(self, files: Mapping[str, str | bytes], stdin: str | bytes, limits: Limits) -> RunResult:
+        """See ``CommandServer``."""
+        if files is not self._files:
+            self._stream.close()
+            self._stream, self._files = sealed(layout.stream(files)), files
+        oom_kills = self._slot.oom_kills()
+        try:
+            return self._run(as_bytes(stdin) if isinstance(stdin, str) else stdin, limits, oom_kills)
+        except SandboxFailedError:
+            # The kernel may choose the server as the victim for memory that the program took.
+            if self._slot.oom_kills() == oom_kills:
+                raise
+            return RunResult(exit_status=None, signal=9, oom=True, killed_by=KilledBy.MEMORY)
+
+    def alive(self) -> bool:
+        """See ``CommandServer``."""
+        return self._server.alive()
+
+    def close(self) -> None:
+        """See ``CommandServer``."""
+        self._server.close()
+        self._stream.close()
+
+    def _run(self, stdin: bytes, limits: Limits, oom_kills: int) -> RunResult:
+        with ExitStack() as stack:
+            stdout, stdout_end = _pipe()
+            stderr, stderr_end = _pipe()
+            stack.enter_context(stdout)
+            stack.enter_context(stderr)
+            with sealed(stdin) as given, stdout_end, stderr_end:
+                descriptors = [each.fileno() for each in (self._stream, given, stdout_end, stderr_end)]
+                channel = Channel(self._server.hand_over(*descriptors), limits.output_bytes)
+            stack.callback(channel.close)
+            meter = self._meter(channel.ready(), limits.memory_bytes + len(stdin))
+            channel.send(frames.CPU.pack(int(limits.cpu_s) + _MORE_CPU_S))
+            got = supervise(stdout, stderr, self._server.ending, limits, meter, self._server.kill)
+            ending = self._server.ended()
+        used, peak, oom = meter(), self._slot.peak_bytes(), self._slot.oom_kills() > oom_kills
+        return result_of(got, ending.exit_status, used, peak if peak is not None else used.peak_bytes, oom)
+
+    def _meter(self, pid: int, memory_bytes: int) -> Meter:
+        """Counts from now on, and the start that was spared."""
+        self._slot.begin()
+        meter = self._slot.meter(pid) if self._slot.counts else tree_meter(_parent_of(pid), memory_bytes)
+        before = meter()
+        before = replace(before, cpu_s=before.cpu_s - self._server.start_s)
+        return lambda: meter().since(before)
+
+
+class FreshCommands:
+    """Implements ``CommandServer`` without a server."""
+
+    cold = True
+
+    def __init__(self, sandbox: Sandbox, command: Sequence[str]) -> None:
+        self._sandbox = sandbox
+        self._command = command
+        self._alive = True
+
+    def run(self, files: Mapping[str, str | bytes], stdin: str | bytes, limits: Limits) -> RunResult:
+        """See ``CommandServer``."""
+        return self._sandbox.run(self._command, files, stdin, limits)
+
+    def alive(self) -> bool:
+        """See ``CommandServer``."""
+        return self._alive
+
+    def close(self) -> None:
+        """See ``CommandServer``."""
+        self._alive = False
+
+
+def _pipe() -> tuple[OwnFile, OwnFile]:
+    """Our end and a program's, which it may open again, as /dev/stdout: the right way round."""
+    with starting:
+        read, written = os.pipe()
+        ours, theirs = OwnFile(lambda: read), OwnFile(lambda: written, "w")
+    os.fchmod(read, 0o222)
+    return ours, theirs
+
+
+def _parent_of(pid: int) -> int:
+    """The first process of its namespace, from which all others in it descend."""
+    return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[1])
