@@ -134,6 +134,28 @@ def controlled_run(folder: Path, **fields: Any) -> Path:
     return write_run(folder, config, attempts)
 
 
+def pair_of_runs(folder: Path, **second: Any) -> Path:
+    """Two runs under controllers in ``a`` and ``b``: each solves one of five problems that the other does not."""
+    folder.mkdir()
+    names = ["t0.a", "t0.b", "t1.c", "t2.d", "t3.e"]
+    stories: dict[str, dict[str, list[str]]] = {
+        "a": {"t0.a": ["AC"], "t0.b": ["WA", "AC"], "t1.c": ["TLE", "WA"], "t2.d": ["AC"], "t3.e": ["WA", "WA"]},
+        "b": {"t0.a": ["WA", "AC"], "t0.b": ["WA", "WA"], "t1.c": ["AC"], "t2.d": ["WA", "AC"], "t3.e": ["TLE", "WA"]},
+    }
+    for name, story in stories.items():
+        changes = {"seed": 8, **second} if name == "b" else {}
+        config = make_config(names, 2, command="run", controller="uniform", **changes)
+        attempts = [
+            make_attempt(
+                config, problem, 0.5 + at / 2, at, verdict, program=f"def f():\n return {int(verdict == 'AC')}\n"
+            )
+            for problem, verdicts in story.items()
+            for at, verdict in enumerate(verdicts)
+        ]
+        write_run(folder / name, config, attempts)
+    return folder
+
+
 class Document(HTMLParser):
     """What of a report a browser would act on."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +14,10 @@ from matplotlib.image import imread
 
 from alphadial.agents.runs.config import ModelChoice
 from alphadial.agents.runs.reading_runs import StoredRun, read_results
-from alphadial.cli.report import write_report
+from alphadial.cli.report import write_pair, write_report
 
 from .chrome import Tab, chrome
-from .report_runs import HOSTILE, controlled_run, frontier_run, make_attempt, make_config, write_run
+from .report_runs import HOSTILE, controlled_run, frontier_run, make_attempt, make_config, pair_of_runs, write_run
 from .test_report import compare_folder
 
 PROGRAM = next(
@@ -49,10 +50,13 @@ def fits(tab: Tab, width: int) -> bool:
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("screen", SCREENS)
-@pytest.mark.parametrize("make", [frontier_run, controlled_run, compare_folder])
+@pytest.mark.parametrize("make", [frontier_run, controlled_run, compare_folder, pair_of_runs])
 def test_charts_are_drawn_and_fit(tab: Tab, make, screen: str, dark: bool, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     folder = make(tmp_path / "run")
-    write_report(folder, tmp_path / "r.html")
+    if make is pair_of_runs:
+        write_pair(folder / "a", folder / "b", tmp_path / "r.html")
+    else:
+        write_report(folder, tmp_path / "r.html")
     width, height = SCREENS[screen]
     tab.screen(width, height, dark=dark)
     tab.open(tmp_path / "r.html")
@@ -113,6 +117,98 @@ def test_an_attempt_opens_by_link_click_and_key(tab: Tab, screen: str, tmp_path:
     tab.wait(SHOWN)
     tab.value("location.hash = '#attempt-unheard-of'")
     tab.wait(f"({SHOWN}).includes('alphadial show unheard-of --run')")
+
+
+def press(tab: Tab, key: str) -> None:
+    code = {"ArrowRight": 39, "ArrowLeft": 37}.get(key, ord(key[0].upper()))
+    typed = {"text": key} if len(key) == 1 else {}
+    tab.send("Input.dispatchKeyEvent", type="keyDown", key=key, windowsVirtualKeyCode=code, **typed)
+    tab.send("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=code)
+
+
+def test_keys_lead_through_the_attempts_that_the_filter_leaves(tab: Tab, tmp_path: Path) -> None:
+    write_report(controlled_run(tmp_path / "run"), tmp_path / "r.html")
+    assert "j or → goes to the next" in (tmp_path / "r.html").read_text("utf-8")
+    tab.screen(1300, 900)
+    tab.open(tmp_path / "r.html")
+    tab.value("(() => { const all = document.getElementById('filter-verdict'); all.value = 'TLE'; "
+              "all.dispatchEvent(new Event('change')); })()")  # fmt: skip
+    place, title = (f"document.getElementById('{name}').textContent" for name in ("place", "attempt-title"))
+    press(tab, "j")
+    assert tab.value("location.hash") == ""
+    tab.value("document.querySelector('#list a').click()")
+    tab.wait(f"{place} === '1 of 2'")
+    assert tab.value(title) == "t1.b at −0.5"
+    for key, told in (
+        ("j", "2 of 2"),
+        ("j", "2 of 2"),
+        ("k", "1 of 2"),
+        ("ArrowRight", "2 of 2"),
+        ("ArrowLeft", "1 of 2"),
+    ):
+        press(tab, key)
+        tab.wait(f"{place} === '{told}'")
+    assert tab.value("document.getElementById('previous').disabled && !document.getElementById('next').disabled")
+    tab.value("document.getElementById('next').click()")
+    tab.wait(f"{title} === 't2.c at 0'")
+    tab.value("document.getElementById('close').click()")
+    tab.wait("!document.getElementById('attempt').open")
+    tab.value("document.getElementById('filter-problem').focus()")
+    press(tab, "j")
+    assert tab.value("document.getElementById('filter-problem').value + location.hash") == "j"
+
+
+def test_programs_and_transcripts_are_copied_and_downloaded(tab: Tab, tmp_path: Path) -> None:
+    config = make_config(["t.a/../b"], 1)
+    attempt = make_attempt(config, "t.a/../b", 0.5, 0, "WA", program="def f():\n    return '<b>'\n", answer="I say\n")
+    write_report(write_run(tmp_path / "run", config, [attempt]), tmp_path / "r.html")
+    tab.screen(1300, 900)
+    tab.open(tmp_path / "r.html", f"#attempt-{attempt.id}")
+    tab.wait(SHOWN)
+    tab.value("navigator.clipboard.writeText = async (text) => { window.copied = text; }; true")
+    tab.value("document.querySelector('[aria-label=\"Copy the program\"]').click()")
+    tab.wait("window.copied")
+    assert tab.value("window.copied") == attempt.program
+    tab.value("navigator.clipboard.writeText = async () => { throw new Error('no'); }; window.copied = ''; "
+              "document.execCommand = () => { window.copied = document.activeElement.value; }; true")  # fmt: skip
+    tab.value("document.querySelector('[aria-label=\"Copy the message of assistant\"]').click()")
+    tab.wait("window.copied")
+    assert tab.value("window.copied") == "I say\n"
+    (tmp_path / "got").mkdir()
+    tab.send("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path / "got"))
+    for what, name in (("program", f"t.a_.._b-{attempt.id}.py"), ("transcript", f"t.a_.._b-{attempt.id}.json")):
+        tab.value(f"document.querySelector('[aria-label=\"Download the {what}\"]').click()")
+        wait_for(tmp_path / "got" / name)
+    assert (tmp_path / "got" / f"t.a_.._b-{attempt.id}.py").read_text("utf-8") == attempt.program
+    told = json.loads((tmp_path / "got" / f"t.a_.._b-{attempt.id}.json").read_text("utf-8"))
+    assert told["messages"] == [{"role": "assistant", "content": "I say\n"}]
+
+
+def wait_for(file: Path) -> None:
+    end = time.monotonic() + 20
+    while not file.exists():
+        assert time.monotonic() < end, f"never came: {file.name}"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_keys_lead_through_the_problems_that_flipped(tab: Tab, screen: str, tmp_path: Path) -> None:
+    folder = pair_of_runs(tmp_path / "runs")
+    write_pair(folder / "a", folder / "b", tmp_path / "r.html")
+    tab.screen(*SCREENS[screen])
+    tab.open(tmp_path / "r.html")
+    opened = "[...document.querySelectorAll('.flip')].map((flip) => flip.open).join()"
+    for key, told in (("j", "true,false"), ("ArrowRight", "false,true"), ("j", "false,true"), ("k", "true,false")):
+        press(tab, key)
+        tab.wait(f"{opened} === '{told}'")
+    assert fits(tab, SCREENS[screen][0])
+    shown = tab.value("document.querySelector('.flip[open] .diff').innerText")
+    assert "- return 0" in shown
+    assert "+ return 1" in shown
+    tab.value("navigator.clipboard.writeText = async (text) => { window.copied = text; }; true")
+    tab.value("document.querySelector('.flip[open] button').click()")
+    tab.wait("window.copied")
+    assert tab.value("window.copied") == "def f():\n return 1\n"
 
 
 def test_an_attempt_beyond_the_sample_is_told_how_to_see(tab: Tab, tmp_path: Path) -> None:

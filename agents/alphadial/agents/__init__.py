@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from alphadial.agents.experiments.foreign_tables import join_tables, load_outcome_csv
     from alphadial.agents.experiments.frontier_run import FinishedFrontier, FrontierOptions, sample_frontier
     from alphadial.agents.experiments.outcomes import OutcomeTable, load_outcomes
+    from alphadial.agents.experiments.paired_runs import RunPair, pair_runs
     from alphadial.agents.experiments.run_description import describe
     from alphadial.agents.policies import ScriptedPolicy, open_policy
     from alphadial.agents.runs.attempt_loop import AttemptDeps
@@ -65,6 +66,7 @@ __all__ = [
     "Rollout",
     "RunConfig",
     "RunOptions",
+    "RunPair",
     "RuntimeConfig",
     "ScriptedPolicy",
     "Session",
@@ -84,6 +86,7 @@ __all__ = [
     "load_outcomes",
     "open_policy",
     "open_session",
+    "pair_runs",
     "plan",
     "read_prices",
     "read_results",
@@ -130,6 +133,8 @@ _LAZY = {
     "OutcomeTable": "experiments.outcomes",
     "load_outcomes": "experiments.outcomes",
     "describe": "experiments.run_description",
+    "RunPair": "experiments.paired_runs",
+    "pair_runs": "experiments.paired_runs",
     "Live": "weight_env",
     "Replay": "weight_env",
     "WeightEnv": "weight_env",

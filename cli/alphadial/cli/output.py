@@ -26,6 +26,8 @@ from alphadial.cli.visible import visible
 STDOUT = "-"
 REPORT_FILE = "report.html"
 """Where ``alphadial report`` writes, within a run folder."""
+PAIR_FILE = "report-pair.html"
+"""Where it writes of two runs, within the folder of the first."""
 VERDICT_STYLES = {"AC": "bold green", "WA": "red", "RTE": "magenta", "CE": "magenta", "TLE": "yellow", "MLE": "yellow"}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,22 +51,24 @@ def describe(run: StoredRun) -> dict[str, Any]:
     }
 
 
-def _counts(config: RunConfig, attempts: Sequence[Attempt]) -> dict[str, Any]:
-    solved = {attempt.problem for attempt in attempts if attempt.failure_kind is None}
+def has_finished(config: RunConfig, attempts: Sequence[Attempt]) -> bool:
+    """Whether a run has made all the attempts that it was to make."""
     if config.controller is None:
-        finished = len(attempts) >= config.max_attempts
-    else:
-        spent = defaultdict(int, dict.fromkeys(config.problems, 0))
-        for attempt in attempts:
-            spent[attempt.problem] += 1
-        ended = all(problem in solved or spent[problem] >= config.samples for problem in config.problems)
-        finished = ended or (config.budget is not None and len(attempts) >= config.budget)
+        return len(attempts) >= config.max_attempts
+    if config.budget is not None and len(attempts) >= config.budget:
+        return True
+    solved = {attempt.problem for attempt in attempts if attempt.failure_kind is None}
+    spent = Counter(attempt.problem for attempt in attempts)
+    return all(problem in solved or spent[problem] >= config.samples for problem in config.problems)
+
+
+def _counts(config: RunConfig, attempts: Sequence[Attempt]) -> dict[str, Any]:
     return {
         "attempts": len(attempts),
         "planned": config.max_attempts,
-        "finished": finished,
+        "finished": has_finished(config, attempts),
         "problems": len(config.problems),
-        "solved": len(solved),
+        "solved": len({attempt.problem for attempt in attempts if attempt.failure_kind is None}),
         "unmeasurable": sum(attempt.verdict is None for attempt in attempts),
     }
 

@@ -1,4 +1,4 @@
-"""``alphadial report``: a run as one HTML file."""
+"""``alphadial report``: a run, or two of the same problems, as one HTML file."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ import typer
 
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a frontier, a run or a compare.")],
+    other: Annotated[
+        Path | None, typer.Argument(metavar="RUN_B", help="Folder of a second run, to set both side by side.")
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="HTML file to write.", show_default="RUN/report.html")
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE", help="HTML file to write.", show_default="RUN/report.html, or RUN/report-pair.html"
+        ),
     ] = None,
     transcripts: Annotated[
         int, typer.Option("--transcripts", min=0, metavar="N", help="Attempts shown in full, at most.")
@@ -20,20 +26,23 @@ def report(
         int, typer.Option("--seed", min=0, metavar="N", help="Of the sample of attempts, where there are more.")
     ] = 0,
 ) -> None:
-    """Write one HTML file that holds a run: frontier, pass@k, problems, choices, attempts. Unfinished runs too."""
+    """Write one HTML file that holds a run: what it solved and with what, every attempt. Or two runs side by side."""
     from alphadial.cli.errors import CliError
     from alphadial.cli.extras import need
     from alphadial.cli.interrupt import keeps
-    from alphadial.cli.output import REPORT_FILE, check_out_file, print_line
+    from alphadial.cli.output import PAIR_FILE, REPORT_FILE, check_out_file, print_line
 
-    file = run / REPORT_FILE if out is None else out
-    if not run.is_dir():
-        raise CliError(f"{run} is no folder: name one that alphadial frontier, run or compare made")
+    file = run / (REPORT_FILE if other is None else PAIR_FILE) if out is None else out
+    for folder in (run, other):
+        if folder is not None and not folder.is_dir():
+            raise CliError(f"{folder} is no folder: name one that alphadial frontier, run or compare made")
     check_out_file(file)
     need("the report", "plotly", extra="report")
-    from alphadial.cli.report import write_report
+    from alphadial.cli.report import write_pair, write_report
 
-    written = write_report(run, file, transcripts, seed)
+    written = write_report(run, file, transcripts, seed) if other is None else write_pair(run, other, file)
     keeps(f"the report is in {file}")
     shown = f", {written.transcripts:,} of {written.attempts:,} attempts in full" if written.attempts else ""
+    if other is not None:
+        shown = f", {written.attempts:,} attempts of both"
     print_line(f"report: {file} ({written.size / 1e6:.1f} MB{shown})")

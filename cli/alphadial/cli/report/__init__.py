@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alphadial.cli.errors import CliError
 
-__all__ = ["MOST_BYTES", "MOST_TRANSCRIPTS", "Written", "write_report"]
+if TYPE_CHECKING:
+    from alphadial.agents.runs.reading_runs import StoredRun
+    from alphadial.cli.report.page import Page
+
+__all__ = ["MOST_BYTES", "MOST_TRANSCRIPTS", "Written", "write_pair", "write_report"]
 
 MOST_TRANSCRIPTS = 2000
 MOST_BYTES = 15_000_000
@@ -39,19 +44,55 @@ def write_report(folder: Path, out: Path, transcripts: int = MOST_TRANSCRIPTS, s
     """
     from alphadial.agents.runs.reading_runs import StoredRun, read_results
     from alphadial.cli.report.comparison_page import comparison_page
-    from alphadial.cli.report.page import render
     from alphadial.cli.report.sections import run_page
     from alphadial.cli.report.transcripts import pack, sample_ids
-    from alphadial.envs.folders import write_atomically
 
     source = read_results(folder)
-    if isinstance(source, StoredRun):
-        if not source.attempts:
-            raise CliError(f"{folder} has no attempts yet: report it when some are made")
-        packed = pack(source, sample_ids(source.attempts, transcripts, seed))
-        page, attempts, shown = run_page(source, packed, seed), len(source.attempts), len(packed.ids)
-    else:
-        page, attempts, shown = comparison_page(source), 0, 0
+    if not isinstance(source, StoredRun):
+        return Written(0, 0, _write(comparison_page(source), out))
+    _refuse_empty(source)
+    packed = pack(source, sample_ids(source.attempts, transcripts, seed))
+    return Written(len(source.attempts), len(packed.ids), _write(run_page(source, packed, seed), out))
+
+
+def write_pair(first: Path, second: Path, out: Path) -> Written:
+    """Writes the report of two runs of the same problems, whole or not at all.
+
+    Args:
+        first: folder of a run, finished or not.
+        second: of another one.
+        out: the file; replaced.
+
+    Raises:
+        CliError: a folder of a comparison, a run without attempts, or a file that cannot be written or is too large.
+        OptionError: runs of different problems.
+        StoreError: not such a folder, or one of another version, or it cannot be read.
+    """
+    from alphadial.agents.experiments.paired_runs import pair_runs
+    from alphadial.agents.runs.reading_runs import StoredRun, read_results
+    from alphadial.cli.report.pair_page import pair_page
+
+    runs = []
+    for folder in (first, second):
+        source = read_results(folder)
+        if not isinstance(source, StoredRun):
+            raise CliError(f"{folder} is a comparison: a report of two takes folders of alphadial frontier or run")
+        _refuse_empty(source)
+        runs.append(source)
+    pair = pair_runs(*runs)
+    return Written(sum(used.attempts for used in pair.used), 0, _write(pair_page(pair), out))
+
+
+def _refuse_empty(run: StoredRun) -> None:
+    if not run.attempts:
+        raise CliError(f"{run.folder} has no attempts yet: report it when some are made")
+
+
+def _write(page: Page, out: Path) -> int:
+    """Writes a page, and gives its size."""
+    from alphadial.cli.report.page import render
+    from alphadial.envs.folders import write_atomically
+
     content = render(page).encode()
     if len(content) > MOST_BYTES:
         raise CliError(f"the report would take {len(content):,} bytes, more than {MOST_BYTES:,}: give --transcripts 0")
@@ -59,4 +100,4 @@ def write_report(folder: Path, out: Path, transcripts: int = MOST_TRANSCRIPTS, s
         write_atomically(out, content)
     except OSError as error:
         raise CliError(f"cannot write {out}: {error.strerror}; choose another --out") from error
-    return Written(attempts, shown, len(content))
+    return len(content)

@@ -12,6 +12,12 @@ const kind = (attempt) => attempt.failure_kind || "solved";
 const place = new Map(page.arms.map((arm, at) => [arm, at]));
 const byArm = (a, b) => place.get(a.arm) - place.get(b.arm) || a.sample - b.sample;
 const link = (id) => "#attempt-" + encodeURIComponent(id);
+const ordered = (attempts) => [...attempts].sort((a, b) => (a.problem < b.problem ? -1 : a.problem > b.problem ? 1 : byArm(a, b)));
+
+function decoded(hash) {
+  const id = hash.slice("#attempt-".length);
+  try { return decodeURIComponent(id); } catch { return id; /* shown as it is */ }
+}
 
 function node(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
@@ -73,8 +79,8 @@ function code(source) {
     node("pre", { tabindex: "0" }, ...python(source)));
 }
 
-function block(title, role, ...content) {
-  return node("div", { class: `message ${/^\w+$/.test(role) ? role : ""}` }, node("h3", {}, title), ...content);
+function block(title, role, tools, ...content) {
+  return node("div", { class: `message ${/^\w+$/.test(role) ? role : ""}` }, node("h3", {}, node("span", {}, title), tools), ...content);
 }
 
 function messageBlocks(message, strings) {
@@ -87,7 +93,8 @@ function messageBlocks(message, strings) {
     ]),
   ]);
   const title = message.call ? `${message.role}, result of ${message.call}` : message.role;
-  return block(title, message.role, content, ...calls.filter(Boolean));
+  const tools = message.content === undefined ? null : buttons(strings[message.content], `the message of ${message.role}`);
+  return block(title, message.role, tools, content, ...calls.filter(Boolean));
 }
 
 function facts(attempt) {
@@ -114,6 +121,27 @@ function facts(attempt) {
   return node("dl", { class: "facts" }, ...known.flatMap(([name, value]) => [node("dt", {}, name), node("dd", {}, String(value))]));
 }
 
+// The messages of an attempt with their texts, as JSON.
+function transcript(attempt, strings) {
+  const messages = attempt.messages.map(({ role, content, call, calls }) => ({
+    role, content: content === undefined ? "" : strings[content], ...(call ? { call } : {}),
+    ...(calls ? { calls: calls.map((one) => ({ ...one, arguments: Object.fromEntries(one.arguments.map(([name, at]) => [name, strings[at]])) })) } : {}),
+  }));
+  const program = attempt.program === null ? "" : strings[attempt.program];
+  return JSON.stringify({ id: attempt.id, problem: attempt.problem, model: attempt.model, verdict: attempt.verdict, messages, program }, null, 1);
+}
+
+function whole(attempt, strings) {
+  const name = `${attempt.problem}-${attempt.id}`;
+  const program = attempt.program === null ? node("pre", {}, "(none)") : code(strings[attempt.program]);
+  const tools = attempt.program === null ? null : buttons(strings[attempt.program], "the program", `${name}.${EXTENSIONS[attempt.language] || "txt"}`);
+  const text = transcript(attempt, strings);
+  return [
+    facts(attempt), node("p", { class: "tools" }, "Transcript ", buttons(text, "the transcript", `${name}.json`)),
+    ...attempt.messages.map((message) => messageBlocks(message, strings)), block("program", "assistant", tools, program),
+  ];
+}
+
 function elsewhere(id) {
   const command = page.command.replace("ID", () => id);
   return node("p", {}, "Its transcript is not in this report. It is shown by ", node("code", {}, command));
@@ -132,8 +160,7 @@ function start({ strings, attempts }) {
     byId("attempt-title").textContent = brief ? `${brief.problem} at ${brief.arm}` : id;
     body.replaceChildren();
     if (attempt) {
-      const program = attempt.program === null ? node("pre", {}, "(none)") : code(strings[attempt.program]);
-      body.append(facts(attempt), ...attempt.messages.map((message) => messageBlocks(message, strings)), block("program", "assistant", program));
+      body.append(...whole(attempt, strings));
       const others = attempts.filter((other) => other.problem === attempt.problem && other !== attempt).slice(0, 40);
       others.sort(byArm);
       if (others.length) body.append(node("h3", {}, "Other attempts on this problem"), node("div", { class: "chips" }, ...others.map(chip)));
@@ -143,14 +170,31 @@ function start({ strings, attempts }) {
     }
     if (!dialog.open) dialog.showModal();
     dialog.scrollTop = 0;
+    const [order, at] = placeOf(id);
+    byId("place").textContent = at < 0 ? "" : `${at + 1} of ${order.length}`;
+    byId("previous").disabled = at <= 0;
+    byId("next").disabled = at < 0 || at === order.length - 1;
+  }
+
+  // The list that is filtered, or all attempts where the open one is not in it.
+  function placeOf(id) {
+    const among = listed();
+    const at = among.findIndex((attempt) => attempt.id === id);
+    if (at >= 0) return [among, at];
+    return [ordered(attempts), ordered(attempts).findIndex((attempt) => attempt.id === id)];
+  }
+
+  function step(way) {
+    if (!dialog.open) return false;
+    const [order, at] = placeOf(decoded(location.hash));
+    if (at >= 0 && order[at + way]) location.hash = link(order[at + way].id);
+    return true;
   }
 
   function follow() {
     if (location.hash.startsWith("#attempt-")) {
       opened = location.hash;
-      let id = location.hash.slice("#attempt-".length);
-      try { id = decodeURIComponent(id); } catch { /* shown as it is */ }
-      showAttempt(id);
+      showAttempt(decoded(location.hash));
     } else if (dialog.open) dialog.close();
   }
   dialog.addEventListener("close", () => {
@@ -160,18 +204,23 @@ function start({ strings, attempts }) {
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
   byId("close").addEventListener("click", () => dialog.close());
   addEventListener("hashchange", follow);
-  list(attempts);
+  byId("previous").addEventListener("click", () => step(-1));
+  byId("next").addEventListener("click", () => step(1));
+  onStep(step);
+  const listed = list(attempts);
   follow();
 }
 
+// Shows the list of attempts with its filters; gives a function that tells which they leave.
 function list(attempts) {
   const [problem, arm, verdict] = ["problem", "arm", "verdict"].map((name) => byId(`filter-${name}`));
-  const order = [...attempts].sort((a, b) => (a.problem < b.problem ? -1 : a.problem > b.problem ? 1 : byArm(a, b)));
+  const order = ordered(attempts);
   const options = (select, values) => select.append(...values.map((value) => node("option", { value }, value)));
   options(byId("problem-names"), [...new Set(order.map((attempt) => attempt.problem))]);
   options(arm, [...new Set([...attempts].sort(byArm).map((attempt) => attempt.arm))]);
   options(verdict, [...new Set(attempts.map((attempt) => attempt.verdict || "unmeasurable"))].sort());
   let shown = PER_PAGE;
+  let found = order;
 
   function row(attempt) {
     const tag = node("span", { class: `chip kind-${kind(attempt)}` }, `${SIGNS[kind(attempt)] || "?"} ${attempt.verdict || "none"}`);
@@ -179,7 +228,7 @@ function list(attempts) {
       node("span", { class: "what" }, attempt.problem), node("span", { class: "id" }, attempt.id));
   }
   function refresh() {
-    const found = order.filter((attempt) => attempt.problem.includes(problem.value.trim()) && (!arm.value || attempt.arm === arm.value)
+    found = order.filter((attempt) => attempt.problem.includes(problem.value.trim()) && (!arm.value || attempt.arm === arm.value)
       && (!verdict.value || (attempt.verdict || "unmeasurable") === verdict.value));
     byId("list").replaceChildren(...found.slice(0, shown).map(row));
     byId("found").textContent = `${found.length.toLocaleString("en")} of ${order.length.toLocaleString("en")} attempts`;
@@ -199,6 +248,7 @@ function list(attempts) {
     byId("attempts").scrollIntoView();
   }));
   refresh();
+  return () => found;
 }
 
 showChoices();

@@ -16,6 +16,7 @@ from alphadial.cli.report.text import html, number
 from alphadial.cli.report.traces import Figure, cividis
 
 _NAMED_DOTS = 12
+_SCRIPTS = ("charts.js", "buttons.js", "attempts.js")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +67,15 @@ class Page:
     payload: str = ""
     """See ``transcripts.Packed``."""
     facts: dict[str, str] = field(default_factory=dict)
+    keys: str = ""
+    """Which keys do what, for the foot of the page."""
 
 
 def render(page: Page) -> str:
     """The file. It fetches nothing, and its policy forbids it to."""
     from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
 
-    plotly, script = get_plotlyjs(), _asset("charts.js") + _asset("attempts.js")
+    plotly, script = get_plotlyjs(), "".join(map(_asset, _SCRIPTS))
     data = {name: getattr(page, name) for name in ("figures", "problems", "arms", "choices", "command")}
     return Template(_asset("template.html")).substitute(
         policy=_policy(plotly, script),
@@ -83,6 +86,7 @@ def render(page: Page) -> str:
         sections="\n".join(map(_section, page.sections)),
         data=json_for_html(data),
         payload=page.payload,
+        keys=html(page.keys),
         plotly=plotly,
         script=script,
     )

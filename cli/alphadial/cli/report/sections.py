@@ -45,6 +45,8 @@ def run_page(run: StoredRun, packed: Packed, seed: int) -> Page:
         command=visible(show),
         payload=packed.payload,
         facts=heading.facts(config, counts),
+        keys="With an attempt open, j or → goes to the next of the list, k or ← to the previous one, Escape closes it. "
+        "Copy and download give texts as they are shown: what cannot be seen is spelled out, and long ones are cut.",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from html import escape
 
@@ -53,12 +54,14 @@ def duration(seconds: float) -> str:
 
 def percent(value: float | None) -> str:
     """A fraction as per cent with one decimal; a dash where there is none."""
-    return "–" if value is None else f"{_hundredth(value)} %"
+    return "–" if value is None or math.isnan(value) else f"{_hundredth(value)} %"
 
 
-def points(value: float | None) -> str:
-    """A difference of fractions in percentage points."""
-    return "–" if value is None else _hundredth(value)
+def points(value: float | None, *, signed: bool = False) -> str:
+    """A difference of fractions in percentage points; a dash where there is none."""
+    if value is None or math.isnan(value):
+        return "–"
+    return ("+" if signed and value > 0 else "") + _hundredth(value)
 
 
 def interval(bounds: tuple[float | None, float | None] | list[float | None]) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
-from alphadial.cli.report.text import interval
+from alphadial.agents.experiments.metrics import Estimate
+from alphadial.cli.report.text import interval, points
 
 Figure = dict[str, Any]
 Trace = dict[str, Any]
@@ -50,6 +52,32 @@ def with_band(trace: Trace, bounds: Sequence[Any], look: tuple[str, str, str]) -
     }
     style = {"line": {"color": f"var(--{colour})", "width": 2.5, "dash": dash}, "marker": {"symbol": symbol, "size": 8}}
     return [band, {**trace, **style, "mode": "lines+markers"}]
+
+
+def error_bars(xs: Sequence[float], values: Sequence[Estimate]) -> Trace:
+    """Differences of shares as points with their intervals, in percentage points where they are pointed at."""
+    bounds = [
+        (each.value if math.isnan(each.low) else each.low, each.value if math.isnan(each.high) else each.high)
+        for each in values
+    ]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": list(xs),
+        "y": [each.value for each in values],
+        "marker": {"size": 9, "color": "var(--ink)"},
+        "error_y": {
+            "type": "data",
+            "symmetric": False,
+            "array": [high - each.value for each, (_, high) in zip(values, bounds, strict=True)],
+            "arrayminus": [each.value - low for each, (low, _) in zip(values, bounds, strict=True)],
+            "color": "var(--ink)",
+            "thickness": 1.6,
+            "width": 0,
+        },
+        "customdata": [f"{points(each.value, signed=True)} {interval(each.interval)}" for each in values],
+        "hovertemplate": "%{customdata} points<extra></extra>",
+    }
 
 
 def note(x: float, y: float, text: str, **more: Any) -> dict[str, Any]:
