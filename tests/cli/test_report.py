@@ -20,14 +20,18 @@ import pytest
 from alphadial.agents.experiments.attempt_curves import pass_curves, within_k
 from alphadial.agents.experiments.outcomes import tabulate_so_far
 from alphadial.agents.experiments.run_description import describe
+from alphadial.agents.runs import public_failures
 from alphadial.agents.runs.config import ModelChoice, RunConfig
 from alphadial.agents.runs.prices import Prices
+from alphadial.agents.runs.public_failures import PublicFailures
 from alphadial.agents.runs.reading_runs import StoredRun, read_results
 from alphadial.cli.plots import OKABE_ITO
 from alphadial.cli.report import MOST_BYTES, write_report
 from alphadial.cli.report.text import label, percent
 from alphadial.cli.report.transcripts import sample_ids
 from alphadial.cli.visible import visible
+from alphadial.envs.errors import SandboxUnavailableError
+from alphadial.envs.types import FailedTest, Verdict
 
 from .report_runs import ALPHAS, HOSTILE, Document, controlled_run, frontier_run, make_attempt, make_config, write_run
 
@@ -210,8 +214,12 @@ def test_colours_are_those_of_the_pictures(tmp_path: Path) -> None:
         assert f"--{name}: {colour};" in text
 
 
-def test_hostile_text_stays_text(tmp_path: Path) -> None:
+def test_hostile_text_stays_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     everything = " ".join(HOSTILE)
+    failed = FailedTest(everything, everything, everything, everything, Verdict.WA, everything)
+    monkeypatch.setattr(
+        public_failures, "public_failures", lambda run, ids, seconds: PublicFailures(dict.fromkeys(ids, failed), 0)
+    )
     stored = everything.replace("\0", "\ufffd")
     problem = f"t.{stored}"
     models = (*make_config([]).models, ModelChoice(f"m{stored}", None))
@@ -243,6 +251,8 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     assert not re.search("[\0\x07\u202e\u2066\u200b]", raw)
     unpacked = page.transcripts()
     assert visible(everything, lines=True) in unpacked["strings"]
+    assert unpacked["attempts"][0]["failed"]["test"].startswith("</script>")
+    assert not re.search("[\0\x07\u202e\u2066\u200b]", json.dumps(unpacked["attempts"], ensure_ascii=False))
     assert not any(re.search("[\0\x07\u202e\u2066\u200b]", text) for text in unpacked["strings"])
     assert max(map(len, unpacked["strings"])) < 120_000
     broken, whole = next(row for row in unpacked["attempts"] if row["sample"] == 0)["messages"][1]["calls"]
@@ -379,3 +389,44 @@ def test_a_run_of_a_problem_set_at_hand_shows_its_questions(tmp_path: Path) -> N
     assert row["levels"] == 4
     assert [message["role"] for message in row["messages"]] == ["user"]
     assert "pair_diff_eq" in page.transcripts()["strings"][row["messages"][0]["content"]]
+
+
+AT_HAND = "pair_diff_eq.plus7.negate.tight"
+
+
+def run_at_hand(folder: Path) -> Path:
+    """Three attempts on a problem that is at hand: solved, wrong on a public test, no program."""
+    config: RunConfig = replace(make_config([AT_HAND], 3), problem_set="tiny-problems")
+    programs = {"AC": "def f(a, k):\n    return 0\n", "WA": "def f(a, k):\n    return 'wrong'\n", "CE": "def f(a, k:\n"}
+    attempts = [
+        make_attempt(config, AT_HAND, 1.0, at, "AC" if verdict == "AC" else "WA", program=program)
+        for at, (verdict, program) in enumerate(programs.items())
+    ]
+    return write_run(folder, config, [*attempts[:2], replace(attempts[2], verdict="CE", public_verdict="CE")])
+
+
+def test_the_first_public_test_that_fails_is_told(tmp_path: Path) -> None:
+    unpacked = report(run_at_hand(tmp_path / "run")).transcripts()
+    passed, wrong, broken = sorted(unpacked["attempts"], key=lambda row: row["sample"])
+    assert passed["failed"] is broken["failed"] is None
+    told = {name: unpacked["strings"][wrong["failed"][name]] for name in ("input", "expected", "got")}
+    assert told["input"].startswith("f([")
+    assert told["got"] == "'wrong'"
+    assert int(told["expected"]) <= 0
+    assert wrong["failed"]["told"] == "WA"
+
+
+def test_a_page_says_of_how_many_attempts_the_failed_test_is_not_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_of(run_at_hand(tmp_path / "run"))
+    late = public_failures.public_failures(run, [attempt.id for attempt in run.attempts], seconds=-1)
+    assert (late.found, late.left_out) == ({}, 2)
+
+    def nowhere() -> None:
+        raise SandboxUnavailableError("no bwrap here")
+
+    monkeypatch.setattr(public_failures, "open_sandbox", nowhere)
+    assert "Which public tests failed is not shown: no bwrap here." in report(tmp_path / "run").text
+    told = report(frontier_run(tmp_path / "toys")).text
+    assert "Of 20 of them the failed public test is not shown: the problems are not at hand here." in told

@@ -18,7 +18,7 @@ from alphadial.cli.report import write_pair, write_report
 
 from .chrome import Tab, chrome
 from .report_runs import HOSTILE, controlled_run, frontier_run, make_attempt, make_config, pair_of_runs, write_run
-from .test_report import compare_folder
+from .test_report import compare_folder, run_at_hand
 
 PROGRAM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
@@ -209,6 +209,22 @@ def test_keys_lead_through_the_problems_that_flipped(tab: Tab, screen: str, tmp_
     tab.value("document.querySelector('.flip[open] button').click()")
     tab.wait("window.copied")
     assert tab.value("window.copied") == "def f():\n return 1\n"
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_the_public_test_that_fails_is_shown(tab: Tab, screen: str, tmp_path: Path) -> None:
+    folder = run_at_hand(tmp_path / "run")
+    run = read_results(folder)
+    assert isinstance(run, StoredRun)
+    wrong = next(attempt for attempt in run.attempts if attempt.verdict == "WA")
+    write_report(folder, tmp_path / "r.html")
+    tab.screen(*SCREENS[screen])
+    tab.open(tmp_path / "r.html", f"#attempt-{wrong.id}")
+    tab.wait(f"({SHOWN}).includes('first public test that fails')")
+    told = " ".join(tab.value(SHOWN).split())
+    assert "input f([" in told
+    assert "got 'wrong'" in told
+    assert fits(tab, SCREENS[screen][0])
 
 
 def test_an_attempt_beyond_the_sample_is_told_how_to_see(tab: Tab, tmp_path: Path) -> None:

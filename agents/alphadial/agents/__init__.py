@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from alphadial.agents.runs.controller_run import FinishedRun, RunOptions, attempt_problems
     from alphadial.agents.runs.exporting import export_attempts, load_attempts
     from alphadial.agents.runs.prices import Prices, read_prices
+    from alphadial.agents.runs.public_failures import PublicFailures, public_failure, public_failures
     from alphadial.agents.runs.reading_runs import StoredRun, find_attempt, read_results
     from alphadial.agents.runs.run_totals import Totals, totals
     from alphadial.agents.runs.runner import Progress, rollout, run_attempts
@@ -61,6 +62,7 @@ __all__ = [
     "PolicyError",
     "Prices",
     "Progress",
+    "PublicFailures",
     "Replay",
     "Request",
     "Rollout",
@@ -88,6 +90,8 @@ __all__ = [
     "open_session",
     "pair_runs",
     "plan",
+    "public_failure",
+    "public_failures",
     "read_prices",
     "read_results",
     "rollout",
@@ -108,6 +112,9 @@ _LAZY = {
     "plan": "runs.config",
     "export_attempts": "runs.exporting",
     "load_attempts": "runs.exporting",
+    "PublicFailures": "runs.public_failures",
+    "public_failure": "runs.public_failures",
+    "public_failures": "runs.public_failures",
     "Totals": "runs.run_totals",
     "totals": "runs.run_totals",
     "Progress": "runs.runner",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,11 +12,14 @@ from alphadial.cli.errors import CliError
 if TYPE_CHECKING:
     from alphadial.agents.runs.reading_runs import StoredRun
     from alphadial.cli.report.page import Page
+    from alphadial.envs.types import FailedTest
 
 __all__ = ["MOST_BYTES", "MOST_TRANSCRIPTS", "Written", "write_pair", "write_report"]
 
 MOST_TRANSCRIPTS = 2000
 MOST_BYTES = 15_000_000
+_FAILURE_SECONDS = 20.0
+"""For running programs again that failed a public test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,25 @@ def write_report(folder: Path, out: Path, transcripts: int = MOST_TRANSCRIPTS, s
     if not isinstance(source, StoredRun):
         return Written(0, 0, _write(comparison_page(source), out))
     _refuse_empty(source)
-    packed = pack(source, sample_ids(source.attempts, transcripts, seed))
-    return Written(len(source.attempts), len(packed.ids), _write(run_page(source, packed, seed), out))
+    ids = sample_ids(source.attempts, transcripts, seed)
+    failed, remark = _failed_tests(source, ids)
+    packed = pack(source, ids, failed)
+    return Written(len(source.attempts), len(packed.ids), _write(run_page(source, packed, seed, remark), out))
+
+
+def _failed_tests(run: StoredRun, ids: Sequence[str]) -> tuple[Mapping[str, FailedTest], str]:
+    """The first public test that each attempt fails, and what is to be said where that is not known of all."""
+    from alphadial.agents.runs.public_failures import public_failures
+    from alphadial.envs.errors import SandboxUnavailableError
+
+    try:
+        failures = public_failures(run, ids, _FAILURE_SECONDS)
+    except SandboxUnavailableError as error:
+        return {}, f"Which public tests failed is not shown: {error}."
+    if not failures.left_out:
+        return failures.found, ""
+    why = "the problems are not at hand here" if not run.problems else "finding it would take too long"
+    return failures.found, f"Of {failures.left_out:,} of them the failed public test is not shown: {why}."
 
 
 def write_pair(first: Path, second: Path, out: Path) -> Written:

@@ -121,6 +121,16 @@ function facts(attempt) {
   return node("dl", { class: "facts" }, ...known.flatMap(([name, value]) => [node("dt", {}, name), node("dd", {}, String(value))]));
 }
 
+// The first public test that the program fails.
+function failedTest({ test, told, input, expected, got }, strings) {
+  const rows = { input, expected, got };
+  const parts = Object.entries(rows).flatMap(([name, at]) => [
+    node("dt", {}, name), node("dd", {}, node("pre", { class: "wrap", tabindex: "0" }, strings[at] === "" ? "(nothing)" : strings[at])),
+  ]);
+  const title = `first public test that fails (${/^\d+$/.test(test) ? `test ${test}` : test}): ${told}`;
+  return block(title, "failed", null, node("dl", { class: "test" }, ...parts));
+}
+
 // The messages of an attempt with their texts, as JSON.
 function transcript(attempt, strings) {
   const messages = attempt.messages.map(({ role, content, call, calls }) => ({
@@ -139,6 +149,7 @@ function whole(attempt, strings) {
   return [
     facts(attempt), node("p", { class: "tools" }, "Transcript ", buttons(text, "the transcript", `${name}.json`)),
     ...attempt.messages.map((message) => messageBlocks(message, strings)), block("program", "assistant", tools, program),
+    attempt.failed ? failedTest(attempt.failed, strings) : "",
   ];
 }
 

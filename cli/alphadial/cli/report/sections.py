@@ -17,7 +17,7 @@ from alphadial.cli.report.transcripts import Packed
 from alphadial.cli.visible import visible
 
 
-def run_page(run: StoredRun, packed: Packed, seed: int) -> Page:
+def run_page(run: StoredRun, packed: Packed, seed: int, remark: str = "") -> Page:
     """The page of a run over alphas, or under a controller."""
     said = describe(run)
     rows = [row for row in said["frontier"]["rows"] if row["solve"] is not None] if said["frontier"] else []
@@ -36,7 +36,7 @@ def run_page(run: StoredRun, packed: Packed, seed: int) -> Page:
         lead=heading.lead(config),
         banner=heading.banner(counts, config.controller is not None),
         tiles=heading.tiles(said),
-        sections=[*sections, _transcripts(run, packed, seed, show)],
+        sections=[*sections, _transcripts(run, packed, seed, show, remark)],
         figures=drawn,
         dial=dial(alphas, best) if alphas else "",
         arms=list(map(arm, said["heat"]["arms"])),
@@ -130,12 +130,12 @@ def _problems(said: dict[str, Any]) -> list[Part]:
     return [(Section("problems", "Problems by arm", "Problems", body), {"heat": figures.heat(heat)})]
 
 
-def _transcripts(run: StoredRun, packed: Packed, seed: int, show: str) -> Section:
+def _transcripts(run: StoredRun, packed: Packed, seed: int, show: str, remark: str) -> Section:
     total, here = len(run.attempts), len(packed.ids)
     words = f"All {total:,} attempts of this run."
     if here < total:
         words = f"A sample of {here:,} of {total:,} attempts, drawn with seed {seed}; {visible(show)} shows any other."
-    body = f"""{paragraph(words)}
+    body = f"""{paragraph(f"{words} {remark}".rstrip())}
 <div class="filters" role="search">
 <label>Problem
 <input id="filter-problem" type="search" list="problem-names" autocomplete="off" placeholder="any"></label>

@@ -19,7 +19,7 @@ from alphadial.agents.runs.reading_runs import StoredRun
 from alphadial.agents.types import Attempt
 from alphadial.cli.report.text import arm, cut
 from alphadial.cli.visible import visible
-from alphadial.envs.types import Problem
+from alphadial.envs.types import FailedTest, Problem
 
 PACKED_BYTES = 6 * 2**20
 """Of deflated transcripts: 8 MiB as base64, which leaves room for plotly and the charts in 15 MB."""
@@ -48,8 +48,13 @@ def sample_ids(attempts: Sequence[Attempt], most: int, seed: int) -> list[str]:
     return Random(seed).sample(ids, min(most, len(ids)))
 
 
-def pack(run: StoredRun, ids: Sequence[str]) -> Packed:
+def pack(run: StoredRun, ids: Sequence[str], failed: Mapping[str, FailedTest]) -> Packed:
     """Packs attempts, in this order, until the room for them is used up.
+
+    Args:
+        run: that made them.
+        ids: of the attempts.
+        failed: the first public test that an attempt fails, by its id.
 
     Raises:
         StoreError: the store cannot be read.
@@ -62,6 +67,7 @@ def pack(run: StoredRun, ids: Sequence[str]) -> Packed:
     for attempt in run.whole(ids):
         known = len(strings.texts)
         row = _row(attempt, posed.get(attempt.problem, _Posed()), strings)
+        row["failed"] = _failed(failed[attempt.id], strings) if attempt.id in failed else None
         added = json.dumps([row, strings.texts[known:]]).encode()
         packed += len(meter.compress(added))
         unpacked += len(added)
@@ -117,6 +123,17 @@ def _row(attempt: Attempt, posed: _Posed, strings: _Strings) -> dict[str, Any]:
     row["messages"] = [_message(message, strings) for message in _messages(attempt, posed)]
     row["program"] = strings.place(attempt.program) if attempt.program.strip() else None
     return row
+
+
+def _failed(failed: FailedTest, strings: _Strings) -> dict[str, Any]:
+    """A test that a program failed: only public ones come here."""
+    texts = {"input": failed.input, "expected": failed.expected, "got": failed.got}
+    told = ", ".join(part for part in (str(failed.verdict), failed.cause) if part)
+    return {
+        "test": visible(cut(failed.test, 80)),
+        "told": visible(cut(told, 300), lines=True),
+        **{name: strings.place(text) for name, text in texts.items()},
+    }
 
 
 def _messages(attempt: Attempt, posed: _Posed) -> list[Mapping[str, Any]]:
