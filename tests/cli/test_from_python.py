@@ -104,7 +104,7 @@ def test_a_model_without_a_family_attempts_problems_of_ones_own(cli: Cli, tmp_pa
     assert write_report(tmp_path / "out", tmp_path / "out" / "report.html").attempts == 3
     assert cli("run").refused("FAMILY", "--model NAME")
     (tmp_path / "mine.jsonl").unlink()
-    assert "the question cannot be shown" in cli("show", run.attempts[0].id, "--run", "out").stderr
+    assert "the problem cannot be shown" in cli("show", run.attempts[0].id, "--run", "out").stderr
 
 
 def test_compare(tmp_path: Path) -> None:

@@ -138,7 +138,10 @@ def _loaded(source: Source, split: str | None, recorded: bool) -> Loaded:
             f"no problem set, file or folder {source!r}: choose {', '.join(NAMES)}, a path, or module:Class"
         )
     if recorded:
-        raise ProblemError(f"problem set {source!r} is code of its maker's, which is not run because a file names it")
+        raise ProblemError(
+            f"problem set {source!r} is code of its maker's, which is not run because a file names it: to "
+            f"have it run, name it yourself, with --problem-set {source}"
+        )
     return from_set(source, open_set(source), _before_share(split))
 
 

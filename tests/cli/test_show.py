@@ -1,0 +1,90 @@
+"""``alphadial show``: one attempt, found by its id or how that begins."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alphadial.agents.runs.config import RunConfig
+from alphadial.agents.types import Attempt
+from alphadial.envs.problems import load_split
+
+from .report_runs import make_attempt, make_config, write_run
+
+Cli = Callable[..., Any]
+PROBLEM = load_split("tiny-problems", "dev").select(["near_equal.most8.half.loose"])[0]
+MINE = f"""
+from alphadial.envs import load_split
+print("MINE RUNS")
+class Mine:
+    splits = ("dev",)
+    def load(self, split):
+        return load_split("tiny-problems", "dev").select([{PROBLEM.id!r}])
+"""
+PROGRAM = "def f(a, k):\n return 0\n"
+
+
+def kept(folder: Path, **fields: Any) -> tuple[RunConfig, Attempt]:
+    """A run folder with one attempt on the problem."""
+    hash_of = load_split("tiny-problems", "dev").hash
+    given = {"problem_set": "tiny-problems", "split_hash": hash_of, "prompt": "tiny", **fields}
+    config = make_config([PROBLEM.id], 1, **given)
+    return config, make_attempt(config, PROBLEM.id, 0.5, 0, "WA")
+
+
+def words(shown: str) -> str:
+    return " ".join(shown.replace("│", " ").split())
+
+
+def test_the_problem_is_told_in_words_beside_the_models_compact_prompt(cli: Cli, tmp_path: Path) -> None:
+    config, attempt = kept(tmp_path)
+    write_run(tmp_path / "run", config, [attempt])
+    done = cli("show", attempt.id, "--run", "run")
+    assert (done.status, done.stderr) == (0, "")
+    assert PROBLEM.statement in words(done.stdout)
+    assert done.stdout.index("Write a Python function") < done.stdout.index(PROBLEM.prompt)
+    config, attempt = kept(tmp_path, prompt="plain")
+    write_run(tmp_path / "plain", config, [attempt])
+    assert words(cli("show", attempt.id, "--run", "plain").stdout).count("Let r be") == 1
+
+
+def test_tool_calls_show_a_program_once_and_in_lines(cli: Cli, tmp_path: Path) -> None:
+    config, attempt = kept(tmp_path)
+
+    def call(name: str, **given: Any) -> dict[str, Any]:
+        return {"id": "1", "type": "function", "function": {"name": name, "arguments": json.dumps(given)}}
+
+    other = PROGRAM.replace("0", "1")
+    said = [
+        {"role": "assistant", "content": PROGRAM, "tool_calls": [call("run_tests", program=PROGRAM)]},
+        {"role": "assistant", "content": "", "tool_calls": [call("run_tests", program=other, first=2)]},
+        {"role": "assistant", "content": "", "tool_calls": [call("submit", program=PROGRAM)]},
+    ]
+    made = make_attempt(config, PROBLEM.id, 0.5, 0, "WA", transcript=json.dumps(said))
+    write_run(tmp_path / "run", config, [made])
+    shown = words(cli("show", made.id, "--run", "run").stdout)
+    assert "def f(a, k): return 0 run_tests(the program above)" in shown
+    assert "run_tests(the program below, first=2) def f(a, k): return 1" in shown
+    assert "submit(the program above)" in shown
+    assert attempt.id == made.id
+
+
+def test_a_class_is_imported_only_where_the_user_names_it(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_problems.py").write_text(MINE, "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    config, attempt = kept(tmp_path, problem_set="my_problems:Mine")
+    write_run(tmp_path / "run", config, [attempt])
+    done = cli("show", attempt.id, "--run", "run")
+    assert "MINE RUNS" not in done.stdout
+    assert "name it yourself, with --problem-set my_problems:Mine" in done.stderr
+    named = cli("show", attempt.id, "--run", "run", "--problem-set", "my_problems:Mine")
+    assert "MINE RUNS" in named.stdout
+    assert PROBLEM.statement in words(named.stdout)
+    assert "are not those of the run any more" in named.stderr
+    assert cli("show", attempt.id, "--run", "run", "--problem-set", "nowhere").refused("'nowhere'")
