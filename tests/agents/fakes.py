@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from alphadial.agents.runs.config import ModelChoice, RunConfig
 from alphadial.agents.types import Request
 from alphadial.envs.judging import Judge
+from alphadial.envs.sandbox.trusted import Trusted
 from alphadial.envs.types import FailureKind, JudgeReport, Limits, Problem, PublicResult, Submission, Test, Verdict
 
 PROGRAMS = ("AC 2", "WA 1", "TLE 1", "TLE 0", "U", "RTE 0")
@@ -21,8 +20,7 @@ class ReadingJudge(Judge):
     """The program is its own verdict: "TLE 2" fails with TLE after level 2; "U" is unmeasurable; an error is raised."""
 
     def __init__(self) -> None:
-        no_sandbox: Any = None
-        super().__init__(no_sandbox, workers=2)
+        super().__init__(Trusted(), workers=2)  # which runs nothing
 
     def judge(
         self,

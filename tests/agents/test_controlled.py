@@ -89,7 +89,9 @@ def test_the_controller_sees_history_and_budget_and_no_template(tmp_path: Path, 
     run(tmp_path, controlled_config(budget=8), problems, spy, script)
     first = [ask for ask in spy.asked if ask[0].problem == "p0"]
     assert [len(history) for _, history, _ in first] == [0, 1, 2]
-    assert first[1][1] == (Trial(Arm(alpha=0.5), Outcome(OutcomeKind.OPTIMISATION, "TLE")),)
+    ((trial,),) = (history for _, history, _ in first[1:2])
+    assert (trial.arm, trial.outcome.kind, trial.outcome.verdict) == (Arm(alpha=0.5), OutcomeKind.OPTIMISATION, "TLE")
+    assert trial.outcome.tokens == 4
     assert [budget for _, _, budget in first] == [Budget(4, 8), Budget(3, 2), Budget(2, 1)]
     assert first[0][0] == Context("p0", "Solve p0.")
     assert [name for name, _ in spy.taught[:6]] == [f"p{i}#0" for i in range(6)]
@@ -205,7 +207,7 @@ def test_the_summary_counts_what_happened(tmp_path: Path, problems: tuple[Proble
     assert (summary["attempts"], summary["unmeasurable"], summary["problems"]) == (11, 2, 6)
     assert [row["solve"] for row in summary["rows"]] == [pytest.approx(1 / 6)] * 2
     assert [row["attempts_mean"] for row in summary["rows"]] == [1.0, pytest.approx(11 / 6)]
-    used = next(row for row in summary["by_alpha"] if row["alpha"] == 0.5)
+    used = next(row for row in summary["by_arm"] if row["alpha"] == 0.5)
     counts = {name: used[name] for name in ("attempts", "solved", "correctness", "optimisation", "unmeasurable")}
     assert counts == {"attempts": 11, "solved": 1, "correctness": 6, "optimisation": 2, "unmeasurable": 2}
     assert summary["by_problem"][0]["solved_at"] == 1
@@ -223,12 +225,12 @@ def test_with_prices_the_controller_and_the_summary_know_what_attempts_cost(
         run_controlled(config, problems, spy, deps, opened.store)  # type: ignore[arg-type]
         summary = summarise(config, problems, opened.store.attempts())
     assert {outcome.cost for _, outcome in spy.taught} == {1.0}  # two words at half a unit each
-    used = next(row for row in summary["by_alpha"] if row["alpha"] == 0.5)
-    assert (summary["cost"], used["cost"]) == (11.0, 11.0)
+    used = next(row for row in summary["by_arm"] if row["alpha"] == 0.5)
+    assert (summary["totals"]["cost"], used["totals"]["cost"]) == (11.0, 11.0)
     # A mean of 1 per attempt, over a mean solve rate of 1/6.
     assert used["cost_of_pass"] == pytest.approx(6.0)
-    unused = next(row for row in summary["by_alpha"] if row["alpha"] == 0.0)
-    assert (unused["cost"], unused["cost_of_pass"], unused["cost_of_pass_ci"]) == (0.0, None, [None, None])
+    unused = next(row for row in summary["by_arm"] if row["alpha"] == 0.0)
+    assert (unused["totals"]["cost"], unused["cost_of_pass"], unused["cost_of_pass_ci"]) == (None, None, [None, None])
 
 
 def test_prices_are_read_with_care(tmp_path: Path) -> None:

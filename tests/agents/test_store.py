@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from alphadial.agents.errors import StoreError
-from alphadial.agents.runs.attempt_rows import ATTEMPTS, METADATA
+from alphadial.agents.runs.attempt_rows import TABLES
 from alphadial.agents.runs.config import RUN_FORMAT, RunConfig, attempt_id
 from alphadial.agents.runs.run_folder import RunFolder
 from alphadial.agents.runs.store import Store, find_attempts
@@ -47,7 +47,7 @@ def test_rows_come_back_as_they_went_in(tmp_path: Path, config: RunConfig) -> No
         store.append(row)
     with Store(url, config) as store:
         assert list(store.attempts()) == [row]
-    assert list(find_attempts(tmp_path / "s.sqlite", ["b", row.id])) == [row]
+    assert list(find_attempts(tmp_path / "s.sqlite", config, ["b", row.id])) == [row]
 
 
 def test_a_store_is_read_where_nothing_can_be_written(
@@ -59,14 +59,14 @@ def test_a_store_is_read_where_nothing_can_be_written(
         store.append(attempt(config))
     assert [entry.name for entry in tmp_path.iterdir()] == ["run ?#%20"]
     monkeypatch.setattr(os, "access", lambda *_: False)
-    with open_reading(file, METADATA).connect() as connection:
-        assert connection.scalars(sa.select(ATTEMPTS.c.sample)).all() == [0]
+    with open_reading(file, TABLES[RUN_FORMAT].metadata).connect() as connection:
+        assert connection.scalars(sa.select(TABLES[RUN_FORMAT].attempts.c.sample)).all() == [0]
         with pytest.raises(sa.exc.OperationalError, match="readonly"):
-            connection.execute(sa.delete(ATTEMPTS))
+            connection.execute(sa.delete(TABLES[RUN_FORMAT].attempts))
         assert [entry.name for entry in file.parent.iterdir()] == ["s.sqlite"]
     file.write_bytes(b"no database" * 100)
     with pytest.raises(StoreError, match=r"cannot read .*s.sqlite: file is not a database$"):
-        list(find_attempts(file, ["a"]))
+        list(find_attempts(file, config, ["a"]))
 
 
 def test_an_attempt_is_stored_once(tmp_path: Path, config: RunConfig) -> None:

@@ -31,8 +31,8 @@ class Result:
     stderr: str
 
     def refused(self, *words: str) -> bool:
-        """One line on stderr that says all of this, status 2, and nothing on stdout."""
-        lines = self.stderr.strip().splitlines()
+        """One line on stderr that says all of this, after what was to be loaded; status 2, and nothing on stdout."""
+        lines = [line for line in self.stderr.strip().splitlines() if not line.startswith("run folder ")]
         assert self.status == 2, self
         assert len(lines) == 1, self
         assert lines[0].startswith("alphadial: "), self

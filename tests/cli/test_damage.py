@@ -69,7 +69,7 @@ def row_of(folder: Path) -> str:
 
 
 def test_one_value_that_cannot_be_is_one_line_with_row_and_column(folder: Path) -> None:
-    whole = next(find_attempts(folder / "attempts.sqlite", [row_of(folder)]))
+    whole = next(find_attempts(folder / "attempts.sqlite", read_config(folder), [row_of(folder)]))
     lines = 0
     for column in FIELDS[2:]:
         for value in (*STRANGE.values(), "\udcff"):
@@ -93,13 +93,13 @@ def test_bytes_that_are_no_text_are_told(folder: Path) -> None:
     for value in ("no text", b"\xff\xfe"):
         assert change(folder, "answer", value, row)
         with pytest.raises(StoreError, match=f"attempts.sqlite is damaged: row '{row}' of attempts, column answer: "):
-            list(find_attempts(folder / "attempts.sqlite", [row]))
+            list(find_attempts(folder / "attempts.sqlite", read_config(folder), [row]))
 
 
 def test_what_contradicts_itself_is_told(folder: Path) -> None:
     config, row = read_config(folder), row_of(folder)
     before = (folder / "attempts.sqlite").read_bytes()
-    attempt = next(find_attempts(folder / "attempts.sqlite", [row]))
+    attempt = next(find_attempts(folder / "attempts.sqlite", read_config(folder), [row]))
     other = "WA" if attempt.verdict == "AC" else "AC"
     for column, value, words in (
         ("verdict", other, "column failure_kind: "),
@@ -129,7 +129,7 @@ def test_a_transcript_is_checked_where_it_is_read(tmp_path: Path) -> None:
             place[path[-1]] = value
             change(folder, "transcript", json.dumps(said), row)
             with pytest.raises(StoreError, match=r"column transcript: \d+\."):
-                list(find_attempts(folder / "attempts.sqlite", [row]))
+                list(find_attempts(folder / "attempts.sqlite", read_config(folder), [row]))
 
 
 def test_a_row_that_no_reader_would_take_is_not_stored_and_takes_no_other_with_it(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from alphadial.cli.comparison_table import comparison_table
 from alphadial.cli.output import results
 from alphadial.cli.plots.comparison_picture import draw_comparison
 from alphadial.cli.plots.frontier_picture import draw_frontier
-from alphadial.cli.summary import frontier_table, run_table
+from alphadial.cli.summary import frontier_table, run_tables
 from alphadial.envs.sandbox.probe import Check
 
 from .hostile_text import HOSTILE, forbidden
@@ -164,8 +164,16 @@ def test_tables_and_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     row |= {"alphas": [0.5], "attempts_mean": 1.0, "unmeasurable": 0}
     frontier = {**about, "rows": [row], "checkpoints": {name: {**row, "alpha": None}}}
     comparison = {**about, "rows": [row], "beside": [{**row, "controller": f"x{name}"}]}
-    run = {**about, "rows": [row], "by_alpha": []}
-    for table in (frontier_table(frontier), comparison_table(comparison, name, 200), run_table(run)):
+    taken = dict.fromkeys(("prompt_tokens", "completion_tokens", "cpu_s", "model_s", "tools_s", "judge_s", "cost"), 1)
+    kinds = dict.fromkeys(("solved", "correctness", "optimisation"), 1)
+    run = {
+        **about,
+        "prompt": name,
+        "totals": taken,
+        "rows": [row],
+        "by_arm": [{**row, **counts, **kinds, "totals": taken, "arm": name}],
+    }
+    for table in (frontier_table(frontier), comparison_table(comparison, name, 200), run_tables(run)):
         results().print(table)
     shown = capsys.readouterr().out
     assert forbidden(shown) == set()

@@ -27,7 +27,7 @@ def test_the_shipped_posterior_solves_with_the_shipped_family(cli: Cli, tmp_path
     summary = json.loads((tmp_path / "copy.json").read_text("utf-8"))
     assert summary == json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))
     assert [row["k"] for row in summary["rows"]] == [1, 2, 3]
-    assert summary["attempts"] == sum(row["attempts"] for row in summary["by_alpha"])
+    assert summary["attempts"] == sum(row["attempts"] for row in summary["by_arm"])
     assert (summary["controller"], summary["setting"], summary["samples"]) == ("posterior", "reasoning", 3)
     assert load_state(tmp_path / "run" / "controller.json").arms == as_arms((-0.5, 1))
     attempt = summary["by_problem"][0]["attempts"][0]

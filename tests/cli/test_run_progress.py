@@ -18,7 +18,7 @@ from alphadial.training.state import CurvePoint
 
 
 def attempt(model: str, failure_kind: str | None) -> Any:
-    return SimpleNamespace(model=model, problem="p", failure_kind=failure_kind)
+    return SimpleNamespace(arm_key=model, problem="p", failure_kind=failure_kind)
 
 
 def shown(renderable: Any) -> str:
@@ -37,11 +37,11 @@ def test_tally_leaves_unmeasurable_attempts_out_of_rates() -> None:
 
 def test_rates_count_earlier_processes(capsys: pytest.CaptureFixture[str]) -> None:
     earlier = [attempt("tiny@0", None), attempt("tiny@0", "optimisation")]
-    with AttemptProgress(["tiny@0", "tiny@1"], 8, earlier) as progress:
+    with AttemptProgress({"tiny@0": "0", "tiny@1": "1"}, 8, earlier) as progress:
         progress.update(Progress(2, 8, 2, None))
         progress.update(Progress(3, 8, 2, attempt("tiny@1", "correctness")))
         text = shown(progress._render())
-    first, second = (next(line for line in text.splitlines() if line.startswith(name)) for name in ("tiny@0", "tiny@1"))
+    first, second = (next(line for line in text.splitlines() if line.startswith(name)) for name in ("0 ", "1 "))
     assert first.split()[1:] == ["2", "50%", "0%", "50%"]
     assert second.split()[1:] == ["1", "0%", "100%", "0%"]
     assert "3/8" in text
@@ -89,7 +89,7 @@ def test_waiting_is_told_now_and_then(capsys: pytest.CaptureFixture[str]) -> Non
 def test_silence_is_told_ever_more_rarely(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_progress, "_PLAIN_SECONDS", 0.02)
     monkeypatch.setattr(run_progress, "_LOOK_SECONDS", 0.001)
-    with AttemptProgress(["m"], 2) as progress:
+    with AttemptProgress({"m": "m"}, 2) as progress:
         progress.update(Progress(0, 2, 0, None))
         time.sleep(0.2)
     told = capsys.readouterr().err.splitlines()

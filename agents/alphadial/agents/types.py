@@ -153,6 +153,15 @@ class AttemptSpec:
     """None for a model without one."""
     decision: Decision | None = None
     """What the controller decided; None where the model was given."""
+    setting: str = ""
+    """As its row has it; see ``Attempt``."""
+    strategy: str = ""
+    """Likewise."""
+
+    @property
+    def arm_key(self) -> str:
+        """What tells its arm within its run."""
+        return arm_key(self.request.model, self.request.temperature, self.setting, self.strategy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +233,11 @@ class Agent(Protocol):
         ...
 
 
+def arm_key(model: str, temperature: float, setting: str, strategy: str) -> str:
+    """What tells an attempt's arm within a run: the model, and in a run over arms all that arms can differ in."""
+    return f"{model} T={temperature!r} {setting} {strategy}" if setting else model
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """A row of the store: a finished attempt. Times are in seconds. Stores check the fields as they are declared."""
@@ -287,6 +301,15 @@ class Attempt:
     """What the tokens cost, in the currency of the run's prices; None without prices."""
     sandbox_cost: NotNegative | None = None
     """What tools and judge cost, alike."""
+    setting: Name = ""
+    """How the attempt was made, in a run over arms; "" where the whole run has one setting."""
+    strategy: Name = ""
+    """The prompting strategy, likewise."""
+
+    @property
+    def arm_key(self) -> str:
+        """What tells its arm within its run."""
+        return arm_key(self.model, self.temperature, self.setting, self.strategy)
 
     @property
     def cost(self) -> float | None:

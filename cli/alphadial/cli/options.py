@@ -14,6 +14,7 @@ from alphadial.cli.errors import CliError
 
 if TYPE_CHECKING:
     from alphadial.agents.policies.http import ServerOptions, Wait
+    from alphadial.agents.runs.arms import ArmSet
     from alphadial.agents.runs.prices import Prices
     from alphadial.agents.runs.session import RuntimeConfig
     from alphadial.merge_engine import Family
@@ -171,13 +172,38 @@ PricesOption = Annotated[
     typer.Option(
         "--prices",
         metavar="FILE",
-        help='JSON such as {"prompt_token": 2e-7, "completion_token": 6e-7, "sandbox_second": 1e-5}: costs are kept.',
+        help='JSON such as {"prompt_token": 2e-7, "completion_token": 6e-7, "sandbox_second": 1e-5}: costs are kept. '
+        'Models with prices of their own are in "models".',
         show_default="none",
     ),
 ]
 FitOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--fit",
+        metavar="FILE",
+        help="Outcomes to learn from, an outcomes.json or a table of others as CSV; once for each of several.",
+        show_default="shipped dev tables",
+    ),
+]
+FeaturesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--features",
+        metavar="NAME,NAME,...",
+        help="Columns of a table of others that tell something of the problems, and are no models.",
+        show_default="difficulty, platform, rating, date, tags and the like",
+    ),
+]
+ArmsOption = Annotated[
     Path | None,
-    typer.Option("--fit", metavar="FILE", help="outcomes.json to learn from.", show_default="shipped dev table"),
+    typer.Option(
+        "--arms",
+        metavar="FILE",
+        help='In place of --alphas: JSON such as [{"family": "tiny", "alpha": [0, 1], "temperature": [0.2, 0.8]}], or '
+        "with model (of --server), setting and strategy; every combination of the lists is an arm.",
+        show_default=False,
+    ),
 ]
 RunOutOption = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", help="Run folder.", show_default="a new one in runs/")
@@ -260,6 +286,27 @@ def load_prices(file: Path | None) -> Prices | None:
     return None if file is None else read_prices(file)
 
 
+def load_arms(file: Path | None, model: str | None, chosen: tuple[str | None, str, list[Path] | None]) -> ArmSet:
+    """The arms in a file; none where none is named.
+
+    Args:
+        file: the file.
+        model: the one model of a server that the run asks.
+        chosen: controller, alphas and tables that were asked for.
+
+    Raises:
+        CliError: alphas beside arms, or what is for arms or alphas beside a model that has neither.
+        OptionError: the file holds no arms.
+    """
+    from alphadial.agents.runs.arms import ArmSet, read_arms
+
+    if file is None and model is not None and chosen != (None, DEFAULT_ALPHAS, None):
+        raise CliError(f"--model {model} has no alpha: leave out --controller, --alphas and --fit, or name --arms")
+    if file is not None and chosen[1] != DEFAULT_ALPHAS:
+        raise CliError("--arms says the alphas: leave out --alphas")
+    return ArmSet() if file is None else read_arms(file)
+
+
 def parse_problems(text: str | None) -> list[str] | None:
     """Ids of problems; None where all are meant.
 
@@ -313,6 +360,7 @@ def open_runtime(
     sandbox: str,
     workers: int | None,
     server_options: ServerOptions | None = None,
+    in_process: frozenset[str] = frozenset(),
 ) -> RuntimeConfig:
     """How a run is made, checked as far as that is quick.
 
@@ -323,9 +371,9 @@ def open_runtime(
     from alphadial.agents.runs.session import RuntimeConfig
     from alphadial.cli.extras import need
 
-    runtime = RuntimeConfig(server, unverified_weights, sandbox, workers, server_options)
+    runtime = RuntimeConfig(server, unverified_weights, sandbox, workers, server_options, in_process)
     runtime.check()
-    if server is None:
+    if server is None or in_process:
         need("sampling in this process (without --server)", "torch", "transformers", extra="local")
     return runtime
 

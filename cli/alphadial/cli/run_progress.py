@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _PLAIN_SECONDS = 10.0
 """Time between two lines where there is no terminal."""
 _LOOK_SECONDS = 1.0
+_ROWS = 20
+"""Arms that are shown at once, at most: a terminal has few lines."""
 
 
 @dataclass(slots=True)
@@ -61,13 +63,14 @@ class AttemptProgress:
     """A context manager whose ``update`` is the callback of ``run_attempts``.
 
     Args:
-        models: names of the models, in the order to show them.
+        arms: what tells an attempt's arm (``Attempt.arm_key``) to what it is called, in the order to show them.
         total: attempts of the run, or at most so many.
         earlier: attempts of earlier processes.
     """
 
-    def __init__(self, models: Sequence[str], total: int, earlier: Iterable[Attempt] = ()) -> None:
-        self._tallies = {name: Tally() for name in models}
+    def __init__(self, arms: Mapping[str, str], total: int, earlier: Iterable[Attempt] = ()) -> None:
+        self._arms = dict(arms)
+        self._tallies = {key: Tally() for key in arms}
         self._solved: set[str] = set()
         self._begun = False
         self._latest = ""
@@ -136,21 +139,26 @@ class AttemptProgress:
                 say(f"waiting: no attempt has ended for {silent:.0f} s")
 
     def _count(self, attempt: Attempt) -> None:
-        self._tallies[attempt.model].add(attempt)
-        self._latest = attempt.model
+        self._tallies[attempt.arm_key].add(attempt)
+        self._latest = attempt.arm_key
         if attempt.failure_kind is None:
             self._solved.add(attempt.problem)
 
     def _render(self) -> Group:
-        table = Table("model", "done", "solved", "wrong", "too slow", box=None, pad_edge=False)
+        table = Table("arm", "done", "solved", "wrong", "too slow", box=None, pad_edge=False)
         for column in table.columns[1:]:
             column.justify = "right"
-        for name, tally in self._tallies.items():
+        shown = [key for key, tally in self._tallies.items() if tally.done or len(self._tallies) <= _ROWS]
+        if len(shown) > _ROWS:
+            shown = sorted(shown, key=lambda key: -self._tallies[key].done)[:_ROWS]
+        for key in shown:
+            tally = self._tallies[key]
             shares = (tally.solved, tally.correctness, tally.optimisation)
             cells = [f"{share / tally.measured:.0%}" if tally.measured else "" for share in shares]
             styles = ("green", "red", "blue")
             texts = [Text(cell, style) for cell, style in zip(cells, styles, strict=True)]
-            table.add_row(cell(name, "bold" if name == self._latest else ""), str(tally.done), *texts)
+            name = cell(self._arms[key], "bold" if key == self._latest else "")
+            table.add_row(name, str(tally.done), *texts)
         return Group(table, self._bar)
 
 
@@ -184,8 +192,8 @@ class RunWatch:
         self._end()
         self._folder, self._latest = session.folder.path, None
         keeps(f"the attempts made so far are in {self._folder}; the same command goes on from there")
-        names = [model.name for model in session.config.models]
-        self._shown = AttemptProgress(names, session.config.max_attempts, session.folder.store.attempts())
+        arms = {key: str(choice.arm) for key, choice in session.config.choices_by_key().items()}
+        self._shown = AttemptProgress(arms, session.config.max_attempts, session.folder.store.attempts())
         self._shown.__enter__()
         return self._update
 

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import zip_longest
 from typing import Any
 
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from alphadial.cli.output import cell
 from alphadial.cli.visible import visible
 
+_KINDS = (
+    ("solved", "solved", "green"),
+    ("correctness", "wrong", "red"),
+    ("optimisation", "too slow", "blue"),
+    ("unmeasurable", "unmeasurable", "magenta"),
+)
+_NAMED = 3
+"""Models that a title names, at most."""
+_ALIKE = (("temperature", "temperature"), ("setting", "setting"), ("prompt", "strategy"))
 _COLUMNS = (("solve", "green"), ("correctness_failure", "red"), ("optimisation_failure", "blue"))
 
 
@@ -40,33 +49,57 @@ def frontier_table(summary: dict[str, Any]) -> Table:
     return table
 
 
-def run_table(summary: dict[str, Any]) -> Table:
-    """Problems solved within k attempts, and below it what each alpha did."""
-    whose = summary["family"] or summary["by_alpha"][0]["model"]
+def run_tables(summary: dict[str, Any]) -> Group:
+    """Problems solved within k attempts, what each arm did, and what it all took."""
+    names = dict.fromkeys(row["model"].partition("@")[0] for row in summary["by_arm"])
+    whose = summary["family"] or " and ".join(list(names)[:_NAMED])
     title = f"{summary['controller']} on {whose} {summary['split']}: {summary['problems']} problems"
-    caption = (
-        f"{summary['attempts']:,} attempts, setting {summary['setting']}, temperature {summary['temperature']:g}; "
-        "95 % intervals, clustered by template"
-    )
-    table = Table(
-        "attempts", "solved %", "by alpha", title=visible(title), caption=visible(caption), box=None, pad_edge=False
-    )
-    table.title_justify = table.caption_justify = "left"
-    used = [row for row in summary["by_alpha"] if row["attempts"]]
-    for row, alpha in zip_longest(summary["rows"], used):
-        k = Text(f"{row['k']}", "bold") if row else Text("")
-        solved = _rate(row["solve"], row["solve_ci"], "green") if row else Text("")
-        table.add_row(k, solved, _counts(alpha) if alpha else Text(""))
-    if summary["unmeasurable"]:
-        table.caption = visible(f"{caption}; {summary['unmeasurable']} unmeasurable")
+    caption = "95 % intervals, clustered by template"
+    attempts = _plain_table("within", "solved %", "attempts each", title=title, caption=caption)
+    for row in summary["rows"]:
+        solved = _rate(row["solve"], row["solve_ci"], "green")
+        attempts.add_row(Text(f"{row['k']}", "bold"), solved, f"{row['attempts_mean']:.2f}")
+    return Group(attempts, Text(""), _arms_table(summary), cell(_taken(summary)))
+
+
+def _arms_table(summary: dict[str, Any]) -> Table:
+    """A line for each arm that was chosen."""
+    used = [row for row in summary["by_arm"] if row["attempts"]]
+    priced = summary["totals"]["cost"] is not None
+    kinds = [kind for kind in _KINDS if kind[0] != "unmeasurable" or summary["unmeasurable"]]
+    said = [f"{name} {summary[key]}" for key, name in _ALIKE if summary[key] is not None]
+    columns = ("arm", "attempts", *(word for _, word, _ in kinds), "tokens", "CPU s", *(["cost"] if priced else []))
+    table = _plain_table(*columns, caption=", ".join([f"{summary['attempts']:,} attempts", *said]))
+    for row in used:
+        counts = [Text(f"{row[kind]:,}", style) for kind, _, style in kinds]
+        taken = row["totals"]
+        tokens = f"{taken['prompt_tokens'] + taken['completion_tokens']:,}"
+        cost = [f"{taken['cost']:.4g}"] if priced else []
+        cpu = f"{taken['cpu_s']:,.1f}"
+        table.add_row(cell(row["arm"], "bold"), f"{row['attempts']:,}", *counts, tokens, cpu, *cost)
+    if left := len(summary["by_arm"]) - len(used):
+        table.add_row(Text(f"{left} more, never chosen", "dim"))
     return table
 
 
-def _counts(row: dict[str, Any]) -> Text:
-    parts = (("solved", "solved", "green"), ("correctness", "wrong", "red"), ("optimisation", "too slow", "blue"))
-    said = Text(", ").join(Text(f"{row[key]} {word}", style) for key, word, style in parts)
-    name = row["model"] if row["alpha"] is None else f"{row['alpha']:>5g}"
-    return Text.assemble((visible(name), "bold"), f"  {row['attempts']} attempts: ", said)
+def _taken(summary: dict[str, Any]) -> str:
+    """What all attempts took, in one line."""
+    total = summary["totals"]
+    waited = total["model_s"] + total["tools_s"] + total["judge_s"]
+    cost = "" if total["cost"] is None else f", cost {total['cost']:.4g}"
+    return (
+        f"in all {total['prompt_tokens']:,} tokens read and {total['completion_tokens']:,} written, "
+        f"{total['cpu_s']:,.1f} s of CPU by programs, {waited:,.1f} s of waiting for models, tools and judge{cost}"
+    )
+
+
+def _plain_table(*columns: str, title: str = "", caption: str = "") -> Table:
+    """A table without a frame, its first column on the left and numbers on the right."""
+    table = Table(*columns, title=cell(title) if title else None, caption=cell(caption), box=None, pad_edge=False)
+    table.title_justify = table.caption_justify = "left"
+    for column in table.columns[1:]:
+        column.justify = "right"
+    return table
 
 
 def _rate(value: float, interval: Sequence[float | None], style: str) -> Text:

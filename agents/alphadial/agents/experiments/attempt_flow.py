@@ -21,7 +21,9 @@ START = "start"
 
 
 def arm_label(attempt: Attempt) -> str:
-    """What the arm of an attempt is called: its alpha, or the model where that has none."""
+    """What the arm of an attempt is called: its alpha, or the model without one; in a run over arms all of it."""
+    if attempt.setting:
+        return attempt.arm_key
     return attempt.model.rpartition("@")[2] if attempt.alpha is None else f"{attempt.alpha:g}"
 
 

@@ -70,7 +70,7 @@ def sample_frontier(
         problems = options.prepare(split, judge, notify)
         config = replace(config, problems=tuple(problem.id for problem in problems))
         folder = out or default_folder(config)
-        with open_session(config, family, problems, folder, runtime, judge) as session:
+        with open_session(config, [family], problems, folder, runtime, judge, notify) as session:
             session.make(plan(config, problems), on_session(session))
             table = tabulate(config, session.folder.store.attempts())
             summary = frontier(table)

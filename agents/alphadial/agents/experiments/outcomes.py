@@ -189,12 +189,13 @@ def load_outcomes(path: Path, expected: Expected | None = None) -> OutcomeTable:
         raise OutcomeTableError(str(error)) from error
     except ValidationError as error:
         raise OutcomeTableError(f"{path} is no outcome table: {first_fault(error)}") from error
-    if faults := _faults(table, expected):
+    if faults := table_faults(table, expected):
         raise OutcomeTableError(f"{path} does not fit: {'; '.join(faults)}")
     return table
 
 
-def _faults(table: OutcomeTable, expected: Expected | None) -> list[str]:
+def table_faults(table: OutcomeTable, expected: Expected | None) -> list[str]:
+    """Why a table cannot be used; nothing where it can."""
     if table.format != OUTCOME_FORMAT:
         return [f"format version {table.format}, not {OUTCOME_FORMAT}"]
     alphabet = {*_LETTERS.values(), *(kind.lower() for kind in OPTIMISATION), UNMEASURABLE}

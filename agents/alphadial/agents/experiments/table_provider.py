@@ -96,7 +96,7 @@ class TableProvider:
             problems = self.options.prepare(split, judge, self.notify)
             if len(problems) < len(split.problems):
                 raise OptionError(f"not all problems of {split.problem_set} can be attempted: take those that can")
-            with open_session(config, family, problems, out, self.runtime, judge) as session:
+            with open_session(config, [family], problems, out, self.runtime, judge, self.notify) as session:
                 session.make(plan(config, problems), self.on_session(session))
                 table = tabulate(config, session.folder.store.attempts())
                 table.save(out / TABLE_FILE)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from alphadial.agents.errors import MissingExtraError, PolicyError
+from alphadial.agents.policies.routed import RoutedPolicy
 from alphadial.agents.policies.scripted import ScriptedPolicy
 
 if TYPE_CHECKING:
@@ -14,39 +16,58 @@ if TYPE_CHECKING:
     from alphadial.agents.types import Policy
     from alphadial.merge_engine import Family
 
-__all__ = ["ScriptedPolicy", "open_policy", "served_models"]
+__all__ = ["MODELS_HELD", "RoutedPolicy", "ScriptedPolicy", "open_policy", "served_models"]
+
+MODELS_HELD = 4
+"""Models in this process that are kept built at once."""
 
 
 def open_policy(
-    family: Family | None,
+    families: Family | Sequence[Family] | None,
     server: str | None = None,
     unverified_weights: bool = False,
     options: ServerOptions | None = None,
+    here: Collection[str] = (),
 ) -> Policy:
-    """The policy that answers as the models of a family: in process, or on the server at that address.
+    """The policy that answers as the models of one family or several: in process, or on the server at that address.
 
-    A server is sent the key in the environment variable ``OPENAI_API_KEY``, where there is one. Without a family it may
-    serve any model, and nobody vouches for the weights that answer.
+    A server is sent the key in the environment variable ``OPENAI_API_KEY``, where there is one. Of what it serves
+    beside these families, any model may be asked, and nobody vouches for the weights that answer.
+
+    In this process ``MODELS_HELD`` models are kept built, in fp32, over all families; others are built when they are
+    asked for. So memory is that of so many models, or of one a family where there are more families.
 
     Args:
-        family: whose models are asked.
+        families: whose models are asked.
         server: its address; None means that the models answer in this process.
         unverified_weights: accept answers of a server that does not say which weights it has.
         options: how a server is asked.
+        here: names of families that answer in this process though there is a server.
 
     Raises:
         MissingExtraError: torch or transformers is not installed; the message names the command that mends it.
-        PolicyError: the address is none, the family's folders cannot be read, or there is neither family nor server.
+        PolicyError: the address is none, a family's folders cannot be read, or there is neither family nor server.
     """
-    if server is not None:
-        from alphadial.agents.policies.weights import UnverifiedPolicy, VerifiedPolicy
+    known = families if isinstance(families, Sequence) else [families] if families is not None else []
+    local = [family for family in known if server is None or family.name in here]
+    held = max(1, MODELS_HELD // max(1, len(local)))
+    owned: list[Policy] = [_open_here(family, held) for family in local]
+    routes = {family.name: policy for family, policy in zip(local, owned, strict=True)}
+    if server is None:
+        if not known:
+            raise PolicyError("a model without a family answers on a server: pass --server")
+        return owned[0] if len(owned) == 1 else RoutedPolicy(routes, None, owned)
+    from alphadial.agents.policies.weights import UnverifiedPolicy, VerifiedPolicy
 
-        asked = _open_server(server, options)
-        if family is None or unverified_weights:
-            return UnverifiedPolicy(asked)
-        return VerifiedPolicy(asked, family, server)
-    if family is None:
-        raise PolicyError("a model without a family answers on a server: pass --server")
+    asked = _open_server(server, options)
+    others = UnverifiedPolicy(asked)
+    if not unverified_weights:
+        remote = [family for family in known if family not in local]
+        routes |= {family.name: VerifiedPolicy(asked, family, server) for family in remote}
+    return RoutedPolicy(routes, others, [*owned, asked]) if routes else others
+
+
+def _open_here(family: Family, held: int) -> Policy:
     try:
         from alphadial.agents.policies.torch_policy import TorchPolicy
     except ModuleNotFoundError as error:
@@ -55,7 +76,7 @@ def open_policy(
         raise MissingExtraError(
             f"sampling in process needs {error.name}: pip install 'alphadial[local]', or pass --server"
         ) from error
-    return TorchPolicy(family)
+    return TorchPolicy(family, models=held)
 
 
 def served_models(server: str, options: ServerOptions | None = None) -> frozenset[str] | None:

@@ -7,72 +7,18 @@ one line that names file, row and column.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from alphadial.agents.errors import StoreError
-from alphadial.agents.runs.config import RunConfig, attempt_id
+from alphadial.agents.runs.config import ARMS_FORMAT, RUN_FORMAT, RunConfig, attempt_id
 from alphadial.agents.types import Attempt
 from alphadial.envs.checks import Count, Number, Text, first_fault
 from alphadial.envs.types import EndReason, FailureKind, Verdict
 
-METADATA = sa.MetaData()
-RUNS = sa.Table(
-    "runs",
-    METADATA,
-    sa.Column("id", sa.String(16), primary_key=True),
-    sa.Column("format", sa.Integer, nullable=False),
-    sa.Column("config", sa.Text, nullable=False),
-)
-ATTEMPTS = sa.Table(
-    "attempts",
-    METADATA,
-    sa.Column("id", sa.String(16), primary_key=True),
-    sa.Column("run", sa.String(16), sa.ForeignKey("runs.id"), nullable=False, index=True),
-    sa.Column("problem", sa.Text, nullable=False),
-    sa.Column("template", sa.Text, nullable=False),
-    sa.Column("group", sa.Text, nullable=False),
-    sa.Column("sample", sa.Integer, nullable=False),
-    sa.Column("model", sa.Text, nullable=False),
-    sa.Column("alpha", sa.Double),
-    sa.Column("weights_id", sa.Text),
-    sa.Column("seed", sa.BigInteger, nullable=False),
-    sa.Column("temperature", sa.Double, nullable=False),
-    sa.Column("coverage", sa.Text),
-    sa.Column("prompt_tokens", sa.Integer, nullable=False),
-    sa.Column("completion_tokens", sa.Integer, nullable=False),
-    sa.Column("finish_reason", sa.Text, nullable=False),
-    sa.Column("turns", sa.Integer, nullable=False),
-    sa.Column("answer", sa.Text, nullable=False),
-    sa.Column("program", sa.Text, nullable=False),
-    sa.Column("language", sa.Text, nullable=False),
-    sa.Column("verdict", sa.Text),
-    sa.Column("public_verdict", sa.Text),
-    sa.Column("failure_kind", sa.Text),
-    sa.Column("level_reached", sa.Integer, nullable=False),
-    sa.Column("cause", sa.Text, nullable=False),
-    sa.Column("error", sa.Text, nullable=False),
-    sa.Column("borderline", sa.Integer, nullable=False),
-    sa.Column("cpu_s", sa.Double, nullable=False),
-    sa.Column("judge_s", sa.Double, nullable=False),
-    sa.Column("model_s", sa.Double, nullable=False),
-    sa.Column("tools_s", sa.Double, nullable=False),
-    sa.Column("status", sa.Text, nullable=False),
-    sa.Column("end_reason", sa.Text, nullable=False),
-    sa.Column("transcript", sa.Text, nullable=False),
-    sa.Column("workspace", sa.Text, nullable=False),
-    sa.Column("token_ids", sa.Text, nullable=False),
-    sa.Column("logprobs", sa.Text, nullable=False),
-    sa.Column("decision", sa.Text),
-    sa.Column("propensity", sa.Double),
-    sa.Column("success_prob", sa.Double),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("model_cost", sa.Double),
-    sa.Column("sandbox_cost", sa.Double),
-)
 TIMES = frozenset({"cpu_s", "judge_s", "model_s", "tools_s", "sandbox_cost"})
 """Columns that differ between two runs of one configuration."""
 TEXTS = frozenset({"answer", "program", "transcript", "token_ids", "logprobs"})
@@ -81,6 +27,89 @@ _UNANSWERED = (EndReason.POLICY, EndReason.CONTEXT)
 """How attempts end whose last answer could not be used, so that no weights vouch for it."""
 FIELDS = tuple(field.name for field in fields(Attempt))
 _ATTEMPT = TypeAdapter(Attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The tables of a store."""
+
+    metadata: sa.MetaData
+    runs: sa.Table
+    attempts: sa.Table
+
+    def selection(self, *, texts: bool = True) -> sa.Select[Any]:
+        """The columns of an attempt, in the order of ``FIELDS``; without ``texts``, the long ones are empty."""
+        columns, left_out = self.attempts.c, frozenset() if texts else TEXTS
+        empty = sa.literal("")
+        return sa.select(
+            *(columns[name] if name in columns and name not in left_out else empty.label(name) for name in FIELDS)
+        )
+
+
+def _tables(*more: sa.Column[Any]) -> Tables:
+    metadata = sa.MetaData()
+    runs = sa.Table(
+        "runs",
+        metadata,
+        sa.Column("id", sa.String(16), primary_key=True),
+        sa.Column("format", sa.Integer, nullable=False),
+        sa.Column("config", sa.Text, nullable=False),
+    )
+    attempts = sa.Table(
+        "attempts",
+        metadata,
+        sa.Column("id", sa.String(16), primary_key=True),
+        sa.Column("run", sa.String(16), sa.ForeignKey("runs.id"), nullable=False, index=True),
+        sa.Column("problem", sa.Text, nullable=False),
+        sa.Column("template", sa.Text, nullable=False),
+        sa.Column("group", sa.Text, nullable=False),
+        sa.Column("sample", sa.Integer, nullable=False),
+        sa.Column("model", sa.Text, nullable=False),
+        sa.Column("alpha", sa.Double),
+        sa.Column("weights_id", sa.Text),
+        sa.Column("seed", sa.BigInteger, nullable=False),
+        sa.Column("temperature", sa.Double, nullable=False),
+        sa.Column("coverage", sa.Text),
+        sa.Column("prompt_tokens", sa.Integer, nullable=False),
+        sa.Column("completion_tokens", sa.Integer, nullable=False),
+        sa.Column("finish_reason", sa.Text, nullable=False),
+        sa.Column("turns", sa.Integer, nullable=False),
+        sa.Column("answer", sa.Text, nullable=False),
+        sa.Column("program", sa.Text, nullable=False),
+        sa.Column("language", sa.Text, nullable=False),
+        sa.Column("verdict", sa.Text),
+        sa.Column("public_verdict", sa.Text),
+        sa.Column("failure_kind", sa.Text),
+        sa.Column("level_reached", sa.Integer, nullable=False),
+        sa.Column("cause", sa.Text, nullable=False),
+        sa.Column("error", sa.Text, nullable=False),
+        sa.Column("borderline", sa.Integer, nullable=False),
+        sa.Column("cpu_s", sa.Double, nullable=False),
+        sa.Column("judge_s", sa.Double, nullable=False),
+        sa.Column("model_s", sa.Double, nullable=False),
+        sa.Column("tools_s", sa.Double, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("end_reason", sa.Text, nullable=False),
+        sa.Column("transcript", sa.Text, nullable=False),
+        sa.Column("workspace", sa.Text, nullable=False),
+        sa.Column("token_ids", sa.Text, nullable=False),
+        sa.Column("logprobs", sa.Text, nullable=False),
+        sa.Column("decision", sa.Text),
+        sa.Column("propensity", sa.Double),
+        sa.Column("success_prob", sa.Double),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("model_cost", sa.Double),
+        sa.Column("sandbox_cost", sa.Double),
+        *more,
+    )
+    return Tables(metadata, runs, attempts)
+
+
+TABLES = {
+    RUN_FORMAT: _tables(),
+    ARMS_FORMAT: _tables(sa.Column("setting", sa.Text, nullable=False), sa.Column("strategy", sa.Text, nullable=False)),
+}
+"""By the version of the run that they are of."""
 
 
 class _Function(BaseModel):
@@ -114,21 +143,14 @@ _JSON: dict[str, TypeAdapter[Any]] = {
 """Columns that hold JSON, "" where there is nothing, to what they hold."""
 
 
-def selection(*, texts: bool = True) -> sa.Select[Any]:
-    """The columns of an attempt, in their order; without ``texts``, those are empty."""
-    return sa.select(
-        *(ATTEMPTS.c[name] if texts or name not in TEXTS else sa.literal("").label(name) for name in FIELDS)
-    )
-
-
 def read_rows(
     connection: sa.Connection, query: sa.Select[Any], source: str, config: RunConfig | None = None
 ) -> Iterator[Attempt]:
-    """The attempts that a ``selection`` gives.
+    """The attempts that a selection gives.
 
     Args:
         connection: to the store.
-        query: made with ``selection``.
+        query: from ``Tables.selection``.
         source: what the store is called in messages.
         config: of the run whose attempts they must be; None: of any.
 
@@ -171,8 +193,8 @@ def _damaged(source: str, row: object, fault: str) -> str:
 
 
 def _contradiction(attempt: Attempt) -> str:
-    if attempt.id != attempt_id(attempt.run, attempt.problem, attempt.model, attempt.sample):
-        return "id: it does not follow from run, problem, model and sample"
+    if attempt.id != attempt_id(attempt.run, attempt.problem, attempt.arm_key, attempt.sample):
+        return "id: it does not follow from run, problem, arm and sample"
     if (attempt.failure_kind is None) != (attempt.verdict == Verdict.AC):
         return f"failure_kind: {attempt.failure_kind} does not fit verdict {attempt.verdict}"
     if (attempt.failure_kind == FailureKind.UNMEASURABLE) != (attempt.verdict is None):
@@ -181,21 +203,21 @@ def _contradiction(attempt: Attempt) -> str:
         return f"status: {attempt.status} does not fit verdict {attempt.verdict}"
     if (attempt.model_cost is None) != (attempt.sandbox_cost is None):
         return "model_cost: one cost without the other"
-    if attempt.decision is not None and (attempt.alpha is None or attempt.propensity is None):
-        return "decision: one without an alpha or a propensity"
+    if attempt.decision is not None and (attempt.propensity is None or (attempt.alpha is None and not attempt.setting)):
+        return "decision: one without an arm or a propensity"
     return ""
 
 
 def _stranger(config: RunConfig) -> Callable[[Attempt], str]:
-    alphas = {model.name: model.alpha for model in config.models}
-    problems = frozenset(config.problems)
+    choices, problems = config.choices_by_key(), frozenset(config.problems)
 
     def fault(attempt: Attempt) -> str:
-        if attempt.model not in alphas or attempt.alpha != alphas[attempt.model]:
-            return f"model: {attempt.model[:80]!r} at alpha {attempt.alpha} is none of the run's"
+        choice = choices.get(attempt.arm_key)
+        if choice is None or attempt.alpha != choice.arm.alpha:
+            return f"model: {attempt.arm_key[:80]!r} at alpha {attempt.alpha} is none of the run's"
         if attempt.problem not in problems:
             return f"problem: {attempt.problem[:80]!r} is none of the run's"
-        if config.weights is not None and attempt.weights_id is None and attempt.end_reason not in _UNANSWERED:
+        if choice.weights is not None and attempt.weights_id is None and attempt.end_reason not in _UNANSWERED:
             return "weights_id: there is none, and the run's weights are verified"
         if attempt.sample >= config.samples:
             return f"sample: {attempt.sample}, and the run makes {config.samples} at most"

@@ -6,21 +6,28 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from hashlib import blake2b
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from alphadial.agents.agent.prompts import find_strategy
 from alphadial.agents.errors import StoreError
 from alphadial.agents.runs.prices import Prices
 from alphadial.agents.seeds import attempt_seed
-from alphadial.agents.types import AttemptSpec, Message, Request
-from alphadial.controller.types import Decision
+from alphadial.agents.types import AttemptSpec, Message, Request, arm_key
+from alphadial.controller.errors import ControllerError
+from alphadial.controller.types import Arm, Decision
 from alphadial.envs.checks import Count, Integer, Name, NotNegative, Number, Positive, Seconds, first_fault
 from alphadial.envs.types import Feedback, Problem, Rules, Setting
 
 RUN_FORMAT = 3
 """Version of run folders and of their tables."""
+_LONGEST = 200
+"""Characters of a name that an arm takes."""
+_NAMED = 3
+"""Models that a label names one by one, at most."""
+ARMS_FORMAT = 4
+"""Version of those of runs over arms, whose rows say setting and strategy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +41,32 @@ class ModelChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class ArmChoice:
+    """An arm of a run, with all that holds where the arm itself says nothing."""
+
+    arm: Annotated[Arm, BeforeValidator(lambda value: value if isinstance(value, Arm) else Arm.from_json(value))]
+    """As the controller sees it."""
+    model: Name
+    """What answers is asked for by this name; see ``ModelChoice``."""
+    weights: Name | None
+    """What the model is made from; None where nobody vouches for what answers."""
+    temperature: NotNegative
+    max_tokens: Positive
+    setting: Setting
+    max_turns: Positive
+    prompt: Name
+    """Name of the prompting strategy."""
+    parser: Name
+    """Name of the answer parser."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunConfig:
     """All that determines a run's table, times aside."""
 
     command: Name
     family: Name | None
-    """None where the models belong to none."""
+    """None where the models belong to none, or to several."""
     problem_set: Name
     split: Name
     split_hash: Name
@@ -75,6 +102,51 @@ class RunConfig:
     """What tokens and seconds cost; None where nobody says."""
     budget: Count | None = None
     """Attempts over all problems, under a controller; None: no such limit."""
+    arms: tuple[ArmChoice, ...] | None = None
+    """What the controller chooses from; None: every model, with all else as it is said above. Where there are arms,
+    ``models`` are theirs, and temperature, tokens, setting, turns, prompt, parser and weights above are the first's."""
+
+    @property
+    def format(self) -> int:
+        """Version of the run's folder."""
+        return RUN_FORMAT if self.arms is None else ARMS_FORMAT
+
+    @property
+    def choices(self) -> tuple[ArmChoice, ...]:
+        """Every arm; of a run without arms, every model."""
+        if self.arms is not None:
+            return self.arms
+        return tuple(
+            ArmChoice(
+                arm=Arm(model=model.name[:_LONGEST]) if model.alpha is None else Arm(alpha=model.alpha),
+                model=model.name,
+                weights=self.weights,
+                temperature=self.temperature,
+                max_tokens=self.max_tokens,
+                setting=self.setting,
+                max_turns=self.max_turns,
+                prompt=self.prompt,
+                parser=self.parser,
+            )
+            for model in self.models
+        )
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """Every setting that an attempt may have, each once."""
+        return tuple(dict.fromkeys(choice.setting for choice in self.choices))
+
+    def choices_by_key(self) -> dict[str, ArmChoice]:
+        """Every arm by the ``arm_key`` of the attempts that are made with it."""
+        return {self.key_of(choice): choice for choice in self.choices}
+
+    def key_of(self, choice: ArmChoice) -> str:
+        """The ``arm_key`` of the attempts that are made with an arm."""
+        return arm_key(choice.model, choice.temperature, *self.said_of(choice))
+
+    def said_of(self, choice: ArmChoice) -> tuple[str, str]:
+        """Setting and strategy as rows have them: "" in a run without arms, which has but one of each."""
+        return ("", "") if self.arms is None else (str(choice.setting), choice.prompt)
 
     @property
     def max_attempts(self) -> int:
@@ -87,16 +159,23 @@ class RunConfig:
     @property
     def label(self) -> str:
         """What the models are called together."""
-        return self.family if self.family is not None else self.models[0].name
+        names = list(dict.fromkeys(model.name.partition("@")[0] for model in self.models))
+        if self.family is not None or len(names) == 1:
+            return self.family or self.models[0].name
+        return "+".join(names) if len(names) <= _NAMED else f"{names[0]}+{len(names) - 1}"
 
-    @property
-    def rules(self) -> Rules:
-        """What every attempt is allowed."""
-        return Rules(self.setting, self.max_turns, self.feedback, self.coverage, language=self.language)
+    def rules(self, choice: ArmChoice) -> Rules:
+        """What every attempt with an arm is allowed."""
+        return Rules(choice.setting, choice.max_turns, self.feedback, self.coverage, language=self.language)
 
     def to_json(self) -> str:
-        """Canonical: equal configurations give equal text."""
-        return json.dumps({"format": RUN_FORMAT, **asdict(self)}, sort_keys=True, indent=1)
+        """Canonical: equal configurations give equal text, and those without arms the same as ever."""
+        values = asdict(self)
+        if self.arms is None:
+            del values["arms"]
+        if self.prices is not None and not self.prices.models:
+            del values["prices"]["models"]
+        return json.dumps({"format": self.format, **values}, sort_keys=True, indent=1)
 
     @classmethod
     def from_values(cls, values: Any) -> RunConfig:
@@ -108,14 +187,17 @@ class RunConfig:
         try:
             fields_there = dict(values)
             version = fields_there.pop("format")
-            if version != RUN_FORMAT:
-                raise StoreError(f"it is of format version {version}, and this alphadial writes version {RUN_FORMAT}")
+            if version not in (RUN_FORMAT, ARMS_FORMAT):
+                raise StoreError(f"it is of format version {version}, and this alphadial writes version {ARMS_FORMAT}")
             if unknown := fields_there.keys() - {field.name for field in fields(cls)}:
                 raise StoreError(f"its configuration has an unknown field {min(unknown)[:80]!r}")
-            return _CONFIG.validate_python(fields_there)
+            config = _CONFIG.validate_python(fields_there)
+            if config.format != version or config.arms == ():
+                raise StoreError(f"its configuration cannot be read: arms: not as version {version} has them")
+            return config
         except ValidationError as error:
             raise StoreError(f"its configuration cannot be read: {first_fault(error)}") from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ControllerError, ValueError, KeyError, TypeError) as error:
             raise StoreError(f"its configuration cannot be read ({type(error).__name__}: {error})") from error
 
     @property
@@ -136,34 +218,41 @@ class Planner:
     """Makes the attempts of a run from its configuration."""
 
     def __init__(self, config: RunConfig) -> None:
-        self._config, self._run, self._rules = config, config.run_id, config.rules
-        self._strategy = find_strategy(config.prompt, config.setting)
-        self._asked: dict[str, tuple[Message, ...]] = {}
+        self._config, self._run = config, config.run_id
+        self._asked: dict[tuple[str, str, Setting], tuple[Message, ...]] = {}
 
     def attempt(
-        self, problem: Problem, model: ModelChoice, sample: int, decision: Decision | None = None
+        self, problem: Problem, choice: ArmChoice, sample: int, decision: Decision | None = None
     ) -> AttemptSpec:
-        """One attempt. Its answer depends on seed, problem, sample, model and temperature, not on the run."""
-        config, dial = self._config, model.name.partition("@")[2]
-        if problem.id not in self._asked:
-            self._asked[problem.id] = self._strategy.messages(problem, config.setting, config.language)
+        """One attempt. Its answer depends on seed, problem, sample and arm, not on the run."""
+        config = self._config
+        setting, strategy = config.said_of(choice)
         return AttemptSpec(
-            id=attempt_id(self._run, problem.id, model.name, sample),
+            id=attempt_id(self._run, problem.id, config.key_of(choice), sample),
             problem=problem,
             sample=sample,
             request=Request(
-                model=model.name,
-                messages=self._asked[problem.id],
-                seed=attempt_seed(config.seed, problem.id, sample, dial, config.temperature),
-                temperature=config.temperature,
-                max_tokens=config.max_tokens,
+                model=choice.model,
+                messages=self._messages(problem, choice),
+                seed=attempt_seed(config.seed, problem.id, sample, _dial(choice), choice.temperature),
+                temperature=choice.temperature,
+                max_tokens=choice.max_tokens,
             ),
-            rules=self._rules,
-            prompt=config.prompt,
-            parser=config.parser,
-            alpha=model.alpha,
+            rules=config.rules(choice),
+            prompt=choice.prompt,
+            parser=choice.parser,
+            alpha=choice.arm.alpha,
             decision=decision,
+            setting=setting,
+            strategy=strategy,
         )
+
+    def _messages(self, problem: Problem, choice: ArmChoice) -> tuple[Message, ...]:
+        key = (problem.id, choice.prompt, choice.setting)
+        if key not in self._asked:
+            strategy = find_strategy(choice.prompt, choice.setting)
+            self._asked[key] = strategy.messages(problem, choice.setting, self._config.language)
+        return self._asked[key]
 
 
 def plan(config: RunConfig, problems: Sequence[Problem]) -> list[AttemptSpec]:
@@ -175,16 +264,25 @@ def plan(config: RunConfig, problems: Sequence[Problem]) -> list[AttemptSpec]:
     """
     planner = Planner(config)
     return [
-        planner.attempt(problem, model, sample)
-        for model in config.models
+        planner.attempt(problem, choice, sample)
+        for choice in config.choices
         for problem in problems
         for sample in range(config.samples)
     ]
 
 
-def attempt_id(run: str, problem: str, model: str, sample: int) -> str:
-    """What an attempt is called in every store."""
-    return _digest(f"{run}/{problem}/{model}/{sample}", 8)
+def attempt_id(run: str, problem: str, arm: str, sample: int) -> str:
+    """What an attempt is called in every store; ``arm`` is its ``arm_key``."""
+    return _digest(f"{run}/{problem}/{arm}/{sample}", 8)
+
+
+def _dial(choice: ArmChoice) -> str:
+    """What the seed has of an arm beside its temperature: its alpha or checkpoint, and what else the arm says itself.
+
+    So an arm that says no more than an alpha draws as it does in a run over alphas.
+    """
+    said = (choice.model.partition("@")[2], choice.arm.setting, choice.arm.strategy)
+    return " ".join(part for part in said if part)
 
 
 def _digest(text: str, size: int) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from alphadial.agents.errors import StoreError
 from alphadial.agents.experiments.outcomes import kind_of
 from alphadial.agents.runs.attempt_loop import AttemptDeps
-from alphadial.agents.runs.config import ModelChoice, Planner, RunConfig
+from alphadial.agents.runs.config import ArmChoice, Planner, RunConfig
 from alphadial.agents.runs.runner import Progress, run_attempts
 from alphadial.agents.runs.store import Store
 from alphadial.agents.types import Attempt, AttemptSpec
@@ -33,7 +33,13 @@ class _Case:
 def outcome(attempt: Attempt) -> Outcome:
     """All that a controller may learn of an attempt."""
     cost = attempt.cost
-    return Outcome(kind_of(attempt.failure_kind), attempt.verdict, 1.0 if cost is None else cost)
+    return Outcome(
+        kind=kind_of(attempt.failure_kind),
+        verdict=attempt.verdict,
+        cost=1.0 if cost is None else cost,
+        tokens=attempt.prompt_tokens + attempt.completion_tokens,
+        seconds=attempt.model_s + attempt.tools_s + attempt.judge_s,
+    )
 
 
 def run_controlled(
@@ -64,7 +70,7 @@ def run_controlled(
         AgentsError, EnvsError: as ``run_attempts``.
     """
     planner = Planner(config)
-    models = {Arm(alpha=model.alpha): model for model in config.models}
+    arms = {choice.arm: choice for choice in config.choices}
     cases = [_Case(problem, []) for problem in problems]
     known = {(attempt.problem, attempt.sample): attempt for attempt in store.attempts()}
     spent = resumed = 0
@@ -79,7 +85,7 @@ def run_controlled(
 
     while chosen := _decide(controller, cases, config, spent):
         specs = [
-            planner.attempt(case.problem, _model(controller, decision, models), len(case.history), decision)
+            planner.attempt(case.problem, _choice(controller, decision, arms), len(case.history), decision)
             for case, decision in chosen
         ]
         stored = _refuse_other_choices(known, specs)
@@ -99,7 +105,7 @@ def _decide(
     pending = [case for case in cases if not case.solved and len(case.history) < config.samples]
     decided = []
     for case in pending if left != 0 else ():
-        context = Context(case.problem.id, case.problem.statement)
+        context = Context(case.problem.id, case.problem.statement, case.problem.features)
         budget = Budget(config.samples - len(case.history), left)
         with guarded(controller):
             (decision,) = controller.select(context, case.history, budget)
@@ -111,13 +117,13 @@ def _decide(
     return decided
 
 
-def _model(controller: Controller, decision: Decision, models: Mapping[Arm, ModelChoice]) -> ModelChoice:
-    if decision.arm not in models:
-        known = ", ".join(map(str, models))
+def _choice(controller: Controller, decision: Decision, arms: Mapping[Arm, ArmChoice]) -> ArmChoice:
+    if decision.arm not in arms:
+        known = ", ".join(map(str, arms))
         raise ControllerError(
             f"controller {controller.name} chose {decision.arm} for {decision.id}; this run has {known}"
         )
-    return models[decision.arm]
+    return arms[decision.arm]
 
 
 def _refuse_nonsense(controller: Controller, decision: Decision) -> None:
@@ -139,7 +145,8 @@ def _refuse_other_choices(known: Mapping[tuple[str, int], Attempt], specs: Seque
     for attempt, spec in stored:
         if spec.id != attempt.id:
             raise StoreError(
-                f"attempt {attempt.sample} on {attempt.problem} was made with {attempt.model}, and the controller now "
-                f"chooses {spec.request.model}: it is not the controller that began this run; choose another --out"
+                f"attempt {attempt.sample} on {attempt.problem} was made with {attempt.arm_key}, and the controller "
+                f"now chooses {spec.arm_key}: it is not the controller that began this run, or the problems' "
+                "features are others; choose another --out"
             )
     return len(stored)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from alphadial.agents.errors import OptionError
-from alphadial.agents.runs.config import ModelChoice
+from alphadial.agents.runs.arms import complete_arms, over_arms
+from alphadial.agents.runs.config import RunConfig
 from alphadial.agents.runs.controlled import run_controlled
 from alphadial.agents.runs.options import AttemptOptions, Notify, run_config
 from alphadial.agents.runs.run_summary import summarise
@@ -22,16 +23,18 @@ from alphadial.agents.runs.session import (
     default_folder,
     open_judge,
     open_session,
-    present_models,
+    refuse_unserved,
     silent,
 )
 from alphadial.agents.runs.teaching import teach
 from alphadial.agents.runs.until_solved import attempt_until_solved
 from alphadial.controller import guarded, make_controller, save_state
-from alphadial.controller.types import Controller
+from alphadial.controller.types import Arm, Controller
+from alphadial.envs.problems import Split
+from alphadial.merge_engine import Family
 
 ONE_MODEL = "fixed"
-"""What a run of one model without an alpha has for a controller."""
+"""What a run of one model without an alpha, and without arms, has for a controller."""
 RUN_FILE = "run.json"
 STATE_FILE = "controller.json"
 
@@ -46,8 +49,47 @@ class RunOptions(AttemptOptions):
     """Name of the controller, or ``package.module:Class`` of one of the user's own."""
     budget: int | None = None
     """Attempts over all problems; None means no such limit."""
-    fit: Path | None = None
-    """An outcome table to learn from; None means the one of the dev split that comes with alphadial."""
+    fit: Sequence[Path] = ()
+    """Outcome tables to learn from, see ``teaching``; () means those of the dev split that come with alphadial."""
+    fit_features: Collection[str] = ()
+    """Columns of foreign tables in ``fit`` that are features of problems, beside those that are known to be."""
+    arms: Sequence[Arm] = ()
+    """What the controller chooses from, in place of ``alphas``. An arm without a model has ``family`` or ``model``."""
+    families: Sequence[Family] = ()
+    """Those whose names arms have for a model; every other model of an arm is one of a server's."""
+
+    def check(self) -> None:
+        """Refuses options that do not go together.
+
+        Raises:
+            OptionError: as ``AttemptOptions``; or arms that nobody says the problems or the models of.
+        """
+        if not self.arms or self.family is not None or self.model is not None:
+            super(RunOptions, self).check()
+        elif self.problem_set is None and len({family.problem_set for family in self.families}) != 1:
+            raise OptionError("arms of several families or of models: say with --problem-set what they are to attempt")
+
+    def checked_turns(self) -> int:
+        """How many answers an attempt may give; arms say for themselves which of them give several.
+
+        Raises:
+            OptionError: as ``AttemptOptions``.
+        """
+        return self.turns_of(self.setting) if self.arms else super(RunOptions, self).checked_turns()
+
+    @property
+    def all_families(self) -> tuple[Family, ...]:
+        """Every family whose models may be asked, each once."""
+        named = [*([self.family] if self.family is not None else []), *self.families]
+        return tuple({family.name: family for family in named}.values())
+
+    def own_family(self) -> Family:
+        """The family whose problems are attempted, where none are named.
+
+        Raises:
+            OptionError: there is none.
+        """
+        return self.all_families[0] if self.arms and self.all_families else super(RunOptions, self).own_family()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,30 +125,21 @@ def attempt_problems(
     """
     options.check()
     runtime.check()
-    if options.model is not None and runtime.server is None:
-        raise OptionError(f"--model {options.model} is a model of a server: name it with --server URL")
     split = options.load_split()
-    models = options.models()
-    controller = _make_controller(options, models)
-    config = run_config(
-        options,
-        "run",
-        split,
-        models,
-        options.attempts,
-        verified=not runtime.unverified_weights,
-        controller=ONE_MODEL if controller is None else options.controller,
-        budget=options.budget,
-    )
+    config = _configure(options, split, runtime)
+    if options.prices is not None:
+        options.prices.check(choice.model for choice in config.choices)
+    controller = _make_controller(options, config)
     if controller is not None:
-        teach(controller, config, options, options.fit)
+        chosen = split.problems if options.problems is None else split.select(options.problems)
+        teach(controller, config, options, options.all_families, chosen, options.fit, notify, options.fit_features)
         config = replace(config, fitted=_digest(controller))
-    present_models(models, runtime, notify)
+    refuse_unserved(config.choices, runtime)
     with open_judge(runtime, split.problems) as judge:
         problems = options.prepare(split, judge, notify)
         config = replace(config, problems=tuple(problem.id for problem in problems))
         folder = out or default_folder(config)
-        with open_session(config, options.family, problems, folder, runtime, judge) as session:
+        with open_session(config, options.all_families, problems, folder, runtime, judge, notify) as session:
             _make_attempts(session, controller, on_session(session))
             summary = summarise(config, problems, session.folder.store.attempts())
             session.folder.write(RUN_FILE, json.dumps(summary, indent=1, allow_nan=False) + "\n")
@@ -116,12 +149,33 @@ def attempt_problems(
     return FinishedRun(summary, folder)
 
 
-def _make_controller(options: RunOptions, models: Sequence[ModelChoice]) -> Controller | None:
-    """The controller that chooses among the models; None where there is one without an alpha."""
-    if options.model is not None:
+def _configure(options: RunOptions, split: Split, runtime: RuntimeConfig) -> RunConfig:
+    """The configuration of the run, without what the controller is to know."""
+    verified = not runtime.unverified_weights
+    controller = options.controller if options.model is None or options.arms else ONE_MODEL
+    config = run_config(
+        options,
+        "run",
+        split,
+        () if options.arms else options.models(),
+        options.attempts,
+        verified=verified,
+        controller=controller,
+        budget=options.budget,
+    )
+    if not options.arms:
+        return config
+    families = options.all_families
+    names = [family.name for family in families if verified or family.name in runtime.in_process]
+    return over_arms(config, complete_arms(options, options.arms, families, names))
+
+
+def _make_controller(options: RunOptions, config: RunConfig) -> Controller | None:
+    """The controller that chooses among the arms; None where there is one model without an alpha, and no arms."""
+    if config.controller == ONE_MODEL and config.arms is None and options.model is not None:
         return None
-    alphas = [model.alpha for model in models if model.alpha is not None]
-    return make_controller(options.controller, alphas, seed=options.seed, horizon=options.attempts)
+    arms = [choice.arm for choice in config.choices]
+    return make_controller(options.controller, arms, seed=options.seed, horizon=options.attempts)
 
 
 def _make_attempts(session: Session, controller: Controller | None, on_progress: OnProgress) -> None:

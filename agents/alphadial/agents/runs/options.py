@@ -194,7 +194,11 @@ class AttemptOptions:
         """
         if self.setting is Setting.REASONING and self.max_turns not in (None, 1):
             raise OptionError(f"--max-turns {self.max_turns} is for --setting tools or agentic: reasoning answers once")
-        return self.max_turns or DEFAULT_TURNS[self.setting]
+        return self.turns_of(self.setting)
+
+    def turns_of(self, setting: Setting) -> int:
+        """How many answers an attempt of a setting may give, in a run whose arms may have several."""
+        return 1 if setting is Setting.REASONING else self.max_turns or DEFAULT_TURNS[setting]
 
     def models(self, checkpoints: Iterable[str] = ()) -> tuple[ModelChoice, ...]:
         """The models to ask: the one that is named; or one per alpha, alphas ascending, then the checkpoints named.
@@ -215,11 +219,11 @@ def _takes(problem: Problem, language: str) -> bool:
     return not problem.languages or language in problem.languages
 
 
-def _default_prompt(options: AttemptOptions) -> str:
+def default_prompt(family: Family | None, setting: Setting) -> str:
     """The strategy of a family or of plain models; plain models that work in a workspace call tools themselves."""
-    if options.family is None and options.setting is Setting.AGENTIC:
-        return "agent"
-    return options.defaults.prompt
+    if family is not None:
+        return family.prompt
+    return "agent" if setting is Setting.AGENTIC else PLAIN_MODEL.prompt
 
 
 def run_config(
@@ -231,7 +235,6 @@ def run_config(
     *,
     verified: bool = True,
     controller: str | None = None,
-    fitted: str | None = None,
     budget: int | None = None,
 ) -> RunConfig:
     """The configuration that stands for these options; equal options give equal configurations.
@@ -243,7 +246,7 @@ def run_config(
     family, defaults = options.family, options.defaults
     language = None if options.language is None else find_language(options.language).name
     selected = split.problems if options.problems is None else split.select(options.problems)
-    prompt = options.prompt or _default_prompt(options)
+    prompt = options.prompt or default_prompt(options.family, options.setting)
     parser = options.parser or defaults.parser
     find_strategy(prompt, options.setting)
     find_parser(parser)
@@ -269,6 +272,5 @@ def run_config(
         language=language,
         prices=options.prices,
         controller=controller,
-        fitted=fitted,
         budget=budget,
     )

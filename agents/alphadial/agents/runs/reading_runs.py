@@ -42,7 +42,7 @@ class StoredRun:
         Raises:
             StoreError: the store cannot be read, or a row is damaged.
         """
-        yield from find_attempts(self.folder / STORE_FILE, ids)
+        yield from find_attempts(self.folder / STORE_FILE, self.config, ids)
 
 
 def read_results(folder: Path) -> StoredRun | Comparison:
@@ -68,8 +68,9 @@ def find_attempt(attempt_id: str, folders: Iterable[Path]) -> tuple[Attempt, Run
     for folder in folders:
         if not is_run_folder(folder):
             raise StoreError(f"{folder} is not a run folder: name one with --run DIR")
-        if attempt := next(find_attempts(folder / STORE_FILE, [attempt_id]), None):
-            return attempt, read_config(folder)
+        config = read_config(folder)
+        if attempt := next(find_attempts(folder / STORE_FILE, config, [attempt_id]), None):
+            return attempt, config
     return None
 
 

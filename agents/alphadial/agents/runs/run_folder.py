@@ -59,25 +59,35 @@ class RunFolder(Closing):
             self._lock.close()
 
     def _bind(self, config: RunConfig) -> None:
+        refuse_other_run(self.path, config)
         file = self.path / CONFIG_FILE
         if not file.exists():
             write_atomically(file, config.to_json())
-            return
-        try:
-            present = read_config(self.path)
-        except StoreError as error:
-            raise StoreError(f"{error}; choose another --out") from error
-        same_but_problems = replace(present, split_hash=config.split_hash, problems=config.problems) == config
-        if same_but_problems and present.split_hash != config.split_hash:
-            raise StoreError(
-                f"the problems of {config.problem_set} have changed since the run in {self.path} began: choose another "
-                "--out, or bring back those that it began with"
-            )
-        if differences := present.differences(config):
-            raise StoreError(
-                f"{self.path} holds a run of another configuration (there / here: {'; '.join(differences)}): "
-                "choose another --out, or the same settings to resume it"
-            )
+
+
+def refuse_other_run(path: Path, config: RunConfig) -> None:
+    """Refuses a folder that holds a run of another configuration.
+
+    Raises:
+        StoreError: it does (what differs is said), or what it holds cannot be read.
+    """
+    if not (path / CONFIG_FILE).exists():
+        return
+    try:
+        present = read_config(path)
+    except StoreError as error:
+        raise StoreError(f"{error}; choose another --out") from error
+    same_but_problems = replace(present, split_hash=config.split_hash, problems=config.problems) == config
+    if same_but_problems and present.split_hash != config.split_hash:
+        raise StoreError(
+            f"the problems of {config.problem_set} have changed since the run in {path} began: choose another "
+            "--out, or bring back those that it began with"
+        )
+    if differences := present.differences(config):
+        raise StoreError(
+            f"{path} holds a run of another configuration (there / here: {'; '.join(differences)}): "
+            "choose another --out, or the same settings to resume it"
+        )
 
 
 def read_config(path: Path) -> RunConfig:

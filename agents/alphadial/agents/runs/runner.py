@@ -162,6 +162,8 @@ def _row(spec: AttemptSpec, rollout: Rollout, run: str, prices: Prices | None) -
         reason=_storable(decision.reason) if decision else "",
         model_cost=prices.model_cost(rollout) if prices is not None else None,
         sandbox_cost=prices.sandbox_cost(rollout) if prices is not None else None,
+        setting=spec.setting,
+        strategy=spec.strategy,
     )
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from alphadial.agents.agent.checkpoint_store import CheckpointStore
+from alphadial.agents.agent.prompts import find_strategy
 from alphadial.agents.errors import OptionError
 from alphadial.agents.policies import open_policy, served_models
 from alphadial.agents.policies.http import ServerOptions
 from alphadial.agents.runs.attempt_loop import AttemptDeps
-from alphadial.agents.runs.config import ModelChoice, Planner, RunConfig
-from alphadial.agents.runs.run_folder import CONFIG_FILE, RunFolder
+from alphadial.agents.runs.config import ArmChoice, ModelChoice, Planner, RunConfig
+from alphadial.agents.runs.run_folder import CONFIG_FILE, RunFolder, refuse_other_run
 from alphadial.agents.runs.runner import Progress, run_attempts
 from alphadial.agents.types import AttemptSpec
 from alphadial.envs.judging import Judge
@@ -46,13 +47,17 @@ class RuntimeConfig:
     """Programs judged at once; None means one per core."""
     server_options: ServerOptions | None = None
     """How the server is asked: how many requests at once, how long, how often."""
+    in_process: frozenset[str] = frozenset()
+    """Names of families that answer in this process though there is a server."""
 
     def check(self) -> None:
         """Refuses what cannot be.
 
         Raises:
-            OptionError: weights that are not verified, without a server.
+            OptionError: weights that are not verified, or families that stay here, without a server.
         """
+        if self.in_process and self.server is None:
+            raise OptionError("in_process is for families beside --server: without one all answer in this process")
         if self.unverified_weights and self.server is None:
             raise OptionError("--unverified-weights is for --server: weights in this process are always verified")
 
@@ -100,11 +105,12 @@ def open_judge(runtime: RuntimeConfig, problems: Sequence[Problem]) -> Iterator[
 @contextmanager
 def open_session(
     config: RunConfig,
-    family: Family | None,
+    families: Sequence[Family],
     problems: Sequence[Problem],
     out: Path,
     runtime: RuntimeConfig,
     judge: Judge,
+    notify: Callable[[str], None] = lambda text: None,
 ) -> Iterator[Session]:
     """Opens whatever else a run needs, and closes it.
 
@@ -113,25 +119,73 @@ def open_session(
 
     Args:
         config: the run's configuration.
-        family: the family whose models answer; None where the model belongs to none.
+        families: the families whose models answer; none where no model belongs to one.
         problems: those that ``config.problems`` names, in its order.
         out: the run folder, new or of the same configuration.
         runtime: how the run is made.
         judge: it stays the caller's.
+        notify: told where the run goes and what is loaded for it, before that takes its time.
 
     Raises:
         AgentsError: policy or folder cannot be opened.
     """
+    refuse_other_run(out, config)  # before models are loaded in vain
     with ExitStack() as stack:
-        policy = open_policy(family, runtime.server, runtime.unverified_weights, runtime.server_options)
+        notify(f"run folder {out}: {_awaited(families, runtime)}")
+        policy = open_policy(
+            families, runtime.server, runtime.unverified_weights, runtime.server_options, runtime.in_process
+        )
         stack.callback(policy.close)
         if runtime.server is not None and not (out / CONFIG_FILE).exists():
-            asyncio.run(policy.complete(Planner(config).attempt(problems[0], config.models[0], 0).request))
+            asked = next((choice for choice in config.choices if not _here(choice.model, runtime)), config.choices[0])
+            asyncio.run(policy.complete(Planner(config).attempt(problems[0], asked, 0).request))
         folder = stack.enter_context(RunFolder(out, config))
         checkpoints = None
-        if config.setting is not Setting.REASONING:
+        if any(setting is not Setting.REASONING for setting in config.settings):
             checkpoints = stack.enter_context(CheckpointStore(out))
         yield Session(config, tuple(problems), folder, AttemptDeps(policy, judge, checkpoints))
+
+
+def _awaited(families: Sequence[Family], runtime: RuntimeConfig) -> str:
+    """What has to be there before the first attempt, in words."""
+    here = [family.name for family in families if runtime.server is None or family.name in runtime.in_process]
+    parts = [f"loading {' and '.join(here)}"] if here else []
+    return " and ".join([*parts, *([f"asking {runtime.server}"] if runtime.server is not None else [])])
+
+
+def _here(model: str, runtime: RuntimeConfig) -> bool:
+    """Whether a model answers in this process."""
+    return runtime.server is None or model.partition("@")[0] in runtime.in_process
+
+
+def refuse_unserved(choices: Sequence[ArmChoice], runtime: RuntimeConfig) -> None:
+    """Refuses arms that nobody can answer for, as far as that can be known before anybody is asked.
+
+    Raises:
+        OptionError: a model in this process would have to call tools, or the server lacks a model.
+        PolicyError: there is no server at the address.
+    """
+    for choice in choices:
+        if choice.weights is None and runtime.server is None:
+            raise OptionError(f"--model {choice.model} is a model of a server: name it with --server URL")
+        if _here(choice.model, runtime) and choice.setting in find_strategy(choice.prompt, choice.setting).native:
+            raise OptionError(
+                f"arm {choice.arm}: strategy {choice.prompt} lets the model call tools, and models in this process "
+                "call none: serve the family and pass --server, or choose another strategy"
+            )
+    asked = [choice for choice in choices if not _here(choice.model, runtime)]
+    served = served_models(runtime.server, runtime.server_options) if asked and runtime.server is not None else None
+    if served is None:
+        return
+    for choice in asked:
+        # A server of a family itself makes any alpha.
+        if not {choice.model, *([choice.model.partition("@")[0]] if choice.arm.alpha is not None else [])} & served:
+            raise _lacking(runtime, choice.model, served)
+
+
+def _lacking(runtime: RuntimeConfig, model: str, served: Collection[str]) -> OptionError:
+    known = ", ".join(sorted(served)[:_NAMED]) or "none"
+    return OptionError(f"{runtime.server} has no model {model!r}; it has {known}: serve it, or leave it out")
 
 
 def present_models(
@@ -148,14 +202,11 @@ def present_models(
     served = served_models(runtime.server, runtime.server_options) if runtime.server is not None else None
     if served is None or any(model.name.partition("@")[0] in served for model in models):
         return tuple(models)  # a server of the family itself makes any alpha
-    known = ", ".join(sorted(served)[:_NAMED]) or "none"
     for model in models:
         if model.name not in served and model.alpha is None and len(models) > 1:
             notify(f"{runtime.server} has no model {model.name}, which is left out")
         elif model.name not in served:
-            raise OptionError(
-                f"{runtime.server} has no model {model.name!r}; it has {known}: serve it, or leave it out"
-            )
+            raise _lacking(runtime, model.name, served)
     return tuple(model for model in models if model.name in served)
 
 

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from alphadial.agents.errors import StoreError
-from alphadial.agents.runs.attempt_rows import ATTEMPTS, FIELDS, METADATA, RUNS, checked, read_rows, selection
-from alphadial.agents.runs.config import RUN_FORMAT, RunConfig
+from alphadial.agents.runs.attempt_rows import FIELDS, TABLES, Tables, checked, read_rows
+from alphadial.agents.runs.config import RunConfig
 from alphadial.agents.types import Attempt
 from alphadial.envs.closing import Closing
 from alphadial.envs.databases import cause_of, open_engine, open_reading
@@ -39,22 +39,23 @@ class Store(Closing):
         self.run_id = config.run_id
         self.config = config
         """The run's configuration."""
-        self._engine = open_engine(url, METADATA)
+        self._tables = tables = TABLES[config.format]
+        self._engine = open_engine(url, tables.metadata)
         self._url = self._engine.url.render_as_string(hide_password=True)
-        self._insert = _insert_new(self._engine, ATTEMPTS)
+        self._insert = _insert_new(self._engine, tables.attempts)
         self._rows: list[dict[str, Any]] = []
         in_child(self, lambda store: store._rows.clear())  # the parent writes them
         self._flushed = time.monotonic()
         with self._errors():
-            METADATA.create_all(self._engine)
+            tables.metadata.create_all(self._engine)
             with self._engine.begin() as connection:
-                versions = set(connection.scalars(sa.select(RUNS.c.format).distinct())) - {RUN_FORMAT}
+                versions = set(connection.scalars(sa.select(tables.runs.c.format).distinct())) - {config.format}
                 if versions:
                     raise StoreError(
-                        f"{url} is of format version {versions.pop()}, not {RUN_FORMAT}: use another store"
+                        f"{url} is of format version {versions.pop()}, not {config.format}: use another store"
                     )
-                row = {"id": self.run_id, "format": RUN_FORMAT, "config": config.to_json()}
-                connection.execute(_insert_new(self._engine, RUNS), [row])
+                row = {"id": self.run_id, "format": config.format, "config": config.to_json()}
+                connection.execute(_insert_new(self._engine, tables.runs), [row])
 
     def append(self, attempt: Attempt) -> None:
         """Adds a finished attempt; one that is already there stays as it is. Rows reach the database in batches.
@@ -64,7 +65,7 @@ class Store(Closing):
         """
         values = {name: getattr(attempt, name) for name in FIELDS}
         checked(tuple(values.values()), self._url)
-        self._rows.append(values)
+        self._rows.append({name: value for name, value in values.items() if name in self._tables.attempts.c})
         if len(self._rows) >= FLUSH_ROWS or time.monotonic() - self._flushed >= FLUSH_SECONDS:
             self.flush()
 
@@ -84,7 +85,8 @@ class Store(Closing):
         """Ids of the attempts of this run."""
         self.flush()
         with self._errors(), self._engine.connect() as connection:
-            return set(connection.scalars(sa.select(ATTEMPTS.c.id).where(ATTEMPTS.c.run == self.run_id)))
+            attempts = self._tables.attempts.c
+            return set(connection.scalars(sa.select(attempts.id).where(attempts.run == self.run_id)))
 
     def attempts(self) -> Iterator[Attempt]:
         """The attempts of this run, ordered by id.
@@ -93,7 +95,8 @@ class Store(Closing):
             StoreError: the store cannot be read, or a row is damaged.
         """
         self.flush()
-        query = selection().where(ATTEMPTS.c.run == self.run_id).order_by(ATTEMPTS.c.id)
+        attempts = self._tables.attempts.c
+        query = self._tables.selection().where(attempts.run == self.run_id).order_by(attempts.id)
         with self._errors(), self._engine.connect() as connection:
             yield from read_rows(connection, query, f"store {self._url}", self.config)
 
@@ -120,29 +123,32 @@ def stored_attempts(file: Path, config: RunConfig, *, texts: bool = True) -> Ite
     Raises:
         StoreError: the store cannot be read, or a row is damaged.
     """
-    query = selection(texts=texts).where(ATTEMPTS.c.run == config.run_id).order_by(ATTEMPTS.c.id)
-    with _reading(file) as connection:
+    tables = TABLES[config.format]
+    attempts = tables.attempts.c
+    query = tables.selection(texts=texts).where(attempts.run == config.run_id).order_by(attempts.id)
+    with _reading(file, tables) as connection:
         yield from read_rows(connection, query, str(file), config)
 
 
-def find_attempts(file: Path, ids: Sequence[str]) -> Iterator[Attempt]:
-    """Those of these ids that a SQLite store holds, in their order, from whatever run.
+def find_attempts(file: Path, config: RunConfig, ids: Sequence[str]) -> Iterator[Attempt]:
+    """Those of these ids that a SQLite store holds, in their order, of this run and whatever others it keeps.
 
     Raises:
         StoreError: the store cannot be read, or a row is damaged.
     """
-    with _reading(file) as connection:
+    tables = TABLES[config.format]
+    with _reading(file, tables) as connection:
         for start in range(0, len(ids), _IDS_AT_ONCE):
             wanted = ids[start : start + _IDS_AT_ONCE]
-            query = selection().where(ATTEMPTS.c.id.in_(wanted))
+            query = tables.selection().where(tables.attempts.c.id.in_(wanted))
             found = {attempt.id: attempt for attempt in read_rows(connection, query, str(file))}
             yield from (found[name] for name in wanted if name in found)
 
 
 @contextmanager
-def _reading(file: Path) -> Iterator[sa.Connection]:
+def _reading(file: Path, tables: Tables) -> Iterator[sa.Connection]:
     try:
-        engine = open_reading(file, METADATA)
+        engine = open_reading(file, tables.metadata)
         try:
             with engine.connect() as connection:
                 yield connection

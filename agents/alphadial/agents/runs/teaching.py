@@ -1,91 +1,179 @@
-"""What a controller learns before a run: the outcomes of the dev split, where a table of them is at hand."""
+"""What a controller learns before a run: outcomes of the dev split or of foreign tables, where there are any."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from alphadial.agents.errors import OptionError, OutcomeTableError
-from alphadial.agents.experiments.compare.shipped_tables import (
-    SHIPPED_SAMPLES,
-    replay_dataset,
-    shipped_table,
-    table_config,
+from alphadial.agents.experiments.compare.choice import ReplayDataset
+from alphadial.agents.experiments.foreign_tables import join_tables
+from alphadial.agents.runs.config import ArmChoice, RunConfig
+from alphadial.agents.runs.fit_tables import (
+    LEARNT_ON,
+    FitTable,
+    foreign_table,
+    own_table,
+    shipped_tables,
 )
-from alphadial.agents.experiments.outcomes import Expected, OutcomeTable, load_outcomes
-from alphadial.agents.runs.config import RunConfig
-from alphadial.agents.runs.options import DEFAULT_ALPHAS, AttemptOptions
+from alphadial.agents.runs.options import DEFAULT_ALPHAS, AttemptOptions, Notify
 from alphadial.controller import guarded
-from alphadial.controller.types import Controller
+from alphadial.controller.types import Arm, Controller, OutcomeLog
 from alphadial.envs.errors import ProblemError
+from alphadial.envs.types import Problem
 from alphadial.merge_engine import Family
 
-LEARNT_ON = "dev"
 
-
-def teach(controller: Controller, config: RunConfig, options: AttemptOptions, fit: Path | None = None) -> None:
-    """Fits a controller on the dev split's outcomes at the run's temperature.
+def teach(
+    controller: Controller,
+    config: RunConfig,
+    options: AttemptOptions,
+    families: Sequence[Family],
+    problems: Sequence[Problem],
+    fit: Sequence[Path] = (),
+    notify: Notify = lambda text: None,
+    features: Collection[str] = (),
+) -> None:
+    """Fits a controller on what is recorded of the run's arms.
 
     Args:
         controller: as new.
         config: the run that it is to choose for.
         options: what the run was asked for.
-        fit: an outcome table of the dev split; None means the one that comes with alphadial, if any.
+        families: those that arms are of.
+        problems: that are to be attempted.
+        fit: outcome tables, ``outcomes.json`` of the dev split or foreign ones as CSV; () means those that come with
+            alphadial, if any.
+        notify: told what of the tables and of the problems does not go together.
+        features: columns of foreign tables that are features, beside those that are known to be.
 
     Raises:
-        OptionError: the controller cannot choose without such a table, and there is none; or ``fit`` does not fit.
+        OptionError: the controller cannot choose without such tables, and an arm has none; or ``fit`` does not fit.
+        OutcomeTableError: a foreign table that cannot be read.
         ProblemError: ``fit`` is given, and the problem set has no dev split.
     """
-    table, missing = _dev_table(config, options, fit)
-    if table is not None:
+    check_features(problems)
+    tables, missing = _tables(config, options, families, fit, features, notify)
+    columns, lacking = _columns(config.choices, tables)
+    if fit and lacking:
+        raise OptionError(f"--fit: {_said(lacking)}{_remedy(config, families)}")
+    if not lacking and columns:
+        log = join_tables(list(columns.values()), notify).log
+        compare_features(problems, log, notify)
+        if fit and (learnt := {problem.id for problem in problems} & set(log.problems)):
+            notify(f"{len(learnt)} of these problems are in what the controller learns from, such as {min(learnt)}")
         with guarded(controller):
-            controller.fit(replay_dataset(table).log)
+            controller.fit(log)
         return
     with guarded(controller):
         needs_fit = controller.needs_fit
     if needs_fit:
+        why = "; ".join(missing) or _said(lacking)
         raise OptionError(
-            f"controller {config.controller} learns from a dev table, and {missing}; uniform and two-ends need none"
+            f"controller {config.controller} learns from a dev table, and {why}{_remedy(config, families)}; "
+            "uniform and two-ends need none"
         )
 
 
-def _dev_table(config: RunConfig, options: AttemptOptions, fit: Path | None) -> tuple[OutcomeTable | None, str]:
-    """The table, or None and what there is instead."""
-    if config.weights is None:
-        if fit is not None:
-            raise OptionError("--fit takes a table bound to its weights: it cannot be used with --unverified-weights")
-        return None, "none can be used with --unverified-weights"
+def _tables(
+    config: RunConfig,
+    options: AttemptOptions,
+    families: Sequence[Family],
+    fit: Sequence[Path],
+    features: Collection[str],
+    notify: Notify,
+) -> tuple[list[FitTable], list[str]]:
+    """The tables to learn from, and why there are no others."""
+    unverified = all(choice.weights is None for choice in config.choices)
+    if fit:
+        if bound := [path for path in fit if path.suffix == ".json" and unverified]:
+            raise OptionError(f"--fit {bound[0]}: it is bound to its weights, and cannot serve --unverified-weights")
+        arms = [choice.arm for choice in config.choices]
+        return [
+            own_table(path, config, options.load_other_split)
+            if path.suffix == ".json"
+            else foreign_table(path, arms, features, notify)
+            for path in fit
+        ], []
+    if unverified:
+        return [], ["none can be used with --unverified-weights or without a family: name one of others with --fit"]
     try:
-        dev = options.load_other_split(LEARNT_ON if fit is None else _split_of(fit))
+        dev = options.load_other_split(LEARNT_ON)
     except ProblemError as error:
-        if fit is not None:
-            raise
-        return None, str(error)
-    family, temperature, remedy = options.own_family(), config.temperature, _remedy(config, options.own_family())
-    try:
-        if fit is not None:
-            names = [model.name for model in config.models]
-            return load_outcomes(fit, Expected(family.name, dev.hash, temperature, config.weights, names)), ""
-        table = shipped_table(table_config(family, config.models, dev, temperature, SHIPPED_SAMPLES, seed=0))
-    except OutcomeTableError as error:
-        if fit is not None:
-            raise OptionError(f"--fit: {error}; {remedy}") from error
-        return None, f"the shipped one does not serve ({error}): {remedy}"
-    return table, f"none ships for {family.name} at temperature {temperature:g}: {remedy}"
+        return [], [str(error)]
+    return shipped_tables(config, families, dev)
 
 
-def _split_of(fit: Path) -> str:
-    """The split that a table is of: dev, or a share called so."""
-    split = load_outcomes(fit).split
-    if split.partition(":")[0] != LEARNT_ON:
-        raise OptionError(f"--fit {fit}: its split is {split}, and controllers learn on {LEARNT_ON}: make one of it")
-    return split
+def _columns(
+    choices: Sequence[ArmChoice], tables: Sequence[FitTable]
+) -> tuple[dict[Arm, ReplayDataset], dict[Arm, str]]:
+    """What the tables have of each arm, and for those without why none serves."""
+    columns: dict[Arm, ReplayDataset] = {}
+    lacking: dict[Arm, str] = {}
+    for choice in choices:
+        reasons = []
+        for table in tables:
+            try:
+                columns[choice.arm] = table.column(choice)
+                break
+            except OutcomeTableError as error:
+                reasons.append(str(error))
+        else:
+            lacking[choice.arm] = "; ".join(reasons)
+    return columns, lacking
 
 
-def _remedy(config: RunConfig, family: Family) -> str:
-    """The commands that make a table which fits the run."""
-    alphas = [model.alpha for model in config.models if model.alpha is not None]
+def _said(lacking: dict[Arm, str]) -> str:
+    """Why there is nothing to learn of some arms; told of the first."""
+    arm, reasons = next(iter(lacking.items()))
+    more = f" and {len(lacking) - 1} more arms" if len(lacking) > 1 else ""
+    return f"there is nothing to learn of arm {arm}{more}{f' ({reasons})' if reasons else ''}"
+
+
+def _remedy(config: RunConfig, families: Sequence[Family]) -> str:
+    """The commands that make a table which fits the run, where it is of one family."""
+    if len(families) != 1 or any(choice.weights is None for choice in config.choices):
+        return ""
+    alphas = sorted({choice.arm.alpha for choice in config.choices if choice.arm.alpha is not None})
+    heats = sorted({choice.temperature for choice in config.choices})
     spelled = "" if tuple(alphas) == DEFAULT_ALPHAS else f" --alphas={','.join(f'{alpha:g}' for alpha in alphas)}"
+    heat = f"{heats[0]:g}" if len(heats) == 1 else f"T (each of {', '.join(f'{heat:g}' for heat in heats)})"
     return (
-        f"make one with alphadial frontier {family.path} --split {LEARNT_ON} --samples 16 "
-        f"--temperature {config.temperature:g}{spelled} --out DIR, and pass --fit DIR/outcomes.json"
+        f": make one with alphadial frontier {families[0].path} --split {LEARNT_ON} --samples 16 "
+        f"--temperature {heat}{spelled} --out DIR, and pass --fit DIR/outcomes.json"
     )
+
+
+def check_features(problems: Sequence[Problem]) -> None:
+    """Refuses a feature that is a number for some problems and a text for others.
+
+    Raises:
+        OptionError: it names the feature and two problems.
+    """
+    seen: dict[str, Problem] = {}
+    for problem in problems:
+        for name, value in problem.features.items():
+            other = seen.setdefault(name, problem)
+            if isinstance(other.features[name], str) != isinstance(value, str):
+                words = [f"{each.features[name]!r} for {each.id}" for each in (other, problem)]
+                raise OptionError(f"feature {name} is {' and '.join(words)}: give all problems a number, or all a text")
+
+
+def compare_features(problems: Sequence[Problem], log: OutcomeLog, notify: Callable[[str], None]) -> None:
+    """Says which problems lack a feature that the controller learnt with.
+
+    Raises:
+        OptionError: a feature is a number there and a text here, or the other way round.
+    """
+    known = {name: value for context in log.contexts for name, value in context.features.items()}
+    for name, value in known.items():
+        stated = [problem for problem in problems if name in problem.features]
+        if stated and isinstance(stated[0].features[name], str) != isinstance(value, str):
+            raise OptionError(
+                f"feature {name} is {value!r} in --fit and {stated[0].features[name]!r} for {stated[0].id}: "
+                "give both a number, or both a text"
+            )
+        if without := [problem.id for problem in problems if name not in problem.features]:
+            notify(
+                f"{len(without)} of {len(problems)} problems have no {name}, such as {without[0]}: it is unknown there"
+            )

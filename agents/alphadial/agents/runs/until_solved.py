@@ -30,7 +30,7 @@ def attempt_until_solved(
     Raises:
         AgentsError, EnvsError: as ``run_attempts``.
     """
-    planner, (model,) = Planner(config), config.models
+    planner, (choice,) = Planner(config), config.choices
     solved_at = {attempt.problem: attempt.sample for attempt in store.attempts() if attempt.failure_kind is None}
     spent = resumed = 0
 
@@ -44,7 +44,7 @@ def attempt_until_solved(
     for sample in range(config.samples):
         left = None if config.budget is None else config.budget - spent
         pending = [problem for problem in problems if solved_at.get(problem.id, sample) >= sample]
-        specs = [planner.attempt(problem, model, sample) for problem in pending[:left]]
+        specs = [planner.attempt(problem, choice, sample) for problem in pending[:left]]
         if not specs:
             return
         stored = store.finished()

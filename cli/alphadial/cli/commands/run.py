@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alphadial.cli.errors import CliError
 from alphadial.cli.options import (
     DEFAULT_ALPHAS,
     DEFAULT_CONCURRENCY,
@@ -14,9 +13,11 @@ from alphadial.cli.options import (
     DEFAULT_RETRIES,
     DEFAULT_TIMEOUT_S,
     AlphasOption,
+    ArmsOption,
     BudgetOption,
     ConcurrencyOption,
     ControllerOption,
+    FeaturesOption,
     FeedbackOption,
     FitOption,
     JsonOption,
@@ -60,9 +61,11 @@ def run(
     seed: SeedOption = 0,
     budget: BudgetOption = None,
     alphas: AlphasOption = DEFAULT_ALPHAS,
+    arms: ArmsOption = None,
     temperature: TemperatureOption = None,
     max_tokens: MaxTokensOption = None,
     fit: FitOption = None,
+    features: FeaturesOption = None,
     prompt: PromptOption = None,
     parser: ParserOption = None,
     language: LanguageOption = None,
@@ -82,15 +85,14 @@ def run(
     sandbox: SandboxOption = "bubblewrap",
     workers: WorkersOption = None,
 ) -> None:
-    """Attempt problems until solved; a controller chooses alpha each time. The same command resumes a stopped run."""
+    """Attempt problems until solved; a controller chooses each time. The same command resumes a stopped run."""
     from alphadial.agents.runs.controller_run import RunOptions
-    from alphadial.cli.options import load_optional_family, load_prices, parse_problems, pick, split_list
+    from alphadial.cli.options import load_arms, load_optional_family, load_prices, parse_problems, pick, split_list
     from alphadial.cli.output import check_json_target
     from alphadial.envs.types import Feedback, Setting
 
     check_json_target(json_to)
-    if model is not None and (controller, alphas, fit) != (None, DEFAULT_ALPHAS, None):
-        raise CliError(f"--model {model} has no alpha: leave out --controller, --alphas and --fit")
+    chosen = load_arms(arms, model, (controller, alphas, fit))
     options = RunOptions(
         family=load_optional_family(family),
         model=model,
@@ -106,7 +108,10 @@ def run(
         temperature=temperature,
         max_tokens=max_tokens,
         seed=seed,
-        fit=fit,
+        fit=tuple(fit or ()),
+        fit_features=() if features is None else split_list(features, "--features"),
+        arms=chosen.arms,
+        families=chosen.families,
         prompt=prompt,
         parser=parser,
         language=language,
@@ -114,7 +119,7 @@ def run(
         max_turns=max_turns,
         feedback=pick(Feedback, feedback, "--feedback"),
     )
-    asked = (server, unverified_weights, sandbox, workers, (concurrency, timeout, retries))
+    asked = (server, unverified_weights, sandbox, workers, chosen.in_process, (concurrency, timeout, retries))
     show_run(make_run(options, out, *asked), json_to)
 
 
@@ -125,6 +130,7 @@ def make_run(
     unverified_weights: bool,
     sandbox: str,
     workers: int | None,
+    in_process: frozenset[str],
     patience: tuple[int, float, int],
 ) -> FinishedRun:
     """Makes the run, or what is left of it, and shows its attempts meanwhile."""
@@ -135,18 +141,18 @@ def make_run(
 
     with RunWatch() as watch:
         asked = open_server_options(*patience, watch.waits)
-        runtime = open_runtime(server, unverified_weights, sandbox, workers, asked)
+        runtime = open_runtime(server, unverified_weights, sandbox, workers, asked, in_process)
         return attempt_problems(options, out, runtime, watch.begin, say)
 
 
 def show_run(finished: FinishedRun, json_to: str | None) -> None:
     """Shows what the run came to, and where it is."""
     from alphadial.cli.output import STDOUT, print_line, results, write_json
-    from alphadial.cli.summary import run_table
+    from alphadial.cli.summary import run_tables
 
     if json_to is not None:
         write_json(json_to, finished.summary)
     if json_to != STDOUT:
-        results().print(run_table(finished.summary))
+        results().print(run_tables(finished.summary))
         print_line(f"run folder: {finished.folder}")
         print_line(f"look closer: alphadial report {finished.folder}")

@@ -13,6 +13,9 @@ from alphadial.cli.report.text import duration, interval, number, percent
 def lead(config: RunConfig) -> str:
     """What was run, in a line."""
     dials = sum(model.alpha is not None for model in config.models)
+    if config.arms is not None:
+        attempts = f"up to {config.samples:,} attempts each over {len(config.arms)} arms"
+        return f"{len(config.problems):,} problems, {attempts}, seed {config.seed}"
     if config.controller:
         attempts = f"up to {config.samples:,} attempts each over {dials} alphas"
     else:

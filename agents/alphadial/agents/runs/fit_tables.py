@@ -1,0 +1,187 @@
+"""The tables that a controller learns from before a run: a column for every arm, whatever table has it.
+
+A table of one's own (``outcomes.json``) is bound to weights, temperature and split, and serves the arms that agree with
+it. A foreign one (CSV) has a column per model, and serves the arms that name that model, or are called like it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from alphadial.agents.errors import OptionError, OutcomeTableError, StoreError
+from alphadial.agents.experiments.compare.choice import ReplayDataset
+from alphadial.agents.experiments.compare.shipped_tables import (
+    SHIPPED_SAMPLES,
+    replay_dataset,
+    shipped_table,
+    table_config,
+)
+from alphadial.agents.experiments.foreign_tables import load_outcome_csv
+from alphadial.agents.experiments.outcomes import Expected, OutcomeTable, load_outcomes, table_faults
+from alphadial.agents.runs.config import ArmChoice, ModelChoice, RunConfig
+from alphadial.agents.runs.options import Notify
+from alphadial.agents.runs.run_folder import CONFIG_FILE, read_config
+from alphadial.controller.types import Arm, Context
+from alphadial.envs.problems import Split
+from alphadial.envs.types import Problem
+from alphadial.merge_engine import Family
+
+LEARNT_ON = "dev"
+Kinds = npt.NDArray[np.uint8]
+
+
+class FitTable(Protocol):
+    """A table that may have a column for an arm."""
+
+    def column(self, choice: ArmChoice) -> ReplayDataset:
+        """What it has of an arm, as the log of that arm alone.
+
+        Raises:
+            OutcomeTableError: nothing; the message says why.
+        """
+
+
+class OwnTable:
+    """Outcomes that alphadial recorded.
+
+    Args:
+        name: what the table is called in messages.
+        table: the outcomes.
+        dev: the split that they must be of.
+        made_as: setting and prompting strategy of its attempts, where they matter and are known.
+    """
+
+    def __init__(self, name: str, table: OutcomeTable, dev: Split, made_as: tuple[str, str] | None = None) -> None:
+        self._name, self._table, self._dev, self._made_as = name, table, dev, made_as
+        problems = {problem.id: problem for problem in dev.problems}
+        dataset = replay_dataset(table)
+        contexts = tuple(
+            _context(problems[context.problem]) if context.problem in problems else context
+            for context in dataset.log.contexts
+        )
+        self._dataset = replace(dataset, log=replace(dataset.log, contexts=contexts))
+
+    def column(self, choice: ArmChoice) -> ReplayDataset:
+        """See ``FitTable``."""
+        family = choice.model.partition("@")[0]
+        if choice.weights is None:
+            raise OutcomeTableError(
+                f"{self._name} is bound to its weights, and nobody vouches for those of {choice.model}"
+            )
+        expected = Expected(family, self._dev.hash, choice.temperature, choice.weights, [choice.model])
+        faults = table_faults(self._table, expected)
+        if self._made_as is not None and self._made_as != (choice.setting, choice.prompt):
+            faults.append(
+                f"setting and strategy {' '.join(self._made_as)} there, {choice.setting} {choice.prompt} here"
+            )
+        if faults:
+            raise OutcomeTableError(f"{self._name} does not fit: {'; '.join(faults)}")
+        return _renamed(self._dataset, Arm(alpha=choice.arm.alpha), choice.arm)
+
+
+class ForeignTable:
+    """Outcomes that others recorded, by the names of models.
+
+    Args:
+        name: what the table is called in messages.
+        dataset: the outcomes.
+        arms: of the run: a column serves one of them.
+    """
+
+    def __init__(self, name: str, dataset: ReplayDataset, arms: Sequence[Arm]) -> None:
+        self._name, self._dataset = name, dataset
+        self._columns = {str(arm): arm for arm in dataset.log.arms}
+        self._named = Counter(arm.model for arm in arms)
+
+    def column(self, choice: ArmChoice) -> ReplayDataset:
+        """See ``FitTable``."""
+        arm = choice.arm
+        names = [str(arm), *([choice.model] if self._named[arm.model] == 1 or arm.alpha is not None else [])]
+        found = next((self._columns[name] for name in names if name in self._columns), None)
+        if found is None:
+            if arm.model in self._columns:
+                raise OutcomeTableError(f"{self._name} has one column for {arm.model}, of which there are several arms")
+            raise OutcomeTableError(f"{self._name} has no column {names[0]!r}")
+        return _renamed(self._dataset, found, arm)
+
+
+def shipped_tables(config: RunConfig, families: Sequence[Family], dev: Split) -> tuple[list[FitTable], list[str]]:
+    """The tables that come with alphadial for the arms of a run, and why others do not serve."""
+    tables: list[FitTable] = []
+    reasons = []
+    for family in families:
+        heats = {choice.temperature for choice in config.choices if choice.model.partition("@")[0] == family.name}
+        for temperature in sorted(heats):
+            models = [
+                ModelChoice(choice.model, choice.arm.alpha)
+                for choice in config.choices
+                if (choice.model.partition("@")[0], choice.temperature) == (family.name, temperature)
+            ]
+            try:
+                unique = tuple(dict.fromkeys(models))
+                table = shipped_table(table_config(family, unique, dev, temperature, SHIPPED_SAMPLES, seed=0))
+            except OutcomeTableError as error:
+                reasons.append(f"the shipped one does not serve ({error})")
+                continue
+            if table is None:
+                reasons.append(f"none ships for {family.name} at temperature {temperature:g}")
+                continue
+            made_as = ("reasoning", family.prompt) if config.arms is not None else None
+            tables.append(OwnTable(f"the shipped table of temperature {temperature:g}", table, dev, made_as))
+    return tables, reasons
+
+
+def own_table(path: Path, config: RunConfig, dev_of: Callable[[str], Split]) -> OwnTable:
+    """A table that alphadial recorded, from its file.
+
+    Args:
+        path: the file.
+        config: of the run that learns from it.
+        dev_of: gives a split of the run's problem set by its name.
+
+    Raises:
+        OptionError: it is of another split than controllers learn on.
+        OutcomeTableError: it is no outcome table.
+    """
+    table = load_outcomes(path)
+    if table.split.partition(":")[0] != LEARNT_ON:
+        raise OptionError(
+            f"--fit {path}: its split is {table.split}, and controllers learn on {LEARNT_ON}: make one of it"
+        )
+    return OwnTable(str(path), table, dev_of(table.split), _made_as(path) if config.arms is not None else None)
+
+
+def foreign_table(path: Path, arms: Sequence[Arm], features: Collection[str], notify: Notify) -> ForeignTable:
+    """A table that others recorded, from its file.
+
+    Raises:
+        OutcomeTableError: it cannot be read.
+    """
+    return ForeignTable(str(path), load_outcome_csv(path, features=features, notify=notify), arms)
+
+
+def _made_as(path: Path) -> tuple[str, str] | None:
+    """Setting and strategy of the run whose folder the table is in; None where it lies elsewhere."""
+    if not (path.parent / CONFIG_FILE).is_file():
+        return None
+    try:
+        made = read_config(path.parent)
+    except StoreError:
+        return None
+    return str(made.setting), made.prompt
+
+
+def _context(problem: Problem) -> Context:
+    return Context(problem.id, problem.statement, problem.features)
+
+
+def _renamed(dataset: ReplayDataset, there: Arm, here: Arm) -> ReplayDataset:
+    """The log of one arm, by the name that it has in the run."""
+    return replace(dataset, log=replace(dataset.log.of_arms([there]), arms=(here,)))
