@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import functools
 import json
+import multiprocessing
 import os
 import runpy
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -168,6 +171,35 @@ def test_threads_share_one_judge() -> None:
     answers = [RIGHT, SMALL] * 6
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(functools.partial(reward, problem=CALL), answers)) == [1.0, 0.0] * 6
+
+
+def _judge_both() -> None:
+    assert [reward(answer, CALL) for answer in (RIGHT, SMALL)] == [1.0, 0.0]
+
+
+@pytest.mark.slow
+def test_forks_while_threads_judge() -> None:
+    over = threading.Event()
+
+    def until_over() -> None:
+        while not over.is_set():
+            _judge_both()
+
+    with ThreadPoolExecutor(2) as pool:
+        running = [pool.submit(until_over) for _ in range(2)]
+        try:
+            children = [multiprocessing.get_context("fork").Process(target=_judge_both) for _ in range(8)]
+            for child in children:
+                child.start()
+                time.sleep(0.01)
+            for child in children:
+                child.join(60)
+                child.kill()  # where it hangs
+        finally:
+            over.set()
+        for each in running:
+            each.result(60)
+    assert [child.exitcode for child in children] == [0] * 8
 
 
 _WORKERS = """

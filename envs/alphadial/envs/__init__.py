@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from alphadial.envs.errors import (
@@ -14,6 +13,7 @@ from alphadial.envs.errors import (
     SandboxUnavailableError,
     WorkspaceError,
 )
+from alphadial.envs.forking import imported
 from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.types import (
     Checker,
@@ -134,4 +134,4 @@ _LAZY = {
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+    return getattr(imported(f"{__name__}.{_LAZY[name]}"), name)

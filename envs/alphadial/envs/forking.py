@@ -12,7 +12,9 @@ import socket
 import threading
 import weakref
 from collections.abc import Callable
+from importlib import import_module
 from io import FileIO
+from types import ModuleType
 from typing import Any, NoReturn, TypeVar
 
 T = TypeVar("T")
@@ -22,6 +24,12 @@ starting = threading.RLock()
 """Held from the making of pipes to the start of the process that gets their other ends, so that no process forks
 meanwhile: its child would hold those ends open, and whoever reads a pipe to its end would wait for that child."""
 _renewals: weakref.WeakKeyDictionary[Any, Callable[[Any], object]] = weakref.WeakKeyDictionary()
+
+
+def imported(module: str) -> ModuleType:
+    """A module, imported while no process forks: a child would wait for ever for an import that was under way."""
+    with starting:
+        return import_module(module)
 
 
 def in_child(thing: T, renew: Callable[[T], object]) -> T:

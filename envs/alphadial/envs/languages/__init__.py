@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pkgutil
 from functools import cache
-from importlib import import_module
 from pathlib import PurePosixPath
 
 from ..errors import ProblemError
+from ..forking import imported
 from .language import Language
 
 __all__ = ["PYTHON", "Language", "all_languages", "by_tag", "find_language", "implementations", "language_of"]
@@ -20,7 +20,7 @@ PYTHON = "python3"
 def all_languages() -> dict[str, Language]:
     """Name to language."""
     modules = sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "language")
-    found: list[Language] = [import_module(f"{__name__}.{name}").LANGUAGE for name in modules]
+    found: list[Language] = [imported(f"{__name__}.{name}").LANGUAGE for name in modules]
     return {language.name: language for language in found}
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from ..errors import SandboxUnavailableError
+from ..forking import imported
 from .protocol import CommandServer, Program, Protection, Sandbox, Server
 from .workspace import File, Workspace, WorkspaceRun
 
@@ -38,5 +37,5 @@ def open_sandbox(name: str = "bubblewrap") -> Sandbox:
     if name not in SANDBOXES:
         raise SandboxUnavailableError(f"no sandbox is named {name!r}; choose from: {', '.join(SANDBOXES)}")
     module, _, attribute = SANDBOXES[name].partition(":")
-    sandbox: Sandbox = getattr(import_module(module), attribute)()
+    sandbox: Sandbox = getattr(imported(module), attribute)()
     return sandbox

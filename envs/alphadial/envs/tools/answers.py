@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from alphadial.envs.errors import ProblemError
+from alphadial.envs.forking import starting
 from alphadial.envs.languages import PYTHON, Language, all_languages, by_tag, find_language, implementations
 from alphadial.envs.sandbox.workspace import Workspace
 from alphadial.envs.tools.specs import BadCallError
@@ -166,8 +167,9 @@ def _blocks(text: str) -> Sequence[tuple[str, int, int]]:
 def _language(tag: str) -> str | None:
     """The name of a programming language; None where the tag names none."""
     # Imported here: reading packages takes much that most answers do not need.
-    from alphadial.envs.problems.formats.names import known_language, language_of
-    from alphadial.envs.problems.formats.packages import FormatError
+    with starting:  # see ``forking.imported``
+        from alphadial.envs.problems.formats.names import known_language, language_of
+        from alphadial.envs.problems.formats.packages import FormatError
 
     known = by_tag(tag)
     if known is not None:

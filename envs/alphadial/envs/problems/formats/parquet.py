@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from alphadial.envs.forking import imported
 from alphadial.envs.problems.formats.lines import describe
 from alphadial.envs.problems.formats.packages import FormatError, LoadError
 
@@ -57,12 +57,12 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]] | LoadError]:
 def _arrow() -> Any:
     if find_spec("pyarrow") is None:
         raise FormatError("Parquet is read by pyarrow, which is not installed: pip install 'alphadial[parquet]'")
-    return import_module("pyarrow")
+    return imported("pyarrow")
 
 
 def _opened(path: Path) -> Any:
     arrow = _arrow()
     try:
-        return import_module("pyarrow.parquet").ParquetFile(path)
+        return imported("pyarrow.parquet").ParquetFile(path)
     except (arrow.ArrowException, OSError) as error:
         raise FormatError(f"not Parquet: {describe(error)}", path=path) from None
