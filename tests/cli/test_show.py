@@ -52,6 +52,30 @@ def test_the_problem_is_told_in_words_beside_the_models_compact_prompt(cli: Cli,
     assert words(cli("show", attempt.id, "--run", "plain").stdout).count("Let r be") == 1
 
 
+def test_the_first_public_test_that_fails_is_shown_and_no_hidden_one(cli: Cli, tmp_path: Path) -> None:
+    config, attempt = kept(tmp_path)
+    wrong = make_attempt(config, PROBLEM.id, 0.5, 0, "WA", program="def f(a, k):\n return [k]\n")
+    write_run(tmp_path / "run", config, [wrong])
+    shown = [line.rstrip() for line in cli("show", wrong.id, "--run", "run").stdout.splitlines()]
+    at = shown.index("first public test that fails: 0, WA")
+    assert shown[at + 1 : at + 4] == ["  input     f([10, 10], 4)", "  expected  0", "  got       [4]"]
+    slow = make_attempt(config, PROBLEM.id, 0.5, 0, "TLE", public_verdict="AC")
+    write_run(tmp_path / "slow", config, [slow])
+    done = cli("show", slow.id, "--run", "slow", "--json", "-")
+    assert json.loads(done.stdout)["failed_test"] is None
+    assert attempt.id == slow.id
+
+
+def test_without_a_sandbox_the_rest_is_shown(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config, attempt = kept(tmp_path)
+    write_run(tmp_path / "run", config, [attempt])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = cli("show", attempt.id, "--run", "run")
+    assert done.status == 0
+    assert "which public test failed cannot be shown: " in done.stderr
+    assert "WA (correctness failure)" in done.stdout
+
+
 def test_tool_calls_show_a_program_once_and_in_lines(cli: Cli, tmp_path: Path) -> None:
     config, attempt = kept(tmp_path)
 

@@ -13,10 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from alphadial.agents.types import Attempt
+from alphadial.cli.failed_test import failed_test
 from alphadial.cli.output import VERDICT_STYLES, cell
 from alphadial.cli.problem_page import statement_panel
 from alphadial.cli.visible import visible
-from alphadial.envs.types import Problem
+from alphadial.envs.types import FailedTest, Problem
 
 _LEXERS = {"python3": "python", "pypy3": "python", "cpp": "cpp", "c": "c", "java": "java"}
 """The language of a program to what colours it."""
@@ -24,7 +25,7 @@ _NEARLY = "a time is so near the limit that another run may end differently"
 
 
 def attempt_page(
-    attempt: Attempt, problem: Problem | None, messages: Sequence[Mapping[str, Any]]
+    attempt: Attempt, problem: Problem | None, messages: Sequence[Mapping[str, Any]], failed: FailedTest | None
 ) -> Iterator[RenderableType]:
     """The whole attempt.
 
@@ -32,6 +33,7 @@ def attempt_page(
         attempt: with its texts.
         problem: None where it is not at hand.
         messages: of the attempt; of a single turn the question alone, since the answer is the program.
+        failed: the first public test that the program fails, where one is known.
     """
     if problem is not None and not any(problem.statement in message["content"] for message in messages):
         yield statement_panel(problem)  # the model read a form that few people can
@@ -45,6 +47,8 @@ def attempt_page(
     if source.strip():
         program = Syntax(source, _LEXERS.get(attempt.language, "text"), line_numbers=True)
     yield Panel(program, title=cell(f"program of {attempt.model}"), title_align="left")
+    if failed is not None:
+        yield failed_test(failed, public=True)
     yield _facts(attempt, None if problem is None else problem.levels)
 
 

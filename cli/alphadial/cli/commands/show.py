@@ -15,7 +15,7 @@ from alphadial.cli.options import RUNS, JsonOption
 if TYPE_CHECKING:
     from alphadial.agents.runs.config import RunConfig
     from alphadial.agents.types import Attempt, Message
-    from alphadial.envs.types import Problem
+    from alphadial.envs.types import FailedTest, Problem
 
 
 def show(
@@ -36,7 +36,11 @@ def show(
     ] = None,
     json_to: JsonOption = None,
 ) -> None:
-    """Show one attempt: the problem, what the model was asked and said, the program, its verdict, levels and times."""
+    """Show one attempt: the problem, what the model was asked and said, the program, its verdict, levels and times.
+
+    A program that failed public tests runs on them once more in the sandbox, to show the first. Hidden tests are never
+    shown.
+    """
     from alphadial.cli.attempt_page import attempt_page
     from alphadial.cli.output import STDOUT, check_json_target, results, write_json
 
@@ -44,10 +48,12 @@ def show(
     attempt, config = find(attempt_id, run)
     problem = problem_of(attempt, config, problem_set)
     messages = transcript(attempt, asked(problem, config))
+    failed = None if problem is None else failed_in(problem, attempt)
     if json_to is not None:
-        write_json(json_to, {**asdict(attempt), "messages": messages})
+        shown = None if failed is None else asdict(failed)
+        write_json(json_to, {**asdict(attempt), "messages": messages, "failed_test": shown})
     if json_to != STDOUT:
-        for part in attempt_page(attempt, problem, messages):
+        for part in attempt_page(attempt, problem, messages, failed):
             results().print(part)
 
 
@@ -72,6 +78,23 @@ def problem_of(attempt: Attempt, config: RunConfig, problem_set: str | None) -> 
     if split.hash != config.split_hash:
         say(f"the problems of {split.problem_set} are not those of the run any more")
     return problem
+
+
+def failed_in(problem: Problem, attempt: Attempt) -> FailedTest | None:
+    """The first public test that the program fails, or None, with a remark where that cannot be found here."""
+    from alphadial.agents.runs.public_failures import fails_publicly, public_failure
+    from alphadial.cli.output import say
+    from alphadial.envs import Judge, open_sandbox
+    from alphadial.envs.errors import EnvsError
+
+    if not fails_publicly(attempt):
+        return None
+    try:
+        with open_sandbox() as sandbox, Judge(sandbox, workers=1) as judge:
+            return public_failure(judge, problem, attempt)
+    except EnvsError as error:
+        say(f"which public test failed cannot be shown: {error}")
+        return None
 
 
 def asked(problem: Problem | None, config: RunConfig) -> Sequence[Message]:
