@@ -142,7 +142,8 @@ def soaked(calls: int) -> dict[str, Any]:
     command = [sys.executable, "-c", code]
     ended = subprocess.run(command, cwd=Path(__file__).parent, stdout=subprocess.PIPE, check=True)
     found: dict[str, Any] = json.loads(ended.stdout)
-    return {**found, "left": left(found.pop("pids"))}
+    found["left"] = left(found.pop("pids"))
+    return found
 
 
 def beside(count: int) -> dict[str, Any]:
