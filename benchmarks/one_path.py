@@ -1,11 +1,13 @@
 """Whether an attempt gets the verdict that ``alphadial judge`` gives: the submissions of a set, played as answers.
 
     python benchmarks/one_path.py PATH [--setting reasoning] [--each N] [--judged FILE] [--out FILE]
+    python benchmarks/one_path.py PATH --fresh [--python python3] [--languages python3,cpp] [--out FILE]
 
 A scripted policy answers each attempt with one labelled submission, as a code block in the settings ``reasoning`` and
 ``tools``, and by a shell command in ``agentic``. ``--judged`` is what ``alphadial judge PATH --json FILE`` wrote;
 without it every submission is judged here as well. Submissions of several files are left out, and counted: no answer
-holds them. Verdicts that are borderline on either side are counted apart.
+holds them. Verdicts that are borderline on either side are counted apart. With ``--fresh`` nothing is played: each
+submission is judged in fresh sandboxes alone, and then as always, in warm servers.
 """
 
 from __future__ import annotations
@@ -14,17 +16,22 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from alphadial.agents import AttemptDeps, Completion, Request, Rollout, ScriptedPolicy, rollout
 from alphadial.agents.seeds import attempt_seed
 from alphadial.agents.types import ToolCall
-from alphadial.envs import Judge, Problem, Rules, Setting, load_split, open_sandbox
+from alphadial.envs import Judge, Limits, Problem, Rules, Setting, load_split, open_sandbox
+from alphadial.envs.judging.judge import time_limit
 from alphadial.envs.judging.preparing import Step, prepare
+from alphadial.envs.judging.verdicts import report
 from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.problems import Package
+from alphadial.envs.sandbox.bubblewrap import Bubblewrap
+from alphadial.envs.sandbox.protocol import CommandServer
+from alphadial.envs.sandbox.warm_commands import FreshCommands
 from alphadial.envs.tools.answers import solution_files
 
 SEED, MODEL, TEMPERATURE = "one path", "scripted", 1.0
@@ -129,6 +136,58 @@ def compared(attempts: list[tuple[str, Rollout]], reference: dict[str, tuple[str
     }
 
 
+class Fresh(Bubblewrap):
+    """A sandbox without warm servers: each run of a command gets one of its own."""
+
+    def open_command(self, command: Sequence[str], limits: Limits) -> CommandServer:
+        """See ``Sandbox``."""
+        return FreshCommands(self, command)
+
+
+def warm_beside_fresh(packages: tuple[Package, ...], languages: set[str], each: int | None) -> dict[str, Any]:
+    """Verdicts of both ways, of submissions and of their tests; what differs is told."""
+    pairs = [pair for pair in chosen(packages, each) if not languages or pair[1].submission.language in languages]
+    counts: Counter[str] = Counter()
+    different = []
+    seconds = {"fresh": 0.0, "warm": 0.0}
+    with open_sandbox() as warm, Fresh() as fresh, Judge(warm) as warm_judge, Judge(fresh) as fresh_judge:
+        for number, (problem, labelled) in enumerate(pairs, 1):
+            sys.stderr.write(f"{number} of {len(pairs)}: {problem.id} {labelled.expected} {labelled.name}\n")
+            found = {}
+            for way, judge in (("fresh", fresh_judge), ("warm", warm_judge)):
+                record = judge.record(problem, labelled, time_limit(problem), by_group=True)
+                found[way] = report(record, time_limit(problem))
+                seconds[way] += record.wall_s
+            cold, hot = found["fresh"], found["warm"]
+            borderline = cold.borderline or hot.borderline
+            tests = [(a.verdict, b.verdict) for a, b in zip(cold.tests, hot.tests, strict=False)]
+            counts["tests"] += len(tests)
+            counts["tests equal"] += sum(a == b for a, b in tests)
+            counts["equal"] += cold.verdict == hot.verdict
+            counts["borderline"] += borderline
+            if cold.verdict != hot.verdict or len(cold.tests) != len(hot.tests) or any(a != b for a, b in tests):
+                different.append(
+                    {
+                        "submission": key(problem.id, labelled.name, labelled.expected),
+                        "borderline": borderline,
+                        "limit_s": time_limit(problem),
+                        **{way: [str(one.verdict), one.first_failure, one.cause] for way, one in found.items()},
+                        "tests": [
+                            [a.name, str(a.verdict), round(a.cpu_s, 3), str(b.verdict), round(b.cpu_s, 3)]
+                            for a, b in zip(cold.tests, hot.tests, strict=False)
+                            if a.verdict != b.verdict
+                        ],
+                    }
+                )
+    return {
+        "submissions": len(pairs),
+        "languages": dict(Counter(labelled.submission.language for _, labelled in pairs)),
+        **counts,
+        "seconds": {way: round(spent, 1) for way, spent in seconds.items()},
+        "different": different,
+    }
+
+
 def tell(step: Step) -> None:
     """Says what takes long."""
     sys.stderr.write(f"{step.number} of {step.problems}, {step.problem}: {step.doing}\n")
@@ -140,16 +199,24 @@ def main() -> None:
     parser.add_argument("--setting", type=Setting, default=Setting.REASONING, choices=list(Setting))
     parser.add_argument("--each", type=int, help="at most so many submissions of each problem, label and language")
     parser.add_argument("--judged", type=Path, help="JSON of alphadial judge")
+    parser.add_argument("--fresh", action="store_true", help="judge in fresh sandboxes and in warm servers")
+    parser.add_argument("--python", help="the interpreter that runs Python programs")
+    parser.add_argument("--languages", default="", help="with --fresh: these alone, with commas")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     split = load_split(options.path)
     with open_sandbox() as sandbox, Judge(sandbox) as judge:
-        ready = prepare(split, judge, on_step=tell)
-        pairs = list(chosen(ready.packages, options.each))
-        reference = read_judged(options.judged) if options.judged else judged(pairs, judge)
-        result = compared(played(pairs, judge, options.setting), reference)
-    several = sum(len(each.submission.files) > 1 for package in ready.packages for each in package.solutions)
-    result |= {"path": options.path.name, "setting": options.setting, "of_several_files": several}
+        ready = prepare(split, judge, python=options.python, on_step=tell)
+        if options.fresh:
+            languages = set(filter(None, options.languages.split(",")))
+            result = warm_beside_fresh(ready.packages, languages, options.each)
+        else:
+            pairs = list(chosen(ready.packages, options.each))
+            reference = read_judged(options.judged) if options.judged else judged(pairs, judge)
+            result = compared(played(pairs, judge, options.setting), reference)
+            several = sum(len(each.submission.files) > 1 for package in ready.packages for each in package.solutions)
+            result |= {"setting": options.setting, "of_several_files": several}
+    result["path"] = options.path.name
     text = json.dumps(result, indent=1)
     if options.out:
         options.out.write_text(text + "\n")

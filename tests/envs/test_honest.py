@@ -17,6 +17,7 @@ from alphadial.envs.languages import find_language, language_of
 from alphadial.envs.sandbox import open_sandbox
 from alphadial.envs.types import MIB, Interface, Limits, Problem, Test, Verdict
 
+from .fresh import Fresh
 from .labelled import judged_at, labelled
 
 LIMITS = Limits(memory_bytes=256 * MIB, output_bytes=8 * MIB, files_bytes=16 * MIB, processes=16)
@@ -43,12 +44,16 @@ def problem() -> Problem:
     return Problem("sum", "sum", "", "", "", "", tuple(tests), LIMITS, interface=Interface.STDIO)
 
 
-@pytest.fixture(scope="module", params=["bubblewrap", pytest.param("gvisor", marks=pytest.mark.slow)])
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("fresh", "gvisor")]
+
+
+@pytest.fixture(scope="module", params=["bubblewrap", *SLOW])
 def judge(request: pytest.FixtureRequest) -> Iterator[Judge]:
     if request.param == "gvisor" and not shutil.which("runsc"):
         pytest.skip("gVisor is not installed")
-    with open_sandbox(request.param) as sandbox:
-        yield Judge(sandbox, workers=1)
+    sandbox = Fresh() if request.param == "fresh" else open_sandbox(request.param)
+    with sandbox, Judge(sandbox, workers=1) as judge:
+        yield judge
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 """Every program of ``hostile_stdio/`` is contained, gets its verdict, and leaves nothing behind, on every backend.
 
-Each file's first lines say what is expected: ``expect: VERDICT``, or ``BACKEND: VERDICT WHAT IT REACHES`` where that
-one differs; ``needs:`` what the machine must offer, ``twice: yes`` to judge it two times, ``wall: yes`` where only the
-wall clock can end it, ``fills: memory`` where that takes CPU time. A program that probes prints what it reached, or
-"nothing": AC means that it reached nothing.
+Bubblewrap runs them in warm servers, and again without (``fresh``). Each file's first lines say what is expected:
+``expect: VERDICT``, or ``BACKEND: VERDICT WHAT IT REACHES`` where that one differs; ``needs:`` what the machine must
+offer, ``twice: yes`` to judge it two times, ``wall: yes`` where only the wall clock can end it, ``fills: memory`` where
+that takes CPU time. A program that probes prints what it reached, or "nothing": AC means that it reached nothing.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from alphadial.envs.judging import Judge
 from alphadial.envs.sandbox import Sandbox, open_sandbox
 from alphadial.envs.types import Interface, Limits, Problem, Test, Verdict
 
+from .fresh import Fresh
 from .labelled import judged_at, labelled
 from .tempting import Host, Traces, tempting_host, traces
 
@@ -47,6 +48,7 @@ def directives(path: Path) -> dict[str, str]:
 
 @dataclass
 class Arena:
+    name: str
     sandbox: Sandbox
     host: Host
     before: Traces
@@ -58,13 +60,16 @@ class Arena:
         return Problem("hostile", "hostile", "", "", "", "", tests, LIMITS, interface=Interface.STDIO)
 
 
-@pytest.fixture(scope="module", params=["bubblewrap", pytest.param("gvisor", marks=pytest.mark.slow)])
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("fresh", "gvisor")]
+
+
+@pytest.fixture(scope="module", params=["bubblewrap", *SLOW])
 def arena(request: pytest.FixtureRequest) -> Iterator[Arena]:
     if request.param == "gvisor" and not shutil.which("runsc"):
         pytest.skip("gVisor is not installed")
     bare = traces()
-    with tempting_host() as host, open_sandbox(request.param) as sandbox:
-        yield Arena(sandbox, host, traces())
+    with tempting_host() as host, Fresh() if request.param == "fresh" else open_sandbox(request.param) as sandbox:
+        yield Arena(request.param, sandbox, host, traces())
     assert traces() == bare
 
 
@@ -82,7 +87,7 @@ def test_contained(arena: Arena, path: Path) -> None:
     with Judge(arena.sandbox, workers=1) as judge:
         for _ in range(2 if "twice" in said else 1):
             report = judged_at(judge, arena.problem(), solution, limit_s)
-            verdict, *reached = said.get(arena.sandbox.name, said["expect"]).split()
+            verdict, *reached = said.get(arena.name, said["expect"]).split()
             assert report.verdict == verdict, report
             assert not reached or (report.record.tests[0].output or "").split() == reached
             assert not report.error

@@ -1,6 +1,6 @@
 # Overwrites the memory of the first process of its sandbox, which takes the sandbox down where it is allowed.
-# expect: RTE
-# gvisor: AC
+# expect: AC
+# fresh: RTE
 import os
 
 print("nothing", flush=True)
