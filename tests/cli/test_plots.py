@@ -13,6 +13,7 @@ from matplotlib.image import imread
 from alphadial.cli.plots.curves_picture import draw_curves, smooth
 from alphadial.cli.plots.frontier_picture import draw_frontier
 from alphadial.cli.plots.labels import Label, place
+from alphadial.cli.plots.run_picture import draw_run
 from alphadial.training.state import CurvePoint
 
 
@@ -53,6 +54,17 @@ def test_frontier_without_a_measurable_row_is_refused_by_name(tmp_path: Path) ->
     with pytest.raises(ValueError, match="nothing could be measured"):
         draw_frontier({"rows": [unmeasurable(0)], "checkpoints": {}}, tmp_path / "frontier.png")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_controlled_run_is_a_picture_of_counts(tmp_path: Path) -> None:
+    said = {"arms": ["-0.5", "1", "$\\frac{<b>" * 9], "numbers": [1, 2], "counts": [[0, 60, 1], [9, 0, 0]]}
+    said["ends"] = [[3, 5, 1, 0], [40, 20, 0, 0], [0, 0, 0, 1]]
+    draw_run(said, tmp_path / "run.png")
+    pixels = imread(tmp_path / "run.png")
+    assert pixels.shape[1] == 2000
+    vermillion = np.abs(pixels[..., :3] - np.array([0xD5, 0x5E, 0x00]) / 255).max(axis=2) < 0.02
+    assert 0.01 < vermillion.mean() < 0.2
+    draw_run({"arms": ["x"], "numbers": [1], "counts": [[1]], "ends": [[1, 0, 0, 0]]}, tmp_path / "one.png")
 
 
 def test_curves_are_a_picture(tmp_path: Path) -> None:

@@ -14,10 +14,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go  # type: ignore[import-untyped]
 import pytest
 
+from alphadial.agents.errors import StoreError
 from alphadial.agents.experiments.attempt_curves import pass_curves, within_k
+from alphadial.agents.experiments.compare.choice import ReplayDataset
+from alphadial.agents.experiments.fit_rates import FIT_FILE, FitRates, fit_rates
 from alphadial.agents.experiments.outcomes import tabulate_so_far
 from alphadial.agents.experiments.run_description import describe
 from alphadial.agents.runs import public_failures
@@ -30,6 +34,7 @@ from alphadial.cli.report import MOST_BYTES, write_report
 from alphadial.cli.report.text import label, percent
 from alphadial.cli.report.transcripts import sample_ids
 from alphadial.cli.visible import visible
+from alphadial.controller import Arm, OutcomeLog
 from alphadial.envs.errors import SandboxUnavailableError
 from alphadial.envs.types import FailedTest, Verdict
 
@@ -148,6 +153,33 @@ def test_a_controlled_run_shows_counts_and_no_frontier(tmp_path: Path) -> None:
     assert (found["after wrong", "−0.5"], found["1", "wrong"], found["0.5", "solved"]) == (1, 2, 1)
     assert "after too slow" in page.text
     assert "no rates" in page.text
+
+
+def fitted(arms: tuple[Arm, ...]) -> FitRates:
+    """Two samples of three problems, the third of which could not be measured once."""
+    kinds = np.array([[[0, 0], [1, 2]], [[0, 1], [0, 2]], [[2, 2], [3, 0]]], dtype=np.uint8)
+    return fit_rates(ReplayDataset(OutcomeLog(arms, kinds), ("t0", "t0", "t1")))
+
+
+def test_what_a_controller_was_fitted_on_is_told_as_rates(tmp_path: Path) -> None:
+    rates = fitted((Arm(alpha=-0.5), Arm(alpha=1.0)))
+    low, high = rates.rows
+    assert (low.solve, low.correctness_failure, low.optimisation_failure) == pytest.approx((0.5, 1 / 6, 1 / 3))
+    assert (high.solve, high.unmeasurable, high.attempts) == (0.5, 1, 6)
+    folder = controlled_run(tmp_path / "run")
+    assert "was fitted on" not in report(folder).text
+    (folder / FIT_FILE).write_text(rates.to_json(), "utf-8")
+    page = report(folder)
+    assert "there every arm tried all of 3 problems" in page.text
+    assert page.data()["figures"]["dev-rates"]["data"][1]["y"] == [0.5, 0.5]
+    assert "dev-path" in page.data()["figures"]
+    (folder / FIT_FILE).write_text(fitted((Arm("a<b>"), Arm("b", 1.0, 0.6))).to_json(), "utf-8")
+    page = report(folder)
+    assert page.data()["figures"]["dev-rates"]["layout"]["xaxis"]["ticktext"] == ["a&lt;b&gt;", "b@1 T=0.6"]
+    assert "dev-path" not in page.data()["figures"]
+    (folder / FIT_FILE).write_text('{"problems": 3, "rows": [{}]}', "utf-8")
+    with pytest.raises(StoreError, match=r"fitted_on.json holds no rates: rows.0.arm"):
+        report(folder)
 
 
 def test_every_row_of_a_heat_map_has_its_name(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from alphadial.agents.experiments.attempt_curves import pass_curves, within_k
 from alphadial.agents.experiments.attempt_flow import arm_label, arm_labels, by_number, transitions
+from alphadial.agents.experiments.fit_rates import read_fit_rates
 from alphadial.agents.experiments.frontier import frontier
 from alphadial.agents.experiments.outcomes import tabulate_so_far
 from alphadial.agents.runs.config import RunConfig
@@ -30,7 +31,11 @@ def describe(run: StoredRun) -> dict[str, Any]:
         ``config``; ``counts`` (attempts, problems, solved problems, unmeasurable attempts, how many attempts the run
         was to make, whether it has); ``totals``; ``heat``. Of a run over alphas ``frontier`` as ``agents.frontier``
         gives it, and ``pass_at_k``. Of one under a controller ``within_k``, ``by_number``, ``transitions`` and
-        ``choices``: its rates by arm would be of problems that the controller gave to each. None for the others.
+        ``choices``, since its rates by arm would be of problems that the controller gave to each, and ``fitted_on``,
+        where the folder says what the controller was fitted on. None for the others.
+
+    Raises:
+        StoreError: what the folder says of that is damaged.
     """
     config, attempts = run.config, run.attempts
     said: dict[str, Any] = {
@@ -38,7 +43,7 @@ def describe(run: StoredRun) -> dict[str, Any]:
         "counts": _counts(config, attempts),
         "totals": totals(attempts),
         "heat": heat(config.problems, attempts),
-        **dict.fromkeys(("frontier", "pass_at_k", "within_k", "by_number", "transitions", "choices")),
+        **dict.fromkeys(("frontier", "pass_at_k", "within_k", "by_number", "transitions", "choices", "fitted_on")),
     }
     if config.controller is None:
         table = tabulate_so_far(config, attempts)
@@ -48,6 +53,7 @@ def describe(run: StoredRun) -> dict[str, Any]:
         "by_number": by_number(attempts),
         "transitions": transitions(attempts),
         "choices": choices(config, attempts),
+        "fitted_on": read_fit_rates(run.folder),
     }
 
 

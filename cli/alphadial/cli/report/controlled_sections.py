@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from alphadial.cli.report import flow_figures
+from alphadial.agents.experiments.fit_rates import FitRates
+from alphadial.cli.report import figures, flow_figures
 from alphadial.cli.report.page import Part, Section, chart, paragraph, table
-from alphadial.cli.report.text import arm, cut
+from alphadial.cli.report.text import arm, cut, percent
 
 _KEY = "".join(
     f'<span class="kind-{kind}">{sign} {name}</span>'
@@ -23,7 +24,10 @@ _OPEN_ROWS = 14
 
 def controlled_parts(said: dict[str, Any]) -> list[Part]:
     """The sections of a run under a controller; none for any other."""
-    return [_arms(said["by_number"]), _transitions(said), _choices(said["choices"])] if said["by_number"] else []
+    if not said["by_number"]:
+        return []
+    fitted = [_fitted_on(said["fitted_on"])] if said["fitted_on"] else []
+    return [_arms(said["by_number"]), _transitions(said), _choices(said["choices"]), *fitted]
 
 
 def _arms(said: dict[str, Any]) -> Part:
@@ -74,6 +78,30 @@ def _choices(chosen: dict[str, Any]) -> Part:
         words += f" Here are the {shown:,} problems with the most attempts, of {everything:,}."
     body = f'{paragraph(words)}<div class="key">{_KEY}</div><div id="choice-rows" class="choices"></div>'
     return Section("choices", "The controller's choices", "Choices", body), {}
+
+
+def _fitted_on(rates: FitRates) -> Part:
+    """Unconditional rates, from where every arm tried every problem."""
+    measured = [row for row in rates.rows if row.solve is not None]
+    words = (
+        f"The outcomes that the controller was fitted on before this run: there every arm tried all of "
+        f"{rates.problems:,} problems, so that these are rates of the arms, though not of this run's problems."
+    )
+    heads = ("arm", *(name for name, *_ in figures.RATES.values()), "attempts", "unmeasurable")
+    cells = [[arm(row.arm), *figures.rate_cells(row.model_dump())] for row in rates.rows]
+    body, drawn = paragraph(words), {}
+    if measured:
+        told = cut("; ".join(f"{arm(row.arm)}: {percent(row.solve)} solved" for row in measured), 1500)
+        rows = [row.model_dump() for row in measured]
+        if all(row.alpha is not None and row.arm == f"{row.alpha:g}" for row in measured):
+            drawn = {"dev-rates": figures.rates(rows), "dev-path": figures.path(rows, {})}
+            body += f'<div class="pair">{chart("dev-rates", "Rates by alpha, with 95 % intervals", told)}'
+            body += f"{chart('dev-path', 'Correctness against optimisation failures', told)}</div>"
+        else:
+            drawn = {"dev-rates": flow_figures.solved_by_arm(rows)}
+            body += chart("dev-rates", "Attempts that solve, by arm, with 95 % intervals", told)
+    body += table(heads, cells, "Table of rates by arm", folded=len(cells) > _OPEN_ROWS or bool(drawn))
+    return Section("fitted", "What the controller was fitted on", "Fitted on", body), drawn
 
 
 def _count(count: int) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from alphadial.cli.report.text import arm, label, middle, number, percent
+from alphadial.cli.report.text import arm, interval, label, middle, number, percent
 from alphadial.cli.report.traces import Figure, Trace, figure, line, note, with_band
 
 RATES = {
@@ -48,6 +48,12 @@ def rates(rows: Sequence[dict[str, Any]]) -> Figure:
         annotations=[note(alpha, 1, name, yref="paper", yanchor="bottom") for alpha, name in ends],
         hovermode="x unified",
     )
+
+
+def rate_cells(row: dict[str, Any]) -> list[str]:
+    """The same rates of one row, as the cells of a table."""
+    cells = [f"{percent(row[name])}\n{interval(row[f'{name}_ci'])}" for name in RATES]
+    return [*cells, f"{row['attempts']:,}", f"{row['unmeasurable']:,}"]
 
 
 def path(rows: Sequence[dict[str, Any]], checkpoints: dict[str, dict[str, Any]]) -> Figure:

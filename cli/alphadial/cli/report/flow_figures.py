@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from alphadial.agents.experiments.attempt_flow import ENDS, START
-from alphadial.cli.report.text import arm, label
-from alphadial.cli.report.traces import Figure, cividis, figure
+from alphadial.agents.experiments.metrics import Estimate
+from alphadial.cli.report.text import arm, label, middle
+from alphadial.cli.report.traces import Figure, cividis, error_bars, figure
 
 ENDED = {
     "solved": ("solved", "green"),
@@ -86,6 +88,18 @@ def by_arm(said: dict[str, Any]) -> Figure:
         uniformtext=_READABLE,
         height=max(400, 110 + 26 * len(names)),
         narrow={"height": max(320, 110 + 26 * len(names))},
+    )
+
+
+def solved_by_arm(rows: Sequence[dict[str, Any]]) -> Figure:
+    """The solve rates of arms that do not lie on one line, as points with their intervals."""
+    names = [label(middle(arm(row["arm"]), _LABEL)) for row in rows]
+    values = [Estimate(row["solve"], *(math.nan if end is None else end for end in row["solve_ci"])) for row in rows]
+    points = error_bars(list(range(len(rows))), values)
+    return figure(
+        [{**points, "text": names, "hovertemplate": "<b>%{text}</b><br>%{y:.1%} solved<extra></extra>"}],
+        xaxis={"tickmode": "array", "tickvals": points["x"], "ticktext": names, "range": [-0.5, len(rows) - 0.5]},
+        yaxis={"tickformat": ".0%", "title": {"text": "attempts that solve"}, "rangemode": "tozero"},
     )
 
 

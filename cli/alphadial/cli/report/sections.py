@@ -54,26 +54,23 @@ def _frontier(said: dict[str, Any], rows: list[dict[str, Any]]) -> list[Part]:
     named = [(name, row) for name, row in said["frontier"]["checkpoints"].items() if row["solve"] is not None]
     heads = ("alpha", *(name for name, *_ in figures.RATES.values()), "attempts", "unmeasurable")
     if not rows and named:
-        body = table(("model", *heads[1:]), [[name, *_rates(row)] for name, row in named], "Table of rates by model")
+        body = table(
+            ("model", *heads[1:]), [[name, *figures.rate_cells(row)] for name, row in named], "Table of rates by model"
+        )
         return [(Section("frontier", "What became of the attempts", "Rates", body), {})]
     if not rows:
         nothing = paragraph("Not one attempt could be measured: alphadial doctor tells what is wrong.")
         return [(Section("frontier", "The frontier", "Frontier", nothing), {})]
     told = "; ".join(f"alpha {row['alpha']:g}: {percent(row['solve'])} solved" for row in rows)
     intro = "What becomes of an attempt as alpha moves from low to high, and past both."
-    cells = [[number(row["alpha"]), *_rates(row)] for row in rows]
-    cells += [[name, *_rates(row)] for name, row in named]
+    cells = [[number(row["alpha"]), *figures.rate_cells(row)] for row in rows]
+    cells += [[name, *figures.rate_cells(row)] for name, row in named]
     body = paragraph(intro) + '<div class="pair">'
     body += chart("rates", "Rates by alpha, with 95 % intervals", told)
     body += chart("path", "Correctness against optimisation failures", f"The path of alpha. {told}") + "</div>"
     body += table(heads, cells, "Table of rates by alpha")
     drawn = {"rates": figures.rates(rows), "path": figures.path(rows, said["frontier"]["checkpoints"])}
     return [(Section("frontier", "The frontier", "Frontier", body), drawn)]
-
-
-def _rates(row: dict[str, Any]) -> list[str]:
-    cells = [f"{percent(row[name])}\n{interval(row[f'{name}_ci'])}" for name in figures.RATES]
-    return [*cells, f"{row['attempts']:,}", f"{row['unmeasurable']:,}"]
 
 
 def _attempts_needed(said: dict[str, Any]) -> list[Part]:
