@@ -196,7 +196,7 @@ def test_totals_are_told(tmp_path: Path) -> None:
     attempts = [make_attempt(config, name, 0.5, 0, "AC", **costs, **spent) for name in config.problems]
     text = " ".join(report(write_run(tmp_path / "run", config, attempts)).text.split())
     for words in ("tokens3,0002,000 in, 1,000 out", "CPU of the programs1 min 20 s", "judge 1 h 7 min",
-                  "time of the model2 h 3 min", "cost0.75"):  # fmt: skip
+                  "model 2 h 3 min", "cost0.75"):  # fmt: skip
         assert words in text, words
 
 

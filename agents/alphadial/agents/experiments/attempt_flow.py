@@ -7,9 +7,10 @@ thinks it good for, and those that others failed. So these are counts.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from alphadial.agents.runs.config import RunConfig
 from alphadial.agents.types import Attempt
 from alphadial.envs.types import FailureKind
 
@@ -20,17 +21,16 @@ START = "start"
 """What comes before the first attempt on a problem."""
 
 
-def arm_label(attempt: Attempt) -> str:
-    """What the arm of an attempt is called: its alpha, or the model without one; in a run over arms all of it."""
-    if attempt.setting:
-        return attempt.arm_key
-    return attempt.model.rpartition("@")[2] if attempt.alpha is None else f"{attempt.alpha:g}"
+def arm_names(config: RunConfig) -> dict[str, str]:
+    """What the arms of a run are called, in their order, by the ``arm_key`` of its attempts."""
+    choices = sorted(config.choices_by_key().items(), key=lambda pair: pair[1].arm)
+    return {key: str(choice.arm) for key, choice in choices}
 
 
-def arm_labels(attempts: Iterable[Attempt]) -> list[str]:
-    """The arms that were tried, alphas ascending, then those without one."""
-    found = {arm_label(attempt): (attempt.alpha is None, attempt.alpha or 0.0, attempt.model) for attempt in attempts}
-    return sorted(found, key=lambda label: found[label])
+def tried_arms(attempts: Iterable[Attempt], names: Mapping[str, str]) -> list[str]:
+    """The names of the arms that were tried, in their order."""
+    keys = {attempt.arm_key for attempt in attempts}
+    return [name for key, name in names.items() if key in keys]
 
 
 def end_of(attempt: Attempt) -> str:
@@ -38,15 +38,19 @@ def end_of(attempt: Attempt) -> str:
     return attempt.failure_kind or SOLVED
 
 
-def by_number(attempts: Sequence[Attempt]) -> dict[str, Any]:
+def by_number(attempts: Sequence[Attempt], names: Mapping[str, str]) -> dict[str, Any]:
     """How often each arm was chosen at each attempt number, and how its attempts ended.
 
+    Args:
+        attempts: of a run.
+        names: of its arms, as ``arm_names`` gives them.
+
     Returns:
-        ``arms``: labels (A,); ``numbers``: from 1; ``counts`` (numbers, A); ``ends`` (A, ``ENDS``).
+        ``arms``: names (A,); ``numbers``: from 1; ``counts`` (numbers, A); ``ends`` (A, ``ENDS``).
     """
-    arms = arm_labels(attempts)
-    chosen = Counter((attempt.sample, arm_label(attempt)) for attempt in attempts)
-    ended = Counter((arm_label(attempt), end_of(attempt)) for attempt in attempts)
+    arms = tried_arms(attempts, names)
+    chosen = Counter((attempt.sample, names[attempt.arm_key]) for attempt in attempts)
+    ended = Counter((names[attempt.arm_key], end_of(attempt)) for attempt in attempts)
     last = max((attempt.sample for attempt in attempts), default=-1)
     return {
         "arms": arms,
@@ -56,22 +60,25 @@ def by_number(attempts: Sequence[Attempt]) -> dict[str, Any]:
     }
 
 
-def transitions(attempts: Sequence[Attempt]) -> list[dict[str, Any]]:
+def transitions(attempts: Sequence[Attempt], names: Mapping[str, str]) -> list[dict[str, Any]]:
     """What was tried after which failure of the attempt before it on the same problem, and how that ended.
+
+    Args:
+        attempts: of a run.
+        names: of its arms, as ``arm_names`` gives them.
 
     Returns:
         One row for each failure and arm that occur: ``after`` (``START`` at a problem's first attempt), ``arm``,
         ``ends`` (a count for each of ``ENDS``), and ``n``, their sum.
     """
-    arms = arm_labels(attempts)
     before = {(attempt.problem, attempt.sample + 1): end_of(attempt) for attempt in attempts}
     found: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for attempt in attempts:
         after = before.get((attempt.problem, attempt.sample), START)
-        found[after, arm_label(attempt)][end_of(attempt)] += 1
+        found[after, names[attempt.arm_key]][end_of(attempt)] += 1
     return [
         {"after": after, "arm": arm, "ends": [counts[end] for end in ENDS], "n": counts.total()}
         for after in (START, *ENDS)
-        for arm in arms
+        for arm in names.values()
         if (counts := found.get((after, arm)))
     ]

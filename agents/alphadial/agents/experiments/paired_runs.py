@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from alphadial.agents.errors import OptionError
-from alphadial.agents.experiments.attempt_flow import arm_label, arm_labels
+from alphadial.agents.experiments.attempt_flow import arm_names, tried_arms
 from alphadial.agents.experiments.metrics import ClusterBootstrap, Estimate
 from alphadial.agents.experiments.run_description import has_finished
 from alphadial.agents.runs.reading_runs import StoredRun
@@ -121,12 +121,13 @@ class _Made:
     def __init__(self, run: StoredRun) -> None:
         self.config = run.config
         self.finished = has_finished(run.config, run.attempts)
-        self.arms = arm_labels(run.attempts)
+        names = arm_names(run.config)
+        self.arms = tried_arms(run.attempts, names)
         self.attempts: dict[str, list[Attempt]] = defaultdict(list)
         self._ends: Counter[tuple[str, str, str | None]] = Counter()
         for attempt in sorted(run.attempts, key=lambda attempt: attempt.sample):
             self.attempts[attempt.problem].append(attempt)
-            self._ends[attempt.problem, arm_label(attempt), attempt.failure_kind] += 1
+            self._ends[attempt.problem, names[attempt.arm_key], attempt.failure_kind] += 1
 
     def within(self, problem: str, most: int | None) -> float:
         """Whether a problem was solved by its first attempts, or by all of them; NaN where that is not known."""
@@ -135,7 +136,7 @@ class _Made:
             return 1.0
         if story and all(attempt.failure_kind == FailureKind.UNMEASURABLE for attempt in story):
             return np.nan
-        every = self.config.samples * (1 if self.config.controller else len(self.config.models))
+        every = self.config.samples * (1 if self.config.controller else len(self.config.choices))
         return 0.0 if self.finished or len(story) >= (every if most is None else most) else np.nan
 
     def rate(self, problem: str, arms: Collection[str]) -> float:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from alphadial.agents.experiments.attempt_curves import pass_curves, within_k
-from alphadial.agents.experiments.attempt_flow import arm_label, arm_labels, by_number, transitions
+from alphadial.agents.experiments.attempt_flow import arm_names, by_number, transitions, tried_arms
 from alphadial.agents.experiments.fit_rates import read_fit_rates
 from alphadial.agents.experiments.frontier import frontier
 from alphadial.agents.experiments.outcomes import tabulate_so_far
@@ -37,12 +37,12 @@ def describe(run: StoredRun) -> dict[str, Any]:
     Raises:
         StoreError: what the folder says of that is damaged.
     """
-    config, attempts = run.config, run.attempts
+    config, attempts, names = run.config, run.attempts, arm_names(run.config)
     said: dict[str, Any] = {
         "config": config,
         "counts": _counts(config, attempts),
         "totals": totals(attempts),
-        "heat": heat(config.problems, attempts),
+        "heat": heat(config.problems, attempts, names),
         **dict.fromkeys(("frontier", "pass_at_k", "within_k", "by_number", "transitions", "choices", "fitted_on")),
     }
     if config.controller is None:
@@ -50,8 +50,8 @@ def describe(run: StoredRun) -> dict[str, Any]:
         return said | {"frontier": frontier(table), "pass_at_k": pass_curves(table)}
     return said | {
         "within_k": within_k(config.problems, run.templates(), attempts),
-        "by_number": by_number(attempts),
-        "transitions": transitions(attempts),
+        "by_number": by_number(attempts, names),
+        "transitions": transitions(attempts, names),
         "choices": choices(config, attempts),
         "fitted_on": read_fit_rates(run.folder),
     }
@@ -79,23 +79,24 @@ def _counts(config: RunConfig, attempts: Sequence[Attempt]) -> dict[str, Any]:
     }
 
 
-def heat(problems: Sequence[str], attempts: Sequence[Attempt]) -> dict[str, Any]:
+def heat(problems: Sequence[str], attempts: Sequence[Attempt], names: Mapping[str, str]) -> dict[str, Any]:
     """Share of attempts solved, problem by arm; problems in order of which arms solve them.
 
     Args:
         problems: ids, in split order.
         attempts: those made so far.
+        names: of the arms, as ``arm_names`` gives them.
 
     Returns:
         ``arms`` (A,), ``problems`` (P,) that were attempted, ``solved`` and ``measured`` (P, A) counts. Problems that
         the first arms solve come first, those that none solves last.
     """
-    arms, tried = arm_labels(attempts), {attempt.problem for attempt in attempts}
+    arms, tried = tried_arms(attempts, names), {attempt.problem for attempt in attempts}
     known = [problem for problem in problems if problem in tried]
     rows, columns = ({name: at for at, name in enumerate(names)} for names in (known, arms))
     solved, measured = np.zeros((2, len(known), len(arms)))
     for attempt in attempts:
-        cell = rows[attempt.problem], columns[arm_label(attempt)]
+        cell = rows[attempt.problem], columns[names[attempt.arm_key]]
         solved[cell] += attempt.failure_kind is None
         measured[cell] += attempt.failure_kind != FailureKind.UNMEASURABLE
     rates = np.divide(solved, measured, out=np.zeros_like(solved), where=measured > 0)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alphadial.agents.errors import OptionError
+from alphadial.agents.experiments.fit_rates import FIT_FILE, fit_rates
 from alphadial.agents.runs.arms import complete_arms, over_arms
 from alphadial.agents.runs.config import RunConfig
 from alphadial.agents.runs.controlled import run_controlled
@@ -129,10 +130,11 @@ def attempt_problems(
     config = _configure(options, split, runtime)
     if options.prices is not None:
         options.prices.check(choice.model for choice in config.choices)
-    controller = _make_controller(options, config)
+    controller, learnt = _make_controller(options, config), None
     if controller is not None:
         chosen = split.problems if options.problems is None else split.select(options.problems)
-        teach(controller, config, options, options.all_families, chosen, options.fit, notify, options.fit_features)
+        families = options.all_families
+        learnt = teach(controller, config, options, families, chosen, options.fit, notify, options.fit_features)
         config = replace(config, fitted=_digest(controller))
     refuse_unserved(config.choices, runtime)
     with open_judge(runtime, split.problems) as judge:
@@ -140,6 +142,8 @@ def attempt_problems(
         config = replace(config, problems=tuple(problem.id for problem in problems))
         folder = out or default_folder(config)
         with open_session(config, options.all_families, problems, folder, runtime, judge, notify) as session:
+            if learnt is not None:
+                session.folder.write(FIT_FILE, fit_rates(learnt).to_json())
             _make_attempts(session, controller, on_session(session))
             summary = summarise(config, problems, session.folder.store.attempts())
             session.folder.write(RUN_FILE, json.dumps(summary, indent=1, allow_nan=False) + "\n")

@@ -33,7 +33,7 @@ def teach(
     fit: Sequence[Path] = (),
     notify: Notify = lambda text: None,
     features: Collection[str] = (),
-) -> None:
+) -> ReplayDataset | None:
     """Fits a controller on what is recorded of the run's arms.
 
     Args:
@@ -47,6 +47,9 @@ def teach(
         notify: told what of the tables and of the problems does not go together.
         features: columns of foreign tables that are features, beside those that are known to be.
 
+    Returns:
+        What it learnt from; None where there is nothing and it needs nothing.
+
     Raises:
         OptionError: the controller cannot choose without such tables, and an arm has none; or ``fit`` does not fit.
         OutcomeTableError: a foreign table that cannot be read.
@@ -58,13 +61,14 @@ def teach(
     if fit and lacking:
         raise OptionError(f"--fit: {_said(lacking)}{_remedy(config, families)}")
     if not lacking and columns:
-        log = join_tables(list(columns.values()), notify).log
+        learnt_from = join_tables(list(columns.values()), notify)
+        log = learnt_from.log
         compare_features(problems, log, notify)
         if fit and (learnt := {problem.id for problem in problems} & set(log.problems)):
             notify(f"{len(learnt)} of these problems are in what the controller learns from, such as {min(learnt)}")
         with guarded(controller):
             controller.fit(log)
-        return
+        return learnt_from
     with guarded(controller):
         needs_fit = controller.needs_fit
     if needs_fit:
@@ -73,6 +77,7 @@ def teach(
             f"controller {config.controller} learns from a dev table, and {why}{_remedy(config, families)}; "
             "uniform and two-ends need none"
         )
+    return None
 
 
 def _tables(

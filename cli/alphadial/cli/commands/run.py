@@ -146,13 +146,36 @@ def make_run(
 
 
 def show_run(finished: FinishedRun, json_to: str | None) -> None:
-    """Shows what the run came to, and where it is."""
+    """Draws the picture into the run folder, and shows what the run came to."""
     from alphadial.cli.output import STDOUT, print_line, results, write_json
     from alphadial.cli.summary import run_tables
 
+    picture = draw_picture(finished.folder)
     if json_to is not None:
         write_json(json_to, finished.summary)
     if json_to != STDOUT:
         results().print(run_tables(finished.summary))
         print_line(f"run folder: {finished.folder}")
+        if picture is not None:
+            print_line(f"picture: {picture}")
         print_line(f"look closer: alphadial report {finished.folder}")
+
+
+def draw_picture(folder: Path) -> Path | None:
+    """Draws the counts of a run into its folder, where there are any and matplotlib is there."""
+    from alphadial.agents.experiments.attempt_flow import arm_names, by_number
+    from alphadial.agents.runs.reading_runs import read_run
+    from alphadial.cli.output import say
+    from alphadial.cli.plots import MISSING, can_draw
+
+    if not can_draw():
+        say(MISSING)
+        return None
+    run = read_run(folder)
+    if not run.attempts:
+        return None
+    from alphadial.cli.plots.run_picture import draw_run
+
+    picture = folder / "run.png"
+    draw_run(by_number(run.attempts, arm_names(run.config)), picture)
+    return picture

@@ -112,6 +112,7 @@ function facts(attempt) {
     turns: attempt.turns > 1 ? attempt.turns : "",
     times: `program ${ms(attempt.cpu_s)} CPU, judge ${ms(attempt.judge_s)}, model ${ms(attempt.model_s)}` + (attempt.tools_s ? `, tools ${ms(attempt.tools_s)}` : ""),
     tokens: `${attempt.prompt_tokens} in, ${attempt.completion_tokens} out (${attempt.finish_reason})`,
+    setting: [attempt.setting, attempt.strategy].filter(Boolean).join(", "),
     sampling: `temperature ${attempt.temperature}, seed ${attempt.seed}, sample ${attempt.sample}`,
     "problem group": attempt.group,
     "weights id": attempt.weights_id || "none: the server reported none",
@@ -230,6 +231,7 @@ function list(attempts) {
   options(byId("problem-names"), [...new Set(order.map((attempt) => attempt.problem))]);
   options(arm, [...new Set([...attempts].sort(byArm).map((attempt) => attempt.arm))]);
   options(verdict, [...new Set(attempts.map((attempt) => attempt.verdict || "unmeasurable"))].sort());
+  byId("list").classList.toggle("long", page.arms.some((name) => name.length > 8));
   let shown = PER_PAGE;
   let found = order;
 

@@ -84,7 +84,7 @@ def _fitted_on(rates: FitRates) -> Part:
     """Unconditional rates, from where every arm tried every problem."""
     measured = [row for row in rates.rows if row.solve is not None]
     words = (
-        f"The outcomes that the controller was fitted on before this run: there every arm tried all of "
+        f"The outcomes that the controller was given before this run: there every arm tried all of "
         f"{rates.problems:,} problems, so that these are rates of the arms, though not of this run's problems."
     )
     heads = ("arm", *(name for name, *_ in figures.RATES.values()), "attempts", "unmeasurable")

@@ -27,6 +27,8 @@ AFTER = {
 """What came before an attempt -> name."""
 _READABLE = {"mode": "hide", "minsize": 10}
 """Counts that do not fit into their bars are left out: the table has them."""
+_ABREAST = 6
+"""Characters of names of which several stand beside each other in the legend of a small screen."""
 _LABEL = 28
 """Characters of an arm's name beside a bar."""
 
@@ -53,6 +55,7 @@ def by_number(said: dict[str, Any]) -> Figure:
         yaxis={"title": {"text": "problems"}, "rangemode": "tozero"},
         legend={"title": {"text": "arm"}, "traceorder": "normal"},
         uniformtext=_READABLE,
+        narrow={"height": 300 + (20 * len(arms) if any(len(name) > _ABREAST for name in arms) else 8 * len(arms))},
     )
 
 
@@ -107,7 +110,7 @@ def flow(rows: Sequence[dict[str, Any]], arms: Sequence[str]) -> Figure:
     """What was tried after which failure, and how that ended: the width of a band is its number of attempts."""
     before = [after for after in AFTER if any(row["after"] == after for row in rows)]
     ends = [end for at, end in enumerate(ENDS) if any(row["ends"][at] for row in rows)]
-    names = [AFTER[after] for after in before] + [label(arm(name), _LABEL) for name in arms]
+    names = [AFTER[after] for after in before] + [label(middle(arm(name), 18)) for name in arms]
     names += [ENDED[end][0] for end in ends]
     colours = ["var(--quiet)" if after == START else f"var(--{ENDED[after][1]})" for after in before]
     colours += [cividis(at, len(arms)) for at in range(len(arms))] + [f"var(--{ENDED[end][1]})" for end in ends]
@@ -140,7 +143,12 @@ def flow(rows: Sequence[dict[str, Any]], arms: Sequence[str]) -> Figure:
         "textfont": {"color": "var(--ink)"},
     }
     height = max(420, 60 + 34 * len(arms))
-    return figure([data], height=height, margin={"l": 8, "r": 8, "t": 12, "b": 12}, narrow={"height": height})
+    return figure(
+        [data],
+        height=height,
+        margin={"l": 8, "r": 8, "t": 12, "b": 12},
+        narrow={"height": height, "font": {"size": 10}},
+    )
 
 
 _BANDS = {START: "start-band", **{end: f"{colour}-band" for end, (_, colour) in ENDED.items()}}

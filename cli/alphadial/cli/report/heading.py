@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from alphadial.agents.runs.config import RunConfig
+from alphadial.agents.runs.config import ArmChoice, RunConfig
 from alphadial.agents.runs.run_totals import Totals
 from alphadial.cli.report.page import Tile
-from alphadial.cli.report.text import duration, interval, number, percent
+from alphadial.cli.report.text import arm, duration, interval, number, percent
+
+_ARMS_TOLD = 40
+"""Arms of which everything is told, at most."""
 
 
 def lead(config: RunConfig) -> str:
@@ -47,12 +51,29 @@ def facts(config: RunConfig, counts: dict[str, Any]) -> dict[str, str]:
         "controller": config.controller or "",
         "controller's knowledge": config.fitted or "",
         "budget": "" if config.budget is None else f"{config.budget:,} attempts over all problems",
-        "setting": f"{config.setting}, at most {config.max_turns} turns, feedback {config.feedback}",
-        "sampling": f"temperature {config.temperature:g}, at most {config.max_tokens:,} tokens, seed {config.seed}",
-        "prompt and parser": f"{config.prompt}, {config.parser}",
+        **(_alike(config) if config.arms is None else _arms(config.arms)),
+        "feedback and seed": f"{config.feedback}, {config.seed}",
         "attempts": f"{counts['attempts']:,}, of which {counts['unmeasurable']:,} unmeasurable",
         "run": config.run_id,
         "weights": config.weights or "not verified",
+    }
+
+
+def _alike(config: RunConfig) -> dict[str, str]:
+    """What all attempts of a run over alphas have in common."""
+    return {
+        "setting": f"{config.setting}, at most {config.max_turns} turns",
+        "sampling": f"temperature {config.temperature:g}, at most {config.max_tokens:,} tokens",
+        "prompt and parser": f"{config.prompt}, {config.parser}",
+    }
+
+
+def _arms(choices: Sequence[ArmChoice]) -> dict[str, str]:
+    """What each arm of a run stands for."""
+    return {
+        f"arm {arm(str(choice.arm))}": f"{choice.model}, temperature {choice.temperature:g}, {choice.setting}, at most "
+        f"{choice.max_turns} turns of {choice.max_tokens:,} tokens, {choice.prompt}, {choice.parser}"
+        for choice in choices[:_ARMS_TOLD]
     }
 
 
@@ -82,11 +103,11 @@ def tiles(said: dict[str, Any]) -> list[Tile]:
 def used(totals: Totals) -> list[Tile]:
     """What attempts used up."""
     tokens = f"{totals.prompt_tokens:,} in, {totals.completion_tokens:,} out"
-    tools = f", tools {duration(totals.tools_s)}" if totals.tools_s else ""
+    tools = f"tools {duration(totals.tools_s)}, " if totals.tools_s else ""
+    waited = f"judge {duration(totals.judge_s)}, {tools}model {duration(totals.model_s)}"
     return [
         Tile("tokens", f"{totals.prompt_tokens + totals.completion_tokens:,}", tokens),
-        Tile("CPU of the programs", duration(totals.cpu_s), f"judge {duration(totals.judge_s)}{tools}"),
-        Tile("time of the model", duration(totals.model_s), "of all answers together"),
+        Tile("CPU of the programs", duration(totals.cpu_s), waited),
         *([Tile("cost", f"{totals.cost:.4g}", "in the currency of the prices")] if totals.cost is not None else []),
     ]
 

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 
-from alphadial.agents.experiments.attempt_flow import arm_label
+from alphadial.agents.experiments.attempt_flow import arm_names
 from alphadial.agents.experiments.paired_runs import Flip, PairedRate, RunPair, program_diff
 from alphadial.agents.runs.config import RunConfig
 from alphadial.agents.runs.run_totals import Totals
@@ -241,8 +241,8 @@ def _flip(pair: RunPair, flip: Flip, names: Sequence[str], lines: list[str] | No
     runs = (pair.first, pair.second) if flip.by_first else (pair.second, pair.first)
     letters = "AB" if flip.by_first else "BA"
     told = [
-        (f"{letters[0]} solved it", _attempt(flip.solved)),
-        (f"{letters[1]} did not", "no attempt" if flip.failed is None else _attempt(flip.failed)),
+        (f"{letters[0]} solved it", _attempt(flip.solved, runs[0].config)),
+        (f"{letters[1]} did not", "no attempt" if flip.failed is None else _attempt(flip.failed, runs[1].config)),
         ("attempts", f"A {flip.attempts[0]:,}, B {flip.attempts[1]:,}"),
     ]
     commands = [
@@ -257,10 +257,11 @@ def _flip(pair: RunPair, flip: Flip, names: Sequence[str], lines: list[str] | No
     return f'<details class="flip">{summary}<dl class="facts">{facts}</dl>{shown}{how}</details>'
 
 
-def _attempt(attempt: Attempt) -> str:
+def _attempt(attempt: Attempt, config: RunConfig) -> str:
+    name = arm(arm_names(config)[attempt.arm_key])
     verdict = attempt.verdict or "unmeasurable"
     cause = f", {cut(attempt.cause, 120)}" if attempt.cause else ""
-    return f"{verdict} at {arm(arm_label(attempt))}, attempt {attempt.sample + 1}, level {attempt.level_reached}{cause}"
+    return f"{verdict} at {name}, attempt {attempt.sample + 1}, level {attempt.level_reached}{cause}"
 
 
 def _diff(lines: Sequence[str]) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from typing import Any
 
-from alphadial.agents.experiments.attempt_flow import arm_label
+from alphadial.agents.experiments.attempt_flow import arm_names
 from alphadial.agents.experiments.run_description import describe
 from alphadial.agents.runs.reading_runs import StoredRun
 from alphadial.agents.types import Attempt
@@ -25,7 +26,7 @@ def run_page(run: StoredRun, packed: Packed, seed: int, remark: str = "") -> Pag
     parts = [*(shown or _frontier(said, rows)), *_attempts_needed(said), *_problems(said)]
     sections = [section for section, _ in parts]
     drawn = {name: figure for _, drawings in parts for name, figure in drawings.items()}
-    config, counts = run.config, said["counts"]
+    config, counts, names = run.config, said["counts"], arm_names(run.config)
     under = f" under {config.controller}" if config.controller else ""
     best = max(rows, key=lambda row: row["solve"])["alpha"] if rows else None
     alphas = sorted({model.alpha for model in config.models if model.alpha is not None})
@@ -41,7 +42,7 @@ def run_page(run: StoredRun, packed: Packed, seed: int, remark: str = "") -> Pag
         dial=dial(alphas, best) if alphas else "",
         arms=list(map(arm, said["heat"]["arms"])),
         problems=[visible(cut(problem, 500), lines=True) for problem in said["heat"]["problems"]],
-        choices=[[visible(cut(name, 500), lines=True), list(map(_brief, made))] for name, made in listed],
+        choices=[[visible(cut(name, 500), lines=True), [_brief(one, names) for one in made]] for name, made in listed],
         command=visible(show),
         payload=packed.payload,
         facts=heading.facts(config, counts),
@@ -146,13 +147,13 @@ def _transcripts(run: StoredRun, packed: Packed, seed: int, show: str, remark: s
     return Section("attempts", "Attempts", "Attempts", body)
 
 
-def _brief(attempt: Attempt) -> dict[str, Any]:
+def _brief(attempt: Attempt, names: Mapping[str, str]) -> dict[str, Any]:
     """An attempt as the list of choices shows it."""
     return {
         "id": visible(attempt.id),
         "problem": visible(cut(attempt.problem, 500), lines=True),
         "sample": attempt.sample,
-        "arm": arm(arm_label(attempt)),
+        "arm": arm(names[attempt.arm_key]),
         "model": visible(attempt.model),
         "verdict": attempt.verdict,
         "failure_kind": attempt.failure_kind,

@@ -12,7 +12,7 @@ from typing import Any
 
 from alphadial.agents.agent.prompts import find_strategy
 from alphadial.agents.errors import AgentsError
-from alphadial.agents.experiments.attempt_flow import arm_label
+from alphadial.agents.experiments.attempt_flow import arm_names
 from alphadial.agents.runs.attempt_rows import TEXTS
 from alphadial.agents.runs.config import RunConfig
 from alphadial.agents.runs.reading_runs import StoredRun
@@ -61,12 +61,14 @@ def pack(run: StoredRun, ids: Sequence[str], failed: Mapping[str, FailedTest]) -
     """
     strings = _Strings()
     posed = {name: _pose(run.config, problem) for name, problem in run.problems.items()}
+    names = arm_names(run.config)
     meter = zlib.compressobj(_LEVEL)
     packed = unpacked = 0
     rows: list[dict[str, Any]] = []
     for attempt in run.whole(ids):
         known = len(strings.texts)
         row = _row(attempt, posed.get(attempt.problem, _Posed()), strings)
+        row["arm"] = arm(names[attempt.arm_key])
         row["failed"] = _failed(failed[attempt.id], strings) if attempt.id in failed else None
         added = json.dumps([row, strings.texts[known:]]).encode()
         packed += len(meter.compress(added))
@@ -119,7 +121,7 @@ def _row(attempt: Attempt, posed: _Posed, strings: _Strings) -> dict[str, Any]:
     }
     for name in TEXTS:
         del row[name]
-    row |= {"levels": posed.levels, "arm": arm(arm_label(attempt))}
+    row["levels"] = posed.levels
     row["messages"] = [_message(message, strings) for message in _messages(attempt, posed)]
     row["program"] = strings.place(attempt.program) if attempt.program.strip() else None
     return row
