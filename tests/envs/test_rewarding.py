@@ -27,6 +27,7 @@ from alphadial.envs import (
     Problem,
     ProblemError,
     RewardError,
+    SandboxUnavailableError,
     Submission,
     Test,
     Verdict,
@@ -139,6 +140,10 @@ def test_ids_of_problems(tmp_path: Path) -> None:
         ({"problem": TINY, "split": "test"}, f"has no problem '{TINY}' in its split test; ids look like"),
         ({"problem": TINY, "split": "exam"}, "tiny-problems has no split 'exam'"),
         ({"problem": TINY, "problem_set": "nowhere"}, "no problem set, file or folder 'nowhere'"),
+        (
+            {"problem": TINY, "problem_set": [CALL]},
+            "problem_set is a name, a path or module:Class",
+        ),
         ({"problem": 7}, "a problem is a Problem or its id, not a int"),
         ({"problem": replace(CALL, tests=())}, "problem 'double' has no tests"),
     ):
@@ -165,6 +170,12 @@ def test_rewards_that_nothing_can_be_learnt_from() -> None:
     assert isinstance(raised.value.__cause__, ZeroDivisionError)
     assert rewarded(lambda report, level: None, WRONG, 1) is None
     assert rewarded(lambda report, level: report.solved, WRONG, 1) == 0.0
+
+
+def test_sandboxes_by_name() -> None:
+    assert reward(RIGHT, CALL, sandbox="trusted") == 1.0
+    with pytest.raises(SandboxUnavailableError, match="no sandbox is named 'none'; choose from: bubblewrap, "):
+        reward(RIGHT, CALL, sandbox="none")
 
 
 def test_threads_share_one_judge() -> None:
@@ -204,6 +215,7 @@ def test_forks_while_threads_judge() -> None:
 
 _WORKERS = """
 import multiprocessing, os, sys, time
+from pathlib import Path
 from alphadial.envs import Limits, Problem, Test, reward
 
 PROBLEM = Problem("double", "t", "", "", "", "f", (Test(1, "[2]", "4"),), Limits())
@@ -211,6 +223,9 @@ PROBLEM = Problem("double", "t", "", "", "", "f", (Test(1, "[2]", "4"),), Limits
 def work(number):
     value = reward(f"```python\\ndef f(x): return {number % 2} * 2 * x\\n```", PROBLEM)
     return value, os.getpid()
+
+def children():
+    return sorted(pid for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split())
 
 def hold(judged):
     work(1)
@@ -223,6 +238,7 @@ if __name__ == "__main__":
     pids = [os.getpid()]
     if first == "parent":
         assert work(1)[0] == 1.0
+        servers = children()
     with context.Pool(2) as pool:  # whose workers are ended by a signal
         done = pool.map(work, range(8), chunksize=1)
     assert [value for value, _ in done] == [0.0, 1.0] * 4, done
@@ -236,6 +252,9 @@ if __name__ == "__main__":
     killed.kill()
     killed.join()
     pids.append(killed.pid)
+    if first == "parent":
+        assert work(1)[0] == 1.0
+        assert children() == servers
     print(*pids, ends.pid, *{pid for _, pid in done})
     assert ends.exitcode == 0
 """

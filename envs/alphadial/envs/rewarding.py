@@ -41,9 +41,10 @@ def reward(
 ) -> float | None:
     """Judges one answer and says what it is worth. Thread-safe and fork-safe: nothing has to be opened or closed.
 
-    The first call of a process opens a sandbox and a judge, which the process closes when it ends. Forked workers open
-    their own; those that are killed leave no process behind, and their cgroups go when their parent ends, or when the
-    next sandbox is opened on the machine.
+    A batch is a comprehension, or the ``map`` of a pool of threads or processes. The first call of a process opens a
+    sandbox and a judge, which the process closes when it ends. Forked workers open their own; those that are killed
+    leave no process behind, and their cgroups go when their parent ends, or when the next sandbox is opened on the
+    machine.
 
     Args:
         answer: its last code block is the program; a ``Submission`` is one as a whole. An answer without a program is
@@ -144,6 +145,8 @@ class _OfThisProcess:
         return _made_ready(Package(problem), self.judge(sandbox), limit_s)
 
     def _package(self, problem: str, problem_set: str | Path, split: str | None) -> Package:
+        if not isinstance(problem_set, str | Path):
+            raise ProblemError("problem_set is a name, a path or module:Class: give a problem of your own itself")
         key = (str(problem_set), split)
         if key not in self._packages:
             loaded = load_split(problem_set, split)
