@@ -11,7 +11,10 @@ from alphadial.envs.sandbox.conformance_channels import CHANNEL_BEHAVIOURS
 from alphadial.envs.sandbox.trusted import Trusted
 
 QUICK = ("exit_status", "cpu_limit", "no_host_files", "answers", "files_come_back")
-SLOW = ("cold_runs_leave_nothing", "locks_of_a_neighbour", "cold_locks_of_a_neighbour", "no_counters_left")
+SLOW = (
+    *("cold_runs_leave_nothing", "repeated_commands_leave_nothing", "no_counters_left", "limits_of_commands"),
+    *("locks_of_a_neighbour", "cold_locks_of_a_neighbour", "locks_of_a_repeated_neighbour", "same_as_fresh"),
+)
 
 
 def cases() -> Iterator[object]:
@@ -43,7 +46,7 @@ def test_behaviour(sandbox: Sandbox, name: str) -> None:
 @pytest.mark.parametrize("name", CHANNEL_BEHAVIOURS)
 def test_what_would_change_the_machine_is_never_run_uncontained(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     began: list[object] = []
-    for method in ("run", "run_in", "open"):
+    for method in ("run", "run_in", "open", "open_command"):
         monkeypatch.setattr(Trusted, method, lambda *given: began.append(given))
     with Trusted() as sandbox, pytest.raises(AssertionError, match="would change the machine"):
         BEHAVIOURS[name](sandbox)

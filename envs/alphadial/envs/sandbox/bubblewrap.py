@@ -43,8 +43,9 @@ _OPEN_FILES = 256
 _OPEN_FILES_OF_CALLS = 64
 _CALLS = Own(48 * MIB, INIT + 3)
 """The server, the process that waits for the next program, and one that is being reaped."""
-_COMMANDS = Own(24 * MIB, INIT + 5)
-"""Two for each program, the first process of its namespace and its own, but for that of the one that runs."""
+_COMMANDS = Own(24 * MIB, INIT + 6)
+"""The server, and for the next program its own process and the first one of its namespace; there are three more of the
+latter, of the program that runs and of those that have just ended."""
 _STACKS = 4
 """Times the limit on memory."""
 

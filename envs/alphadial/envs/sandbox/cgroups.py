@@ -66,7 +66,7 @@ class Group:
         self._usage = _open(cpu / ("cpu.stat" if self._v2 else "cpuacct.usage"), os.O_RDONLY)
         self._oom = _open(memory / ("memory.events" if self._v2 else "memory.oom_control"), os.O_RDONLY)
         self._peak = _peak_file(memory / ("memory.peak" if self._v2 else "memory.max_usage_in_bytes"))
-        self._limit = self._peak_before = 0
+        self._limit = self._peak_before = self._kills_before = 0
         self._cpu_before = 0.0
 
     def limit(self, memory_bytes: int, processes: int) -> None:
@@ -86,13 +86,12 @@ class Group:
     def begin(self) -> None:
         """What has run in it so far was ours: ``cpu_s`` and ``peak_bytes`` count from here."""
         self._cpu_before += self.cpu_s()
+        self._kills_before = _field(os.pread(self._oom.fileno(), 4096, 0), b"oom_kill")
         if self._peak is None:
             return
-        try:
+        with suppress(OSError):  # of v2 before Linux 6.12
             os.write(self._peak.fileno(), b"0")
-            self._peak_before = 0
-        except OSError:  # v2 before Linux 6.12
-            self._peak_before = self._most()
+        self._peak_before = self._most()
 
     def cpu_s(self) -> float:
         """CPU time of all that ran in it since ``begin``, in seconds."""
@@ -108,22 +107,23 @@ class Group:
         """
         text = os.pread(self._oom.fileno(), 4096, 0)
         kills = _field(text, b"oom_kill")
-        if kills and not self._was_full(text):
+        if kills > self._kills_before and not self._was_full(text):
             raise MachineFullError("the machine ran out of memory, not the program: run fewer at a time")
         return kills
 
     def _was_full(self, events: bytes) -> bool:
         if self._v2:
             return _field(events, b"oom") > 0
-        peak = self.peak_bytes()
-        return peak is None or peak >= _FULL * self._limit
+        most = self._most()
+        return not most or most >= _FULL * self._limit
 
     def peak_bytes(self) -> int | None:
-        """The most memory held at once since ``begin``, page cache and tmpfs included; None where the kernel does not
-        say.
+        """The most memory held at once since ``begin``, beside what was held then; page cache and tmpfs are included.
+
+        None where the kernel does not say.
         """
-        most = self._most()
-        return most if most > self._peak_before else None
+        more = self._most() - self._peak_before
+        return more if more > 0 else None
 
     def _most(self) -> int:
         try:

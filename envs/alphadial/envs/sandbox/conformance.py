@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..types import KilledBy, Limits, RunResult
 from .conformance_channels import CHANNEL_BEHAVIOURS
+from .conformance_commands import COMMAND_BEHAVIOURS
 from .conformance_warm import LIMITS, WARM_BEHAVIOURS
 from .conformance_workspace import WORKSPACE_BEHAVIOURS
 from .protocol import Sandbox
@@ -234,7 +235,7 @@ BEHAVIOURS: dict[str, Callable[[Sandbox], None]] = {
         cpu_limit, cpu_of_the_tree, wall_limit, output_limit, no_network, no_host_files, no_foreign_processes, no_keys,
         memory_limit, memory_of_the_tree, no_namespaces, process_limit, file_limit,
     )
-} | WARM_BEHAVIOURS | WORKSPACE_BEHAVIOURS | CHANNEL_BEHAVIOURS  # fmt: skip
+} | WARM_BEHAVIOURS | COMMAND_BEHAVIOURS | WORKSPACE_BEHAVIOURS | CHANNEL_BEHAVIOURS  # fmt: skip
 
 KNOWN_GAPS = {
     # bwrap 0.8 cannot show a device or a file of the host as one of the sandbox's own; the kernel's counters are one.

@@ -16,11 +16,13 @@ from typing import Any
 from . import channel_programs as programs
 from .conformance_warm import LIMITS as WARM_LIMITS
 from .layout import DEVICES
-from .protocol import Sandbox, Server
+from .protocol import CommandServer, Sandbox, Server
 from .workspace import Workspace
 
 LIMITS = replace(WARM_LIMITS, cpu_s=5.0, wall_s=60.0)
 _CALLED = "\ndef f(name):\n    return globals()[name]()\n"
+_COMMAND = ("python3", "./main.py")
+_NAMED = "\nimport json\nsaid = globals()[input()]()\nprint(json.dumps(said))\n"
 _MAIN = "\nimport json\nsaid = globals()[sys.argv[1]]()\nprint(json.dumps(said))\n"
 
 Ask = Callable[[str], Any]
@@ -51,6 +53,15 @@ def _in_workspace(sandbox: Sandbox, source: str) -> Ask:
 
     def ask(function: str) -> Any:
         result = sandbox.run_in(before, ["python3", "main.py", function], LIMITS).result
+        assert result.exit_status == 0, f"{function}: {result}"
+        return json.loads(result.stdout.splitlines()[-1])
+
+    return ask
+
+
+def _repeated(server: CommandServer, source: str) -> Ask:
+    def ask(function: str) -> Any:
+        result = server.run({"main.py": programs.COMMON + source + _NAMED}, function, LIMITS)
         assert result.exit_status == 0, f"{function}: {result}"
         return json.loads(result.stdout.splitlines()[-1])
 
@@ -109,6 +120,18 @@ def cold_runs_leave_nothing(sandbox: Sandbox) -> None:
         _nothing_is_left(_in_workspace(sandbox, source))
 
 
+def repeated_commands_leave_nothing(sandbox: Sandbox) -> None:
+    """Nor does a run of a repeated command leave any of that to the next one."""
+    server = sandbox.open_command(_COMMAND, LIMITS)
+    try:
+        for source in (programs.NETWORK, programs.MEMORY, programs.FILES, programs.PROCESS):
+            _nothing_is_left(_repeated(server, source))
+        if not server.cold:
+            _devices_untouched(_repeated(server, programs.DEVICES))
+    finally:
+        server.close()
+
+
 def cold_device_times(sandbox: Sandbox) -> None:
     """Nor can commands."""
     _devices_untouched(_cold(sandbox, programs.DEVICES))
@@ -141,6 +164,20 @@ def cold_locks_of_a_neighbour(sandbox: Sandbox) -> None:
     with ThreadPoolExecutor(2) as threads:
         _, seen = threads.map(_cold(sandbox, programs.LOCKS), ("leave", "look"))
     _nobody_seen(seen)
+
+
+def locks_of_a_repeated_neighbour(sandbox: Sandbox) -> None:
+    """Repeated commands that run at the same time see none of each other's locks, leases and accesses."""
+    servers = [sandbox.open_command(_COMMAND, LIMITS) for _ in range(2)]
+    try:
+        if not servers[0].cold:
+            with ThreadPoolExecutor(2) as threads:
+                both = zip(servers, ("leave", "look"), strict=True)
+                _, seen = threads.map(lambda one: _repeated(one[0], programs.LOCKS)(one[1]), both)
+            _nobody_seen(seen)
+    finally:
+        for server in servers:
+            server.close()
 
 
 def _nobody_seen(seen: list[str]) -> None:
@@ -189,7 +226,12 @@ def look():
         warm = _asked(server, source, "look")
     finally:
         server.close()
-    for found in (_cold(sandbox, source)("look"), _in_workspace(sandbox, source)("look"), warm):
+    repeating = sandbox.open_command(_COMMAND, LIMITS)
+    try:
+        repeated = _repeated(repeating, source)("look")
+    finally:
+        repeating.close()
+    for found in (_cold(sandbox, source)("look"), _in_workspace(sandbox, source)("look"), warm, repeated):
         groups = "".join(text for name, text in found.items() if name.endswith("cgroup"))
         assert all(line.endswith(":/") for line in groups.splitlines()), groups
         parents = [line for line in found.get("self/status", "").splitlines() if line.startswith("PPid:")]
@@ -211,7 +253,8 @@ CHANNEL_BEHAVIOURS: dict[str, Callable[[Sandbox], None]] = {
     check.__name__: _only_where_contained(check)
     for check in (
         no_network_left, no_shared_memory_left, no_files_left, no_process_state_left, no_device_times_left,
-        cold_runs_leave_nothing, cold_device_times, locks_of_a_neighbour, cold_locks_of_a_neighbour,
-        no_counters_left, no_word_of_cached_pages, no_word_of_the_judge,
+        cold_runs_leave_nothing, repeated_commands_leave_nothing, cold_device_times, locks_of_a_neighbour,
+        cold_locks_of_a_neighbour, locks_of_a_repeated_neighbour, no_counters_left, no_word_of_cached_pages,
+        no_word_of_the_judge,
     )
 }  # fmt: skip

@@ -106,8 +106,9 @@ class CommandServer(Protocol):
         """As ``Sandbox.run``, but sooner.
 
         The start that an interpreter is spared counts in ``cpu_s`` as if it had been made. ``peak_bytes`` may hold some
-        MiB of ours, and as much more memory than the limit is allowed. What the sandbox itself refuses may be more than
-        for ``Sandbox.run``: sockets with addresses, and locks that others could see, which are pretended.
+        MiB of ours; some MiB and a few processes more than the limits may be allowed. What the sandbox itself refuses
+        may be more than for ``Sandbox.run``: sockets with addresses, and locks that others could see, which are
+        pretended.
 
         Args:
             files: as for ``Sandbox.run``.

@@ -8,12 +8,13 @@ import resource
 import signal
 import socket
 import sys
+from collections.abc import Callable
 
 from .folder import unpack
 from .fork_server import ForkServer
-from .frames import CPU, MOST_DESCRIPTORS, READY
-from .isolation import Isolation, close_to_others
-from .limited import become, status_of
+from .frames import CPU, MOST_DESCRIPTORS, READY, REPORT
+from .isolation import Isolation, bare_fork, close_to_others
+from .limited import become, end_the_others, status_of
 from .wire import receive, refuse, send
 
 
@@ -28,14 +29,20 @@ def main() -> None:
         prepare(isolation, handover)
         become(sys.argv[3:])
 
-    ForkServer(control, isolation, begin).run()
+    ForkServer(control, isolation, begin, forks=bare_fork).run()
 
 
-def prepare(isolation: Isolation, handover: socket.socket) -> None:
+def prepare(isolation: Isolation, handover: socket.socket, rehearse: Callable[[], object] = lambda: None) -> None:
     """Returns in the program's process, once it has its files and streams and nothing else, and its time begins.
 
     Five descriptors come: the channel, a file with the program's files as a stream of ``guest.folder``, and stdin,
     stdout and stderr. On the channel come the CPU seconds that it may use, when the judge is about to measure them.
+
+    Args:
+        isolation: of the process.
+        handover: where the descriptors come.
+        rehearse: called while there is no program yet, to touch what the program will: a page that this process shares
+            with the server is copied when it first writes there.
     """
     failure = ""
     try:
@@ -49,6 +56,8 @@ def prepare(isolation: Isolation, handover: socket.socket) -> None:
         isolation.confine()
     except OSError as error:
         failure = failure or str(error)
+    if not failure:
+        rehearse()
     _, descriptors, _, _ = socket.recv_fds(handover, 1, MOST_DESCRIPTORS)
     if not descriptors:
         os._exit(0)
@@ -71,5 +80,7 @@ def _attend(leader: int, handover: socket.socket) -> None:
     """The first process: from inside it cannot be ended, nor looked into."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # only a signal with a handler reaches a first process
     close_to_others()
-    handover.close()
-    os._exit(status_of(leader))
+    status = status_of(leader)
+    end_the_others()
+    handover.send(REPORT.pack(status))
+    os._exit(status)

@@ -13,7 +13,7 @@ import signal
 import socket
 from collections.abc import Callable
 
-from .frames import COMMAND, ENDED, HELLO, KILL, MOST_DESCRIPTORS, START
+from .frames import COMMAND, ENDED, HELLO, KILL, MOST_DESCRIPTORS, REPORT, START
 from .isolation import Isolation
 
 Begin = Callable[[socket.socket], None]
@@ -21,6 +21,12 @@ Begin = Callable[[socket.socket], None]
 
 Where it returns, that process goes on as the program.
 """
+
+
+_MOST_ENDING = 2
+"""First processes whose end is not waited for."""
+_End = tuple[int, float, int]
+"""Wait status, CPU seconds and peak bytes; the latter two are 0 where only the program's own parent could say."""
 
 
 class GoOnError(Exception):
@@ -35,10 +41,12 @@ class _Child:
         self.pidfd = os.pidfd_open(pid)
         self.handover = handover
 
-    def reap(self) -> tuple[int, float, int]:
-        """Wait status, CPU seconds and peak bytes; every process of its namespace is gone then."""
+    def close(self) -> None:
         self.handover.close()
         os.close(self.pidfd)
+
+    def reap(self) -> _End:
+        """Every process of its namespace is gone then."""
         _, status, usage = os.wait4(self.pid, 0)
         return status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
 
@@ -51,14 +59,25 @@ class ForkServer:
         isolation: of the processes.
         begin: see ``Begin``.
         start_s: CPU seconds that the program would have spent on what it finds done here.
+        forks: as ``os.fork``.
     """
 
-    def __init__(self, control: socket.socket, isolation: Isolation, begin: Begin, start_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        control: socket.socket,
+        isolation: Isolation,
+        begin: Begin,
+        start_s: float = 0.0,
+        forks: Callable[[], int] = os.fork,
+    ) -> None:
+        self._forks = forks
         self._control = control
         self._isolation = isolation
         self._begin = begin
         self._start_s = start_s
         self._current: _Child | None = None
+        self._reported: list[int] = []
+        """First processes that have said how their program ended."""
 
     def run(self) -> None:
         """Until the judge is gone."""
@@ -77,16 +96,19 @@ class ForkServer:
                     spare = self._fork()
                 except OSError:  # the program is quick to take every process that it may: once it has ended, then
                     spare = None
-                if not self._await(current, number):
+                end = self._await(current, number)
+                if end is None:
                     return
                 self._current = None
-                self._control.send(ENDED.pack(number, *current.reap()))
+                self._control.send(ENDED.pack(number, *end))
+                current.close()
 
     def _fork(self) -> _Child:
+        self._reap_reported()
         ours, theirs = socket.socketpair()
         with theirs:
             self._isolation.before_fork()
-            pid = os.fork()
+            pid = self._forks()
             if pid == 0:
                 self._become_program(ours, theirs)
         return _Child(pid, ours)
@@ -106,6 +128,7 @@ class ForkServer:
         try:
             socket.send_fds(child.handover, [b"c"], descriptors)
         except OSError:  # killed for memory while it waited
+            child.close()
             child.reap()
             child = self._fork()
             socket.send_fds(child.handover, [b"c"], descriptors)
@@ -113,17 +136,31 @@ class ForkServer:
             os.close(descriptor)
         return child
 
-    def _await(self, child: _Child, number: int) -> bool:
-        """Until the program has ended; False when the judge is gone."""
+    def _await(self, child: _Child, number: int) -> _End | None:
+        """Until the program has ended; None when the judge is gone."""
         poll = select.poll()
-        poll.register(child.pidfd, select.POLLIN)
-        poll.register(self._control, select.POLLIN)
+        for descriptor in (child.pidfd, child.handover.fileno(), self._control.fileno()):
+            poll.register(descriptor, select.POLLIN)
         while True:
             ready = {descriptor for descriptor, _ in poll.poll()}
             if child.pidfd in ready:
-                return True
-            message = self._control.recv(COMMAND.size)
-            if not message:
-                return False
-            if COMMAND.unpack(message) == (KILL, number):
-                signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
+                return child.reap()
+            if child.handover.fileno() in ready:
+                report = child.handover.recv(REPORT.size)
+                if report:
+                    self._reported.append(child.pid)  # its own end takes a while, and nobody needs to wait for that
+                    return REPORT.unpack(report)[0] << 8, 0.0, 0
+                poll.unregister(child.handover)
+            if self._control.fileno() in ready:
+                message = self._control.recv(COMMAND.size)
+                if not message:
+                    return None
+                if COMMAND.unpack(message) == (KILL, number):
+                    signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
+
+    def _reap_reported(self) -> None:
+        while self._reported:
+            options = 0 if len(self._reported) > _MOST_ENDING else os.WNOHANG
+            if os.waitpid(self._reported[0], options) == (0, 0):
+                return
+            del self._reported[0]

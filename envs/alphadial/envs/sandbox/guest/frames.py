@@ -15,6 +15,9 @@ MOST_DESCRIPTORS = 5
 ENDED = struct.Struct("!Iidq")
 """Server to judge: the program's number, wait status, CPU seconds and peak resident bytes."""
 
+REPORT = struct.Struct("!B")
+"""First process of a namespace to server: the exit status of the program, as shells report it; all others are gone."""
+
 INPUT = struct.Struct("!I")
 """Judge to program: the length of the JSON that follows."""
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from contextlib import suppress
 
 from .folder import ENTRY, REFUSED, TOO_LARGE, pack, unpack
-from .limited import attend, limit
+from .limited import attend, end_the_others, limit
 
 UNFIT = 125
 """The exit status where the command was not begun: the folder could not be laid out."""
@@ -38,19 +37,9 @@ def main() -> None:
     # Now: the command may close it to its owner, or put another in its place.
     folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
     status = attend(sys.argv[5:])
-    _end_the_others()
+    end_the_others()
     _send(outgoing, pack(folder, max_bytes))
     os._exit(status)
-
-
-def _end_the_others() -> None:
-    """One signal reaches every process of the namespace, and none can fork with it pending."""
-    assert os.getpid() == 1
-    with suppress(ProcessLookupError):
-        os.kill(-1, signal.SIGKILL)
-    with suppress(ChildProcessError):
-        while True:
-            os.wait()
 
 
 def _send(outgoing: int, stream: bytes) -> None:
