@@ -54,12 +54,12 @@ def run_tables(summary: dict[str, Any]) -> Group:
     names = dict.fromkeys(row["model"].partition("@")[0] for row in summary["by_arm"])
     whose = summary["family"] or " and ".join(list(names)[:_NAMED])
     title = f"{summary['controller']} on {whose} {summary['split']}: {summary['problems']} problems"
-    caption = "95 % intervals, clustered by template"
-    attempts = _plain_table("within", "solved %", "attempts each", title=title, caption=caption)
+    attempts = _plain_table("within", "solved %", "attempts each")
     for row in summary["rows"]:
         solved = _rate(row["solve"], row["solve_ci"], "green")
         attempts.add_row(Text(f"{row['k']}", "bold"), solved, f"{row['attempts_mean']:.2f}")
-    return Group(attempts, Text(""), _arms_table(summary), cell(_taken(summary)))
+    about = "95 % intervals, clustered by template"
+    return Group(cell(title, "bold"), attempts, Text(about, "dim"), Text(""), _arms_table(summary), *_taken(summary))
 
 
 def _arms_table(summary: dict[str, Any]) -> Table:
@@ -67,9 +67,8 @@ def _arms_table(summary: dict[str, Any]) -> Table:
     used = [row for row in summary["by_arm"] if row["attempts"]]
     priced = summary["totals"]["cost"] is not None
     kinds = [kind for kind in _KINDS if kind[0] != "unmeasurable" or summary["unmeasurable"]]
-    said = [f"{name} {summary[key]}" for key, name in _ALIKE if summary[key] is not None]
     columns = ("arm", "attempts", *(word for _, word, _ in kinds), "tokens", "CPU s", *(["cost"] if priced else []))
-    table = _plain_table(*columns, caption=", ".join([f"{summary['attempts']:,} attempts", *said]))
+    table = _plain_table(*columns)
     for row in used:
         counts = [Text(f"{row[kind]:,}", style) for kind, _, style in kinds]
         taken = row["totals"]
@@ -82,21 +81,23 @@ def _arms_table(summary: dict[str, Any]) -> Table:
     return table
 
 
-def _taken(summary: dict[str, Any]) -> str:
-    """What all attempts took, in one line."""
+def _taken(summary: dict[str, Any]) -> Iterator[Text]:
+    """What all attempts had alike, and what they took."""
+    said = [f"{name} {summary[key]}" for key, name in _ALIKE if summary[key] is not None]
+    yield cell(", ".join([f"{summary['attempts']:,} attempts", *said]), "dim")
     total = summary["totals"]
     waited = total["model_s"] + total["tools_s"] + total["judge_s"]
     cost = "" if total["cost"] is None else f", cost {total['cost']:.4g}"
-    return (
+    yield cell(
         f"in all {total['prompt_tokens']:,} tokens read and {total['completion_tokens']:,} written, "
-        f"{total['cpu_s']:,.1f} s of CPU by programs, {waited:,.1f} s of waiting for models, tools and judge{cost}"
+        f"{total['cpu_s']:,.1f} s of CPU by programs, {waited:,.1f} s of waiting for models, tools and judge{cost}",
+        "dim",
     )
 
 
-def _plain_table(*columns: str, title: str = "", caption: str = "") -> Table:
+def _plain_table(*columns: str) -> Table:
     """A table without a frame, its first column on the left and numbers on the right."""
-    table = Table(*columns, title=cell(title) if title else None, caption=cell(caption), box=None, pad_edge=False)
-    table.title_justify = table.caption_justify = "left"
+    table = Table(*columns, box=None, pad_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"
     return table

@@ -28,6 +28,7 @@ from alphadial.merge_engine import Family, MergeEngineError, check_alpha, family
 _PARTS = ("alpha", "temperature", "setting", "strategy")
 _KEYS = ("family", "model", *_PARTS, "in_process")
 MOST_ARMS = 1000
+NAMELESS = "it names no model: give it a family or a model, or name a FAMILY for all arms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +201,7 @@ def _model(options: AttemptOptions, arm: Arm, family: Family | None) -> str:
         return model_name(family, check_alpha(arm.alpha, family))
     name = arm.model or options.model
     if not name:
-        raise OptionError("it names no model: give it a family or a model, or name a FAMILY for all arms")
+        raise OptionError(NAMELESS)
     if arm.alpha is not None:
         raise OptionError(f"{name} is a model without a family and has no alpha: leave alpha out")
     return name

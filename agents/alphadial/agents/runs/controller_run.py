@@ -11,7 +11,7 @@ from typing import Any
 
 from alphadial.agents.errors import OptionError
 from alphadial.agents.experiments.fit_rates import FIT_FILE, fit_rates
-from alphadial.agents.runs.arms import complete_arms, over_arms
+from alphadial.agents.runs.arms import NAMELESS, complete_arms, over_arms
 from alphadial.agents.runs.config import RunConfig
 from alphadial.agents.runs.controlled import run_controlled
 from alphadial.agents.runs.options import AttemptOptions, Notify, run_config
@@ -67,6 +67,8 @@ class RunOptions(AttemptOptions):
         """
         if not self.arms or self.family is not None or self.model is not None:
             super(RunOptions, self).check()
+        elif nameless := [arm for arm in self.arms if not arm.model]:
+            raise OptionError(f"arm {nameless[0]}: {NAMELESS}")
         elif self.problem_set is None and len({family.problem_set for family in self.families}) != 1:
             raise OptionError("arms of several families or of models: say with --problem-set what they are to attempt")
 

@@ -20,7 +20,7 @@ from alphadial.agents.runs.options import DEFAULT_ALPHAS, AttemptOptions, Notify
 from alphadial.controller import guarded
 from alphadial.controller.types import Arm, Controller, OutcomeLog
 from alphadial.envs.errors import ProblemError
-from alphadial.envs.types import Problem
+from alphadial.envs.types import Problem, Setting
 from alphadial.merge_engine import Family
 
 
@@ -59,7 +59,7 @@ def teach(
     tables, missing = _tables(config, options, families, fit, features, notify)
     columns, lacking = _columns(config.choices, tables)
     if fit and lacking:
-        raise OptionError(f"--fit: {_said(lacking)}{_remedy(config, families)}")
+        raise OptionError(f"--fit: {_said(lacking)}{_remedy(config, families, lacking)}")
     if not lacking and columns:
         learnt_from = join_tables(list(columns.values()), notify)
         log = learnt_from.log
@@ -74,7 +74,7 @@ def teach(
     if needs_fit:
         why = "; ".join(missing) or _said(lacking)
         raise OptionError(
-            f"controller {config.controller} learns from a dev table, and {why}{_remedy(config, families)}; "
+            f"controller {config.controller} learns from a dev table, and {why}{_remedy(config, families, lacking)}; "
             "uniform and two-ends need none"
         )
     return None
@@ -124,29 +124,39 @@ def _columns(
             except OutcomeTableError as error:
                 reasons.append(str(error))
         else:
-            lacking[choice.arm] = "; ".join(reasons)
+            lacking[choice.arm] = min(reasons, key=lambda reason: reason.count(";"), default="")
     return columns, lacking
 
 
 def _said(lacking: dict[Arm, str]) -> str:
     """Why there is nothing to learn of some arms; told of the first."""
-    arm, reasons = next(iter(lacking.items()))
-    more = f" and {len(lacking) - 1} more arms" if len(lacking) > 1 else ""
-    return f"there is nothing to learn of arm {arm}{more}{f' ({reasons})' if reasons else ''}"
+    arm, reason = next(iter(lacking.items()))
+    more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+    return f"there is nothing to learn of arm {arm}{more}{f' ({reason})' if reason else ''}"
 
 
-def _remedy(config: RunConfig, families: Sequence[Family]) -> str:
-    """The commands that make a table which fits the run, where it is of one family."""
-    if len(families) != 1 or any(choice.weights is None for choice in config.choices):
+def _remedy(config: RunConfig, families: Sequence[Family], lacking: Collection[Arm]) -> str:
+    """The command that makes a table for the first arm without one, and for those like it at other alphas."""
+    first = next(choice for choice in config.choices if choice.arm in lacking)
+    family = next((each for each in families if each.name == first.model.partition("@")[0]), None)
+    if family is None or first.weights is None:
         return ""
-    alphas = sorted({choice.arm.alpha for choice in config.choices if choice.arm.alpha is not None})
-    heats = sorted({choice.temperature for choice in config.choices})
-    spelled = "" if tuple(alphas) == DEFAULT_ALPHAS else f" --alphas={','.join(f'{alpha:g}' for alpha in alphas)}"
-    heat = f"{heats[0]:g}" if len(heats) == 1 else f"T (each of {', '.join(f'{heat:g}' for heat in heats)})"
+    line = [each for each in config.choices if _but_alpha(each) == _but_alpha(first)]
+    alphas = sorted(each.arm.alpha for each in line if each.arm.alpha is not None)
+    options = [
+        f"--temperature {first.temperature:g}",
+        *([f"--setting {first.setting}"] if config.arms is not None and first.setting != Setting.REASONING else []),
+        *([f"--prompt {first.prompt}"] if first.prompt != family.prompt else []),
+        *([f"--alphas={','.join(f'{alpha:g}' for alpha in alphas)}"] if tuple(alphas) != DEFAULT_ALPHAS else []),
+    ]
     return (
-        f": make one with alphadial frontier {families[0].path} --split {LEARNT_ON} --samples 16 "
-        f"--temperature {heat}{spelled} --out DIR, and pass --fit DIR/outcomes.json"
+        f": make one with alphadial frontier {family.path} --split {LEARNT_ON} --samples 16 {' '.join(options)} "
+        "--out DIR, and pass --fit DIR/outcomes.json"
     )
+
+
+def _but_alpha(choice: ArmChoice) -> tuple[str, float, str, str]:
+    return choice.model.partition("@")[0], choice.temperature, choice.setting, choice.prompt
 
 
 def check_features(problems: Sequence[Problem]) -> None:
