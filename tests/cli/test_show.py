@@ -32,7 +32,7 @@ def kept(folder: Path, **fields: Any) -> tuple[RunConfig, Attempt]:
     """A run folder with one attempt on the problem."""
     hash_of = load_split("tiny-problems", "dev").hash
     given = {"problem_set": "tiny-problems", "split_hash": hash_of, "prompt": "tiny", **fields}
-    config = make_config([PROBLEM.id], 1, **given)
+    config = make_config([PROBLEM.id], **{"samples": 1, **given})
     return config, make_attempt(config, PROBLEM.id, 0.5, 0, "WA")
 
 
@@ -50,6 +50,24 @@ def test_the_problem_is_told_in_words_beside_the_models_compact_prompt(cli: Cli,
     config, attempt = kept(tmp_path, prompt="plain")
     write_run(tmp_path / "plain", config, [attempt])
     assert words(cli("show", attempt.id, "--run", "plain").stdout).count("Let r be") == 1
+
+
+def test_an_attempt_is_found_by_how_its_id_begins(cli: Cli, tmp_path: Path) -> None:
+    config, _ = kept(tmp_path, samples=40)
+    many = [make_attempt(config, PROBLEM.id, 0.5, sample, "AC") for sample in range(40)]
+    write_run(tmp_path / "runs" / "one", config, many)
+    ids = sorted(attempt.id for attempt in many)
+    only = next(one for one in ids if sum(other.startswith(one[:5]) for other in ids) == 1)
+    for run in ((), ("--run", "runs/one")):
+        assert json.loads(cli("show", only[:5], *run, "--json", "-").stdout)["id"] == only
+    first = next(digit for digit in "0123456789abcdef" if 1 < sum(one.startswith(digit) for one in ids) <= 10)
+    several = cli("show", first)
+    alike = [one for one in ids if one.startswith(first)]
+    assert (several.status, several.stdout) == (2, "")
+    assert [line.split()[0] for line in several.stderr.splitlines()[1:-1]] == alike
+    assert f"alphadial: {len(alike)} attempts begin with {first!r}: give more of the id\n" in several.stderr
+    for wrong in ("%", "zz", f"{only}0", ""):
+        assert cli("show", wrong).refused(f"no attempt {wrong!r} in the 1 runs in runs/")
 
 
 def test_the_first_public_test_that_fails_is_shown_and_no_hidden_one(cli: Cli, tmp_path: Path) -> None:

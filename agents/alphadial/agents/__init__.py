@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from alphadial.agents.runs.exporting import export_attempts, load_attempts
     from alphadial.agents.runs.prices import Prices, read_prices
     from alphadial.agents.runs.public_failures import PublicFailures, public_failure, public_failures
-    from alphadial.agents.runs.reading_runs import StoredRun, find_attempt, read_results
+    from alphadial.agents.runs.reading_runs import StoredRun, attempts_like, find_attempt, read_results
     from alphadial.agents.runs.run_totals import Totals, totals
     from alphadial.agents.runs.runner import Progress, rollout, run_attempts
     from alphadial.agents.runs.session import RuntimeConfig, Session, open_session
@@ -78,6 +78,7 @@ __all__ = [
     "WeightEnv",
     "WrongWeightsError",
     "attempt_problems",
+    "attempts_like",
     "compare_controllers",
     "describe",
     "export_attempts",
@@ -127,6 +128,7 @@ _LAZY = {
     "Session": "runs.session",
     "open_session": "runs.session",
     "StoredRun": "runs.reading_runs",
+    "attempts_like": "runs.reading_runs",
     "find_attempt": "runs.reading_runs",
     "read_results": "runs.reading_runs",
     "FinishedFrontier": "experiments.frontier_run",

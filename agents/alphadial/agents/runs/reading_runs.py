@@ -12,7 +12,7 @@ from alphadial.agents.errors import StoreError
 from alphadial.agents.experiments.compare.compare_file import COMPARE_FILE, Comparison, read_comparison
 from alphadial.agents.runs.config import RunConfig
 from alphadial.agents.runs.run_folder import CONFIG_FILE, STORE_FILE, read_config
-from alphadial.agents.runs.store import find_attempts, stored_attempts
+from alphadial.agents.runs.store import attempts_beginning, find_attempts, stored_attempts
 from alphadial.agents.types import Attempt
 from alphadial.envs.errors import EnvsError, ForeignError
 from alphadial.envs.foreign import check_folder
@@ -66,12 +66,25 @@ def find_attempt(attempt_id: str, folders: Iterable[Path]) -> tuple[Attempt, Run
         StoreError: one of them is no run folder, or of another version, or cannot be read.
     """
     for folder in folders:
-        if not is_run_folder(folder):
-            raise StoreError(f"{folder} is not a run folder: name one with --run DIR")
+        _check_run(folder)
         config = read_config(folder)
         if attempt := next(find_attempts(folder / STORE_FILE, config, [attempt_id]), None):
             return attempt, config
     return None
+
+
+def attempts_like(prefix: str, folders: Iterable[Path], most: int) -> list[tuple[Path, Attempt]]:
+    """Attempts whose ids begin so, with the first of these run folders that holds each, without their long texts.
+
+    Raises:
+        StoreError: as ``find_attempt``.
+    """
+    found: dict[str, tuple[Path, Attempt]] = {}
+    for folder in folders:
+        _check_run(folder)
+        for attempt in attempts_beginning(folder / STORE_FILE, read_config(folder), prefix, most):
+            found.setdefault(attempt.id, (folder, attempt))
+    return list(found.values())[:most]
 
 
 def read_attempts(folder: Path) -> Iterator[Attempt]:
@@ -84,6 +97,11 @@ def read_attempts(folder: Path) -> Iterator[Attempt]:
     if not is_run_folder(folder):
         raise StoreError(f"{folder} is not a folder of attempts: name one that alphadial frontier or run made")
     return stored_attempts(folder / STORE_FILE, read_config(folder))
+
+
+def _check_run(folder: Path) -> None:
+    if not is_run_folder(folder):
+        raise StoreError(f"{folder} is not a run folder: name one with --run DIR")
 
 
 def _check(folder: Path) -> None:

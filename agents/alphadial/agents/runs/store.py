@@ -145,6 +145,21 @@ def find_attempts(file: Path, config: RunConfig, ids: Sequence[str]) -> Iterator
             yield from (found[name] for name in wanted if name in found)
 
 
+def attempts_beginning(file: Path, config: RunConfig, prefix: str, most: int) -> list[Attempt]:
+    """Attempts whose ids begin so, at most so many, ordered by id, without their long texts.
+
+    Raises:
+        StoreError: the store cannot be read, or a row is damaged.
+    """
+    tables = TABLES[config.format]
+    ids = tables.attempts.c.id
+    begins = sa.func.substr(ids, 1, len(prefix)) == prefix
+    with _reading(file, tables) as connection:
+        return list(
+            read_rows(connection, tables.selection(texts=False).where(begins).order_by(ids).limit(most), str(file))
+        )
+
+
 @contextmanager
 def _reading(file: Path, tables: Tables) -> Iterator[sa.Connection]:
     try:

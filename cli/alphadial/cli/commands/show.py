@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from alphadial.agents.types import Attempt, Message
     from alphadial.envs.types import FailedTest, Problem
 
+_LISTED = 10
+"""Attempts to choose from, at most, where an id is not given whole."""
+
 
 def show(
     attempt_id: Annotated[
@@ -113,18 +116,40 @@ def transcript(attempt: Attempt, asked: Sequence[Message]) -> list[dict[str, Any
 
 
 def find(attempt_id: str, run: Path | None) -> tuple[Attempt, RunConfig]:
-    """The attempt, and the configuration of its run.
+    """The attempt of an id, or the only one whose id begins so, and the configuration of its run.
 
     Raises:
-        CliError: there is no such attempt.
+        CliError: there is no such attempt, or several, which are listed.
         StoreError: no run folder, or one that cannot be read.
     """
-    from alphadial.agents.runs.reading_runs import find_attempt
+    from alphadial.agents.runs.reading_runs import attempts_like, find_attempt
     from alphadial.agents.runs.run_folder import STORE_FILE
     from alphadial.cli.errors import CliError
 
     folders = [run] if run is not None else sorted(path.parent for path in RUNS.glob(f"*/{STORE_FILE}"))
     if found := find_attempt(attempt_id, folders):
         return found
+    like = attempts_like(attempt_id, folders, _LISTED + 1) if attempt_id else []
+    if len(like) == 1:
+        folder, attempt = like[0]
+        if found := find_attempt(attempt.id, [folder]):
+            return found
+    if like:
+        _list(like[:_LISTED])
+        many = f"{len(like)}" if len(like) <= _LISTED else f"more than {_LISTED}"
+        raise CliError(f"{many} attempts begin with {attempt_id!r}: give more of the id")
     where = str(run) if run is not None else f"the {len(folders)} runs in {RUNS}/"
     raise CliError(f"no attempt {attempt_id!r} in {where}: a run prints ids at its end; --run DIR names its folder")
+
+
+def _list(attempts: Sequence[tuple[Path, Attempt]]) -> None:
+    """Shows attempts to choose from."""
+    from rich.table import Table
+
+    from alphadial.cli.output import cell, notices
+
+    table = Table("attempt", "problem", "model", "number", "verdict", "run", box=None, pad_edge=False)
+    for folder, one in attempts:
+        row = (one.id, one.problem, one.model, str(one.sample), one.verdict or "unmeasurable", str(folder))
+        table.add_row(*map(cell, row))
+    notices().print(table)
