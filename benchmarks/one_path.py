@@ -1,7 +1,7 @@
 """Whether an attempt gets the verdict that ``alphadial judge`` gives: the submissions of a set, played as answers.
 
     python benchmarks/one_path.py PATH [--setting reasoning] [--each N] [--judged FILE] [--out FILE]
-    python benchmarks/one_path.py PATH --fresh [--python python3] [--languages python3,cpp] [--out FILE]
+    python benchmarks/one_path.py PATH --fresh [--python python3] [--languages python3,cpp] [--limit 1] [--out FILE]
 
 A scripted policy answers each attempt with one labelled submission, as a code block in the settings ``reasoning`` and
 ``tools``, and by a shell command in ``agentic``. ``--judged`` is what ``alphadial judge PATH --json FILE`` wrote;
@@ -201,12 +201,13 @@ def main() -> None:
     parser.add_argument("--judged", type=Path, help="JSON of alphadial judge")
     parser.add_argument("--fresh", action="store_true", help="judge in fresh sandboxes and in warm servers")
     parser.add_argument("--python", help="the interpreter that runs Python programs")
+    parser.add_argument("--limit", type=float, metavar="SECONDS", help="in place of the limits of the problems")
     parser.add_argument("--languages", default="", help="with --fresh: these alone, with commas")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     split = load_split(options.path)
     with open_sandbox() as sandbox, Judge(sandbox) as judge:
-        ready = prepare(split, judge, python=options.python, on_step=tell)
+        ready = prepare(split, judge, limit_s=options.limit, python=options.python, on_step=tell)
         if options.fresh:
             languages = set(filter(None, options.languages.split(",")))
             result = warm_beside_fresh(ready.packages, languages, options.each)
