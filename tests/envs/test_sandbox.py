@@ -391,6 +391,12 @@ def test_the_filter_decides_every_call(machine: str) -> None:
     listed = {row[column] for row in seccomp._DENIED.values()} - {None} | {435, (327, 286)[column]}
     assert set(denied) == listed
     assert _interpret(code, 0x40000000, arch, ()) == kill
+    told = seccomp.deny_list(machine, warm=True, told=True)
+    asks = [n for n in range(600) if _interpret(told, n, arch, (1, 1)) == 0x7FC00000]
+    of_warm_programs = {"x86_64": [41, 42, 49, 73], "aarch64": [32, 198, 200, 203]}
+    assert asks == of_warm_programs[machine]
+    fcntl = {"x86_64": 72, "aarch64": 25}[machine]
+    assert [_interpret(told, fcntl, arch, (0, n)) for n in (1, 6, 37, 1026)] == [allow, 0x7FC00000, 0x7FC00000, eperm]
 
 
 def _interpret(code: bytes, number: int, arch: int, arguments: tuple[int, ...]) -> int:

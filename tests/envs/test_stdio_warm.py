@@ -60,6 +60,9 @@ def judged(sandbox: Sandbox, program: Submission | str, problem: Problem = DOUBL
         ("print(2 * int(input()))", Verdict.AC),
         ("print(3 * int(input()))", Verdict.WA),
         ("print([][int(input())])", Verdict.RTE),
+        ("raise SystemExit(3)", Verdict.RTE),
+        ("import os\nos.abort()", Verdict.RTE),
+        ("import socket\nfor end in socket.socketpair(): end.close()\nprint(2 * int(input()))", Verdict.AC),
         ("print(", Verdict.CE),
         ("while True: print('x' * 10_000)", Verdict.OLE),
     ],
@@ -79,7 +82,12 @@ def test_compiled_programs_need_one_for_the_compiler_alone(sandbox: Sandbox) -> 
         ("import socket\nsocket.create_server(('127.0.0.1', 0))\nprint(2 * int(input()))", Verdict.AC),
         ("x = bytearray(b'x') * (200 << 20)\nprint(2 * int(input()))", Verdict.MLE),
         ("import os, sys\nos.kill(os.getpid(), 9)", Verdict.RTE),
-        ("raise SystemExit(3)", Verdict.RTE),
+        ("import fcntl\nfcntl.flock(0, fcntl.LOCK_SH)\nprint(2 * int(input()))", Verdict.AC),
+        ("import fcntl\nfcntl.lockf(open('x', 'w'), fcntl.LOCK_EX)\nprint(2 * int(input()))", Verdict.AC),
+        (
+            "import os\nif os.fork() == 0: import socket; socket.socket()\nprint(2 * int(input()), os.wait()[1])",
+            Verdict.WA,
+        ),
     ],
 )
 def test_what_a_warm_server_may_be_to_blame_for_runs_in_a_fresh_sandbox(

@@ -36,6 +36,10 @@ class SandboxFailedError(EnvsError):
     """The sandbox itself broke while a program ran. The judge retries it in a fresh one."""
 
 
+class NotWarmError(SandboxFailedError):
+    """The program needs what a warm server cannot give it; a fresh sandbox can."""
+
+
 class MachineFullError(SandboxFailedError):
     """The machine, or a group around the sandbox, ran out of memory while a program ran within its own limit."""
 

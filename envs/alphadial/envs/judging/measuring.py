@@ -133,7 +133,7 @@ class Runner:
         with place as turn:
             command, room = program.command(limits.memory_bytes), program.limits(limits)
             result = self._warm.run(command, program.files, stdin, room) if warm else None
-            if result is None:
+            if result is None or _no_memory(program, result):
                 result = self._surely(program, stdin, limits)
         return _Run(result, turn.beside or result.wall_s > _WAITED * result.cpu_s + _START_S)
 
@@ -155,11 +155,13 @@ class Runner:
     def _once(self, program: Program, stdin: bytes, limits: Limits) -> RunResult:
         command = program.command(limits.memory_bytes)
         result = self._sandbox.run(command, program.files, stdin, program.limits(limits))
-        language = program.language
-        failed = result.killed_by is None and result.exit_status != 0
-        if failed and language.memory_errors and language.memory_errors in result.stderr:
-            return replace(result, oom=True)
-        return result
+        return replace(result, oom=True) if _no_memory(program, result) else result
+
+
+def _no_memory(program: Program, result: RunResult) -> bool:
+    """The runtime itself keeps to the limit, and says so."""
+    words = program.language.memory_errors
+    return result.killed_by is None and result.exit_status != 0 and bool(words) and words in result.stderr
 
 
 def _bounded(limits: Limits, allowed_s: float) -> Limits:

@@ -53,8 +53,5 @@ class WarmRuns:
 
 
 def _doubtful(result: RunResult, limits: Limits) -> bool:
-    """How much memory there is differs, and what the sandbox refuses: a program may have failed for that alone."""
-    if result.oom or (result.peak_bytes or 0) > limits.memory_bytes:
-        return True
-    refused = "[Errno" in result.stderr or not result.stderr
-    return result.killed_by is None and result.exit_status != 0 and refused
+    """How much memory there is differs, and someone else may have ended it."""
+    return result.oom or (result.peak_bytes or 0) > limits.memory_bytes or result.unexplained_kill

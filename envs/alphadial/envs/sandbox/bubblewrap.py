@@ -176,7 +176,7 @@ class Bubblewrap(OfOneProcess, Closing):
         del rlimits[resource.RLIMIT_CPU]
         # The stack's limit decides on the address space at the start of an interpreter.
         stack = {resource.RLIMIT_STACK: rlimits.pop(resource.RLIMIT_STACK)}
-        settings = json.dumps(self._isolation(limits, rlimits) | {"hidden": layout.hidden()})
+        settings = json.dumps(self._isolation(limits, rlimits, told=True) | {"hidden": layout.hidden()})
         ours, theirs = socket_pair(socket.SOCK_SEQPACKET)
         control = str(theirs.fileno())
         if layout.can_be_held(command):
@@ -192,12 +192,16 @@ class Bubblewrap(OfOneProcess, Closing):
         server, slot = self._serve(invocation, limits, _COMMANDS, ours, theirs, rlimited=False)
         return self._kept(WarmCommands(server, slot))
 
-    def _isolation(self, limits: Limits, rlimits: Mapping[int, tuple[int, int]]) -> dict[str, object]:
-        """Settings of ``guest.isolation``."""
+    def _isolation(
+        self, limits: Limits, rlimits: Mapping[int, tuple[int, int]], *, told: bool = False
+    ) -> dict[str, object]:
+        """Settings of ``guest.isolation``; see ``seccomp.deny_list`` for ``told``."""
+        filtered = seccomp.supported()
         return {
             "isolated": True,
             "devices": layout.DEVICES,
-            "seccomp": seccomp.deny_list(warm=True).hex() if seccomp.supported() else "",
+            "seccomp": seccomp.deny_list(warm=True, told=told).hex() if filtered else "",
+            "listen": seccomp.listening_call() if filtered and told else None,
             "rlimits": [(which, *values) for which, values in rlimits.items()],
             "files_bytes": limits.files_bytes,
             "hidden": None,

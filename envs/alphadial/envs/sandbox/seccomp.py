@@ -38,10 +38,10 @@ _PAIRS = tuple(kind | flags for kind in (1, 5) for flags in (0, 0x800, 0x80000, 
 _WATCHING_FCNTLS = dict.fromkeys((1024, 1026), errno.EPERM)
 """F_SETLEASE and F_NOTIFY: watching what others do to files that all sandboxes see."""
 _DONE = 0
-_LOCKING_FCNTLS = dict.fromkeys((5, 36), errno.ENOLCK) | dict.fromkeys((6, 7, 37, 38), _DONE)
-"""F_GETLK and F_OFD_GETLK; F_SETLK, F_SETLKW, F_OFD_SETLK and F_OFD_SETLKW. A lock on such a file is seen by every
-program that runs just then. No other program writes to the files that a program makes: the system call is not made, and
-the program is told that it has its lock, without which a database in a file would not work.
+_TOLD_LOCKS, _SET_LOCKS = (5, 36), (6, 7, 37, 38)
+"""F_GETLK and F_OFD_GETLK; F_SETLK, F_SETLKW, F_OFD_SETLK and F_OFD_SETLKW. A lock on a file that all sandboxes see is
+seen by every program that runs just then. A function that is called does without: the system call is not made, and the
+function is told that it has its lock, without which a database in a file would not work.
 """
 _TERMINAL_IOCTLS = dict.fromkeys((0x5412, 0x541C), errno.EPERM)
 """TIOCSTI and TIOCLINUX: typing into the judge's terminal."""
@@ -61,20 +61,22 @@ class _Machine:
     fcntl: int
     flock: int
     preadv2: int
+    seccomp: int
 
 
 _MACHINES = {
-    "x86_64": _Machine(0, 0xC000_003E, 56, 435, 41, 53, 49, 42, 16, 72, 73, 327),
-    "aarch64": _Machine(1, 0xC000_00B7, 220, 435, 198, 199, 200, 203, 29, 25, 32, 286),
+    "x86_64": _Machine(0, 0xC000_003E, 56, 435, 41, 53, 49, 42, 16, 72, 73, 327, 317),
+    "aarch64": _Machine(1, 0xC000_00B7, 220, 435, 198, 199, 200, 203, 29, 25, 32, 286, 277),
 }
 
 _LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _JUMP_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _NUMBER, _ARCH, _FIRST_ARGUMENT, _SECOND_ARGUMENT = 0, 4, 16, 24
-_ALLOW, _KILL_PROCESS, _ERRNO = 0x7FFF_0000, 0x8000_0000, 0x0005_0000
+_ALLOW, _KILL_PROCESS, _ERRNO, _USER_NOTIF = 0x7FFF_0000, 0x8000_0000, 0x0005_0000, 0x7FC0_0000
 _X32_BIT = 0x4000_0000
 
 Instruction = tuple[int, int, int, int]
 _ALLOWED: Instruction = (_RETURN, 0, 0, _ALLOW)
+_TELL: Instruction = (_RETURN, 0, 0, _USER_NOTIF)
 
 
 def supported(machine: str | None = None) -> bool:
@@ -82,13 +84,24 @@ def supported(machine: str | None = None) -> bool:
     return (machine or platform.machine()) in _MACHINES
 
 
-def deny_list(machine: str | None = None, *, warm: bool = False) -> bytes:
-    """The filter, as an array of ``struct sock_filter``, for ``bwrap --seccomp`` or PR_SET_SECCOMP.
+def listening_call() -> int:
+    """The number of seccomp(2), which alone gives a descriptor to listen to a filter by.
+
+    Raises:
+        KeyError: no table for the architecture; see ``supported``.
+    """
+    return _MACHINES[platform.machine()].seccomp
+
+
+def deny_list(machine: str | None = None, *, warm: bool = False, told: bool = False) -> bytes:
+    """The filter, as an array of ``struct sock_filter``, for ``bwrap --seccomp``, PR_SET_SECCOMP or seccomp(2).
 
     Args:
         machine: the architecture; None: this machine's.
         warm: for the programs of a warm server, who share a network namespace: no sockets but pairs of AF_UNIX, which
             leave neither ports nor names behind, and no locks on files that another could see.
+        told: such a call is not answered, but told to whoever listens to the filter: no program finds out that it is in
+            a warm server.
 
     Raises:
         KeyError: no table for the architecture; see ``supported``.
@@ -106,12 +119,12 @@ def deny_list(machine: str | None = None, *, warm: bool = False) -> bytes:
         _fail(errno.EPERM),
         _ALLOWED,
     ]
-    families = _only(_FIRST_ARGUMENT, _SOCKET_FAMILIES, errno.EAFNOSUPPORT)
+    families = _only(_FIRST_ARGUMENT, _SOCKET_FAMILIES, _fail(errno.EAFNOSUPPORT))
     blocks |= {this.socket: families, this.socketpair: families}
     blocks[this.ioctl] = _failing(_SECOND_ARGUMENT, _TERMINAL_IOCTLS)
     blocks[this.fcntl] = _failing(_SECOND_ARGUMENT, _WATCHING_FCNTLS)
     if warm:
-        blocks |= _of_warm_programs(this)
+        blocks |= _of_warm_programs(this, told)
     blocks[_X32_BIT] = [(_RETURN, 0, 0, _KILL_PROCESS)]
     code = [
         (_LOAD, 0, 0, _ARCH),
@@ -123,16 +136,22 @@ def deny_list(machine: str | None = None, *, warm: bool = False) -> bytes:
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
 
 
-def _of_warm_programs(this: _Machine) -> dict[int, list[Instruction]]:
-    pairs = _only(_SECOND_ARGUMENT, _PAIRS, errno.EAFNOSUPPORT)
+def _of_warm_programs(this: _Machine, told: bool) -> dict[int, list[Instruction]]:
+    def answer(error: int) -> Instruction:
+        return _TELL if told else _fail(error)
+
+    no_socket, no_name = answer(errno.EAFNOSUPPORT), answer(errno.EACCES)
+    locks = dict.fromkeys(_TOLD_LOCKS, answer(errno.ENOLCK)) | dict.fromkeys(_SET_LOCKS, answer(_DONE))
+    watching = {value: _fail(error) for value, error in _WATCHING_FCNTLS.items()}
+    pairs = _only(_SECOND_ARGUMENT, _PAIRS, no_socket)
     return {
-        this.socket: [_fail(errno.EAFNOSUPPORT)],
-        this.socketpair: [(_LOAD, 0, 0, _FIRST_ARGUMENT), (_JUMP_EQUAL, 1, 0, 1), _fail(errno.EAFNOSUPPORT), *pairs],
+        this.socket: [no_socket],
+        this.socketpair: [(_LOAD, 0, 0, _FIRST_ARGUMENT), (_JUMP_EQUAL, 1, 0, 1), no_socket, *pairs],
         # A name in the network namespace outlives its owner, where the socket was sent over itself.
-        this.bind: [_fail(errno.EACCES)],
-        this.connect: [_fail(errno.EACCES)],
-        this.fcntl: _failing(_SECOND_ARGUMENT, _WATCHING_FCNTLS | _LOCKING_FCNTLS),
-        this.flock: [_fail(_DONE)],
+        this.bind: [no_name],
+        this.connect: [no_name],
+        this.fcntl: _answering(_SECOND_ARGUMENT, watching | locks),
+        this.flock: [answer(_DONE)],
     }
 
 
@@ -155,15 +174,19 @@ def _tree(segments: list[tuple[int, list[Instruction]]]) -> list[Instruction]:
     return [(_JUMP_AT_LEAST, len(below), 0, segments[middle][0]), *below, *_tree(segments[middle:])]
 
 
-def _only(argument: int, values: tuple[int, ...], error: int) -> list[Instruction]:
+def _only(argument: int, values: tuple[int, ...], otherwise: Instruction) -> list[Instruction]:
     tests = [(_JUMP_EQUAL, len(values) - index, 0, value) for index, value in enumerate(values)]
-    return [(_LOAD, 0, 0, argument), *tests, _fail(error), _ALLOWED]
+    return [(_LOAD, 0, 0, argument), *tests, otherwise, _ALLOWED]
+
+
+def _answering(argument: int, answers: Mapping[int, Instruction]) -> list[Instruction]:
+    """Allowed but for some values of an argument, each of which has an answer of its own."""
+    tests = [step for value, answer in answers.items() for step in ((_JUMP_EQUAL, 0, 1, value), answer)]
+    return [(_LOAD, 0, 0, argument), *tests, _ALLOWED]
 
 
 def _failing(argument: int, errors: Mapping[int, int]) -> list[Instruction]:
-    """Allowed but for some values of an argument, each of which has an error of its own."""
-    tests = [step for value, error in errors.items() for step in ((_JUMP_EQUAL, 0, 1, value), _fail(error))]
-    return [(_LOAD, 0, 0, argument), *tests, _ALLOWED]
+    return _answering(argument, {value: _fail(error) for value, error in errors.items()})
 
 
 def _fail(error: int) -> Instruction:

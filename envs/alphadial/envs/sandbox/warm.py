@@ -11,7 +11,7 @@ from multiprocessing.util import Finalize
 from time import monotonic
 from typing import Protocol
 
-from ..errors import SandboxFailedError
+from ..errors import NotWarmError, SandboxFailedError
 from ..forking import in_child
 from ..types import KilledBy, Limits, RunResult
 from .channel import Channel, Frame, Gone, channel_ends
@@ -157,6 +157,7 @@ class WarmServer:
 
         Raises:
             SandboxFailedError: as of ``end``.
+            NotWarmError: it was ended for what it asked for.
         """
         try:
             number, status, cpu_s, peak = frames.ENDED.unpack(self._control.recv(frames.ENDED.size))
@@ -164,6 +165,8 @@ class WarmServer:
             raise self._broken(f"the warm server does not answer: {error}") from None
         if number != self._number:
             raise self._broken("the warm server lost count of its programs")
+        if status == frames.REFUSED:
+            raise NotWarmError("the program asked for what no program may in a warm server")
         signalled = os.WIFSIGNALED(status)
         return RunResult(
             exit_status=None if signalled else os.WEXITSTATUS(status),

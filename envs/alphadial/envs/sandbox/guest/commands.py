@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from .folder import unpack
 from .fork_server import ForkServer
-from .frames import CPU, MOST_DESCRIPTORS, READY, REPORT
+from .frames import CPU, LISTENER, MOST_DESCRIPTORS, READY, REPORT
 from .isolation import Isolation, bare_fork, close_to_others
 from .limited import become, end_the_others, status_of
 from .wire import receive, refuse, send
@@ -53,7 +53,10 @@ def prepare(isolation: Isolation, handover: socket.socket, rehearse: Callable[[]
     if leader:
         _attend(leader, handover)
     try:
-        isolation.confine()
+        listener = isolation.confine()
+        if listener is not None:
+            socket.send_fds(handover, [LISTENER], [listener])
+            os.close(listener)
     except OSError as error:
         failure = failure or str(error)
     if not failure:

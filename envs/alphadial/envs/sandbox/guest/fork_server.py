@@ -13,7 +13,7 @@ import signal
 import socket
 from collections.abc import Callable
 
-from .frames import COMMAND, ENDED, HELLO, KILL, MOST_DESCRIPTORS, REPORT, START
+from .frames import COMMAND, ENDED, HELLO, KILL, MOST_DESCRIPTORS, REFUSED, REPORT, START
 from .isolation import Isolation
 
 Begin = Callable[[socket.socket], None]
@@ -34,16 +34,22 @@ class GoOnError(Exception):
 
 
 class _Child:
-    __slots__ = ("handover", "pid", "pidfd")
+    __slots__ = ("handover", "listener", "pid", "pidfd")
 
     def __init__(self, pid: int, handover: socket.socket) -> None:
         self.pid = pid
         self.pidfd = os.pidfd_open(pid)
         self.handover = handover
+        self.listener = -1
 
     def close(self) -> None:
         self.handover.close()
         os.close(self.pidfd)
+        if self.listener >= 0:
+            os.close(self.listener)
+
+    def kill(self) -> None:
+        signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
 
     def reap(self) -> _End:
         """Every process of its namespace is gone then."""
@@ -141,22 +147,33 @@ class ForkServer:
         poll = select.poll()
         for descriptor in (child.pidfd, child.handover.fileno(), self._control.fileno()):
             poll.register(descriptor, select.POLLIN)
+        refused = False
         while True:
-            ready = {descriptor for descriptor, _ in poll.poll()}
+            ready = dict(poll.poll())
             if child.pidfd in ready:
-                return child.reap()
-            if child.handover.fileno() in ready:
-                report = child.handover.recv(REPORT.size)
-                if report:
+                end = child.reap()
+                return (REFUSED, *end[1:]) if refused else end
+            if ready.get(child.listener, 0):
+                refused = bool(ready[child.listener] & select.POLLIN)
+                poll.unregister(child.listener)
+                if refused:
+                    child.kill()
+            if child.handover.fileno() in ready and not refused:
+                report, listeners, _, _ = socket.recv_fds(child.handover, REPORT.size, 1)
+                if listeners:
+                    (child.listener,) = listeners
+                    poll.register(child.listener, select.POLLIN)
+                elif report:
                     self._reported.append(child.pid)  # its own end takes a while, and nobody needs to wait for that
                     return REPORT.unpack(report)[0] << 8, 0.0, 0
-                poll.unregister(child.handover)
+                else:
+                    poll.unregister(child.handover)
             if self._control.fileno() in ready:
                 message = self._control.recv(COMMAND.size)
                 if not message:
                     return None
                 if COMMAND.unpack(message) == (KILL, number):
-                    signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
+                    child.kill()
 
     def _reap_reported(self) -> None:
         while self._reported:

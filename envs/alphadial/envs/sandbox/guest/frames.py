@@ -14,9 +14,13 @@ MOST_DESCRIPTORS = 5
 
 ENDED = struct.Struct("!Iidq")
 """Server to judge: the program's number, wait status, CPU seconds and peak resident bytes."""
+REFUSED = -1
+"""In place of the status: the program was ended, since it asked for what no program may in a warm server."""
 
 REPORT = struct.Struct("!B")
 """First process of a namespace to server: the exit status of the program, as shells report it; all others are gone."""
+LISTENER = b"L"
+"""Program to server, of that length, with the descriptor of ``Isolation.confine`` before it has anything to run."""
 
 INPUT = struct.Struct("!I")
 """Judge to program: the length of the JSON that follows."""

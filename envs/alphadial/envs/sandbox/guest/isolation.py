@@ -12,7 +12,7 @@ MNT_DETACH = 2
 MS_NOSUID_NODEV, MS_NOSUID_NODEV_NOEXEC, MS_BIND, MS_READ_ONLY_BIND = 6, 14, 0x1000, 0x1023
 """The last one: MS_REMOUNT, MS_BIND, MS_NOSUID and MS_RDONLY."""
 PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 4, 22, 38, 47
-SECCOMP_MODE_FILTER = 2
+SECCOMP_MODE_FILTER, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER = 2, 1, 8
 PR_CAP_AMBIENT_CLEAR_ALL = 4
 CAPABILITY_VERSION_3 = 0x20080522
 
@@ -30,8 +30,9 @@ class Isolation:
     """Gives every program namespaces, files and limits of its own. Built once, in the server.
 
     ``settings`` holds ``isolated`` (False: limits only), ``rlimits`` (lists of limit, soft, hard), ``seccomp`` (BPF in
-    hexadecimal, "" for none), ``devices`` (paths), ``files_bytes``, and ``hidden`` (paths below /proc that are covered;
-    None: programs find no /proc at all).
+    hexadecimal, "" for none), ``listen`` (the number of seccomp(2) where the filter tells a listener, else None),
+    ``devices`` (paths), ``files_bytes``, and ``hidden`` (paths below /proc that are covered; None: programs find no
+    /proc at all).
     """
 
     def __init__(self, settings: dict[str, Any]) -> None:
@@ -41,6 +42,7 @@ class Isolation:
             return
         code = bytes.fromhex(settings["seccomp"])
         self._filter = _Filter(len(code) // 8, code) if code else None
+        self._listen: int | None = settings["listen"]
         self._own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._tmpfs = f"size={settings['files_bytes']},nr_inodes=4096,mode=755".encode()
         self._no_capabilities = (ctypes.c_uint32 * 6)()
@@ -81,8 +83,12 @@ class Isolation:
                 os.mkdir(folder)  # noqa: PTH102 - pathlib would double the server's start
             os.chdir("/w/box")
 
-    def confine(self) -> None:
+    def confine(self) -> int | None:
         """In the program's own process, which is that first one or a child of it: nothing more can be changed.
+
+        Returns:
+            A descriptor that can be read once the program asks for what programs in warm servers may not, and waits for
+            an answer; None: it is answered by the filter.
 
         Raises:
             OSError: as of ``enter``.
@@ -92,8 +98,19 @@ class Isolation:
         if self._isolated:
             _check(_libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "ambient capabilities")
             _check(_libc.capset(self._capability_header, self._no_capabilities), "capset")
-            if self._filter is not None:
-                _check(_libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(self._filter), 0, 0), "seccomp")
+            return self._install()
+        return None
+
+    def _install(self) -> int | None:
+        if self._filter is None:
+            return None
+        code = ctypes.byref(self._filter)
+        if self._listen is None:
+            _check(_libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, code, 0, 0), "seccomp")
+            return None
+        listener: int = _libc.syscall(self._listen, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, code)
+        _check(min(listener, 0), "seccomp")
+        return listener
 
     def _mount_proc(self, hidden: list[str]) -> None:
         _check(_libc.mount(b"proc", b"/proc", b"proc", MS_NOSUID_NODEV_NOEXEC, None), "mount proc")
