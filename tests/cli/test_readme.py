@@ -75,6 +75,7 @@ def replaced(block: str, old: str, new: str) -> str:
 def test_every_block_is_run_by_a_test_here() -> None:
     tested = (
         "make demo",
+        "alphadial list controllers",
         "--out runs/first",
         "--setting tools",
         "alphadial compare",
@@ -88,6 +89,7 @@ def test_every_block_is_run_by_a_test_here() -> None:
         "merge tiny",
         "frontier tiny --samples 8",
         "run --model",
+        "--arms arms.json",
         "train tiny",
     )
     assert {block_with(words) for words in tested} == set(BLOCKS)
@@ -114,25 +116,72 @@ def test_run_and_report(shell: Callable[[str], str], tmp_path: Path) -> None:
     assert (tmp_path / "here" / "runs" / "first" / "report.html").exists()
 
 
+@pytest.mark.slow  # test_list and test_problems do the same without processes
+def test_what_there_is(shell: Callable[[str], str]) -> None:
+    output = shell(block_with("alphadial list controllers"))
+    assert "posterior" in output
+    assert "tiny-problems: 72 problems; test 72" in output
+    assert "compact prompt  repeated map:mod5 post:plus7" in output
+
+
 @pytest.mark.slow
-def test_run_with_tools(shell: Callable[[str], str]) -> None:
-    assert "setting tools" in shell(block_with("--setting tools"))
+def test_a_program_is_mended_as_the_readme_says(shell: Callable[[str], str]) -> None:
+    output = shell(block_with("--setting tools")).replace("│", " ")
+    shown = [line.strip() for line in output.splitlines()]
+    (told,) = re.findall(r"^```\n(1 of 3 public tests.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    at = shown.index("1 of 3 public tests passed.")
+    assert shown[at : at + 4] == told.splitlines()
+    assert "3 of 3 public tests passed." in shown[at:]
+    assert "AC (solved)" in output
+
+
+@pytest.mark.slow
+def test_arms_and_two_runs(shell: Callable[[str], str], tmp_path: Path) -> None:
+    block = replaced(block_with("--arms arms.json"), "--split test", f"--split test --problems {few('test')}")
+    output = shell(block)
+    assert "T=0.4" in output
+    assert (tmp_path / "here" / "runs" / "rule" / "report-pair.html").exists()
+    assert (tmp_path / "here" / "attempts.csv").read_text("utf-8").startswith('"id","run","problem"')
+
+
+def table_row(start: str) -> list[str]:
+    """The figures of a row of the README's comparison, without the empty ones."""
+    (row,) = re.findall(rf"^\| {start}.*$", README, re.MULTILINE)
+    return [figure.strip() for figure in row.split("|")[2:-1] if figure.strip()]
+
+
+@pytest.mark.parametrize(("family", "starts"), [("pooled", 0), ("tiny", 1)])
+def test_the_comparison_states_what_was_measured(family: str, starts: int) -> None:
+    measured = json.loads((ROOT / "benchmarks" / "results" / "compare_pooled.json").read_text("utf-8"))["rows"]
+    rows = {row["controller"]: row for row in measured if row["family"] == family and row["k"] == 5}
+    named = [rows[name] for name in ("best-single", "uniform", "rule", "posterior")]
+    solved = [f"{100 * row['solve']:.1f}" for row in named]
+    more = [
+        f"{100 * row['minus_best_single']:.1f} [{', '.join(f'{100 * end:.1f}' for end in row['minus_best_single_ci'])}]"
+        for row in named[1:]
+    ]
+    stated = [line for line in README.splitlines() if line.startswith("| points more than best single |")]
+    assert table_row("solved %, three" if starts == 0 else "solved %, the shipped") == solved
+    assert [figure.strip() for figure in stated[starts].split("|")[3:-1]] == more
 
 
 @pytest.mark.slow
 def test_compare(shell: Callable[[str], str], tmp_path: Path) -> None:
     shell(block_with("alphadial compare"))
     rows = json.loads((tmp_path / "here" / "compare.json").read_text("utf-8"))["rows"]
-    stated = {row["controller"]: 100 * row["minus_best_single"] for row in rows if row["k"] == 5}
-    assert f"it is {stated['posterior']:.1f} [" in README
+    solved = {row["controller"]: f"{100 * row['solve']:.1f}" for row in rows if row["k"] == 5}
+    assert table_row("solved %, the shipped") == [
+        solved[name] for name in ("best-single", "uniform", "rule", "posterior")
+    ]
 
 
 @pytest.mark.parametrize(
     "block",
     [
-        pytest.param(PYTHON[0], id="RL loop"),
-        pytest.param(PYTHON[1], id="bandit", marks=pytest.mark.slow),
-        pytest.param(PYTHON[2], id="run", marks=pytest.mark.slow),
+        pytest.param(PYTHON[0], id="reward"),
+        pytest.param(PYTHON[1], id="RL loop"),
+        pytest.param(PYTHON[2], id="bandit", marks=pytest.mark.slow),
+        pytest.param(PYTHON[3], id="run", marks=pytest.mark.slow),
     ],
 )
 def test_python_blocks(block: str, tmp_path: Path) -> None:
