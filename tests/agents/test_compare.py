@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from alphadial.agents.experiments.compare import choice
 from alphadial.agents.experiments.compare.choice import (
     BEST_SINGLE,
     ROWS,
     UNIFORM,
+    Datasets,
     DevChoice,
-    ReplayDataset,
     ReplaySettings,
     arm_sets,
     choose,
@@ -23,7 +24,8 @@ from alphadial.agents.experiments.compare.choice import (
     play,
     single_rates,
 )
-from alphadial.agents.experiments.compare.comparing import compare
+from alphadial.agents.experiments.compare.comparing import compare, mix_temperatures
+from alphadial.agents.experiments.compare.datasets import ReplayDataset
 from alphadial.agents.experiments.compare.entries import Entry, json_rows, pool, split_half_oracle
 from alphadial.agents.experiments.compare.shipped_tables import replay_dataset
 from alphadial.agents.experiments.outcomes import OutcomeTable, TableModel, TableProblem
@@ -78,17 +80,18 @@ def make_dataset(templates: Mapping[str, Sequence[str]], **options: Any) -> Repl
 
 
 class Source:
-    """Tables of both splits, and which of them were asked for."""
+    """Outcomes of both splits, and which of them were asked for."""
 
     def __init__(self, dev: Mapping[float, OutcomeTable], test: Mapping[float, OutcomeTable]) -> None:
         self.tables = {"dev": dev, "test": test}
-        self.asked: list[tuple[str, set[float]]] = []
+        self.asked: list[tuple[str, set[float | None]]] = []
 
     def __call__(
-        self, split: str, temperatures: Collection[float], optional: Collection[float] = ()
-    ) -> Mapping[float, OutcomeTable]:
+        self, split: str, temperatures: Collection[float | None], optional: Collection[float | None] = ()
+    ) -> Mapping[float | None, ReplayDataset]:
         self.asked.append((split, set(temperatures)))
-        return {temperature: self.tables[split][temperature] for temperature in sorted(temperatures)}
+        tables = self.tables[split]
+        return {heat: replay_dataset(tables[heat]) for heat in sorted(tables) if heat in temperatures}
 
 
 def run(*sources: Source, rows: Sequence[str] = (BEST_SINGLE, UNIFORM, "two-ends"), k: int = 2) -> dict[str, Any]:
@@ -154,7 +157,7 @@ def test_cross_validation_leaves_the_whole_template_out() -> None:
 def test_every_row_sees_the_same_samples() -> None:
     rng = np.random.default_rng(5)
     cells = {f"t{i}": ["".join(rng.choice(list("AWT"), 6)) for _ in ALPHAS] for i in range(5)}
-    table = {0.6: make_dataset(cells)}
+    table: Datasets = {0.6: make_dataset(cells)}
     choice = DevChoice(0.6, as_arms([1]), 0.0)
     results = [play((row, 3), choice, table, table, FEW) for row in ROWS]
     for other in results[1:]:
@@ -167,7 +170,7 @@ def test_every_row_sees_the_same_samples() -> None:
 
 
 def test_best_single_replayed_agrees_with_its_closed_form() -> None:
-    table = {0.6: make_dataset({"a": ("AWWW", "WWWW"), "b": ("AAWW", "WWWW")}, each=1)}
+    table: Datasets = {0.6: make_dataset({"a": ("AWWW", "WWWW"), "b": ("AAWW", "WWWW")}, each=1)}
     played = play((BEST_SINGLE, 2), DevChoice(0.6, as_arms([0]), 0.0), table, table, ReplaySettings(orders=2000))
     assert played.solve == pytest.approx([1 / 2, 5 / 6], abs=0.04)
     assert played.attempts == pytest.approx([7 / 4, 3 / 2], abs=0.04)
@@ -209,8 +212,7 @@ def test_rows_by_hand() -> None:
     assert beside["in-sample-best-single"]["solve"] == 0.5
     assert beside["split-half-oracle"]["solve"] == 1.0
     assert source.asked == [("dev", {0.6, 1.0}), ("test", {1.0})]
-    assert (result["split"], result["split_hash"], result["samples"], result["templates"]) == ("test", "test", 4, 2)
-    assert result["weights"] == {"seed0": "f1-toy"}
+    assert (result["problems"], result["samples"], result["templates"]) == (4, 4, 2)
 
 
 def test_the_same_single_alpha_chosen_twice_differs_by_nothing() -> None:
@@ -220,6 +222,39 @@ def test_the_same_single_alpha_chosen_twice_differs_by_nothing() -> None:
     assert (beside["temperature"], beside["alphas"]) == (chosen["temperature"], chosen["alphas"])
     assert 0 < chosen["solve"] < 1
     assert (beside["minus_best_single"], beside["minus_best_single_ci"]) == (0.0, [0.0, 0.0])
+
+
+def test_temperature_as_part_of_the_arm_by_hand() -> None:
+    """Cold solves one template with alpha 0, warm the other with alpha 1: no one temperature solves both."""
+    cold, warm = {"low": ("AAAA", "TTTT"), "high": ("WWWW", "TTTT")}, {"low": ("WWWW", "TTTT"), "high": CROSSED["high"]}
+    source = Source(both(cold, warm, "dev"), both(cold, warm, "test"))
+    mixed = mix_temperatures(source, [1.0, 0.6])
+    ((heat, table),) = mixed("dev", [None]).items()
+    assert heat is None
+    assert table.log.arms == tuple(Arm(alpha=alpha, temperature=t) for alpha in ALPHAS for t in (0.6, 1.0))
+    result = compare({"toy": mixed}, "test", rows=(BEST_SINGLE, UNIFORM, "schedule"), attempts=[2], settings=FEW)
+    rows = by_name(result["rows"], "toy")
+    assert (rows[BEST_SINGLE]["solve"], rows["schedule"]["solve"]) == (0.5, 1.0)
+    assert (rows[BEST_SINGLE]["temperature"], rows[BEST_SINGLE]["alphas"]) == (0.6, [0.0])
+    assert (rows["schedule"]["temperature"], rows["schedule"]["alphas"]) == (None, [0.0, 1.0])
+    assert rows["schedule"]["arms"][1] == {"alpha": 0.0, "temperature": 1.0}
+    beside = by_name(result["beside"], "toy")
+    assert beside["split-half-oracle"]["solve"] == 1.0
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+
+
+def test_many_templates_are_left_out_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    fits: list[int] = []
+    whole = choice.try_out
+
+    def counted(task: Any, arms: Any, learnt: Any, *rest: Any) -> Any:
+        fits.append(len(learnt.kinds))
+        return whole(task, arms, learnt, *rest)
+
+    monkeypatch.setattr(choice, "try_out", counted)
+    table = make_dataset({f"t{number}": ("AW", "WA") for number in range(101)}, each=1)
+    assert cross_validate(("uniform", 1), as_arms(ALPHAS), table, FEW).shape == (101,)
+    assert fits == [90, *[91] * 9]
 
 
 def test_where_the_oracle_has_too_few_samples_it_is_null() -> None:

@@ -148,7 +148,7 @@ def test_tables_of_two_temperatures_are_one(tmp_path: Path) -> None:
 
 def test_tables_that_do_not_go_together(tmp_path: Path) -> None:
     one = load_outcome_csv(write(tmp_path, "problem,m", "a,1"))
-    with pytest.raises(OutcomeTableError, match=r"names arm m twice.*need theirs named"):
+    with pytest.raises(OutcomeTableError, match=r"names arm m twice.*of which temperature each table is"):
         join_tables([one, one])
     with pytest.raises(OutcomeTableError, match="no problem in common"):
         join_tables([one, load_outcome_csv(write(tmp_path, "problem,n", "z,1"))])

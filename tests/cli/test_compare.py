@@ -202,3 +202,72 @@ def test_a_folder_in_use_names_its_owner(cli: Cli, tmp_path: Path) -> None:
 
     with lock_folder(tmp_path / "out"):
         assert cli("compare", "tiny", *SMALL, "--out", "out").refused("in use by process")
+
+
+def test_compare_on_a_table_that_others_made(cli: Cli, tmp_path: Path) -> None:
+    rows = [f"p{number},{'easy' if number % 3 else 'hard'},{number % 3},{2 - number % 3}" for number in range(24)]
+    (tmp_path / "models.csv").write_text(
+        "\n".join(["problem,difficulty,\x1b[31msmall,large", *rows, "gap,,1,"]), "utf-8"
+    )
+    command = (
+        "compare",
+        "--outcomes",
+        "models.csv",
+        "--attempts",
+        "1,2",
+        "--orders",
+        "3",
+        "--controllers",
+        "posterior",
+    )
+    done = cli(*command, "--out", "out", "--json", "copy.json")
+    assert done.status == 0, done.stderr
+    assert "1 of 25 problems have gaps, first gap for model large" in " ".join(done.stderr.split())
+    assert "models on test" in done.stdout
+    assert "arms are chosen on dev" in done.stdout
+    assert "\x1b[31msmall" not in done.stdout
+    result = json.loads((tmp_path / "copy.json").read_text("utf-8"))
+    assert [row["controller"] for row in result["rows"] if row["k"] == 1] == ["best-single", "uniform", "posterior"]
+    assert imread(tmp_path / "out" / "compare.png").shape[:2] == (864, 2000)
+    report = cli("report", "out")
+    assert report.status == 0, report.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), ("name a FAMILY", "--outcomes")),
+        (("tiny", "--outcomes", "m.csv"), ("--outcomes has arms", "leave out FAMILY")),
+        (("--outcomes", "m.csv", "--mix-temperatures"), ("leave out FAMILY",)),
+        (("--outcomes", "m.csv", "--alphas=0,1"), ("leave out FAMILY",)),
+        (("tiny", "--features", "stars"), ("--features are for tables",)),
+        (("tiny", "--percent"), ("--percent", "for tables")),
+        (("--outcomes", "none.csv"), ("none.csv", "No such file")),
+        (("--outcomes", "m.csv", "--samples", "2", "--attempts", "5"), ("--attempts 5", "2 samples")),
+        (("--outcomes", "m.csv", "--attempts", "1", "--temperatures", "0.2,0.8"), ("names 2 for 1 outcome tables",)),
+    ],
+)
+def test_bad_arguments_with_tables_are_one_line(
+    cli: Cli, tmp_path: Path, arguments: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    (tmp_path / "m.csv").write_text("problem,a,b\np,2,0\nq,1,2\n", "utf-8")
+    assert cli("compare", *arguments).refused(*words)
+    assert [file.name for file in tmp_path.iterdir()] == ["m.csv"]
+
+
+@pytest.mark.slow
+def test_mixed_temperatures_are_shown_as_arms(cli: Cli, tmp_path: Path) -> None:
+    command = ("compare", "tiny", *SMALL, "--controllers", "posterior", "--temperatures", "0.6,1", "--mix-temperatures")
+    done = cli(*command, "--out", "out", "--json", "copy.json")
+    assert done.status == 0, done.stderr
+    result = json.loads((tmp_path / "copy.json").read_text("utf-8"))
+    assert result["mix_temperatures"] is True
+    (row,) = [row for row in result["rows"] if (row["controller"], row["k"]) == ("posterior", 9)]
+    assert (row["temperature"], row["alphas"]) == (None, [0, 1])
+    assert [arm["temperature"] for arm in row["arms"]] == [0.6, 1, 0.6, 1]
+    screen = StringIO()
+    Console(file=screen, width=140).print(comparison_table(result, "tiny", 140))
+    assert "alphas, each at every T, are chosen on dev" in " ".join(screen.getvalue().split())
+    assert "0.6, 1" in screen.getvalue()
+    plain = cli(*command[:-1], "--out", "out")
+    assert plain.refused("holds a comparison of other options")

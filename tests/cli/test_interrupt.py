@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from alphadial.agents.errors import AgentsError, StoreError
-from alphadial.agents.experiments.compare.compare_run import refuse_another
+from alphadial.agents.experiments.compare.compare_folder import refuse_another
 from alphadial.agents.experiments.processes import Processes
 from alphadial.cli.errors import CliError
 

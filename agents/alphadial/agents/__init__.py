@@ -18,8 +18,11 @@ from alphadial.agents.types import Agent, Ask, Attempt, AttemptSpec, Completion,
 
 if TYPE_CHECKING:
     from alphadial.agents.agent.checkpoint_store import CheckpointStore
-    from alphadial.agents.experiments.compare.compare_run import CompareOptions, FinishedComparison, compare_controllers
-    from alphadial.agents.experiments.foreign_tables import join_tables, load_outcome_csv
+    from alphadial.agents.experiments.compare.compare_folder import FinishedComparison
+    from alphadial.agents.experiments.compare.compare_run import CompareOptions, compare_controllers
+    from alphadial.agents.experiments.compare.datasets import ReplayDataset, join_tables
+    from alphadial.agents.experiments.compare.outcomes_run import OutcomesOptions, compare_outcomes
+    from alphadial.agents.experiments.foreign_tables import load_outcome_csv
     from alphadial.agents.experiments.frontier_run import FinishedFrontier, FrontierOptions, sample_frontier
     from alphadial.agents.experiments.outcomes import OutcomeTable, load_outcomes
     from alphadial.agents.experiments.paired_runs import RunPair, pair_runs
@@ -58,12 +61,14 @@ __all__ = [
     "ModelChoice",
     "OutcomeTable",
     "OutcomeTableError",
+    "OutcomesOptions",
     "Policy",
     "PolicyError",
     "Prices",
     "Progress",
     "PublicFailures",
     "Replay",
+    "ReplayDataset",
     "Request",
     "Rollout",
     "RunConfig",
@@ -80,6 +85,7 @@ __all__ = [
     "attempt_problems",
     "attempts_like",
     "compare_controllers",
+    "compare_outcomes",
     "describe",
     "export_attempts",
     "find_attempt",
@@ -135,9 +141,12 @@ _LAZY = {
     "FrontierOptions": "experiments.frontier_run",
     "sample_frontier": "experiments.frontier_run",
     "CompareOptions": "experiments.compare.compare_run",
-    "FinishedComparison": "experiments.compare.compare_run",
+    "FinishedComparison": "experiments.compare.compare_folder",
     "compare_controllers": "experiments.compare.compare_run",
-    "join_tables": "experiments.foreign_tables",
+    "OutcomesOptions": "experiments.compare.outcomes_run",
+    "compare_outcomes": "experiments.compare.outcomes_run",
+    "ReplayDataset": "experiments.compare.datasets",
+    "join_tables": "experiments.compare.datasets",
     "load_outcome_csv": "experiments.foreign_tables",
     "OutcomeTable": "experiments.outcomes",
     "load_outcomes": "experiments.outcomes",

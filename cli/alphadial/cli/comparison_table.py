@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.table import Table
@@ -11,6 +11,7 @@ from rich.text import Text
 from alphadial.agents.experiments.compare.entries import IN_SAMPLE, ORACLE
 from alphadial.cli.output import cell
 from alphadial.cli.visible import visible
+from alphadial.controller import Arm
 
 _DIFFERENCES = ("minus_best_single", "minus_uniform")
 _WIDE = 110
@@ -25,6 +26,7 @@ def comparison_table(summary: dict[str, Any], family: str, width: int) -> Table:
     On a narrow terminal, what dev chose is left to the JSON.
     """
     split, templates = summary["split"], summary["templates"]
+    clustered = f"clustered by the {templates} templates" if templates < summary["problems"] else "over problems"
     wide = width >= _WIDE
     table = Table(
         title=visible(
@@ -32,8 +34,8 @@ def comparison_table(summary: dict[str, Any], family: str, width: int) -> Table:
             f"{summary['samples']} samples"
         ),
         caption=visible(
-            f"T and alphas are chosen on dev, for each row and k; 95 % intervals, paired, clustered by the "
-            f"{templates} templates; in italics: chosen on {split} itself"
+            f"{_what(summary)} chosen on dev, for each row and k; 95 % intervals, paired, {clustered}; "
+            f"in italics: chosen on {split} itself"
         ),
         title_justify="left",
         caption_justify="left",
@@ -46,7 +48,7 @@ def comparison_table(summary: dict[str, Any], family: str, width: int) -> Table:
         "solved %",
         "- best single",
         "- uniform",
-        *(("T", "alphas", "attempts") if wide else ()),
+        *(("T", "arms" if "arms" in summary else "alphas", "attempts") if wide else ()),
     ):
         table.add_column(name, justify="right" if name in ("k", "T", "attempts") else "left", no_wrap=True)
     for k in dict.fromkeys(row["k"] for row in summary["rows"]):
@@ -68,8 +70,10 @@ def _rates(row: dict[str, Any]) -> Iterator[Text]:
 
 
 def _chosen(row: dict[str, Any]) -> Iterator[str]:
-    yield "" if row["temperature"] is None else f"{row['temperature']:g}"
-    yield _spelled(row["alphas"])
+    arms = [Arm.from_json(arm) for arm in row.get("arms", ())]
+    mixed = sorted({arm.temperature for arm in arms if arm.temperature is not None})
+    yield _spelled(mixed if row["temperature"] is None else [row["temperature"]])
+    yield _spelled(row["alphas"]) if row["alphas"] else _named(arms)
     yield f"{row['attempts_mean']:.2f}" if "attempts_mean" in row else ""
 
 
@@ -82,9 +86,19 @@ def _estimate(row: dict[str, Any], name: str, style: str, *, signed: bool) -> Te
     return Text.assemble((f"{100 * row[name]:{sign}5.1f}", style), (interval, "dim"))
 
 
-def _spelled(alphas: list[float] | None) -> str:
-    if alphas is None:
-        return ""
-    if len(alphas) <= 2:
-        return ", ".join(f"{alpha:g}" for alpha in alphas)
-    return f"{len(alphas)} from {alphas[0]:g} to {alphas[-1]:g}"
+def _what(summary: dict[str, Any]) -> str:
+    """What dev chose."""
+    if "arms" in summary:
+        return "arms are"
+    return "alphas, each at every T, are" if summary.get("mix_temperatures") else "T and alphas are"
+
+
+def _named(arms: Sequence[Arm]) -> str:
+    """Arms of models: how many, or the only one by its name."""
+    return f"{len(arms)} arms" if len(arms) > 1 else "".join(visible(str(arm)) for arm in arms)
+
+
+def _spelled(numbers: Sequence[float]) -> str:
+    if len(numbers) <= 2:
+        return ", ".join(f"{number:g}" for number in numbers)
+    return f"{len(numbers)} from {numbers[0]:g} to {numbers[-1]:g}"

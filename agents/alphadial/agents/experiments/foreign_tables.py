@@ -11,7 +11,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alphadial.agents.errors import OutcomeTableError
-from alphadial.agents.experiments.compare.choice import ReplayDataset
+from alphadial.agents.experiments.compare.datasets import Notify, ReplayDataset
 from alphadial.controller import Arm, Context, ControllerError, OutcomeKind, OutcomeLog
 from alphadial.envs.problems.formats.features import READERS, known_features
 from alphadial.envs.problems.formats.lines import read_text
@@ -41,7 +41,6 @@ _LARGEST = 2**28
 """Bytes of a file."""
 _MOST_SAMPLES = 10_000
 """Of a cell: more would fill the memory, and teach nothing more."""
-Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,41 +96,6 @@ def load_outcome_csv(
     except ControllerError as error:
         raise OutcomeTableError(f"{path}: {error}") from error
     return ReplayDataset(log, tuple(row.get(TEMPLATE) or row[PROBLEM] for row in sheet.rows))
-
-
-def join_tables(tables: Sequence[ReplayDataset], notify: Notify = lambda text: None) -> ReplayDataset:
-    """Tables of the same problems as one: the arms of all of them, on the problems that all of them have.
-
-    Args:
-        tables: at least one; no arm may be in two of them.
-        notify: told of problems that are left out.
-
-    Raises:
-        OutcomeTableError: there is no such problem, or an arm comes twice.
-    """
-    first, places = tables[0], [{name: row for row, name in enumerate(table.log.problems)} for table in tables]
-    shared = [row for row, name in enumerate(first.log.problems) if all(name in place for place in places)]
-    if not shared:
-        raise OutcomeTableError("these outcome tables have no problem in common: name tables of the same problems")
-    if left_out := len(set().union(*places)) - len(shared):
-        notify(f"{left_out} problems that only some of the tables have are left out")
-    problems, depth = first.part(shared), max(table.log.kinds.shape[2] for table in tables)
-    parts = []
-    for table, place in zip(tables, places, strict=True):
-        kinds = table.log.kinds[[place[name] for name in problems.log.problems]]
-        missing = ((0, 0), (0, 0), (0, depth - kinds.shape[2]))
-        parts.append(np.pad(kinds, missing, constant_values=OutcomeKind.UNMEASURABLE))
-    arms = [arm for table in tables for arm in table.log.arms]
-    ascending = sorted(range(len(arms)), key=lambda column: arms[column])
-    try:
-        log = OutcomeLog(
-            tuple(arms[column] for column in ascending),
-            np.concatenate(parts, axis=1)[:, ascending],
-            problems.log.contexts,
-        )
-    except ControllerError as error:
-        raise OutcomeTableError(f"{error}; tables of other temperatures need theirs named") from error
-    return ReplayDataset(log, problems.templates)
 
 
 def _read(path: Path, declared: Collection[str], notify: Notify) -> _Sheet:

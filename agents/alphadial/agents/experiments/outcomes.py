@@ -12,12 +12,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from alphadial.agents.errors import OutcomeTableError
 from alphadial.agents.runs.config import RunConfig
 from alphadial.agents.types import Attempt
-from alphadial.controller.types import OutcomeKind
+from alphadial.controller.types import Context, OutcomeKind
 from alphadial.envs.checks import Count, Integer, Name, NotNegative, Number, Positive, Text, first_fault
 from alphadial.envs.errors import ForeignError
 from alphadial.envs.folders import write_atomically
 from alphadial.envs.foreign import read_json
-from alphadial.envs.types import FailureKind
+from alphadial.envs.types import FailureKind, Problem
 
 OUTCOME_FORMAT = 2
 _LETTERS = {"AC": "A", "WA": "W", "RTE": "R", "CE": "C", "TLE": "T", "MLE": "M", "OLE": "L"}
@@ -48,6 +48,11 @@ def failure_kind(outcome: str) -> FailureKind | None:
 def kind_of(failure_kind: str | None) -> OutcomeKind:
     """What a controller sees of an attempt's failure kind; None when solved."""
     return OutcomeKind.SOLVED if failure_kind is None else OutcomeKind[failure_kind.upper()]
+
+
+def context_of(problem: Problem) -> Context:
+    """What a controller may know of a problem: never its template or its tests."""
+    return Context(problem.id, problem.statement, problem.features)
 
 
 class TableProblem(BaseModel):

@@ -7,7 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alphadial.agents.errors import OptionError, OutcomeTableError
-from alphadial.agents.experiments.compare.shipped_tables import fitting_table, shipped_table, table_config
+from alphadial.agents.experiments.compare.datasets import ReplayDataset
+from alphadial.agents.experiments.compare.shipped_tables import (
+    fitting_table,
+    replay_dataset,
+    shipped_table,
+    table_config,
+)
 from alphadial.agents.experiments.frontier_run import TABLE_FILE
 from alphadial.agents.experiments.outcomes import OutcomeTable, tabulate
 from alphadial.agents.runs.config import ModelChoice, RunConfig, plan
@@ -18,7 +24,7 @@ from alphadial.envs.problems import Split
 
 @dataclass(frozen=True, slots=True)
 class TableProvider:
-    """The outcome tables of one family; a ``TableSource``."""
+    """The outcome tables of one family; a ``DatasetSource``."""
 
     options: AttemptOptions
     """The attempts that they hold: family, problem set, alphas and seed."""
@@ -37,9 +43,9 @@ class TableProvider:
     notify: Notify = lambda text: None
 
     def __call__(
-        self, split: str, temperatures: Collection[float], optional: Collection[float] = ()
-    ) -> dict[float, OutcomeTable]:
-        """A table per temperature, by ascending temperature; missing ones are made.
+        self, split: str, temperatures: Collection[float | None], optional: Collection[float | None] = ()
+    ) -> dict[float | None, ReplayDataset]:
+        """The outcomes per temperature, by ascending temperature; missing tables are made.
 
         Args:
             split: name of the split.
@@ -49,9 +55,10 @@ class TableProvider:
         Raises:
             AgentsError, EnvsError, MergeEngineError: a table cannot be made.
         """
-        configs = {temperature: self.config(split, temperature) for temperature in {*temperatures, *optional}}
+        wanted = {temperature for temperature in (*temperatures, *optional) if temperature is not None}
+        configs = {temperature: self.config(split, temperature) for temperature in wanted}
         tables = {temperature: self._at_hand(config) for temperature, config in sorted(configs.items())}
-        missing = sorted(temperature for temperature in temperatures if tables[temperature] is None)
+        missing = [temperature for temperature in tables if temperature in temperatures and tables[temperature] is None]
         at_hand = [f"{temperature:g}" for temperature, table in tables.items() if table is not None]
         if at_hand:
             self.notify(f"{self.label} on {split}: tables at hand for temperature {', '.join(at_hand)}")
@@ -60,7 +67,8 @@ class TableProvider:
             self.notify(f"{self.label} on {split}: making tables for temperature {named}")
         for temperature in missing:
             tables[temperature] = self._make(configs[temperature], self.splits[split])
-        return {temperature: table for temperature, table in tables.items() if table is not None}
+        problems = self.splits[split].problems
+        return {heat: replay_dataset(table, problems) for heat, table in tables.items() if table is not None}
 
     def config(self, split: str, temperature: float) -> RunConfig:
         """The run that makes one table."""

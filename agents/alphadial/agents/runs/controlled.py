@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from alphadial.agents.errors import StoreError
-from alphadial.agents.experiments.outcomes import kind_of
+from alphadial.agents.experiments.outcomes import context_of, kind_of
 from alphadial.agents.runs.attempt_loop import AttemptDeps
 from alphadial.agents.runs.config import ArmChoice, Planner, RunConfig
 from alphadial.agents.runs.runner import Progress, run_attempts
@@ -14,7 +14,7 @@ from alphadial.agents.runs.store import Store
 from alphadial.agents.types import Attempt, AttemptSpec
 from alphadial.controller import guarded
 from alphadial.controller.errors import ControllerError
-from alphadial.controller.types import Arm, Budget, Context, Controller, Decision, Outcome, OutcomeKind, Trial
+from alphadial.controller.types import Arm, Budget, Controller, Decision, Outcome, OutcomeKind, Trial
 from alphadial.envs.types import Problem
 
 
@@ -105,7 +105,7 @@ def _decide(
     pending = [case for case in cases if not case.solved and len(case.history) < config.samples]
     decided = []
     for case in pending if left != 0 else ():
-        context = Context(case.problem.id, case.problem.statement, case.problem.features)
+        context = context_of(case.problem)
         budget = Budget(config.samples - len(case.history), left)
         with guarded(controller):
             (decision,) = controller.select(context, case.history, budget)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alphadial.agents.errors import OptionError, OutcomeTableError, StoreError
-from alphadial.agents.experiments.compare.choice import ReplayDataset
+from alphadial.agents.experiments.compare.datasets import ReplayDataset
 from alphadial.agents.experiments.compare.shipped_tables import (
     SHIPPED_SAMPLES,
     replay_dataset,
@@ -28,9 +28,8 @@ from alphadial.agents.experiments.outcomes import Expected, OutcomeTable, load_o
 from alphadial.agents.runs.config import ArmChoice, ModelChoice, RunConfig
 from alphadial.agents.runs.options import Notify
 from alphadial.agents.runs.run_folder import CONFIG_FILE, read_config
-from alphadial.controller.types import Arm, Context
+from alphadial.controller.types import Arm
 from alphadial.envs.problems import Split
-from alphadial.envs.types import Problem
 from alphadial.merge_engine import Family
 
 LEARNT_ON = "dev"
@@ -60,13 +59,7 @@ class OwnTable:
 
     def __init__(self, name: str, table: OutcomeTable, dev: Split, made_as: tuple[str, str] | None = None) -> None:
         self._name, self._table, self._dev, self._made_as = name, table, dev, made_as
-        problems = {problem.id: problem for problem in dev.problems}
-        dataset = replay_dataset(table)
-        contexts = tuple(
-            _context(problems[context.problem]) if context.problem in problems else context
-            for context in dataset.log.contexts
-        )
-        self._dataset = replace(dataset, log=replace(dataset.log, contexts=contexts))
+        self._dataset = replay_dataset(table, dev.problems)
 
     def column(self, choice: ArmChoice) -> ReplayDataset:
         """See ``FitTable``."""
@@ -176,10 +169,6 @@ def _made_as(path: Path) -> tuple[str, str] | None:
     except StoreError:
         return None
     return str(made.setting), made.prompt
-
-
-def _context(problem: Problem) -> Context:
-    return Context(problem.id, problem.statement, problem.features)
 
 
 def _renamed(dataset: ReplayDataset, there: Arm, here: Arm) -> ReplayDataset:

@@ -6,8 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from alphadial.agents.errors import OptionError, OutcomeTableError
-from alphadial.agents.experiments.compare.choice import ReplayDataset
-from alphadial.agents.experiments.foreign_tables import join_tables
+from alphadial.agents.experiments.compare.datasets import ReplayDataset, join_tables
 from alphadial.agents.runs.config import ArmChoice, RunConfig
 from alphadial.agents.runs.fit_tables import (
     LEARNT_ON,

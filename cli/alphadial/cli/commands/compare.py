@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from alphadial.cli.errors import CliError
 from alphadial.cli.options import (
     DEFAULT_ALPHAS,
     AlphasOption,
-    FamilyArgument,
     JsonOption,
+    OptionalFamilyArgument,
     ParserOption,
     ProblemSetOption,
     PromptOption,
@@ -22,7 +24,7 @@ from alphadial.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from alphadial.agents.experiments.compare.compare_run import FinishedComparison
+    from alphadial.agents import CompareOptions, FinishedComparison, OutcomesOptions, RuntimeConfig
 
 
 DevOption = Annotated[str, typer.Option("--dev", metavar="NAME|NAME:SHARE", help="Split that everything is chosen on.")]
@@ -39,10 +41,47 @@ ControllersOption = Annotated[
     ),
 ]
 TemperaturesOption = Annotated[
-    str, typer.Option("--temperatures", metavar="T,T,...", help="Temperatures among which dev chooses.")
+    str | None,
+    typer.Option(
+        "--temperatures",
+        metavar="T,T,...",
+        help="Temperatures among which dev chooses; with --outcomes, the one of each table.",
+        show_default="0.4,0.6,0.8,1,1.2",
+    ),
 ]
+MixOption = Annotated[
+    bool,
+    typer.Option("--mix-temperatures", help="Temperature is part of the arm: each attempt may have another one."),
+]
+OutcomesOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--outcomes",
+        metavar="FILE",
+        help="In place of FAMILY: a table of outcomes, as CSV (a row per problem, a column per model) or "
+        "outcomes.json; several are one table of all their models.",
+        show_default=False,
+    ),
+]
+FeaturesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--features",
+        metavar="NAME,...",
+        help="Columns of --outcomes that are features of the problems.",
+        show_default="those known to be, such as difficulty",
+    ),
+]
+PercentOption = Annotated[bool, typer.Option("--percent", help="Cells of --outcomes are percentages.")]
 SamplesOption = Annotated[
-    int, typer.Option("--samples", min=1, metavar="N", help="Attempts per problem, alpha and temperature.")
+    int | None,
+    typer.Option(
+        "--samples",
+        min=1,
+        metavar="N",
+        help="Attempts per problem, alpha and temperature; with --outcomes, those that a cell stands for.",
+        show_default="16; with --outcomes, the most in any cell",
+    ),
 ]
 OrdersOption = Annotated[
     int, typer.Option("--orders", min=1, max=5000, metavar="N", help="Orders of the samples, shared by all rows.")
@@ -55,7 +94,8 @@ FreshOption = Annotated[bool, typer.Option("--fresh", help="Make every table her
 
 
 def compare(
-    family: FamilyArgument,
+    family: OptionalFamilyArgument = None,
+    outcomes: OutcomesOption = None,
     split: SplitOption = None,
     dev: DevOption = "dev",
     problem_set: ProblemSetOption = None,
@@ -63,9 +103,12 @@ def compare(
     parser: ParserOption = None,
     attempts: BudgetsOption = "1,5,10",
     controllers: ControllersOption = None,
-    temperatures: TemperaturesOption = "0.4,0.6,0.8,1,1.2",
+    temperatures: TemperaturesOption = None,
+    mix_temperatures: MixOption = False,
     alphas: AlphasOption = DEFAULT_ALPHAS,
-    samples: SamplesOption = 16,
+    samples: SamplesOption = None,
+    features: FeaturesOption = None,
+    percent: PercentOption = False,
     orders: OrdersOption = 200,
     also: AlsoOption = None,
     seed: SeedOption = 0,
@@ -77,34 +120,78 @@ def compare(
 ) -> None:
     """Replay controllers on recorded attempts. Everything is chosen on dev; the same command resumes a stopped one."""
     from alphadial.agents.experiments.compare.choice import ROWS
-    from alphadial.agents.experiments.compare.compare_run import CompareOptions, compare_controllers
+    from alphadial.agents.experiments.compare.compare_run import SAMPLES, TEMPERATURES, CompareOptions
+    from alphadial.agents.experiments.compare.outcomes_run import OutcomesOptions
     from alphadial.cli.options import open_runtime, parse_attempts, parse_temperatures, split_list
-    from alphadial.cli.output import check_json_target, say
-    from alphadial.cli.run_progress import ReplayBars, RunWatch
+    from alphadial.cli.output import check_json_target
 
     check_json_target(json_to)
-    options = CompareOptions(
-        families=(family, *(also or ())),
-        split=split or "test",
-        dev=dev,
-        problem_set=problem_set,
-        prompt=prompt,
-        parser=parser,
-        attempts=parse_attempts(attempts),
-        controllers=ROWS if controllers is None else split_list(controllers, "--controllers"),
-        temperatures=parse_temperatures(temperatures),
-        alphas=split_list(alphas, "--alphas"),
-        samples=samples,
-        orders=orders,
-        seed=seed,
-        fresh=fresh,
-    )
-    runtime = open_runtime(None, False, sandbox, workers)
-    with RunWatch() as watch, ReplayBars() as bars:
-        finished = compare_controllers(
-            options, out, runtime, on_session=watch.begin, on_progress=bars.update, notify=say
+    budgets, name = parse_attempts(attempts), split or "test"
+    rows = None if controllers is None else split_list(controllers, "--controllers")
+    heats = None if temperatures is None else parse_temperatures(temperatures)
+    if outcomes is None:
+        _refuse(family is None, "name a FAMILY, or tables of outcomes with --outcomes FILE")
+        _refuse(percent or features is not None, "--percent and --features are for tables of --outcomes")
+        options = CompareOptions(
+            families=(family or "", *(also or ())),
+            split=name,
+            dev=dev,
+            problem_set=problem_set,
+            prompt=prompt,
+            parser=parser,
+            attempts=budgets,
+            controllers=rows or ROWS,
+            temperatures=heats or TEMPERATURES,
+            mix_temperatures=mix_temperatures,
+            alphas=split_list(alphas, "--alphas"),
+            samples=samples or SAMPLES,
+            orders=orders,
+            seed=seed,
+            fresh=fresh,
         )
+        finished = _compare_families(options, out, open_runtime(None, False, sandbox, workers))
+    else:
+        of_families = (family, problem_set, prompt, parser, also)
+        given = fresh or mix_temperatures or alphas != DEFAULT_ALPHAS or any(value is not None for value in of_families)
+        _refuse(given, "--outcomes has arms and problems of its own: leave out FAMILY and what is for families alone")
+        tables = OutcomesOptions(
+            tables=outcomes,
+            temperatures=heats or (),
+            samples=samples,
+            percent=percent,
+            features=split_list(features, "--features") if features is not None else (),
+            split=name,
+            dev=dev,
+            attempts=budgets,
+            controllers=rows,
+            orders=orders,
+            seed=seed,
+        )
+        finished = _compare_tables(tables, out, workers)
     show_comparison(finished, json_to)
+
+
+def _refuse(wrong: bool, message: str) -> None:
+    if wrong:
+        raise CliError(message)
+
+
+def _compare_families(options: CompareOptions, out: Path | None, runtime: RuntimeConfig) -> FinishedComparison:
+    from alphadial.agents import compare_controllers
+    from alphadial.cli.output import say
+    from alphadial.cli.run_progress import ReplayBars, RunWatch
+
+    with RunWatch() as watch, ReplayBars() as bars:
+        return compare_controllers(options, out, runtime, on_session=watch.begin, on_progress=bars.update, notify=say)
+
+
+def _compare_tables(options: OutcomesOptions, out: Path | None, workers: int | None) -> FinishedComparison:
+    from alphadial.agents import compare_outcomes
+    from alphadial.cli.output import say
+    from alphadial.cli.run_progress import ReplayBars
+
+    with ReplayBars() as bars:
+        return compare_outcomes(options, out, workers, on_progress=bars.update, notify=say)
 
 
 def show_comparison(finished: FinishedComparison, json_to: str | None) -> None:

@@ -23,7 +23,7 @@ _SPREAD = 0.7
 
 
 def draw_comparison(summary: dict[str, Any], file: Path) -> None:
-    """Draws solve rates by k (left), and paired differences from the best single alpha (right), with intervals.
+    """Draws solve rates by k (left), and paired differences from the best single arm (right), with intervals.
 
     Args:
         summary: as ``alphadial compare`` writes it; of several families, the pooled rows are drawn.
@@ -42,7 +42,7 @@ def draw_comparison(summary: dict[str, Any], file: Path) -> None:
         _draw(right, rows, names, budgets, "minus_best_single")
         right.axhline(0, color=INK, linewidth=1, zorder=1)
         right.set_ylabel("difference of solve rates, paired, with 95 % interval")
-        right.set_title("Against the best single alpha")
+        right.set_title("Against the best single arm")
         handles, labels = left.get_legend_handles_labels()
         drawing.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False, fontsize=9)
         save(drawing, file)

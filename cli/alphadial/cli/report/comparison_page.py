@@ -20,7 +20,7 @@ _HEADS = (
     "points over best single",
     "points over uniform",
     "temperature",
-    "alphas",
+    "arms",
     "mean attempts",
 )
 _SPREAD = 0.22
@@ -68,7 +68,7 @@ def _body(rows: Sequence[CompareRow], beside: Sequence[CompareRow], at: int) -> 
     intro = "Every controller replays the same orders of the same recorded attempts; all choices were made on dev."
     body = paragraph(intro) + '<div class="pair">'
     body += chart(f"solved{at}", "Share of problems solved within k attempts", told)
-    body += chart(f"gained{at}", "Points over the best single alpha, with 95 % intervals", told) + "</div>"
+    body += chart(f"gained{at}", "Points over the best single arm, with 95 % intervals", told) + "</div>"
     body += table(_HEADS, map(_cells, rows), "Table of the comparison", folded=at > 0)
     if beside:
         body += "<h3>Beside them, for scale</h3>"
@@ -77,16 +77,27 @@ def _body(rows: Sequence[CompareRow], beside: Sequence[CompareRow], at: int) -> 
     return body
 
 
+def _spelled(numbers: Sequence[float]) -> str:
+    shown = [number(value) for value in numbers]
+    return (f"{shown[0]} … {shown[-1]}\n{len(shown)}" if len(shown) > 3 else ", ".join(shown)) or "–"
+
+
+def _arms(row: CompareRow) -> str:
+    """Alphas, or how many arms there are, or the only one by its name."""
+    if row.alphas or not row.arms:
+        return _spelled(row.alphas or ())
+    return cut(str(row.arms[0]), 60) if len(row.arms) == 1 else f"{len(row.arms)} arms"
+
+
 def _cells(row: CompareRow) -> list[str]:
-    alphas = [number(alpha) for alpha in row.alphas or ()]
     return [
         cut(row.controller, 60),
         str(row.k),
         f"{percent(row.solve)}\n{interval(row.solve_ci)}",
         f"{points(row.minus_best_single)}\n{interval(row.minus_best_single_ci)}",
         f"{points(row.minus_uniform)}\n{interval(row.minus_uniform_ci)}",
-        "–" if row.temperature is None else f"{row.temperature:g}",
-        (f"{alphas[0]} … {alphas[-1]}\n{len(alphas)}" if len(alphas) > 3 else ", ".join(alphas)) or "–",
+        _spelled(row.temperatures),
+        _arms(row),
         "–" if row.attempts_mean is None else f"{row.attempts_mean:.2f}",
     ]
 
@@ -107,7 +118,7 @@ def solved(rows: Sequence[CompareRow]) -> Figure:
 
 
 def gained(rows: Sequence[CompareRow]) -> Figure:
-    """How much each controller solves beyond the best single alpha."""
+    """How much each controller solves beyond the best single arm."""
     names = list(dict.fromkeys(row.controller for row in rows if row.minus_best_single != 0))
     data = []
     ks = sorted({row.k for row in rows})
@@ -144,7 +155,7 @@ def gained(rows: Sequence[CompareRow]) -> Figure:
     ticks = {"tickmode": "array", "tickvals": list(range(len(names))), "ticktext": [label(name, 24) for name in names]}
     return figure(
         data,
-        xaxis={"tickformat": "+.0%", "title": {"text": "over the best single alpha"}},
+        xaxis={"tickformat": "+.0%", "title": {"text": "over the best single arm"}},
         yaxis={**ticks, "autorange": "reversed"},
         shapes=[zero],
     )

@@ -1,9 +1,9 @@
 """Controllers side by side on recorded outcomes: everything chosen on dev, everything reported on another split.
 
-Each row is a controller, and per k it gets its temperature and its set of arms on dev, by leave-one-template-out
-cross-validation: the controller learns from all other templates and is tried on the one left out, so what it learnt
-from a problem never speaks for it. Then it learns from all of dev, and is tried once on the reported split. All rows
-see the same orders of the same samples.
+Each row is a controller, and per k it gets its temperature and its set of arms on dev, by cross-validation: the
+controller learns from all other templates and is tried on the one left out (where there are many, on a tenth of them),
+so what it learnt from a problem never speaks for it. Then it learns from all of dev, and is tried once on the reported
+split. All rows see the same orders of the same samples.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from alphadial.agents.experiments.compare.datasets import ReplayDataset
 from alphadial.agents.experiments.metrics import pass_at_k
 from alphadial.controller import Arm, OutcomeKind, OutcomeLog, guarded, make_controller, replay, sample_orders
 from alphadial.controller.offline import Orders
@@ -23,33 +24,25 @@ UNIFORM = "uniform"
 ROWS = (BEST_SINGLE, UNIFORM, "two-ends", "round-robin", "schedule", "rule", "thompson", "posterior")
 CHOICE_ORDERS = 40
 """Orders that candidates are compared over on dev, at most; the same for all."""
+_MOST_LEFT_OUT_ALONE = 100
+_FOLDS = 10
+"""With more templates than that, so many parts of them are left out in turn."""
 _ONE_SET = ("fixed", "two-ends")
 """Controllers that pick their arms from all of them themselves."""
 
 Floats = npt.NDArray[np.float64]
 Task = tuple[str, int]
 """A row's name and k."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReplayDataset:
-    """An outcome table as controllers are tried on it."""
-
-    log: OutcomeLog
-    templates: tuple[str, ...]
-    """The template of each problem, for statistics alone; no controller sees it."""
-
-    def part(self, problems: Sequence[int]) -> ReplayDataset:
-        """Some of the problems, by position."""
-        rows = list(problems)
-        return ReplayDataset(self.log.of_problems(rows), tuple(self.templates[row] for row in rows))
+Datasets = Mapping[float | None, ReplayDataset]
+"""Outcomes by temperature; None where it is part of the arms, or unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class DevChoice:
     """What dev chose for a row at one k."""
 
-    temperature: float
+    temperature: float | None
+    """None where it is part of the arms, or unknown."""
     arms: tuple[Arm, ...]
     dev_solve: float
     """The estimate that won, on problems that the controller had not learnt from."""
@@ -87,7 +80,7 @@ def arm_sets(arms: Sequence[Arm]) -> list[tuple[Arm, ...]]:
     return list(dict.fromkeys(tuple(arm for arm in arms if arm.alpha in chosen) for chosen in sets if len(chosen) > 1))
 
 
-def choose(task: Task, dev: Mapping[float, ReplayDataset], settings: ReplaySettings) -> DevChoice:
+def choose(task: Task, dev: Datasets, settings: ReplaySettings) -> DevChoice:
     """Temperature and arms of a row at one k; the first of equals, temperatures ascending.
 
     Args:
@@ -97,7 +90,7 @@ def choose(task: Task, dev: Mapping[float, ReplayDataset], settings: ReplaySetti
     """
     row, k = task
     candidates = []
-    for temperature, table in sorted(dev.items()):
+    for temperature, table in by_temperature(dev):
         grid = table.log.arms
         if row == BEST_SINGLE:
             rates = single_rates(table, k).mean(axis=0)
@@ -109,6 +102,11 @@ def choose(task: Task, dev: Mapping[float, ReplayDataset], settings: ReplaySetti
     return max(candidates, key=lambda choice: choice.dev_solve)
 
 
+def by_temperature(datasets: Datasets) -> list[tuple[float | None, ReplayDataset]]:
+    """The datasets by ascending temperature."""
+    return sorted(datasets.items(), key=lambda pair: -1.0 if pair[0] is None else pair[0])
+
+
 def single_rates(table: ReplayDataset, k: int) -> Floats:
     """(P, A): the unbiased chance that k samples of one arm hold a solution."""
     kinds = table.log.kinds
@@ -116,12 +114,14 @@ def single_rates(table: ReplayDataset, k: int) -> Floats:
 
 
 def cross_validate(task: Task, arms: Sequence[Arm], table: ReplayDataset, settings: ReplaySettings) -> Floats:
-    """Per problem (P,), the solve rate of a controller that learnt from the problems of all other templates."""
+    """Per problem (P,), the solve rate of a controller that learnt from the problems of other templates alone."""
     orders = draw_orders(table, ReplaySettings(min(settings.orders, CHOICE_ORDERS), settings.seed))
-    templates = np.array(table.templates)
-    solve = np.full(len(templates), np.nan)
-    for template in dict.fromkeys(table.templates):
-        inside = templates == template
+    places = {template: place for place, template in enumerate(dict.fromkeys(table.templates))}
+    count = len(places) if len(places) <= _MOST_LEFT_OUT_ALONE else _FOLDS
+    folds = np.array([places[template] % count for template in table.templates])
+    solve = np.full(len(folds), np.nan)
+    for fold in range(count):
+        inside = folds == fold
         held_out = table.part(np.flatnonzero(inside).tolist())
         rest = table.part(np.flatnonzero(~inside).tolist())
         solve[inside] = try_out(task, arms, rest.log, held_out, orders[:, inside], settings.seed).solve
@@ -131,8 +131,8 @@ def cross_validate(task: Task, arms: Sequence[Arm], table: ReplayDataset, settin
 def play(
     task: Task,
     choice: DevChoice,
-    dev: Mapping[float, ReplayDataset],
-    split: Mapping[float, ReplayDataset],
+    dev: Datasets,
+    split: Datasets,
     settings: ReplaySettings,
 ) -> Played:
     """A row at one k on the reported split, with what dev chose for it, having learnt from all of dev."""

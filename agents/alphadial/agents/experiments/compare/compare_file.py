@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from alphadial.agents.errors import StoreError
+from alphadial.controller import Arm, ControllerError
 from alphadial.envs.checks import Count, Integer, Name, Number, Positive, first_fault
 from alphadial.envs.errors import ForeignError
 from alphadial.envs.foreign import read_json
 
 COMPARE_FILE = "compare.json"
+
+
+def _arm(values: object) -> Arm:
+    try:
+        return Arm.from_json(values)
+    except ControllerError as error:
+        raise ValueError(str(error)) from error
 
 
 class CompareRow(BaseModel):
@@ -29,9 +38,18 @@ class CompareRow(BaseModel):
     minus_uniform_ci: tuple[Number | None, Number | None] = (None, None)
     temperature: Number | None = None
     alphas: tuple[Number, ...] | None = None
+    arms: tuple[Annotated[Arm, BeforeValidator(_arm)], ...] | None = None
+    """Where they are more than alphas."""
     attempts_mean: Number | None = None
     family: Name | None = None
     """Named where several families are compared."""
+
+    @property
+    def temperatures(self) -> tuple[float, ...]:
+        """The one that was chosen, or those of the arms; ascending."""
+        if self.temperature is not None:
+            return (self.temperature,)
+        return tuple(sorted({arm.temperature for arm in self.arms or () if arm.temperature is not None}))
 
 
 class Comparison(BaseModel):

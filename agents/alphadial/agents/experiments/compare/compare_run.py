@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from alphadial.agents.errors import OptionError, StoreError
+from alphadial.agents.errors import OptionError
 from alphadial.agents.experiments.compare.choice import BEST_SINGLE, ROWS, UNIFORM, ReplaySettings
-from alphadial.agents.experiments.compare.compare_file import COMPARE_FILE
-from alphadial.agents.experiments.compare.comparing import CHOSEN_ON, OnProgress, compare
+from alphadial.agents.experiments.compare.compare_folder import (
+    TABLES,
+    FinishedComparison,
+    default_folder,
+    open_results,
+    refuse_another,
+    write_results,
+)
+from alphadial.agents.experiments.compare.comparing import (
+    CHOSEN_ON,
+    DatasetSource,
+    OnProgress,
+    compare,
+    mix_temperatures,
+)
 from alphadial.agents.experiments.processes import Processes
 from alphadial.agents.experiments.table_provider import TableProvider
 from alphadial.agents.policies.weights import choose_models
@@ -22,15 +32,12 @@ from alphadial.agents.runs.options import DEFAULT_ALPHAS, AttemptOptions, Notify
 from alphadial.agents.runs.session import RUNS, OnSession, RuntimeConfig, silent
 from alphadial.controller import make_controller
 from alphadial.envs.errors import SandboxUnavailableError
-from alphadial.envs.folders import LOCK_FILE, lock_folder, write_atomically
 from alphadial.envs.problems import Source, Split
 from alphadial.envs.sandbox import SANDBOXES
 from alphadial.merge_engine import Family, check_alpha, family_digest, load_family
 
-TABLES = "tables"
-"""Holds a run folder for each table that is made."""
-_DRAWN = ("compare.png", "report.html")
-"""Files that are made from the results, and may lie beside them."""
+TEMPERATURES = (0.4, 0.6, 0.8, 1.0, 1.2)
+SAMPLES = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +56,12 @@ class CompareOptions:
     """Each k: attempts per problem."""
     controllers: Sequence[str] = ROWS
     """Rows of the table; best-single and uniform are always among them."""
-    temperatures: Sequence[float] = (0.4, 0.6, 0.8, 1.0, 1.2)
+    temperatures: Sequence[float] = TEMPERATURES
     """The temperatures among which dev chooses."""
+    mix_temperatures: bool = False
+    """Temperature is part of the arm: every row chooses among all of them at each attempt."""
     alphas: Sequence[float | str] = DEFAULT_ALPHAS
-    samples: int = 16
+    samples: int = SAMPLES
     """Attempts per problem, alpha and temperature."""
     orders: int = 200
     """Orders of the samples, shared by all rows."""
@@ -63,15 +72,6 @@ class CompareOptions:
     """Name of the answer parser; None means the families'."""
     fresh: bool = False
     """Make every table here, shipped or not."""
-
-
-@dataclass(frozen=True, slots=True)
-class FinishedComparison:
-    """What a comparison came to."""
-
-    summary: dict[str, Any]
-    """The values that ``comparing.compare`` gives; also in the folder, as compare.json."""
-    folder: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,24 +117,26 @@ def compare_controllers(
     tables = (out or RUNS) / TABLES  # bound to what they are of, they serve every comparison
     providers = _providers(options, checked, tables, runtime, on_session, notify)
     decides = _deciding(options, checked, providers)
-    folder = out or _default_folder(next(iter(checked.families.values())).name, decides)
-    with _opened(folder):
+    family = next(iter(checked.families.values())).name
+    folder = out or default_folder(family, decides)
+    sources: dict[str, DatasetSource] = dict(providers)
+    if options.mix_temperatures:
+        sources = {label: mix_temperatures(source, checked.temperatures) for label, source in sources.items()}
+    with open_results(folder):
         refuse_another(folder, decides)
         with Processes(runtime.workers) as executor:
-            summary = compare(
-                providers,
+            results = compare(
+                sources,
                 options.split,
                 dev=options.dev,
                 rows=checked.rows,
                 attempts=checked.attempts,
-                temperatures=checked.temperatures,
+                temperatures=[None] if options.mix_temperatures else checked.temperatures,
                 settings=ReplaySettings(options.orders, options.seed),
                 executor=executor,
                 on_progress=on_progress,
             )
-        summary |= {"prompt": options.prompt, "parser": options.parser}
-        _write(folder / COMPARE_FILE, summary)
-    return FinishedComparison(summary, folder)
+        return write_results(folder, {"family": family, **decides, **results})
 
 
 def _providers(
@@ -185,7 +187,7 @@ def _check(options: CompareOptions, runtime: RuntimeConfig) -> _Checked:
                 f"--temperatures: {temperature:g} is no temperature; give numbers from 0 up, such as 0.6,1"
             )
     for attempts in options.attempts:
-        _check_attempts(attempts, options.samples)
+        check_attempts(attempts, options.samples)
     rows = list(dict.fromkeys((BEST_SINGLE, UNIFORM, *options.controllers)))
     for row in rows:
         if row != BEST_SINGLE:
@@ -209,13 +211,18 @@ def _load_splits(options: CompareOptions, family: Family) -> dict[str, Split]:
     return splits
 
 
-def _check_attempts(attempts: int, samples: int) -> None:
+def check_attempts(attempts: int, samples: int, remedy: str = "raise --samples") -> None:
+    """Refuses a number of attempts that cannot be replayed.
+
+    Raises:
+        OptionError: below 1, or more than there are samples.
+    """
     if attempts < 1:
         raise OptionError(f"--attempts: {attempts} is no budget; give whole numbers from 1 up, such as 1,5,10")
     if attempts > samples:
         raise OptionError(
             f"--attempts {attempts} is more than the {samples} samples of a cell, each of which is used once: "
-            "lower it, or raise --samples"
+            f"lower it, or {remedy}"
         )
 
 
@@ -229,6 +236,7 @@ def _deciding(options: CompareOptions, checked: _Checked, providers: Mapping[str
         "split_hash": next(iter(checked.splits.values()))[options.split].hash,
         "alphas": checked.alphas,
         "temperatures": checked.temperatures,
+        **({"mix_temperatures": True} if options.mix_temperatures else {}),
         "samples": options.samples,
         "orders": options.orders,
         "seed": options.seed,
@@ -237,60 +245,3 @@ def _deciding(options: CompareOptions, checked: _Checked, providers: Mapping[str
         "attempts": checked.attempts,
         "controllers": checked.rows,
     }
-
-
-def _default_folder(family: str, decides: Mapping[str, Any]) -> Path:
-    """``runs/compare-FAMILY-SPLIT-ID``: the same options find their folder again, others get their own."""
-    digest = blake2b(json.dumps(decides).encode(), digest_size=4).hexdigest()
-    return RUNS / f"compare-{family}-{decides['split']}-{digest}"
-
-
-def refuse_another(folder: Path, decides: Mapping[str, Any]) -> None:
-    """Leaves the results of other options alone.
-
-    Raises:
-        StoreError: the folder holds such, or results that cannot be read.
-    """
-    file = folder / COMPARE_FILE
-    if not file.exists():
-        return
-    try:
-        result = json.loads(file.read_text("utf-8"))
-        rows = result["rows"]
-        made = {name: result[name] for name in decides if name not in ("attempts", "controllers")}
-        made["attempts"] = list(dict.fromkeys(row["k"] for row in rows))
-        made["controllers"] = list(dict.fromkeys(row["controller"] for row in rows))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise StoreError(f"{file} cannot be read: delete it, or choose another --out") from error
-    differs = [f"{name}: {made[name]} / {decides[name]}" for name in decides if made[name] != decides[name]]
-    if differs:
-        said = "; ".join(differs)
-        raise StoreError(
-            f"{folder} holds a comparison of other options (there / here: {said:.300}): choose another --out"
-        )
-
-
-def _write(file: Path, summary: Mapping[str, Any]) -> None:
-    try:
-        write_atomically(file, json.dumps(summary, indent=2, allow_nan=False) + "\n")
-    except OSError as error:
-        raise StoreError(f"cannot write {file}: {error.strerror}; choose another --out") from error
-
-
-@contextmanager
-def _opened(folder: Path) -> Iterator[None]:
-    """The folder of the results, for this process alone.
-
-    Raises:
-        StoreError: in use, holding something else, or unwritable.
-    """
-    known = {LOCK_FILE, TABLES, COMPARE_FILE, *_DRAWN}
-    try:
-        strangers = {entry.name for entry in folder.iterdir()} - known if folder.is_dir() else set()
-        if any(not name.startswith(".") for name in strangers):
-            raise StoreError(f"{folder} holds something else than a comparison: choose another --out")
-        lock = lock_folder(folder)
-    except OSError as error:
-        raise StoreError(f"cannot use {folder}: {error.strerror}; choose another --out") from error
-    with closing(lock):
-        yield

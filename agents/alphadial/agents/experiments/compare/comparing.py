@@ -9,17 +9,16 @@ from typing import Any, Protocol, TypeVar
 
 from alphadial.agents.experiments.compare.choice import (
     BEST_SINGLE,
+    Datasets,
     DevChoice,
-    ReplayDataset,
     ReplaySettings,
     Task,
     choose,
     draw_orders,
     play,
 )
+from alphadial.agents.experiments.compare.datasets import ReplayDataset, join_tables
 from alphadial.agents.experiments.compare.entries import Entry, beside_entries, json_rows, played_entry, pool
-from alphadial.agents.experiments.compare.shipped_tables import replay_dataset
-from alphadial.agents.experiments.outcomes import OutcomeTable
 
 CHOSEN_ON = "dev"
 OnProgress = Callable[[str, int, int], None]
@@ -27,29 +26,39 @@ OnProgress = Callable[[str, int, int], None]
 _Done = TypeVar("_Done")
 
 
-class TableSource(Protocol):
-    """Where the tables of a family come from."""
+class DatasetSource(Protocol):
+    """Where the outcomes of a family come from."""
 
     def __call__(
-        self, split: str, temperatures: Collection[float], optional: Collection[float] = ()
-    ) -> Mapping[float, OutcomeTable]:
-        """Tables by temperature: all of ``temperatures``, and those of ``optional`` that cost nothing to get."""
+        self, split: str, temperatures: Collection[float | None], optional: Collection[float | None] = ()
+    ) -> Datasets:
+        """Datasets by ascending temperature: all of ``temperatures``, and those of ``optional`` that cost nothing."""
         ...
 
 
+def mix_temperatures(source: DatasetSource, temperatures: Collection[float]) -> DatasetSource:
+    """The same outcomes with temperature as part of the arm: one dataset, which spans all these temperatures."""
+    mixed = sorted(temperatures)
+
+    def mix(split: str, temperatures: Collection[float | None], optional: Collection[float | None] = ()) -> Datasets:
+        return {None: join_tables([table.at(heat) for heat, table in source(split, mixed).items() if heat is not None])}
+
+    return mix
+
+
 def compare(
-    sources: Mapping[str, TableSource],
+    sources: Mapping[str, DatasetSource],
     split: str,
     *,
     dev: str = CHOSEN_ON,
     rows: Sequence[str],
     attempts: Sequence[int],
-    temperatures: Sequence[float],
+    temperatures: Sequence[float | None] = (None,),
     settings: ReplaySettings,
     executor: Executor | None = None,
     on_progress: OnProgress | None = None,
 ) -> dict[str, Any]:
-    """Controllers side by side, as ``alphadial compare --json`` writes it.
+    """Controllers side by side: the rows that ``alphadial compare --json`` writes, and what they were measured on.
 
     Args:
         sources: by family; several families are pooled, and have the same problems.
@@ -57,7 +66,7 @@ def compare(
         dev: the split that everything is chosen on, another one.
         rows: names of controllers, ``best-single`` and ``uniform`` among them.
         attempts: each k.
-        temperatures: that dev chooses from.
+        temperatures: that dev chooses from; None alone where temperature is part of the arms, or unknown.
         settings: shared by all rows.
         executor: replays rows side by side; None: one after the other.
         on_progress: told after every row.
@@ -65,36 +74,32 @@ def compare(
     Returns:
         ``rows``: one per controller and k, k by k. ``beside``: the in-sample best single and the split-half oracle.
         Rates are fractions of problems, ``_ci`` is [low, high] at 95 %, paired by problem and clustered by template.
-        With several families the rows of ``pooled`` come first: per problem, means over families. ``weights``: by
-        family, what its models are made from. The rest says what was measured.
+        With several families the rows of ``pooled`` come first: per problem, means over families.
     """
     tasks = [(row, k) for k in attempts for row in rows]
     entries: list[Entry] = []
     beside: list[Entry] = []
-    tables: dict[str, OutcomeTable] = {}
     for family, source in sources.items():
         label = f"{family}: " if len(sources) > 1 else ""
-        learnt = {temperature: replay_dataset(table) for temperature, table in source(dev, temperatures).items()}
+        learnt = source(dev, temperatures)
         work = partial(choose, dev=learnt, settings=settings)
         choices = _each(work, tasks, executor, partial(_tell, on_progress, f"{label}choosing on {dev}"))
-        needed = {choice.temperature for choice in choices.values()}
-        found = source(split, needed, temperatures)
-        tables[family] = next(iter(found.values()))
-        split_datasets = {temperature: replay_dataset(table) for temperature, table in found.items()}
-        trial = partial(_play_chosen, choices=choices, dev=learnt, split=split_datasets, settings=settings)
+        found = source(split, {choice.temperature for choice in choices.values()}, temperatures)
+        trial = partial(_play_chosen, choices=choices, dev=learnt, split=found, settings=settings)
         played = _each(trial, tasks, executor, partial(_tell, on_progress, f"{label}replaying on {split}"))
         entries += [played_entry(task, family, choices[task], played[task]) for task in tasks]
-        orders = draw_orders(next(iter(split_datasets.values())), settings)
+        measured = next(iter(found.values()))
+        orders = draw_orders(measured, settings)
         for k in attempts:
-            beside += beside_entries(k, family, split_datasets, choices[BEST_SINGLE, k], orders)
-    return _summary(entries, beside, tables, temperatures, settings)
+            beside += beside_entries(k, family, found, choices[BEST_SINGLE, k], orders)
+    return _summary(entries, beside, measured, settings)
 
 
 def _play_chosen(
     task: Task,
     choices: Mapping[Task, DevChoice],
-    dev: Mapping[float, ReplayDataset],
-    split: Mapping[float, ReplayDataset],
+    dev: Datasets,
+    split: Datasets,
     settings: ReplaySettings,
 ) -> Any:
     return play(task, choices[task], dev, split, settings)
@@ -118,30 +123,17 @@ def _tell(on_progress: OnProgress | None, stage: str, done: int, total: int) -> 
 
 
 def _summary(
-    entries: Sequence[Entry],
-    beside: Sequence[Entry],
-    tables: Mapping[str, OutcomeTable],
-    temperatures: Sequence[float],
-    settings: ReplaySettings,
+    entries: Sequence[Entry], beside: Sequence[Entry], measured: ReplayDataset, settings: ReplaySettings
 ) -> dict[str, Any]:
-    table = next(iter(tables.values()))
     everything = [*entries, *beside]
-    if len(tables) > 1:
+    if len({entry.family for entry in entries}) > 1:
         everything = [*pool(entries), *entries, *pool(beside), *beside]
     names = {entry.row for entry in entries}
-    rows = json_rows(everything, [problem.template for problem in table.problems], settings.seed)
+    rows = json_rows(everything, measured.templates, settings.seed)
     return {
-        "family": table.family,
-        "families": list(tables),
-        "weights": {family: found.weights for family, found in tables.items()},
-        "problem_set": table.problem_set,
-        "split": table.split,
-        "split_hash": table.split_hash,
-        "problems": len(table.problems),
-        "templates": len({problem.template for problem in table.problems}),
-        "alphas": [model.alpha for model in table.models],
-        "temperatures": list(temperatures),
-        "samples": table.samples,
+        "problems": len(measured.templates),
+        "templates": len(set(measured.templates)),
+        "samples": measured.log.kinds.shape[2],
         "orders": settings.orders,
         "seed": settings.seed,
         "rows": [row for row in rows if row["controller"] in names],

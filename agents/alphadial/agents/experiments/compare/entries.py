@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,21 +11,23 @@ import numpy as np
 from alphadial.agents.experiments.compare.choice import (
     BEST_SINGLE,
     UNIFORM,
+    Datasets,
     DevChoice,
     Floats,
     Played,
-    ReplayDataset,
     Task,
+    by_temperature,
     single_rates,
 )
+from alphadial.agents.experiments.compare.datasets import ReplayDataset
 from alphadial.agents.experiments.metrics import ClusterBootstrap, pass_at_k
-from alphadial.controller import OutcomeKind
+from alphadial.controller import Arm, OutcomeKind
 from alphadial.controller.offline import Orders
 
 IN_SAMPLE = "in-sample-best-single"
-"""Alpha and temperature chosen on the reported split itself; no honest choice of one alpha can do better there."""
+"""One arm and its temperature, chosen on the reported split itself; no honest choice can do better there."""
 ORACLE = "split-half-oracle"
-"""Alpha chosen per problem on half of its samples, and scored on the other half."""
+"""The arm chosen per problem on half of its samples, and scored on the other half."""
 POOLED = "pooled"
 
 
@@ -45,33 +47,41 @@ class Entry:
 def played_entry(task: Task, family: str, choice: DevChoice, played: Played) -> Entry:
     """A controller's entry."""
     about = {
-        "temperature": choice.temperature,
-        "alphas": [arm.alpha for arm in choice.arms],
+        **_chosen(choice.temperature, choice.arms),
         "attempts_mean": float(played.attempts.mean()),
         "dev_solve": choice.dev_solve,
     }
     return Entry(*task, family, played.solve, about)
 
 
-def beside_entries(
-    k: int, family: str, split: Mapping[float, ReplayDataset], best: DevChoice, orders: Orders
-) -> tuple[Entry, Entry]:
+def beside_entries(k: int, family: str, split: Datasets, best: DevChoice, orders: Orders) -> tuple[Entry, Entry]:
     """The in-sample best single, over the temperatures at hand; and the oracle, at the best single's temperature."""
-    singles = {temperature: single_rates(table, k) for temperature, table in sorted(split.items())}
+    singles = {temperature: single_rates(table, k) for temperature, table in by_temperature(split)}
     temperature = max(singles, key=lambda t: singles[t].mean(axis=0).max())
     column = int(singles[temperature].mean(axis=0).argmax())
-    grid = [arm.alpha for arm in split[temperature].log.arms]
-    about = {"temperature": temperature, "alphas": [grid[column]], "temperatures": list(singles)}
+    arms = split[temperature].log.arms
+    about = {**_chosen(temperature, [arms[column]]), "temperatures": [heat for heat in singles if heat is not None]}
     oracle = split_half_oracle(split[best.temperature], k, orders)
     return (
         # Over the orders that the rows see: the same choice made twice then differs by nothing.
         Entry(IN_SAMPLE, k, family, single_drawn(split[temperature], column, k, orders), about),
-        Entry(ORACLE, k, family, oracle, {"temperature": best.temperature, "alphas": grid}),
+        Entry(ORACLE, k, family, oracle, _chosen(best.temperature, arms)),
     )
 
 
+def _chosen(temperature: float | None, arms: Sequence[Arm]) -> dict[str, Any]:
+    """What was chosen: the temperature where it is one, the alphas of one model, and arms that are more than alphas."""
+    heats = {arm.temperature for arm in arms}
+    if temperature is None and len(heats) == 1:
+        (temperature,) = heats
+    alphas = sorted({arm.alpha for arm in arms if arm.alpha is not None})
+    dial = all(arm.alpha is not None for arm in arms) and len({arm.model for arm in arms}) == 1
+    chosen = {"temperature": temperature, "alphas": alphas if dial else None}
+    return chosen if all(arm.plain for arm in arms) else {**chosen, "arms": [arm.to_json() for arm in arms]}
+
+
 def single_drawn(table: ReplayDataset, column: int, k: int, orders: Orders) -> Floats:
-    """Per problem (P,), the share of the orders (orders, P, A, S) in which k attempts at one alpha hold a solution."""
+    """Per problem (P,), the share of the orders (orders, P, A, S) in which k attempts with one arm hold a solution."""
     solved = table.log.kinds[:, column] == OutcomeKind.SOLVED
     first = orders[:, :, column, :k].astype(np.intp)
     shares: Floats = np.take_along_axis(solved[None], first, axis=2).any(axis=2).mean(axis=0)
@@ -79,7 +89,7 @@ def single_drawn(table: ReplayDataset, column: int, k: int, orders: Orders) -> F
 
 
 def split_half_oracle(table: ReplayDataset, k: int, orders: Orders) -> Floats | None:
-    """Per problem (P,), pass@k on one half of the samples, of the alpha that solved most often in the other half.
+    """Per problem (P,), pass@k on one half of the samples, of the arm that solved most often in the other half.
 
     The first half of each order chooses, means over orders (orders, P, A, S); equals share. None where k exceeds the
     half that scores, or nothing is left to choose on.

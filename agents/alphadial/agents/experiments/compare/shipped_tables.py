@@ -6,17 +6,25 @@ temperature, so fewer samples or fewer alphas are the same attempts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from alphadial.agents.errors import OutcomeTableError
-from alphadial.agents.experiments.compare.choice import ReplayDataset
-from alphadial.agents.experiments.outcomes import Expected, OutcomeTable, failure_kind, kind_of, load_outcomes
+from alphadial.agents.experiments.compare.datasets import ReplayDataset
+from alphadial.agents.experiments.outcomes import (
+    Expected,
+    OutcomeTable,
+    context_of,
+    failure_kind,
+    kind_of,
+    load_outcomes,
+)
 from alphadial.agents.runs.config import ModelChoice, RunConfig
 from alphadial.controller import Context, OutcomeLog, as_arms
 from alphadial.envs.problems import Split
+from alphadial.envs.types import Problem
 from alphadial.merge_engine import Family, family_digest
 
 _SHIPPED = Path(__file__).parent / "shipped"
@@ -95,14 +103,20 @@ def fitting_table(path: Path, config: RunConfig) -> OutcomeTable:
     return table.model_copy(update={"samples": config.samples, "models": tuple(parts)})
 
 
-def replay_dataset(table: OutcomeTable) -> ReplayDataset:
-    """A table without its checkpoints that have no alpha; alphas ascending."""
+def replay_dataset(table: OutcomeTable, problems: Iterable[Problem] = ()) -> ReplayDataset:
+    """A table without its checkpoints that have no alpha; alphas ascending.
+
+    Args:
+        table: the outcomes.
+        problems: where statements and features are to be had from.
+    """
     models = sorted((model for model in table.models if model.alpha is not None), key=lambda model: model.alpha or 0.0)
     kinds = [
         [[kind_of(failure_kind(outcome)) for outcome in model.outcomes[problem.id]] for model in models]
         for problem in table.problems
     ]
     arms = as_arms(model.alpha or 0.0 for model in models)
-    contexts = tuple(Context(problem.id) for problem in table.problems)
+    known = {problem.id: context_of(problem) for problem in problems}
+    contexts = tuple(known.get(problem.id) or Context(problem.id) for problem in table.problems)
     log = OutcomeLog(arms, np.array(kinds, dtype=np.uint8), contexts)
     return ReplayDataset(log, tuple(problem.template for problem in table.problems))

@@ -1,0 +1,197 @@
+"""Controllers side by side on outcome tables at hand: chosen on one share of the problems, reported on another."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alphadial.agents.errors import OptionError
+from alphadial.agents.experiments.compare.choice import BEST_SINGLE, ROWS, UNIFORM, Datasets, ReplaySettings
+from alphadial.agents.experiments.compare.compare_folder import (
+    FinishedComparison,
+    default_folder,
+    open_results,
+    refuse_another,
+    write_results,
+)
+from alphadial.agents.experiments.compare.compare_run import check_attempts
+from alphadial.agents.experiments.compare.comparing import CHOSEN_ON, OnProgress, compare
+from alphadial.agents.experiments.compare.datasets import Notify, ReplayDataset, join_tables
+from alphadial.agents.experiments.compare.shipped_tables import replay_dataset
+from alphadial.agents.experiments.foreign_tables import load_outcome_csv
+from alphadial.agents.experiments.outcomes import load_outcomes
+from alphadial.agents.experiments.processes import Processes
+from alphadial.controller import Arm, OutcomeKind, make_controller
+from alphadial.envs.problems.shares import parse_share
+
+_HALF = ":0.5"
+_ALONG_ALPHA = ("two-ends", "rule")
+"""Rows that need arms with an alpha."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomesOptions:
+    """What a comparison on outcome tables can be asked for."""
+
+    tables: Sequence[Path]
+    """Tables that others made (CSV), or ``outcomes.json`` of our own; several are one table of all their arms."""
+    temperatures: Sequence[float] = ()
+    """One for each table, where they were made at several; () leaves them unsaid."""
+    samples: int | None = None
+    """Attempts that a cell stands for; None means the greatest number in any, or 100 for percentages."""
+    percent: bool = False
+    """Cells are percentages."""
+    features: Collection[str] = ()
+    """Columns that are features of the problems, beside those that are known to be."""
+    split: str = "test"
+    """The reported share of the problems, as test:0.4; a name alone means half of them."""
+    dev: str = CHOSEN_ON
+    """The share that everything is chosen on."""
+    attempts: Sequence[int] = (1, 3, 5)
+    """Each k: attempts per problem."""
+    controllers: Sequence[str] | None = None
+    """Rows of the comparison beside best-single and uniform; None means all that can choose among these arms."""
+    orders: int = 200
+    """Orders of the samples, shared by all rows."""
+    seed: int = 0
+    """Seed of the shares, of the orders and of the controllers."""
+
+
+def compare_outcomes(
+    options: OutcomesOptions,
+    out: Path | None = None,
+    workers: int | None = None,
+    *,
+    on_progress: OnProgress | None = None,
+    notify: Notify = lambda text: None,
+) -> FinishedComparison:
+    """Replays controllers on outcome tables, whose models are the arms.
+
+    Args:
+        options: what is compared.
+        out: the folder for the results; None means one in ``runs/``.
+        workers: processes that replay side by side; None means one per core.
+        on_progress: told of the rows that are done.
+        notify: told what is left out or taken for granted.
+
+    Raises:
+        OptionError, OutcomeTableError, ControllerError, ProblemError: what cannot be used; before any work.
+        StoreError: the folder is in use, or holds something else.
+    """
+    table = _load(options, notify)
+    attempts = sorted(set(options.attempts))
+    for k in attempts:
+        check_attempts(k, table.log.kinds.shape[2], "take tables of more")
+    rows = _rows(options, table.log.arms)
+    parts = {name: _part(table, name, options.seed) for name in (options.dev, options.split)}
+    if both := set(parts[options.dev].log.problems) & set(parts[options.split].log.problems):
+        raise OptionError(
+            f"--dev {options.dev} and --split {options.split} share problems such as {min(both)!r}: take smaller shares"
+        )
+    label = "+".join(path.name.partition(".csv")[0] for path in options.tables)[:80]
+    decides = _deciding(options, table, attempts, rows, label)
+    folder = out or default_folder(label, decides)
+
+    def source(split: str, temperatures: Collection[float | None], optional: Collection[float | None] = ()) -> Datasets:
+        return {None: parts[split]}
+
+    with open_results(folder):
+        refuse_another(folder, decides)
+        with Processes(workers) as executor:
+            results = compare(
+                {label: source},
+                options.split,
+                dev=options.dev,
+                rows=rows,
+                attempts=attempts,
+                settings=ReplaySettings(options.orders, options.seed),
+                executor=executor,
+                on_progress=on_progress,
+            )
+        return write_results(folder, {"family": label, **decides, **results})
+
+
+def _load(options: OutcomesOptions, notify: Notify) -> ReplayDataset:
+    """All tables as one; without the arms of fewer samples than others."""
+    heats: Sequence[float | None] = options.temperatures or [None] * len(options.tables)
+    if not options.tables or len(heats) != len(options.tables):
+        raise OptionError(
+            f"--temperatures names {len(options.temperatures)} for {len(options.tables)} outcome tables: name one each"
+        )
+    several = len(options.tables) > 1
+    named = zip(options.tables, heats, strict=True)
+    table = join_tables([_table(options, path, heat, several, notify) for path, heat in named], notify)
+    measured = (table.log.kinds != OutcomeKind.UNMEASURABLE).sum(axis=2).max(axis=0)
+    whole = np.flatnonzero(measured == table.log.kinds.shape[2])
+    arms = tuple(table.log.arms[column] for column in whole)
+    if few := [str(arm) for arm in table.log.arms if arm not in arms]:
+        notify(f"left out, as they have fewer samples than the others: {', '.join(few)}")
+    return ReplayDataset(table.log.of_arms(arms), table.templates)
+
+
+def _table(options: OutcomesOptions, path: Path, heat: float | None, several: bool, notify: Notify) -> ReplayDataset:
+    if path.suffix != ".json":
+        return load_outcome_csv(
+            path,
+            samples=options.samples,
+            percent=options.percent,
+            features=options.features,
+            temperature=heat,
+            notify=notify,
+        )
+    recorded = load_outcomes(path)
+    heat = recorded.temperature if heat is None and several else heat
+    table = replay_dataset(recorded)
+    return table if heat is None else table.at(heat)
+
+
+def _rows(options: OutcomesOptions, arms: Sequence[Arm]) -> list[str]:
+    along = all(arm.alpha is not None for arm in arms)
+    suitable = [row for row in ROWS if along or row not in _ALONG_ALPHA]
+    wanted = suitable if options.controllers is None else options.controllers
+    rows = list(dict.fromkeys((BEST_SINGLE, UNIFORM, *wanted)))
+    for row in rows:
+        if row != BEST_SINGLE:
+            make_controller(row, arms)
+    return rows
+
+
+def _part(table: ReplayDataset, name: str, seed: int) -> ReplayDataset:
+    """The problems of one share; problems that are made alike stay together."""
+    share = parse_share(name if ":" in name else f"{name}{_HALF}")
+    rows = [row for row, template in enumerate(table.templates) if share.holds(f"{seed}/{template}")]
+    if not rows:
+        raise OptionError(f"{name} holds none of the {len(table.templates)} problems: take a larger share")
+    return table.part(rows)
+
+
+def _deciding(
+    options: OutcomesOptions, table: ReplayDataset, attempts: Sequence[int], rows: Sequence[str], label: str
+) -> dict[str, Any]:
+    """Whatever decides the results, by its name in compare.json."""
+    arms = table.log.arms
+    return {
+        "families": [label],
+        "tables": [[path.name, _digest(path)] for path in options.tables],
+        "problem_set": label,
+        "split": options.split,
+        "dev": options.dev,
+        "arms": [arm.to_json() for arm in arms],
+        "temperatures": sorted({arm.temperature for arm in arms if arm.temperature is not None}),
+        "samples": table.log.kinds.shape[2],
+        "percent": options.percent,
+        "features": sorted(options.features),
+        "orders": options.orders,
+        "seed": options.seed,
+        "attempts": list(attempts),
+        "controllers": list(rows),
+    }
+
+
+def _digest(path: Path) -> str:
+    return blake2b(path.read_bytes(), digest_size=8).hexdigest()
