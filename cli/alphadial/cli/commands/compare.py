@@ -21,6 +21,10 @@ from alphadial.cli.options import (
     SeedOption,
     SplitOption,
     WorkersOption,
+    open_runtime,
+    parse_attempts,
+    parse_temperatures,
+    split_list,
 )
 
 if TYPE_CHECKING:
@@ -119,13 +123,9 @@ def compare(
     workers: WorkersOption = None,
 ) -> None:
     """Replay controllers on recorded attempts. Everything is chosen on dev; the same command resumes a stopped one."""
-    from alphadial.agents.experiments.compare.choice import ROWS
-    from alphadial.agents.experiments.compare.compare_run import SAMPLES, TEMPERATURES, CompareOptions
-    from alphadial.agents.experiments.compare.outcomes_run import OutcomesOptions
-    from alphadial.cli.options import open_runtime, parse_attempts, parse_temperatures, split_list
-    from alphadial.cli.output import check_json_target
+    from alphadial.agents import CompareOptions, OutcomesOptions
+    from alphadial.agents.experiments.compare.compare_run import SAMPLES, TEMPERATURES
 
-    check_json_target(json_to)
     budgets, name = parse_attempts(attempts), split or "test"
     rows = None if controllers is None else split_list(controllers, "--controllers")
     heats = None if temperatures is None else parse_temperatures(temperatures)
@@ -140,7 +140,7 @@ def compare(
             prompt=prompt,
             parser=parser,
             attempts=budgets,
-            controllers=rows or ROWS,
+            controllers=rows,
             temperatures=heats or TEMPERATURES,
             mix_temperatures=mix_temperatures,
             alphas=split_list(alphas, "--alphas"),
@@ -149,7 +149,7 @@ def compare(
             seed=seed,
             fresh=fresh,
         )
-        finished = _compare_families(options, out, open_runtime(None, False, sandbox, workers))
+        _compare_families(options, out, open_runtime(None, False, sandbox, workers), json_to)
     else:
         of_families = (family, problem_set, prompt, parser, also)
         given = fresh or mix_temperatures or alphas != DEFAULT_ALPHAS or any(value is not None for value in of_families)
@@ -167,8 +167,7 @@ def compare(
             orders=orders,
             seed=seed,
         )
-        finished = _compare_tables(tables, out, workers)
-    show_comparison(finished, json_to)
+        _compare_tables(tables, out, workers, json_to)
 
 
 def _refuse(wrong: bool, message: str) -> None:
@@ -176,22 +175,28 @@ def _refuse(wrong: bool, message: str) -> None:
         raise CliError(message)
 
 
-def _compare_families(options: CompareOptions, out: Path | None, runtime: RuntimeConfig) -> FinishedComparison:
+def _compare_families(options: CompareOptions, out: Path | None, runtime: RuntimeConfig, json_to: str | None) -> None:
     from alphadial.agents import compare_controllers
-    from alphadial.cli.output import say
+    from alphadial.cli.output import check_json_target, say
     from alphadial.cli.run_progress import ReplayBars, RunWatch
 
+    check_json_target(json_to)
     with RunWatch() as watch, ReplayBars() as bars:
-        return compare_controllers(options, out, runtime, on_session=watch.begin, on_progress=bars.update, notify=say)
+        finished = compare_controllers(
+            options, out, runtime, on_session=watch.begin, on_progress=bars.update, notify=say
+        )
+    show_comparison(finished, json_to)
 
 
-def _compare_tables(options: OutcomesOptions, out: Path | None, workers: int | None) -> FinishedComparison:
+def _compare_tables(options: OutcomesOptions, out: Path | None, workers: int | None, json_to: str | None) -> None:
     from alphadial.agents import compare_outcomes
-    from alphadial.cli.output import say
+    from alphadial.cli.output import check_json_target, say
     from alphadial.cli.run_progress import ReplayBars
 
+    check_json_target(json_to)
     with ReplayBars() as bars:
-        return compare_outcomes(options, out, workers, on_progress=bars.update, notify=say)
+        finished = compare_outcomes(options, out, workers, on_progress=bars.update, notify=say)
+    show_comparison(finished, json_to)
 
 
 def show_comparison(finished: FinishedComparison, json_to: str | None) -> None:

@@ -54,8 +54,8 @@ class CompareOptions:
     """The split that everything is chosen on."""
     attempts: Sequence[int] = (1, 5, 10)
     """Each k: attempts per problem."""
-    controllers: Sequence[str] = ROWS
-    """Rows of the table; best-single and uniform are always among them."""
+    controllers: Sequence[str] | None = None
+    """Rows beside best-single and uniform; None means all of ``choice.ROWS``."""
     temperatures: Sequence[float] = TEMPERATURES
     """The temperatures among which dev chooses."""
     mix_temperatures: bool = False
@@ -188,7 +188,7 @@ def _check(options: CompareOptions, runtime: RuntimeConfig) -> _Checked:
             )
     for attempts in options.attempts:
         check_attempts(attempts, options.samples)
-    rows = list(dict.fromkeys((BEST_SINGLE, UNIFORM, *options.controllers)))
+    rows = list(dict.fromkeys((BEST_SINGLE, UNIFORM, *(ROWS if options.controllers is None else options.controllers))))
     for row in rows:
         if row != BEST_SINGLE:
             make_controller(row, alphas)
