@@ -20,7 +20,7 @@ import pytest
 
 from alphadial.agents.errors import StoreError
 from alphadial.agents.experiments.attempt_curves import pass_curves, within_k
-from alphadial.agents.experiments.compare.choice import ReplayDataset
+from alphadial.agents.experiments.compare.datasets import ReplayDataset
 from alphadial.agents.experiments.fit_rates import FIT_FILE, FitRates, fit_rates
 from alphadial.agents.experiments.outcomes import tabulate_so_far
 from alphadial.agents.experiments.run_description import describe

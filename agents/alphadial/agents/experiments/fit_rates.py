@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from alphadial.agents.errors import StoreError
-from alphadial.agents.experiments.compare.choice import ReplayDataset
+from alphadial.agents.experiments.compare.datasets import ReplayDataset
 from alphadial.agents.experiments.metrics import ClusterBootstrap, failure_rates
 from alphadial.controller.types import OutcomeKind
 from alphadial.envs.checks import Count, Name, Number, Positive, Share, first_fault
