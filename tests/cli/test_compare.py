@@ -237,7 +237,7 @@ def test_compare_on_a_table_that_others_made(cli: Cli, tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         ((), ("name a FAMILY", "--outcomes")),
-        (("tiny", "--outcomes", "m.csv"), ("--outcomes has arms", "leave out FAMILY")),
+        (("tiny", "--outcomes", "m.csv"), ("--outcomes has its own arms", "leave out FAMILY")),
         (("--outcomes", "m.csv", "--mix-temperatures"), ("leave out FAMILY",)),
         (("--outcomes", "m.csv", "--alphas=0,1"), ("leave out FAMILY",)),
         (("tiny", "--features", "stars"), ("--features are for tables",)),

@@ -123,23 +123,22 @@ def compare(
     workers: WorkersOption = None,
 ) -> None:
     """Replay controllers on recorded attempts. Everything is chosen on dev; the same command resumes a stopped one."""
-    from alphadial.agents import CompareOptions, OutcomesOptions
-    from alphadial.agents.experiments.compare.compare_run import SAMPLES, TEMPERATURES
+    from alphadial.agents.experiments.compare.compare_run import SAMPLES, TEMPERATURES, CompareOptions
+    from alphadial.agents.experiments.compare.outcomes_run import OutcomesOptions
 
-    budgets, name = parse_attempts(attempts), split or "test"
     rows = None if controllers is None else split_list(controllers, "--controllers")
-    heats = None if temperatures is None else parse_temperatures(temperatures)
+    heats = () if temperatures is None else parse_temperatures(temperatures)
     if outcomes is None:
-        _refuse(family is None, "name a FAMILY, or tables of outcomes with --outcomes FILE")
-        _refuse(percent or features is not None, "--percent and --features are for tables of --outcomes")
+        _refuse(not family, "name a FAMILY, or tables of outcomes with --outcomes FILE")
+        _refuse(percent or features, "--percent and --features are for tables of --outcomes")
         options = CompareOptions(
             families=(family or "", *(also or ())),
-            split=name,
+            split=split or "test",
             dev=dev,
             problem_set=problem_set,
             prompt=prompt,
             parser=parser,
-            attempts=budgets,
+            attempts=parse_attempts(attempts),
             controllers=rows,
             temperatures=heats or TEMPERATURES,
             mix_temperatures=mix_temperatures,
@@ -151,18 +150,17 @@ def compare(
         )
         _compare_families(options, out, open_runtime(None, False, sandbox, workers), json_to)
     else:
-        of_families = (family, problem_set, prompt, parser, also)
-        given = fresh or mix_temperatures or alphas != DEFAULT_ALPHAS or any(value is not None for value in of_families)
-        _refuse(given, "--outcomes has arms and problems of its own: leave out FAMILY and what is for families alone")
+        given = (family, problem_set, prompt, parser, also, fresh, mix_temperatures, alphas != DEFAULT_ALPHAS)
+        _refuse(any(given), "--outcomes has its own arms and problems: leave out FAMILY and what is for families alone")
         tables = OutcomesOptions(
             tables=outcomes,
-            temperatures=heats or (),
+            temperatures=heats,
             samples=samples,
             percent=percent,
             features=split_list(features, "--features") if features is not None else (),
-            split=name,
+            split=split or "test",
             dev=dev,
-            attempts=budgets,
+            attempts=parse_attempts(attempts),
             controllers=rows,
             orders=orders,
             seed=seed,
@@ -170,7 +168,7 @@ def compare(
         _compare_tables(tables, out, workers, json_to)
 
 
-def _refuse(wrong: bool, message: str) -> None:
+def _refuse(wrong: object, message: str) -> None:
     if wrong:
         raise CliError(message)
 
