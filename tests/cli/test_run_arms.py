@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 
-from alphadial.agents import RunOptions, RuntimeConfig, attempt_problems
+from alphadial.agents import RunOptions, RuntimeConfig, attempt_problems, load_attempts
+from alphadial.agents.policies.weights import expected_weights_id
 from alphadial.controller import Arm
+from alphadial.merge_engine import load_family
 
 from ..agents.servers import Behaviour, completion, serving
+from .fakes import chat_server
 from .killing import Killer, rows
 from .test_run_kill import summary_but_times
 
@@ -148,6 +151,48 @@ def test_the_same_from_python(tmp_path: Path) -> None:
         runtime = RuntimeConfig(server=url, unverified_weights=True, workers=1)
         finished = attempt_problems(options, tmp_path / "run", runtime)
     assert [row["solve"] for row in finished.summary["rows"]] == [1.0, 1.0]
+
+
+def test_tables_of_two_temperatures_and_in_per_cent(cli: Cli, tmp_path: Path) -> None:
+    for heat, cell in (("low", "10"), ("high", "90")):
+        text = f"problem,theme,{WEAK}\na,x,{cell}\nb,y,50.5\n"
+        (tmp_path / f"{heat}.csv").write_text(text, "utf-8")
+    fit = ("--fit", "low.csv", "--fit", "high.csv", "--features", "theme", "--percent")
+    with serving(models(), lists=True) as url:
+        command = asked(url, tmp_path)
+        write_arms(tmp_path, {"model": WEAK, "temperature": [0.2, 1]})
+        several = cli(*command, *fit)
+        assert (several.status, several.stdout) == (2, "")
+        assert f"low.csv has one column for {WEAK}, of which there are several arms" in several.stderr
+        assert cli(*command, *fit, "--fit-temperatures", "1").refused("1 temperatures for 2 tables")
+        assert "is of temperature 0.2, and the arm of 1" in cli(*command, *fit, "--fit-temperatures", "0.2,0.7").stderr
+        done = cli(*command, *fit, "--fit-temperatures", "0.2,1", "--out", "run", "--json", "run.json")
+    assert done.status == 0, done.stderr
+    told = json.loads((tmp_path / "run.json").read_text("utf-8"))
+    assert told["by_problem"][0]["arms"] == [f"{WEAK} T=1"]  # which the tables say is the better one
+    state = json.loads((tmp_path / "run" / "controller.json").read_text("utf-8"))
+    assert [arm["temperature"] for arm in state["arms"]] == [0.2, 1.0]
+
+
+def test_a_family_here_a_family_and_a_model_on_a_server(cli: Cli, pico: Path, tmp_path: Path) -> None:
+    family = load_family(pico)
+    arms = write_arms(
+        tmp_path,
+        {"family": "tiny", "alpha": 1, "in_process": True},
+        {"family": str(pico), "alpha": 0},
+        {"model": "org/gpt"},
+    )
+    chosen = ("run", "--arms", arms, *TINY[1:], "--controller", "uniform", "--attempts", "4", "--seed", "7")
+    with chat_server(lambda name: expected_weights_id(family, name) if name == "pico@0" else "whoever") as url:
+        command = (*chosen, "--server", url)
+        done = cli(*command, "--out", "run")
+        assert done.status == 0, done.stderr
+        assert done.stderr.splitlines()[0] == f"run folder run: loading tiny and asking {url}"
+        verified = {row["model"]: row["weights_id"] is not None for row in load_attempts(tmp_path / "run")}
+        assert verified == {"tiny@1": True, "pico@0": True, "org/gpt": False}
+    with chat_server(lambda name: "whoever") as url:
+        command = (*chosen, "--server", url)
+        assert cli(*command, "--out", "other").refused("answered as pico@0 with other weights")
 
 
 def test_families_and_settings_in_this_process(cli: Cli, pico: Path, tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from alphadial.cli.errors import CliError
 
 if TYPE_CHECKING:
     from alphadial.agents.policies.http import ServerOptions, Wait
-    from alphadial.agents.runs.arms import ArmSet
     from alphadial.agents.runs.prices import Prices
     from alphadial.agents.runs.session import RuntimeConfig
     from alphadial.merge_engine import Family
@@ -177,34 +176,6 @@ PricesOption = Annotated[
         show_default="none",
     ),
 ]
-FitOption = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--fit",
-        metavar="FILE",
-        help="Outcomes to learn from, an outcomes.json or a table of others as CSV; once for each of several.",
-        show_default="shipped dev tables",
-    ),
-]
-FeaturesOption = Annotated[
-    str | None,
-    typer.Option(
-        "--features",
-        metavar="NAME,NAME,...",
-        help="Columns of a table of others that tell something of the problems, and are no models.",
-        show_default="difficulty, platform, rating, date, tags and the like",
-    ),
-]
-ArmsOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--arms",
-        metavar="FILE",
-        help='In place of --alphas: JSON such as [{"family": "tiny", "alpha": [0, 1], "temperature": [0.2, 0.8]}], or '
-        "with model (of --server), setting and strategy; every combination of the lists is an arm.",
-        show_default=False,
-    ),
-]
 RunOutOption = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", help="Run folder.", show_default="a new one in runs/")
 ]
@@ -286,27 +257,6 @@ def load_prices(file: Path | None) -> Prices | None:
     return None if file is None else read_prices(file)
 
 
-def load_arms(file: Path | None, model: str | None, chosen: tuple[str | None, str, list[Path] | None]) -> ArmSet:
-    """The arms in a file; none where none is named.
-
-    Args:
-        file: the file.
-        model: the one model of a server that the run asks.
-        chosen: controller, alphas and tables that were asked for.
-
-    Raises:
-        CliError: alphas beside arms, or what is for arms or alphas beside a model that has neither.
-        OptionError: the file holds no arms.
-    """
-    from alphadial.agents.runs.arms import ArmSet, read_arms
-
-    if file is None and model is not None and chosen != (None, DEFAULT_ALPHAS, None):
-        raise CliError(f"--model {model} has no alpha: leave out --controller, --alphas and --fit, or name --arms")
-    if file is not None and chosen[1] != DEFAULT_ALPHAS:
-        raise CliError("--arms says the alphas: leave out --alphas")
-    return ArmSet() if file is None else read_arms(file)
-
-
 def parse_problems(text: str | None) -> list[str] | None:
     """Ids of problems; None where all are meant.
 
@@ -316,20 +266,20 @@ def parse_problems(text: str | None) -> list[str] | None:
     return None if text is None else split_list(text, "--problems")
 
 
-def parse_temperatures(text: str) -> list[float]:
+def parse_temperatures(text: str, option: str = "--temperatures") -> list[float]:
     """Temperatures of a comma-separated list.
 
     Raises:
         CliError: one is no number.
     """
-    return [_number(part) for part in split_list(text, "--temperatures")]
+    return [_number(part, option) for part in split_list(text, option)]
 
 
-def _number(text: str) -> float:
+def _number(text: str, option: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise CliError(f"--temperatures: {text!r} is no temperature; give numbers from 0 up, such as 0.6,1") from None
+        raise CliError(f"{option}: {text!r} is no temperature; give numbers from 0 up, such as 0.6,1") from None
 
 
 def parse_attempts(text: str) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -14,6 +14,7 @@ from alphadial.agents.experiments.fit_rates import FIT_FILE, fit_rates
 from alphadial.agents.runs.arms import NAMELESS, complete_arms, over_arms
 from alphadial.agents.runs.config import RunConfig
 from alphadial.agents.runs.controlled import run_controlled
+from alphadial.agents.runs.fit_tables import TableReading
 from alphadial.agents.runs.options import AttemptOptions, Notify, run_config
 from alphadial.agents.runs.run_summary import summarise
 from alphadial.agents.runs.session import (
@@ -52,8 +53,8 @@ class RunOptions(AttemptOptions):
     """Attempts over all problems; None means no such limit."""
     fit: Sequence[Path] = ()
     """Outcome tables to learn from, see ``teaching``; () means those of the dev split that come with alphadial."""
-    fit_features: Collection[str] = ()
-    """Columns of foreign tables in ``fit`` that are features of problems, beside those that are known to be."""
+    reading: TableReading = TableReading()  # noqa: RUF009 - frozen
+    """How foreign tables in ``fit`` are read."""
     arms: Sequence[Arm] = ()
     """What the controller chooses from, in place of ``alphas``. An arm without a model has ``family`` or ``model``."""
     families: Sequence[Family] = ()
@@ -136,7 +137,7 @@ def attempt_problems(
     if controller is not None:
         chosen = split.problems if options.problems is None else split.select(options.problems)
         families = options.all_families
-        learnt = teach(controller, config, options, families, chosen, options.fit, notify, options.fit_features)
+        learnt = teach(controller, config, options, families, chosen, options.fit, notify, options.reading)
         config = replace(config, fitted=_digest(controller))
     refuse_unserved(config.choices, runtime)
     with open_judge(runtime, split.problems) as judge:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -34,6 +34,18 @@ from alphadial.merge_engine import Family
 
 LEARNT_ON = "dev"
 Kinds = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class TableReading:
+    """How tables of others are read, where they do not say themselves."""
+
+    features: Collection[str] = ()
+    """Columns that are features of the problems, beside those that are known to be."""
+    percent: bool = False
+    """Cells are percentages."""
+    temperatures: Sequence[float] = ()
+    """At which the models of each table were sampled, in their order; () where nobody says."""
 
 
 class FitTable(Protocol):
@@ -90,18 +102,22 @@ class ForeignTable:
 
     def __init__(self, name: str, dataset: ReplayDataset, arms: Sequence[Arm]) -> None:
         self._name, self._dataset = name, dataset
-        self._columns = {str(arm): arm for arm in dataset.log.arms}
+        self._labels = {str(arm): arm for arm in dataset.log.arms}
+        self._models = {arm.model: arm for arm in dataset.log.arms}
         self._named = Counter(arm.model for arm in arms)
 
     def column(self, choice: ArmChoice) -> ReplayDataset:
         """See ``FitTable``."""
         arm = choice.arm
-        names = [str(arm), *([choice.model] if self._named[arm.model] == 1 or arm.alpha is not None else [])]
-        found = next((self._columns[name] for name in names if name in self._columns), None)
+        found = self._labels.get(str(arm)) or self._models.get(str(arm)) or self._models.get(choice.model)
         if found is None:
-            if arm.model in self._columns:
-                raise OutcomeTableError(f"{self._name} has one column for {arm.model}, of which there are several arms")
-            raise OutcomeTableError(f"{self._name} has no column {names[0]!r}")
+            raise OutcomeTableError(f"{self._name} has no column {choice.model!r}")
+        if found.temperature not in (None, choice.temperature):
+            raise OutcomeTableError(
+                f"{self._name} is of temperature {found.temperature:g}, and the arm of {choice.temperature:g}"
+            )
+        if found.temperature is None and str(found) != str(arm) and self._named[arm.model] > 1 and arm.alpha is None:
+            raise OutcomeTableError(f"{self._name} has one column for {arm.model}, of which there are several arms")
         return _renamed(self._dataset, found, arm)
 
 
@@ -151,13 +167,25 @@ def own_table(path: Path, config: RunConfig, dev_of: Callable[[str], Split]) -> 
     return OwnTable(str(path), table, dev_of(table.split), _made_as(path) if config.arms is not None else None)
 
 
-def foreign_table(path: Path, arms: Sequence[Arm], features: Collection[str], notify: Notify) -> ForeignTable:
+def foreign_table(
+    path: Path, arms: Sequence[Arm], reading: TableReading, temperature: float | None, notify: Notify
+) -> ForeignTable:
     """A table that others recorded, from its file.
+
+    Args:
+        path: the file.
+        arms: of the run.
+        reading: how it is read.
+        temperature: at which its models were sampled; None where nobody says.
+        notify: told what was left out or taken for granted.
 
     Raises:
         OutcomeTableError: it cannot be read.
     """
-    return ForeignTable(str(path), load_outcome_csv(path, features=features, notify=notify), arms)
+    dataset = load_outcome_csv(
+        path, percent=reading.percent, features=reading.features, temperature=temperature, notify=notify
+    )
+    return ForeignTable(str(path), dataset, arms)
 
 
 def _made_as(path: Path) -> tuple[str, str] | None:

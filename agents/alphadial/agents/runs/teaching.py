@@ -11,6 +11,7 @@ from alphadial.agents.runs.config import ArmChoice, RunConfig
 from alphadial.agents.runs.fit_tables import (
     LEARNT_ON,
     FitTable,
+    TableReading,
     foreign_table,
     own_table,
     shipped_tables,
@@ -31,7 +32,7 @@ def teach(
     problems: Sequence[Problem],
     fit: Sequence[Path] = (),
     notify: Notify = lambda text: None,
-    features: Collection[str] = (),
+    reading: TableReading = TableReading(),  # noqa: B008 - frozen
 ) -> ReplayDataset | None:
     """Fits a controller on what is recorded of the run's arms.
 
@@ -44,7 +45,7 @@ def teach(
         fit: outcome tables, ``outcomes.json`` of the dev split or foreign ones as CSV; () means those that come with
             alphadial, if any.
         notify: told what of the tables and of the problems does not go together.
-        features: columns of foreign tables that are features, beside those that are known to be.
+        reading: how foreign tables are read.
 
     Returns:
         What it learnt from; None where there is nothing and it needs nothing.
@@ -55,7 +56,7 @@ def teach(
         ProblemError: ``fit`` is given, and the problem set has no dev split.
     """
     check_features(problems)
-    tables, missing = _tables(config, options, families, fit, features, notify)
+    tables, missing = _tables(config, options, families, fit, reading, notify)
     columns, lacking = _columns(config.choices, tables)
     if fit and lacking:
         raise OptionError(f"--fit: {_said(lacking)}{_remedy(config, families, lacking)}")
@@ -84,7 +85,7 @@ def _tables(
     options: AttemptOptions,
     families: Sequence[Family],
     fit: Sequence[Path],
-    features: Collection[str],
+    reading: TableReading,
     notify: Notify,
 ) -> tuple[list[FitTable], list[str]]:
     """The tables to learn from, and why there are no others."""
@@ -93,11 +94,14 @@ def _tables(
         if bound := [path for path in fit if path.suffix == ".json" and unverified]:
             raise OptionError(f"--fit {bound[0]}: it is bound to its weights, and cannot serve --unverified-weights")
         arms = [choice.arm for choice in config.choices]
+        foreign = [path for path in fit if path.suffix != ".json"]
+        heats: Sequence[float | None] = reading.temperatures or [None] * len(foreign)
+        if len(heats) != len(foreign):
+            raise OptionError(f"--fit-temperatures: {len(heats)} temperatures for {len(foreign)} tables of others")
+        own = [own_table(path, config, options.load_other_split) for path in fit if path not in foreign]
         return [
-            own_table(path, config, options.load_other_split)
-            if path.suffix == ".json"
-            else foreign_table(path, arms, features, notify)
-            for path in fit
+            *own,
+            *(foreign_table(path, arms, reading, heat, notify) for path, heat in zip(foreign, heats, strict=True)),
         ], []
     if unverified:
         return [], ["none can be used with --unverified-weights or without a family: name one of others with --fit"]

@@ -6,6 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from alphadial.cli.arm_options import (
+    ArmsOption,
+    FeaturesOption,
+    FitOption,
+    FitTemperaturesOption,
+    PercentOption,
+    load_arms,
+    load_reading,
+)
 from alphadial.cli.options import (
     DEFAULT_ALPHAS,
     DEFAULT_CONCURRENCY,
@@ -13,13 +22,10 @@ from alphadial.cli.options import (
     DEFAULT_RETRIES,
     DEFAULT_TIMEOUT_S,
     AlphasOption,
-    ArmsOption,
     BudgetOption,
     ConcurrencyOption,
     ControllerOption,
-    FeaturesOption,
     FeedbackOption,
-    FitOption,
     JsonOption,
     LanguageOption,
     LimitOption,
@@ -43,7 +49,13 @@ from alphadial.cli.options import (
     TimeoutOption,
     UnverifiedOption,
     WorkersOption,
+    load_optional_family,
+    load_prices,
+    parse_problems,
+    pick,
+    split_list,
 )
+from alphadial.cli.output import check_json_target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,6 +78,8 @@ def run(
     max_tokens: MaxTokensOption = None,
     fit: FitOption = None,
     features: FeaturesOption = None,
+    percent: PercentOption = False,
+    fit_temperatures: FitTemperaturesOption = None,
     prompt: PromptOption = None,
     parser: ParserOption = None,
     language: LanguageOption = None,
@@ -87,8 +101,6 @@ def run(
 ) -> None:
     """Attempt problems until solved; a controller chooses each time. The same command resumes a stopped run."""
     from alphadial.agents.runs.controller_run import RunOptions
-    from alphadial.cli.options import load_arms, load_optional_family, load_prices, parse_problems, pick, split_list
-    from alphadial.cli.output import check_json_target
     from alphadial.envs.types import Feedback, Setting
 
     check_json_target(json_to)
@@ -109,7 +121,7 @@ def run(
         max_tokens=max_tokens,
         seed=seed,
         fit=tuple(fit or ()),
-        fit_features=() if features is None else split_list(features, "--features"),
+        reading=load_reading(features, percent, fit_temperatures),
         arms=chosen.arms,
         families=chosen.families,
         prompt=prompt,
