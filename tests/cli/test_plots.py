@@ -14,6 +14,7 @@ from alphadial.cli.plots.curves_picture import draw_curves, smooth
 from alphadial.cli.plots.frontier_picture import draw_frontier
 from alphadial.cli.plots.labels import Label, place
 from alphadial.cli.plots.run_picture import draw_run
+from alphadial.cli.short_names import short_names
 from alphadial.training.state import CurvePoint
 
 
@@ -72,6 +73,13 @@ def test_curves_are_a_picture(tmp_path: Path) -> None:
     rl = [CurvePoint(step, 0.1, step / 20, 0.3, 0.1) for step in range(1, 20)]
     draw_curves({"init": sft, "low": rl, "high": rl[:1]}, tmp_path / "curves.png")
     assert imread(tmp_path / "curves.png").shape[:2] == (544, 1632)
+
+
+def test_short_names_are_told_apart() -> None:
+    assert short_names(["-0.5", "tiny@1 T=0.6"], 12) == ["-0.5", "tiny@1 T=0.6"]
+    assert short_names(["org/long-model-name-7b", "other/model"], 18) == ["long-model-name-7b", "model"]
+    assert short_names(["abcdefghijkl", "abcdefXhijkl"], 9) == ["1 abc…jkl", "2 abc…jkl"]
+    assert short_names(["x/" + "a" * 40, "y/" + "a" * 40], 9) == ["x/aa…aaaa", "y/aa…aaaa"]
 
 
 def test_smooth_is_a_trailing_mean() -> None:

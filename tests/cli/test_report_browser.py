@@ -252,6 +252,26 @@ def test_filters_and_cells_lead_to_attempts(tab: Tab, tmp_path: Path) -> None:
     assert tab.value("document.getElementById('found').textContent") == "2 of 200 attempts"
 
 
+def test_hostile_runs_side_by_side_do_nothing(tab: Tab, tmp_path: Path) -> None:
+    text = " ".join(HOSTILE).replace("\0", "\ufffd")
+    models = (ModelChoice(f"m@{text}", None),)
+    for name, verdict in (("a", "AC"), ("b", "WA")):
+        config = make_config([f"t.{text}"], 1, models=models, family=f"{name}{text}")
+        texts = {"cause": text, "program": f"{name} = {text}\n", "model": models[0].name}
+        attempt = replace(make_attempt(config, f"t.{text}", 0, 0, verdict, **texts), alpha=None)
+        write_run(tmp_path / name, config, [attempt])
+    write_pair(tmp_path / "a", tmp_path / "b", tmp_path / "r.html")
+    tab.screen(390, 844)
+    tab.open(tmp_path / "r.html")
+    press(tab, "j")
+    tab.wait("document.querySelector('.flip[open]')")
+    assert tab.value("document.title !== 'owned' && document.querySelectorAll('img, main b').length") == 0
+    shown = tab.value("document.querySelector('.flip[open]').innerText")
+    assert "<script>document.title='owned'</script>" in shown
+    assert r"\u202e" in shown
+    assert fits(tab, 390)
+
+
 def test_hostile_attempts_do_nothing(tab: Tab, tmp_path: Path) -> None:
     text = " ".join(HOSTILE).replace("\0", "\ufffd")
     models = (ModelChoice("toy@1", 1.0), ModelChoice(f"m{text}", None))

@@ -9,6 +9,10 @@ from typing import Any
 
 import pytest
 
+from alphadial.agents.experiments.compare import shipped_tables
+from alphadial.agents.experiments.fit_rates import read_fit_rates
+from alphadial.agents.experiments.frontier import frontier
+from alphadial.agents.experiments.outcomes import load_outcomes
 from alphadial.agents.policies.weights import expected_weights_id
 from alphadial.controller import as_arms, load_state
 from alphadial.merge_engine import load_family
@@ -16,6 +20,7 @@ from alphadial.merge_engine import load_family
 from .fakes import chat_server
 
 Cli = Callable[..., Any]
+SHIPPED = Path(shipped_tables.__file__).parent / "shipped"
 FEW = ("--split", "dev", "--problems", "pair_diff_eq.plus7.negate.tight,leaders.flip1.least3.tight", "--alphas=-0.5,1")
 UNIFORM = (*FEW, "--attempts", "3", "--controller", "uniform")
 
@@ -30,6 +35,15 @@ def test_the_shipped_posterior_solves_with_the_shipped_family(cli: Cli, tmp_path
     assert summary["attempts"] == sum(row["attempts"] for row in summary["by_arm"])
     assert (summary["controller"], summary["setting"], summary["samples"]) == ("posterior", "reasoning", 3)
     assert load_state(tmp_path / "run" / "controller.json").arms == as_arms((-0.5, 1))
+    # What it was fitted on is the table that ships: there both arms tried every problem of dev.
+    table = load_outcomes(SHIPPED / "tiny" / "dev-0.6.json")
+    rates = {row["alpha"]: row["solve"] for row in frontier(table)["rows"]}
+    given = read_fit_rates(tmp_path / "run")
+    assert given is not None
+    assert given.problems == len(table.problems)
+    assert {row.alpha: row.solve for row in given.rows} == pytest.approx({alpha: rates[alpha] for alpha in (-0.5, 1.0)})
+    assert "picture: run/run.png" in done.stdout
+    assert (tmp_path / "run" / "run.png").read_bytes().startswith(b"\x89PNG")
     attempt = summary["by_problem"][0]["attempts"][0]
     shown = cli("show", attempt, "--run", "run")
     assert "first: p 0." in shown.stdout

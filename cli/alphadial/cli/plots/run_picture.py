@@ -14,6 +14,7 @@ from matplotlib.container import BarContainer
 
 from alphadial.cli.plots import OKABE_ITO
 from alphadial.cli.plots.style import FAINT, INK, figure, save
+from alphadial.cli.short_names import short_names
 from alphadial.cli.visible import visible
 
 _ENDS = (("solved", "green"), ("wrong", "vermillion"), ("too slow", "blue"), ("unmeasurable", "grey"))
@@ -21,6 +22,7 @@ _ENDS = (("solved", "green"), ("wrong", "vermillion"), ("too slow", "blue"), ("u
 _SMALLEST = 0.035
 """Share of an axis that a bar must have for its count to be written into it."""
 _LABEL = 28
+_IN_LEGEND = 24
 _SHORT = 6
 """Characters of names of which many stand beside each other."""
 _INCH_PER_ARM = 0.26
@@ -37,8 +39,8 @@ def draw_run(said: dict[str, Any], file: Path) -> None:
         said: as ``attempt_flow.by_number`` gives it, of at least one attempt.
         file: of the PNG.
     """
-    cut = [name if len(name) <= _LABEL else f"{name[: _LABEL - 1]}…" for name in said["arms"]]
-    names = [visible(name).replace("-", "\N{MINUS SIGN}", int(name.startswith("-"))) for name in cut]
+    shown = short_names([visible(name) for name in said["arms"]], _LABEL)
+    names = [name.replace("-", "\N{MINUS SIGN}", int(name.startswith("-"))) for name in shown]
     height = max(4.6, 1.8 + _INCH_PER_ARM * len(names))
     with figure(2, (12.5, height)) as (drawing, (left, right)):
         _draw_numbers(left, said["numbers"], np.array(said["counts"]), names)
@@ -61,7 +63,8 @@ def _draw_numbers(axes: Axes, numbers: Sequence[int], counts: npt.NDArray[np.int
     axes.set_ylabel("problems")
     axes.set_title("Arms chosen, by attempt number")
     axes.grid(axis="y", color=FAINT, linewidth=0.6)
-    _legend(axes, 5 if max(map(len, names)) <= _SHORT else 3)
+    if len(names) <= _IN_LEGEND:
+        _legend(axes, 5 if max(map(len, names)) <= _SHORT else 3)
 
 
 def _draw_arms(axes: Axes, ends: npt.NDArray[np.int64], names: Sequence[str]) -> None:

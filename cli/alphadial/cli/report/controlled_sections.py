@@ -44,9 +44,15 @@ def _arms(said: dict[str, Any]) -> Part:
     body += chart("by-number", "Arms chosen, by attempt number", f"How often each arm was chosen. {cut(told, 1500)}")
     body += chart("by-arm", "How the attempts of each arm ended", cut(told, 1500)) + "</div>"
     ended = [name for name, _ in flow_figures.ENDED.values()]
-    heads = ("arm", "attempts", *ended, *(f"as attempt {number}" for number in said["numbers"]))
+    heads = ("number", "arm", "attempts", *ended, *(f"as attempt {number}" for number in said["numbers"]))
     rows = [
-        [arm(name), f"{totals[at]:,}", *map(_count, said["ends"][at]), *(_count(row[at]) for row in said["counts"])]
+        [
+            f"{at + 1}",
+            arm(name),
+            f"{totals[at]:,}",
+            *map(_count, said["ends"][at]),
+            *(_count(row[at]) for row in said["counts"]),
+        ]
         for at, name in enumerate(said["arms"])
     ]
     body += table(heads, rows, "Table of attempts by arm")

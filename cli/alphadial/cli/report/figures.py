@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from alphadial.cli.report.text import arm, interval, label, middle, number, percent
+from alphadial.cli.report.text import arm, interval, label, number, percent
 from alphadial.cli.report.traces import Figure, Trace, figure, line, note, with_band
+from alphadial.cli.short_names import middle, short_names
 
 RATES = {
     "solve": ("solved", "green", "solid", "circle"),
@@ -156,7 +157,7 @@ def heat(values: dict[str, Any]) -> Figure:
         narrow["yaxis"] = {"tickfont": {"size": 10}, "ticktext": [label(middle(name, 17)) for name in problems]}
     else:
         rows |= {"showticklabels": False, "title": {"text": "problems"}}
-    columns = {"tickmode": "array", "tickvals": data["x"], "ticktext": [label(middle(name, 24)) for name in arms]}
+    columns = {"tickmode": "array", "tickvals": data["x"], "ticktext": [label(name) for name in short_names(arms, 24)]}
     return figure(
         [data],
         xaxis={**columns, "title": {"text": "arm"}, "showgrid": False, "side": "top"},

@@ -8,8 +8,9 @@ from typing import Any
 
 from alphadial.agents.experiments.attempt_flow import ENDS, START
 from alphadial.agents.experiments.metrics import Estimate
-from alphadial.cli.report.text import arm, label, middle
+from alphadial.cli.report.text import arm, label
 from alphadial.cli.report.traces import Figure, cividis, error_bars, figure
+from alphadial.cli.short_names import short_names
 
 ENDED = {
     "solved": ("solved", "green"),
@@ -27,6 +28,12 @@ AFTER = {
 """What came before an attempt -> name."""
 _READABLE = {"mode": "hide", "minsize": 10}
 """Counts that do not fit into their bars are left out: the table has them."""
+_FLOW_LABEL = 18
+"""Characters of one beside its bar in the flow."""
+_IN_LEGEND = 16
+"""Arms of a legend, at most: of more, pointing at a bar tells its arm."""
+_LEGEND_GAP = 12
+"""Pixels between a chart and its legend."""
 _ABREAST = 6
 """Characters of names of which several stand beside each other in the legend of a small screen."""
 _LABEL = 28
@@ -36,10 +43,12 @@ _LABEL = 28
 def by_number(said: dict[str, Any]) -> Figure:
     """How often each arm was chosen, attempt by attempt."""
     arms, numbers = said["arms"], said["numbers"]
+    names = _named(arms, _LABEL)
+    long = any(len(name) > _ABREAST for name in names)
     data = [
         {
             **_bars(f"<b>{label(arm(name))}</b><br>attempt %{{x}}: on %{{y}} problems<extra></extra>"),
-            "name": label(arm(name), _LABEL),
+            "name": names[at],
             "x": numbers,
             "y": (counts := [row[at] for row in said["counts"]]),
             "text": [f"{count:,}" if count else "" for count in counts],
@@ -54,14 +63,16 @@ def by_number(said: dict[str, Any]) -> Figure:
         xaxis={"title": {"text": "attempt on the problem"}, "tickmode": "linear" if len(numbers) <= 20 else "auto"},
         yaxis={"title": {"text": "problems"}, "rangemode": "tozero"},
         legend={"title": {"text": "arm"}, "traceorder": "normal"},
+        showlegend=len(arms) <= _IN_LEGEND,
         uniformtext=_READABLE,
-        narrow={"height": 300 + (20 * len(arms) if any(len(name) > _ABREAST for name in arms) else 8 * len(arms))},
+        narrow={"height": 320 if len(arms) > _IN_LEGEND else 300 + (20 if long else 8) * len(arms)},
     )
 
 
 def by_arm(said: dict[str, Any]) -> Figure:
     """How the attempts of each arm ended, as counts."""
-    names = [label(arm(name), _LABEL) for name in said["arms"]]
+    names = _named(said["arms"], _LABEL)
+    height = 110 + 26 * len(names)
     data = [
         {
             **_bars(f"<b>%{{y}}</b><br>%{{x}} of its attempts {ended}<extra></extra>"),
@@ -87,16 +98,16 @@ def by_arm(said: dict[str, Any]) -> Figure:
             "ticktext": names,
             "showgrid": False,
         },
-        legend={"traceorder": "normal"},
+        legend={"traceorder": "normal", "y": 1 + _LEGEND_GAP / max(400, height)},
         uniformtext=_READABLE,
-        height=max(400, 110 + 26 * len(names)),
-        narrow={"height": max(320, 110 + 26 * len(names))},
+        height=max(400, height),
+        narrow={"height": max(320, height)},
     )
 
 
 def solved_by_arm(rows: Sequence[dict[str, Any]]) -> Figure:
     """The solve rates of arms that do not lie on one line, as points with their intervals."""
-    names = [label(middle(arm(row["arm"]), _LABEL)) for row in rows]
+    names = _named([row["arm"] for row in rows], _LABEL)
     values = [Estimate(row["solve"], *(math.nan if end is None else end for end in row["solve_ci"])) for row in rows]
     points = error_bars(list(range(len(rows))), values)
     return figure(
@@ -110,7 +121,7 @@ def flow(rows: Sequence[dict[str, Any]], arms: Sequence[str]) -> Figure:
     """What was tried after which failure, and how that ended: the width of a band is its number of attempts."""
     before = [after for after in AFTER if any(row["after"] == after for row in rows)]
     ends = [end for at, end in enumerate(ENDS) if any(row["ends"][at] for row in rows)]
-    names = [AFTER[after] for after in before] + [label(middle(arm(name), 18)) for name in arms]
+    names = [AFTER[after] for after in before] + _named(arms, _FLOW_LABEL)
     names += [ENDED[end][0] for end in ends]
     colours = ["var(--quiet)" if after == START else f"var(--{ENDED[after][1]})" for after in before]
     colours += [cividis(at, len(arms)) for at in range(len(arms))] + [f"var(--{ENDED[end][1]})" for end in ends]
@@ -152,6 +163,10 @@ def flow(rows: Sequence[dict[str, Any]], arms: Sequence[str]) -> Figure:
 
 
 _BANDS = {START: "start-band", **{end: f"{colour}-band" for end, (_, colour) in ENDED.items()}}
+
+
+def _named(arms: Sequence[str], most: int) -> list[str]:
+    return [label(name) for name in short_names([arm(name) for name in arms], most)]
 
 
 def _bars(hover: str) -> dict[str, Any]:

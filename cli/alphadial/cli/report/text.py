@@ -16,13 +16,6 @@ def cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[:most]}\n⟨{len(text) - most:,} more characters⟩"
 
 
-def middle(text: str, most: int) -> str:
-    """A name of at most so many characters, without its middle: names differ at their ends."""
-    if len(text) <= most:
-        return text
-    return f"{text[: most // 2]}…{text[len(text) - (most - 1 - most // 2) :]}"
-
-
 def html(value: object) -> str:
     """As the content of an element or an attribute."""
     return escape(visible(str(value), lines=True), quote=True)
