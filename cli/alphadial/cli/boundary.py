@@ -1,4 +1,4 @@
-"""Where errors become one line. What alphadial raises on purpose is for the user; anything else keeps its traceback."""
+"""Errors become one line here. What alphadial raises on purpose is for the user; anything else keeps its traceback."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from alphadial.envs.types import FailedTest, Verdict
 
 _NOTHING = "(nothing)"
 _NO_OUTPUT = (Verdict.RTE, Verdict.TLE, Verdict.MLE)
-"""Where a program was stopped, it need not have come to its output."""
+"""A program that was stopped need not have come to its output."""
 
 
 def failed_test(failed: FailedTest, *, public: bool) -> Group:

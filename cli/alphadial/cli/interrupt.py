@@ -26,7 +26,7 @@ INTERRUPTED = 130
 """Exit status of a command that was interrupted."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _GRACE_S = 1.0
-"""For unwinding."""
+"""Seconds that a command has to unwind."""
 _CURSOR = "\x1b[?25h\n"
 """Shows the cursor, which a progress bar has hidden, and leaves the line of the bar."""
 
@@ -41,7 +41,7 @@ class _Command:
 
 
 def keeps(text: str) -> None:
-    """From now on an interrupted command says this: what is kept where, and how to go on."""
+    """Lets an interrupted command say, from now on, what is kept where and how to go on."""
     _Command.kept = text
 
 

@@ -40,7 +40,7 @@ ModelOption = Annotated[
     typer.Option(
         "--model",
         metavar="NAME",
-        help="In place of FAMILY: a model of --server by its name there. It has no alpha.",
+        help="A model of --server by its name there, in place of FAMILY. It has no alpha.",
         show_default=False,
     ),
 ]
@@ -206,7 +206,7 @@ UnverifiedOption = Annotated[
 OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write, new or empty.")]
 
 RUNS = Path("runs")
-"""Where run folders go unless --out says otherwise."""
+"""Run folders go here unless --out says otherwise."""
 DEFAULT_CONCURRENCY, DEFAULT_TIMEOUT_S, DEFAULT_RETRIES = 64, 120.0, 3
 DEFAULT_ALPHAS = "-0.5,-0.25,0,0.25,0.5,0.75,1,1.25,1.5"
 

@@ -1,4 +1,4 @@
-"""Where results and notices go: results to stdout, everything else to stderr, JSON whole or not at all.
+"""Results and notices go their ways from here: results to stdout, everything else to stderr, JSON whole or not at all.
 
 Nothing else in the command line writes to the terminal, and nothing that is written here can drive it.
 """
@@ -25,9 +25,9 @@ from alphadial.cli.visible import visible
 
 STDOUT = "-"
 REPORT_FILE = "report.html"
-"""Where ``alphadial report`` writes, within a run folder."""
+"""The report of a run, within its folder."""
 PAIR_FILE = "report-pair.html"
-"""Where it writes of two runs, within the folder of the first."""
+"""The report of two runs, within the folder of the first."""
 VERDICT_STYLES = {"AC": "bold green", "WA": "red", "RTE": "magenta", "CE": "magenta", "TLE": "yellow", "MLE": "yellow"}
 
 

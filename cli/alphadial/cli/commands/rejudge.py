@@ -31,7 +31,7 @@ def rejudge(
         typer.Option(
             "--checker",
             metavar="FLAGS",
-            help="Of the default checker, as in problem.yaml: 'float_tolerance 1e-6 case_sensitive', or ''.",
+            help="Flags of the default checker, as in problem.yaml: 'float_tolerance 1e-6 case_sensitive', or ''.",
             show_default="each problem's",
         ),
     ] = None,

@@ -23,7 +23,7 @@ def report(
         int, typer.Option("--transcripts", min=0, metavar="N", help="Attempts shown in full, at most.")
     ] = 2000,
     seed: Annotated[
-        int, typer.Option("--seed", min=0, metavar="N", help="Of the sample of attempts, where there are more.")
+        int, typer.Option("--seed", min=0, metavar="N", help="Draws the attempts that are shown, where there are more.")
     ] = 0,
 ) -> None:
     """Write one HTML file that holds a run: what it solved and with what, every attempt. Or two runs side by side."""

@@ -33,7 +33,7 @@ def show(
         typer.Option(
             "--problem-set",
             metavar="NAME|PATH|module:Class",
-            help="Where its problem is, if that is not where the run had it, or is a class of yours.",
+            help="Looks its problem up there: needed where it has moved, or comes from a class of yours.",
             show_default="the run's",
         ),
     ] = None,

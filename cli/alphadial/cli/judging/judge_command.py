@@ -1,4 +1,4 @@
-"""From the arguments of ``alphadial judge`` and ``alphadial rejudge`` to what they show."""
+"""What ``alphadial judge`` and ``alphadial rejudge`` show, made from their arguments."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from alphadial.envs.judging.batch import BatchStep
 from alphadial.envs.judging.limits import Limit
 
 QUIET_S = 30.0
-"""Where there is no terminal, nobody waits longer for a line."""
+"""Seconds after which a line is written at the latest, if there is no terminal to show a bar."""
 
 
 class JudgingProgress:

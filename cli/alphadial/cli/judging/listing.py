@@ -17,7 +17,7 @@ _LONGEST_NOTE = 300
 
 
 def listing(rows: Sequence[Row]) -> Iterator[str]:
-    """For each problem its name, then each of its solutions with what there is to say of it."""
+    """Lists problems: the name of each, then its solutions with what there is to say of them."""
     for _, of_one in groupby(rows, key=lambda row: (row.problem, row.source, row.limit_s)):
         here = list(of_one)
         first = here[0]

@@ -19,7 +19,7 @@ __all__ = ["MOST_BYTES", "MOST_TRANSCRIPTS", "Written", "write_pair", "write_rep
 MOST_TRANSCRIPTS = 2000
 MOST_BYTES = 15_000_000
 _FAILURE_SECONDS = 20.0
-"""For running programs again that failed a public test."""
+"""Programs that failed a public test run again for at most so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Written:
     attempts: int
     transcripts: int
     size: int
-    """In bytes."""
+    """Bytes of the file."""
 
 
 def write_report(folder: Path, out: Path, transcripts: int = MOST_TRANSCRIPTS, seed: int = 0) -> Written:

@@ -30,7 +30,7 @@ def lead(config: RunConfig) -> str:
 
 
 def banner(counts: dict[str, Any], controlled: bool) -> str:
-    """That a run is not finished; empty when it is."""
+    """Says that a run is not finished; empty when it is."""
     if counts["finished"]:
         return ""
     of = "at most " if controlled else ""
@@ -78,7 +78,7 @@ def _arms(choices: Sequence[ArmChoice]) -> dict[str, str]:
 
 
 def tiles(said: dict[str, Any]) -> list[Tile]:
-    """Of a run over alphas, or under a controller."""
+    """The figures at the top: of a run over alphas, or of one under a controller."""
     counts = said["counts"]
     solved = Tile("problems solved", f"{counts['solved']:,}", f"of {counts['problems']:,}, at least once")
     unmeasurable = f"{counts['unmeasurable']:,} unmeasurable"

@@ -1,4 +1,4 @@
-"""From what a report says to one HTML file. Every value passes through ``text.html`` or through JSON on its way."""
+"""What a report says becomes one HTML file. Every value passes through ``text.html`` or through JSON on its way."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Page:
     dial: str = ""
     """HTML of the picture in the header."""
     problems: Sequence[str] = ()
-    """Of the heat map, in its order."""
+    """The problems of the heat map, in its order."""
     arms: Sequence[str] = ()
     """Every arm of the run, in order."""
     choices: Sequence[Any] = ()

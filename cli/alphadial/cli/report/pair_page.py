@@ -19,9 +19,9 @@ from alphadial.cli.visible import visible
 MOST_FLIPS = 300
 """Flipped problems whose programs are shown."""
 _DIFF_CHARACTERS = 12_000
-"""Of one diff."""
+"""One diff is cut after so many characters."""
 _DIFF_BYTES = 5_000_000
-"""Of all diffs together."""
+"""All diffs together are no larger."""
 _SIGN_CLASS = {"-": "gone", "+": "come"}
 _VERDICTS = ("coverage", "limit_s", "feedback", "language")
 """Settings that decide what counts as solved, or what may be handed in."""

@@ -12,7 +12,7 @@ _NEGATIVE = re.compile(r"(?<![^@])-(?=[0-9])")
 
 
 def cut(text: str, most: int) -> str:
-    """At most so many characters, with a last line that says how many are left out."""
+    """The beginning of a text, with a last line that says how many characters are left out."""
     return text if len(text) <= most else f"{text[:most]}\n⟨{len(text) - most:,} more characters⟩"
 
 
@@ -22,7 +22,7 @@ def html(value: object) -> str:
 
 
 def label(value: object, most: int = 60) -> str:
-    """For a chart: plotly reads a little HTML in its texts."""
+    """A text in a chart, where plotly would read a little HTML."""
     text = visible(str(value))
     return escape(text if len(text) <= most else f"{text[: most - 1]}…", quote=False)
 

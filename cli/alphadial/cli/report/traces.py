@@ -16,7 +16,7 @@ _CIVIDIS = ((0, 34, 78), (53, 69, 108), (102, 105, 112), (148, 142, 119), (200, 
 
 
 def cividis(at: int, count: int) -> str:
-    """Of ``count`` evenly spaced colours, dark to light, the one at this place."""
+    """One of ``count`` evenly spaced colours, dark to light: that at this place."""
     place = (at / (count - 1) if count > 1 else 0.5) * (len(_CIVIDIS) - 1)
     below = min(int(place), len(_CIVIDIS) - 2)
     pairs = zip(_CIVIDIS[below], _CIVIDIS[below + 1], strict=True)

@@ -22,11 +22,11 @@ from alphadial.cli.visible import visible
 from alphadial.envs.types import FailedTest, Problem
 
 PACKED_BYTES = 6 * 2**20
-"""Of deflated transcripts: 8 MiB as base64, which leaves room for plotly and the charts in 15 MB."""
+"""Deflated transcripts take no more: 8 MiB as base64, which leaves room for plotly and the charts in 15 MB."""
 UNPACKED_BYTES = 96 * 2**20
-"""Of their JSON: a phone has to hold it."""
+"""Their JSON takes no more: a phone has to hold it."""
 TEXT_CHARACTERS = 20_000
-"""Of one message or program; ``alphadial show`` has the rest."""
+"""A message or program is cut after so many; ``alphadial show`` has the rest."""
 _LEVEL = 6
 PARTS = 400
 """Messages of a transcript, and tool calls of a message."""
@@ -39,11 +39,11 @@ class Packed:
     payload: str
     """Base64 of zlib's deflate of JSON; "" when empty."""
     ids: tuple[str, ...]
-    """Of the attempts in it."""
+    """Ids of the attempts in it."""
 
 
 def sample_ids(attempts: Sequence[Attempt], most: int, seed: int) -> list[str]:
-    """At most so many ids, drawn without replacement; the same for the same seed."""
+    """Draws at most so many ids without replacement; the same for the same seed."""
     ids = sorted(attempt.id for attempt in attempts)
     return Random(seed).sample(ids, min(most, len(ids)))
 
