@@ -40,7 +40,7 @@ _SUPPORTED = "0.7"
 _KERNEL_COUNTS_PER_NAMESPACE = (5, 14)
 """Since then RLIMIT_NPROC counts a user namespace's processes; before, all of the host uid's."""
 _OPEN_FILES = 256
-_OPEN_FILES_OF_CALLS = 64
+_OPEN_FILES_OF_CALLS, _FILES_OF_CALLS = 64, 4096
 _CALLS = Own(48 * MIB, INIT + 3)
 """The server, the process that waits for the next program, and one that is being reaped."""
 _COMMANDS = Own(24 * MIB, INIT + 6)
@@ -176,7 +176,7 @@ class Bubblewrap(OfOneProcess, Closing):
         del rlimits[resource.RLIMIT_CPU]
         # The stack's limit decides on the address space at the start of an interpreter.
         stack = {resource.RLIMIT_STACK: rlimits.pop(resource.RLIMIT_STACK)}
-        settings = json.dumps(self._isolation(limits, rlimits, told=True) | {"hidden": layout.hidden()})
+        settings = json.dumps(self._isolation(limits, rlimits, told=True) | {"hidden": layout.hidden(), "names": None})
         ours, theirs = socket_pair(socket.SOCK_SEQPACKET)
         control = str(theirs.fileno())
         if layout.can_be_held(command):
@@ -204,6 +204,7 @@ class Bubblewrap(OfOneProcess, Closing):
             "listen": seccomp.listening_call() if filtered and told else None,
             "rlimits": [(which, *values) for which, values in rlimits.items()],
             "files_bytes": limits.files_bytes,
+            "names": _FILES_OF_CALLS,
             "hidden": None,
         }
 

@@ -84,6 +84,7 @@ thread.join()
     "its own modules": "import heapq\nfrom helper.tools import double\nprint(heapq.heappush([], 1), double(4))",
     "its own file": "import inspect\ndef f(): pass\nprint(open(__file__).read(), inspect.getsource(f))",
     "a file beside it": "print(open('data.txt').read(), open('helper/tools.py').read())",
+    "many files": "for n in range(5000): open(f'n{n}', 'w').close()\nimport os\nprint(len(os.listdir('.')))",
     "a module that is not imported": "import importlib\nprint(importlib.util)",
     "a module written": "open('made.py', 'w').write('x = 5')\nimport made\nprint(made.x)",
     "at the end": """

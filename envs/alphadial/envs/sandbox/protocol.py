@@ -106,14 +106,16 @@ class CommandServer(Protocol):
         """As ``Sandbox.run``, but sooner.
 
         The start that an interpreter is spared counts in ``cpu_s`` as if it had been made. ``peak_bytes`` may hold some
-        MiB of ours; some MiB and a few processes more than the limits may be allowed. What the sandbox itself refuses
-        may be more than for ``Sandbox.run``: sockets with addresses, and locks that others could see, which are
-        pretended.
+        MiB of ours; some MiB and a few processes more than the limits may be allowed.
 
         Args:
             files: as for ``Sandbox.run``.
             stdin: likewise.
             limits: times and output; all else as the server was opened with.
+
+        Raises:
+            NotWarmError: it asked for what would tell others of it, a socket with an address or a lock on a file, and
+                was ended: ``Sandbox.run`` gives it that.
         """
 
     def alive(self) -> bool:

@@ -31,8 +31,8 @@ class Isolation:
 
     ``settings`` holds ``isolated`` (False: limits only), ``rlimits`` (lists of limit, soft, hard), ``seccomp`` (BPF in
     hexadecimal, "" for none), ``listen`` (the number of seccomp(2) where the filter tells a listener, else None),
-    ``devices`` (paths), ``files_bytes``, and ``hidden`` (paths below /proc that are covered; None: programs find no
-    /proc at all).
+    ``devices`` (paths), ``files_bytes``, ``names`` (how many files there may be; None: as memory lasts), and ``hidden``
+    (paths below /proc that are covered; None: programs find no /proc at all).
     """
 
     def __init__(self, settings: dict[str, Any]) -> None:
@@ -44,7 +44,8 @@ class Isolation:
         self._filter = _Filter(len(code) // 8, code) if code else None
         self._listen: int | None = settings["listen"]
         self._own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
-        self._tmpfs = f"size={settings['files_bytes']},nr_inodes=4096,mode=755".encode()
+        names = f",nr_inodes={settings['names']}" if settings["names"] else ""
+        self._tmpfs = f"size={settings['files_bytes']},mode=755{names}".encode()
         self._no_capabilities = (ctypes.c_uint32 * 6)()
         self._capability_header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
         self._hidden: list[str] | None = settings["hidden"]
