@@ -2,14 +2,15 @@
 
     python examples/bandit.py
 
-``Bounce`` needs one method and what it remembers. With ``examples`` on PYTHONPATH,
-``alphadial run tiny --controller bandit:Bounce`` makes real attempts with it, and
+``Bounce`` needs one method and what it remembers. Its arms are every alpha of ``tiny`` at two temperatures; what is
+known of a problem beside its statement is in ``situation.context.features``, where the problem set tells it. With
+``examples`` on PYTHONPATH, ``alphadial run tiny --controller bandit:Bounce`` makes real attempts with it, and
 ``alphadial compare tiny --controllers posterior,bandit:Bounce`` adds temperatures, intervals and differences.
 """
 
 from typing import Any
 
-from alphadial.agents import Replay
+from alphadial.agents import Replay, ReplayDataset, join_tables
 from alphadial.controller import (
     BaseController,
     Choice,
@@ -25,7 +26,7 @@ from alphadial.controller import (
 
 
 class Bounce(BaseController):
-    """Begins with the alpha that solved most on dev; then up after a slow program, down after a wrong one."""
+    """Begins with the arm that solved most on dev; then up after a slow program, down after a wrong one."""
 
     name = "bounce"
     _first = 0
@@ -35,7 +36,8 @@ class Bounce(BaseController):
 
     def _choose(self, situation: Situation) -> Choice:
         if not situation.history:
-            return Choice(self._first, "best on dev")
+            easy = situation.context.features.get("difficulty") == "easy"
+            return Choice(0 if easy else self._first, "easy: the lowest alpha" if easy else "best on dev")
         slow = situation.history[-1][1] == OutcomeKind.OPTIMISATION
         return Choice(len(self.arms) - 1, "too slow: up") if slow else Choice(0, "wrong: down")
 
@@ -46,14 +48,20 @@ class Bounce(BaseController):
         self._first = fields.integer("first", 0, len(self.arms) - 1)
 
 
+def recorded(split: str) -> OutcomeLog:
+    """What every alpha did at two temperatures: each pair of them is an arm."""
+    tables = [(Replay.shipped("tiny", split, heat), heat) for heat in (0.6, 1.0)]
+    return join_tables([ReplayDataset(table.log, table.problems).at(heat) for table, heat in tables]).log
+
+
 def main() -> None:
     """Prints the share of test problems that each controller solves within k attempts."""
-    dev, test = Replay.shipped("tiny", "dev"), Replay.shipped("tiny", "test")
-    orders = sample_orders(test.log.kinds.shape, 20, seed=0)
+    dev, test = recorded("dev"), recorded("test")
+    orders = sample_orders(test.kinds.shape, 20, seed=0)
     for name in (*controller_names(), "__main__:Bounce"):
-        controller = make_controller(name, test.log.arms, horizon=5)
-        controller.fit(dev.log)
-        result = replay(controller, test.log, orders=orders, attempts=5)
+        controller = make_controller(name, test.arms, horizon=5)
+        controller.fit(dev)
+        result = replay(controller, test, orders=orders, attempts=5)
         print(f"{controller.name:12} " + "  ".join(f"k={k}: {result.solved(k).mean():.3f}" for k in (1, 3, 5)))
 
 

@@ -9,7 +9,19 @@ import numpy as np
 import pytest
 
 from alphadial.agents import OutcomeTableError, join_tables, load_outcome_csv
-from alphadial.controller import Arm, OutcomeKind
+from alphadial.controller import (
+    Arm,
+    BaseController,
+    Choice,
+    Controller,
+    Fields,
+    OutcomeKind,
+    OutcomeLog,
+    Situation,
+    make_controller,
+    replay,
+    sample_orders,
+)
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "outcomes"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="no outcome tables in ../shared/data/outcomes")
@@ -180,3 +192,48 @@ def test_published_tables_of_two_temperatures() -> None:
     log = join_tables(tables).log
     assert log.kinds.shape == (800, 60, 10)
     assert {arm.temperature for arm in log.arms if arm.model == "phind"} == {0.2, 0.8}
+
+
+class ByDifficulty(BaseController):
+    """Each attempt takes the next best model on problems of this difficulty, as the features tell it."""
+
+    name = "by-difficulty"
+
+    def _learn(self, log: OutcomeLog) -> None:
+        groups = {str(context.features["difficulty"]) for context in log.contexts}
+        rows = {group: [r for r, c in enumerate(log.contexts) if c.features["difficulty"] == group] for group in groups}
+        solved = {group: log.of_problems(rows[group]).counts()[:, :, SOLVED].sum(axis=0) for group in groups}
+        self.best = {group: np.argsort(-counts, kind="stable").tolist() for group, counts in solved.items()}
+
+    def _choose(self, situation: Situation) -> Choice:
+        ranking = self.best[str(situation.context.features["difficulty"])]
+        return Choice(ranking[len(situation.history) % len(ranking)], "the next best on such problems")
+
+    def _memory(self) -> dict[str, Any]:
+        groups = sorted(self.best)
+        return {"easy": self.best[groups[0]], "hard": self.best[groups[1]], "medium": self.best[groups[2]]}
+
+    def _recall(self, fields: Fields) -> None:
+        last = len(self.arms) - 1
+        self.best = {
+            name: fields.integers(name, (len(self.arms),), 0, last).tolist() for name in ("easy", "hard", "medium")
+        }
+
+
+@needs_shared
+def test_a_published_table_is_fitted_and_replayed() -> None:
+    """Learnt on every other problem, played on the rest: as in the literature, several models beat the best one."""
+    table = load_outcome_csv(SHARED / "lcb_gen_2024_04.csv")
+    whole = [arm for column, arm in enumerate(table.log.arms) if (table.log.kinds[:, column] != NONE).all()]
+    log = table.log.of_arms(whole)
+    learnt, other = log.of_problems(range(0, 400, 2)), log.of_problems(range(1, 400, 2))
+    orders = sample_orders(other.kinds.shape, 4, seed=0)
+
+    def solved(controller: Controller) -> float:
+        controller.fit(learnt)
+        return float(replay(controller, other, orders=orders, attempts=5).solved(5).mean())
+
+    rates = {name: solved(make_controller(name, log.arms, horizon=5)) for name in ("fixed", "round-robin", "posterior")}
+    assert len(log.arms) == 43
+    assert rates["posterior"] > rates["fixed"] + 0.05
+    assert solved(ByDifficulty(log.arms)) > rates["fixed"] + 0.03
