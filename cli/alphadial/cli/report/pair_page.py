@@ -89,7 +89,7 @@ def _difference(pair: RunPair, drawn: bool) -> str:
         told = cut("; ".join(f"{rate.place}: {points(rate.difference.value)} points" for rate in _placed(pair)), 1500)
         body += f'<div class="pair">{chart("pair-rates", "Solved by each run", told)}'
         body += f"{chart('pair-gain', 'A less B, in points', told)}</div>"
-    heads = ("share of", "A", "B", "A less B, points", "problems")
+    heads = ("share of", "A less B, points", "A", "B", "problems")
     rates = _placed(pair) if _controlled(pair) else pair.rates
     return body + table(heads, map(_cells, rates), "Table of differences", folded=False)
 
@@ -117,9 +117,9 @@ def _how(pair: RunPair) -> str:
 def _cells(rate: PairedRate) -> list[str]:
     return [
         arm(rate.what),
+        f"{points(rate.difference.value, signed=True)}\n{interval(rate.difference.interval)}",
         f"{percent(rate.first.value)}\n{interval(rate.first.interval)}",
         f"{percent(rate.second.value)}\n{interval(rate.second.interval)}",
-        f"{points(rate.difference.value, signed=True)}\n{interval(rate.difference.interval)}",
         f"{rate.problems:,}",
     ]
 
