@@ -419,8 +419,10 @@ def test_a_run_of_a_problem_set_at_hand_shows_its_questions(tmp_path: Path) -> N
     page = report(write_run(tmp_path / "run", config, [make_attempt(config, name, 1.0, 0, "AC")]))
     (row,) = page.transcripts()["attempts"]
     assert row["levels"] == 4
-    assert [message["role"] for message in row["messages"]] == ["user"]
-    assert "pair_diff_eq" in page.transcripts()["strings"][row["messages"][0]["content"]]
+    assert [message["role"] for message in row["messages"]] == ["problem", "user"]
+    statement, compact = (page.transcripts()["strings"][message["content"]] for message in row["messages"])
+    assert statement.startswith("Write a Python function f(a, k)")
+    assert compact == "pair_diff_eq map:plus7 post:negate"
 
 
 AT_HAND = "pair_diff_eq.plus7.negate.tight"

@@ -130,3 +130,8 @@ def test_a_class_is_imported_only_where_the_user_names_it(
     assert PROBLEM.statement in words(named.stdout)
     assert "are not those of the run any more" in named.stderr
     assert cli("show", attempt.id, "--run", "run", "--problem-set", "nowhere").refused("'nowhere'")
+    done = cli("report", "run")
+    assert (done.status, "MINE RUNS" in done.stdout) == (0, False)
+    assert "name it yourself, with --problem-set my_problems:Mine" in done.stderr
+    named = cli("report", "run", "--problem-set", "my_problems:Mine")
+    assert (named.status, named.stderr) == (0, "")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +29,8 @@ class StoredRun:
     """Ordered by id, with empty texts: a run may hold more of those than memory does."""
     problems: Mapping[str, Problem]
     """Those of its configuration that are at hand here."""
+    missing: str = ""
+    """Why they are not at hand; "" where they are."""
 
     def templates(self) -> dict[str, str]:
         """The template of every problem that is at hand or was attempted."""
@@ -45,15 +46,21 @@ class StoredRun:
         yield from find_attempts(self.folder / STORE_FILE, self.config, ids)
 
 
-def read_results(folder: Path) -> StoredRun | Comparison:
+def read_results(folder: Path, problem_set: str | None = None) -> StoredRun | Comparison:
     """Reads a folder that ``frontier``, ``run`` or ``compare`` made.
 
+    Args:
+        folder: its.
+        problem_set: where the problems of a run are, as ``load_split`` takes it; a class is imported. None: where its
+            configuration says, of which nothing is imported.
+
     Raises:
+        EnvsError: the problems are not where the caller says.
         StoreError: it is none, or of another version, or cannot be read.
     """
     _check(folder)
     if is_run_folder(folder):
-        return read_run(folder)
+        return read_run(folder, problem_set)
     if (folder / COMPARE_FILE).is_file():
         return read_comparison(folder / COMPARE_FILE)
     raise StoreError(f"{folder} is not a run folder: name one that alphadial frontier, run or compare made")
@@ -116,17 +123,23 @@ def is_run_folder(folder: Path) -> bool:
     return (folder / CONFIG_FILE).is_file() and (folder / STORE_FILE).is_file()
 
 
-def read_run(folder: Path) -> StoredRun:
-    """Reads a folder that ``frontier`` or ``run`` made.
+def read_run(folder: Path, problem_set: str | None = None) -> StoredRun:
+    """Reads a folder that ``frontier`` or ``run`` made; for the arguments see ``read_results``.
 
     Raises:
+        EnvsError: the problems are not where the caller says.
         StoreError: it is of another version, or cannot be read.
     """
     config = read_config(folder)
     attempts = tuple(stored_attempts(folder / STORE_FILE, config, texts=False))
     if config.controller is not None:
         _refuse_gaps(folder, attempts)
-    return StoredRun(folder, config, attempts, _problems(config))
+    try:
+        return StoredRun(folder, config, attempts, _problems(config, problem_set))
+    except EnvsError as error:
+        if problem_set is not None:
+            raise
+        return StoredRun(folder, config, attempts, {}, str(error))  # a run on problems of another machine has a report
 
 
 def _refuse_gaps(folder: Path, attempts: Sequence[Attempt]) -> None:
@@ -144,9 +157,6 @@ def _refuse_gaps(folder: Path, attempts: Sequence[Attempt]) -> None:
             )
 
 
-def _problems(config: RunConfig) -> dict[str, Problem]:
-    # A report needs them for the questions alone: a run on problems of another machine has one, too.
-    with suppress(EnvsError):
-        problems = load_split(config.problem_set, config.split, recorded=True).problems
-        return {problem.id: problem for problem in problems if problem.id in set(config.problems)}
-    return {}
+def _problems(config: RunConfig, problem_set: str | None) -> dict[str, Problem]:
+    loaded = load_split(problem_set or config.problem_set, config.split, recorded=problem_set is None)
+    return {problem.id: problem for problem in loaded.problems if problem.id in set(config.problems)}

@@ -50,7 +50,7 @@ def show(
     check_json_target(json_to)
     attempt, config = find(attempt_id, run)
     problem = problem_of(attempt, config, problem_set)
-    messages = transcript(attempt, asked(problem, config))
+    messages = transcript(attempt, asked(attempt, problem, config))
     failed = None if problem is None else failed_in(problem, attempt)
     if json_to is not None:
         shown = None if failed is None else asdict(failed)
@@ -100,13 +100,14 @@ def failed_in(problem: Problem, attempt: Attempt) -> FailedTest | None:
         return None
 
 
-def asked(problem: Problem | None, config: RunConfig) -> Sequence[Message]:
+def asked(attempt: Attempt, problem: Problem | None, config: RunConfig) -> Sequence[Message]:
     """The first messages of an attempt, as far as they can be made again."""
     from alphadial.agents.agent.prompts import find_strategy
 
-    if problem is None:
+    choice = config.choices_by_key().get(attempt.arm_key)
+    if problem is None or choice is None:  # a store may hold several runs, and the configuration is of one
         return ()
-    return find_strategy(config.prompt, config.setting).messages(problem, config.setting, config.language)
+    return find_strategy(choice.prompt, choice.setting).messages(problem, choice.setting, config.language)
 
 
 def transcript(attempt: Attempt, asked: Sequence[Message]) -> list[dict[str, Any]]:

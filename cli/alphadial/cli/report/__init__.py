@@ -30,9 +30,13 @@ class Written:
     transcripts: int
     size: int
     """Bytes of the file."""
+    missing: str = ""
+    """Why the problems are not in it; "" where they are."""
 
 
-def write_report(folder: Path, out: Path, transcripts: int = MOST_TRANSCRIPTS, seed: int = 0) -> Written:
+def write_report(
+    folder: Path, out: Path, transcripts: int = MOST_TRANSCRIPTS, seed: int = 0, problem_set: str | None = None
+) -> Written:
     """Writes the report of a folder, whole or not at all.
 
     Args:
@@ -41,9 +45,11 @@ def write_report(folder: Path, out: Path, transcripts: int = MOST_TRANSCRIPTS, s
         transcripts: attempts to show in full, at most; a sample where the run has more, and fewer where they are too
             large for a file of ``MOST_BYTES``.
         seed: of the sample.
+        problem_set: where the problems are; see ``agents.read_results``.
 
     Raises:
         CliError: a run without attempts, or a file that cannot be written or would be too large.
+        EnvsError: the problems are not where the caller says.
         StoreError: not such a folder, or one of another version, or it cannot be read.
     """
     from alphadial.agents.runs.reading_runs import StoredRun, read_results
@@ -51,14 +57,15 @@ def write_report(folder: Path, out: Path, transcripts: int = MOST_TRANSCRIPTS, s
     from alphadial.cli.report.sections import run_page
     from alphadial.cli.report.transcripts import pack, sample_ids
 
-    source = read_results(folder)
+    source = read_results(folder, problem_set)
     if not isinstance(source, StoredRun):
         return Written(0, 0, _write(comparison_page(source), out))
     _refuse_empty(source)
     ids = sample_ids(source.attempts, transcripts, seed)
     failed, remark = _failed_tests(source, ids)
     packed = pack(source, ids, failed)
-    return Written(len(source.attempts), len(packed.ids), _write(run_page(source, packed, seed, remark), out))
+    size = _write(run_page(source, packed, seed, remark), out)
+    return Written(len(source.attempts), len(packed.ids), size, source.missing)
 
 
 def _failed_tests(run: StoredRun, ids: Sequence[str]) -> tuple[Mapping[str, FailedTest], str]:

@@ -14,11 +14,12 @@ from alphadial.agents.agent.prompts import find_strategy
 from alphadial.agents.errors import AgentsError
 from alphadial.agents.experiments.attempt_flow import arm_names
 from alphadial.agents.runs.attempt_rows import TEXTS
-from alphadial.agents.runs.config import RunConfig
+from alphadial.agents.runs.config import ArmChoice
 from alphadial.agents.runs.reading_runs import StoredRun
 from alphadial.agents.types import Attempt
 from alphadial.cli.report.text import arm, cut
 from alphadial.cli.visible import visible
+from alphadial.envs.errors import EnvsError
 from alphadial.envs.types import FailedTest, Problem
 
 PACKED_BYTES = 6 * 2**20
@@ -60,14 +61,18 @@ def pack(run: StoredRun, ids: Sequence[str], failed: Mapping[str, FailedTest]) -
         StoreError: the store cannot be read.
     """
     strings = _Strings()
-    posed = {name: _pose(run.config, problem) for name, problem in run.problems.items()}
+    posed: dict[tuple[str, str], _Posed] = {}
+    choices = run.config.choices_by_key()
     names = arm_names(run.config)
     meter = zlib.compressobj(_LEVEL)
     packed = unpacked = 0
     rows: list[dict[str, Any]] = []
     for attempt in run.whole(ids):
         known = len(strings.texts)
-        row = _row(attempt, posed.get(attempt.problem, _Posed()), strings)
+        key = attempt.problem, attempt.arm_key
+        if key not in posed:
+            posed[key] = _pose(run.problems.get(attempt.problem), choices[attempt.arm_key], run.config.language)
+        row = _row(attempt, posed[key], strings)
         row["arm"] = arm(names[attempt.arm_key])
         row["failed"] = _failed(failed[attempt.id], strings) if attempt.id in failed else None
         added = json.dumps([row, strings.texts[known:]]).encode()
@@ -104,14 +109,19 @@ class _Posed:
 
     messages: tuple[Mapping[str, Any], ...] = ()
     levels: int | None = None
+    statement: str = ""
+    """For people; "" where the messages hold it."""
 
 
-def _pose(config: RunConfig, problem: Problem) -> _Posed:
+def _pose(problem: Problem | None, choice: ArmChoice, language: str | None) -> _Posed:
+    if problem is None:
+        return _Posed()
     try:
-        messages = find_strategy(config.prompt).messages(problem)
-    except AgentsError:
-        return _Posed(levels=problem.levels)
-    return _Posed(tuple(dict(message) for message in messages), problem.levels)
+        messages = find_strategy(choice.prompt, choice.setting).messages(problem, choice.setting, language)
+    except (AgentsError, EnvsError):
+        return _Posed((), problem.levels, problem.statement)
+    told = any(problem.statement in message["content"] for message in messages)
+    return _Posed(tuple(dict(message) for message in messages), problem.levels, "" if told else problem.statement)
 
 
 def _row(attempt: Attempt, posed: _Posed, strings: _Strings) -> dict[str, Any]:
@@ -122,7 +132,8 @@ def _row(attempt: Attempt, posed: _Posed, strings: _Strings) -> dict[str, Any]:
     for name in TEXTS:
         del row[name]
     row["levels"] = posed.levels
-    row["messages"] = [_message(message, strings) for message in _messages(attempt, posed)]
+    statement = [{"role": "problem", "content": posed.statement}] if posed.statement.strip() else []
+    row["messages"] = [_message(message, strings) for message in [*statement, *_messages(attempt, posed)]]
     row["program"] = strings.place(attempt.program) if attempt.program.strip() else None
     return row
 
