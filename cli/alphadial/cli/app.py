@@ -38,8 +38,10 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from alphadial.cli.output import print_line
+
         try:
-            typer.echo(f"alphadial {version('alphadial')}")
+            print_line(f"alphadial {version('alphadial')}")
         except PackageNotFoundError:
             raise CliError("alphadial is not installed, so it has no version: pip install -e . in its folder") from None
         raise typer.Exit
