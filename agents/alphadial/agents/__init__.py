@@ -28,10 +28,12 @@ if TYPE_CHECKING:
     from alphadial.agents.experiments.paired_runs import RunPair, pair_runs
     from alphadial.agents.experiments.run_description import describe
     from alphadial.agents.policies import ScriptedPolicy, open_policy
+    from alphadial.agents.runs.arms import ArmSet, read_arms
     from alphadial.agents.runs.attempt_loop import AttemptDeps
     from alphadial.agents.runs.config import ModelChoice, RunConfig, plan
     from alphadial.agents.runs.controller_run import FinishedRun, RunOptions, attempt_problems
     from alphadial.agents.runs.exporting import export_attempts, load_attempts
+    from alphadial.agents.runs.fit_tables import TableReading
     from alphadial.agents.runs.prices import Prices, read_prices
     from alphadial.agents.runs.public_failures import PublicFailures, public_failure, public_failures
     from alphadial.agents.runs.reading_runs import StoredRun, attempts_like, find_attempt, read_results
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Agent",
     "AgentsError",
+    "ArmSet",
     "Ask",
     "Attempt",
     "AttemptDeps",
@@ -79,6 +82,7 @@ __all__ = [
     "Session",
     "StoreError",
     "StoredRun",
+    "TableReading",
     "Totals",
     "WeightEnv",
     "WrongWeightsError",
@@ -99,6 +103,7 @@ __all__ = [
     "plan",
     "public_failure",
     "public_failures",
+    "read_arms",
     "read_prices",
     "read_results",
     "rollout",
@@ -110,8 +115,11 @@ __all__ = [
 _LAZY = {
     "ScriptedPolicy": "policies",
     "open_policy": "policies",
+    "ArmSet": "runs.arms",
+    "read_arms": "runs.arms",
     "AttemptDeps": "runs.attempt_loop",
     "CheckpointStore": "agent.checkpoint_store",
+    "TableReading": "runs.fit_tables",
     "Prices": "runs.prices",
     "read_prices": "runs.prices",
     "ModelChoice": "runs.config",
