@@ -254,6 +254,10 @@ def test_a_row_of_an_arm_that_the_run_does_not_have_is_told(tmp_path: Path, prob
         store.execute("update attempts set setting = 'agentic'")
     with pytest.raises(StoreError, match=r"column model: .* is none of the run's"):
         read_run(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "attempts.sqlite")) as store, store:
+        store.execute("update attempts set setting = 'magic'")
+    with pytest.raises(StoreError, match=r"column setting: String should match"):
+        read_run(tmp_path)
 
 
 def test_each_model_is_asked_where_it_is() -> None:

@@ -19,6 +19,7 @@ from alphadial.envs.checks import (
     Number,
     Seconds,
     Seed,
+    SettingName,
     Share,
     StatusName,
     Text,
@@ -301,7 +302,7 @@ class Attempt:
     """What the tokens cost, in the currency of the run's prices; None without prices."""
     sandbox_cost: NotNegative | None = None
     """What tools and judge cost, alike."""
-    setting: Name = ""
+    setting: SettingName = ""
     """How the attempt was made, in a run over arms; "" where the whole run has one setting."""
     strategy: Name = ""
     """The prompting strategy, likewise."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
-from alphadial.envs.types import EndReason, FailureKind, Verdict
+from alphadial.envs.types import EndReason, FailureKind, Setting, Verdict
 
 LARGEST_COUNT = 2**31 - 1
 """What an integer column holds in every database."""
@@ -38,6 +38,8 @@ VerdictName = Annotated[str, _one_of(*Verdict)]
 FailureName = Annotated[str, _one_of(*FailureKind)]
 FinishName = Annotated[str, _one_of("stop", "length", "context", "none")]
 StatusName = Annotated[str, _one_of("judged", "unmeasurable")]
+SettingName = Annotated[str, _one_of("", *Setting)]
+"""Empty where the whole run has one."""
 EndName = Annotated[str, _one_of(*EndReason)]
 
 
