@@ -43,9 +43,9 @@ _OPEN_FILES = 256
 _OPEN_FILES_OF_CALLS, _FILES_OF_CALLS = 64, 4096
 _CALLS = Own(48 * MIB, INIT + 3)
 """The server, the process that waits for the next program, and one that is being reaped."""
-_COMMANDS = Own(24 * MIB, INIT + 6)
-"""The server, and for the next program its own process and the first one of its namespace; there are three more of the
-latter, of the program that runs and of those that have just ended."""
+_COMMANDS = Own(24 * MIB, INIT + 4)
+"""The server, the process that waits for the next program, and the first ones of the namespaces of that and of the one
+that runs."""
 _STACKS = 4
 """Times the limit on memory."""
 
@@ -137,7 +137,7 @@ class Bubblewrap(OfOneProcess, Closing):
             assert process.stdout is not None
             assert process.stderr is not None
             ending = stack.enter_context(ending_of(process))
-            got = supervise(process.stdout, process.stderr, ending, limits, meter, contained.kill)
+            got = supervise(process.stdout, process.stderr, [ending], limits, meter, contained.kill)
             status = slot.finish()
             used, peak, oom = meter(), slot.peak_bytes(), slot.oom_kills() > 0
         return result_of(got, status, used, peak if peak is not None else used.peak_bytes, oom)

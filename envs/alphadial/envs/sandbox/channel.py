@@ -13,17 +13,20 @@ from dataclasses import dataclass
 from time import monotonic
 
 from ..errors import SandboxFailedError
-from ..forking import OwnSocket, socket_pair
+from ..forking import OwnFile, OwnSocket, socket_pair, starting
 from ..raw import as_text, readable
 from ..types import KilledBy
 from .guest import frames
 
 TICK_S = 0.01
 _CREDENTIALS = struct.Struct("=iII")
+_DESCRIPTOR = struct.Struct("=i")
+_CLOEXEC = 0x4000_0000
+"""MSG_CMSG_CLOEXEC"""
 _CHUNK = 65_536
 _READY_S = 30.0
 _KINDS = frozenset(
-    (frames.ANSWER, frames.ERROR, frames.COMPILE_ERROR, frames.OUT_OF_MEMORY, frames.OUT_OF_STEPS)
+    (frames.ANSWER, frames.ERROR, frames.COMPILE_ERROR, frames.OUT_OF_MEMORY, frames.OUT_OF_STEPS, frames.EXIT)
 )  # fmt: skip
 
 
@@ -64,10 +67,30 @@ class Channel:
         self._poll.register(end, select.POLLIN)
         self._unsent = b""
         self._unread = b""
+        self.listener: OwnFile | None = None
+        """Of ``guest.isolation``, once it is ready: can be read when the program asks for what it may not have."""
 
     def close(self) -> None:
         """Hangs up."""
         self._socket.close()
+        if self.listener is not None:
+            self.listener.close()
+
+    @property
+    def descriptor(self) -> int:
+        """Can be read once a frame, or its end, has come."""
+        return self._socket.fileno()
+
+    def hand_over(self, message: bytes, descriptors: list[int]) -> None:
+        """Sends a few bytes with descriptors, as the first message.
+
+        Raises:
+            SandboxFailedError: the other end is gone.
+        """
+        try:
+            socket.send_fds(self._socket, [message], descriptors)
+        except OSError as error:
+            raise SandboxFailedError(f"the warm server's process is gone: {error}") from None
 
     def send(self, payload: bytes) -> None:
         """Queues a frame and sends what the socket takes at once; ``receive`` sends the rest."""
@@ -84,15 +107,21 @@ class Channel:
             SandboxFailedError: it said that it could not be, or nothing.
         """
         self._poll.poll(_READY_S * 1000)
+        space = socket.CMSG_SPACE(_CREDENTIALS.size) + socket.CMSG_SPACE(_DESCRIPTOR.size)
         try:
-            data, ancillary, _, _ = self._socket.recvmsg(frames.OUTPUT.size, socket.CMSG_SPACE(_CREDENTIALS.size))
+            with starting:  # a child that is forked meanwhile would keep what is received
+                data, ancillary, _, _ = self._socket.recvmsg(frames.OUTPUT.size, space, _CLOEXEC)
+                told = {kind: content for _, kind, content in ancillary}
+                if socket.SCM_RIGHTS in told:
+                    (listener,) = _DESCRIPTOR.unpack(told[socket.SCM_RIGHTS])
+                    self.listener = OwnFile(lambda: listener)
             if data[:1] != frames.READY:
                 reason = self._socket.recv(_CHUNK).decode(errors="replace") if data else "its process ended"
                 raise SandboxFailedError(f"a program could not be isolated: {reason}")
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
         except OSError as error:
             raise SandboxFailedError(f"the warm server did not start a program: {error}") from None
-        pid: int = _CREDENTIALS.unpack(ancillary[0][2])[0]
+        pid: int = _CREDENTIALS.unpack(told[socket.SCM_CREDENTIALS])[0]
         return pid
 
     def receive(self, overrun: Callable[[], KilledBy | None]) -> Frame | Gone | KilledBy:

@@ -15,7 +15,7 @@ SAME = {
 import os, resource, signal, sys
 print(__name__, __file__, __spec__, type(__loader__).__name__, __doc__, sorted(globals()))
 print(sys.argv, sys.orig_argv, sys.path, sys.flags, sys.executable, sys.warnoptions, sys._xoptions)
-print(os.getpid(), os.getppid(), os.getsid(0), os.getpgrp(), os.getcwd(), os.umask(0o22), sorted(os.environ.items()))
+print(os.getpid(), os.getsid(0) == os.getpgrp(), os.getcwd(), os.umask(0o22), sorted(os.environ.items()))
 print(sys._getframe().f_back, sys._getframe().f_code.co_filename, os.listdir('/proc/self/fd'), sorted(os.listdir('.')))
 print([(n, signal.getsignal(n)) for n in (1, 2, 9, 13, 15, 17, 25)], sys.getrecursionlimit(), hash('x'))
 print([resource.getrlimit(n) for n in (0, 1, 2, 3, 4, 6, 7, 9)])

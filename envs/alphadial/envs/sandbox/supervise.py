@@ -6,7 +6,7 @@ import fcntl
 import os
 import selectors
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import FileIO
@@ -70,7 +70,7 @@ def ending_of(process: subprocess.Popen[bytes]) -> Iterator[int]:
 def supervise(
     stdout: FileIO | IO[bytes],
     stderr: FileIO | IO[bytes],
-    ending: int,
+    endings: Sequence[int],
     limits: Limits,
     meter: Meter,
     kill: Callable[[], None],
@@ -80,7 +80,7 @@ def supervise(
     Args:
         stdout: our end of the pipe, which is closed here.
         stderr: likewise.
-        ending: a descriptor that can be read once the command has ended.
+        endings: descriptors, of which one can be read once the command has ended, or is to be.
         limits: CPU time, wall time and output are enforced here.
         meter: of the whole tree; what it finds too much of memory is enforced here too.
         kill: ends the whole tree; called at most once.
@@ -92,7 +92,8 @@ def supervise(
         for pipe in sinks:
             os.set_blocking(pipe, False)
             selector.register(pipe, selectors.EVENT_READ)
-        selector.register(ending, selectors.EVENT_READ)
+        for ending in endings:
+            selector.register(ending, selectors.EVENT_READ)
         ended = False
         while not ended:
             for key, _ in selector.select(TICK_S):

@@ -200,7 +200,7 @@ def _run(host: _Process, command: Sequence[str], stdin: bytes, limits: Limits) -
     assert process.stderr is not None
     meter = host.meter(process.pid)
     with ending_of(process) as ending:
-        got = supervise(process.stdout, process.stderr, ending, limits, meter, host.stop)
+        got = supervise(process.stdout, process.stderr, [ending], limits, meter, host.stop)
     host.stop()  # before the leader is reaped: its number names the group until then
     _, status, usage = os.wait4(process.pid, 0)
     code = process.returncode = os.waitstatus_to_exitcode(status)

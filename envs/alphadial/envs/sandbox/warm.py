@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import socket
 import struct
 from dataclasses import replace
@@ -11,14 +12,16 @@ from multiprocessing.util import Finalize
 from time import monotonic
 from typing import Protocol
 
-from ..errors import NotWarmError, SandboxFailedError
-from ..forking import in_child
+from ..errors import SandboxFailedError
+from ..forking import OwnSocket, in_child, starting
 from ..types import KilledBy, Limits, RunResult
-from .channel import Channel, Frame, Gone, channel_ends
+from .channel import Channel, Frame, Gone
 from .guest import frames
 from .protocol import Program
 from .usage import Meter, Usage, process_meter
 
+_CLOEXEC = 0x4000_0000
+"""MSG_CMSG_CLOEXEC"""
 _REPLY_S = 30.0
 """How long the server may take to come up, or to reap a killed program."""
 
@@ -73,6 +76,9 @@ class WarmServer:
         self._end = Finalize(self, _end, (control, host), exitpriority=0)
         in_child(self, WarmServer._forget)
         self._number = 0
+        self._spare: socket.socket | None = None
+        self._awaited = False
+        """A process was asked for, and the server has not answered."""
         self._open: WarmProgram | None = None
         self._alive = True
         self.limits = limits
@@ -90,25 +96,35 @@ class WarmServer:
         """See ``Server``."""
         if self._open is not None:
             raise SandboxFailedError("the warm server's last program is still open: close it first")
-        self._open = WarmProgram(self, self.hand_over(), source, entry, tagged)
+        self._open = WarmProgram(self, self.take(), source, entry, tagged)
+        self.prepare()
         return self._open
 
-    def hand_over(self, *descriptors: int) -> socket.socket:
-        """Begins the process of a program, which has one end of a socket pair and these descriptors; our end.
+    def take(self) -> socket.socket:
+        """Our end of the socket pair of a process that waits for its program, which is the open one from now on.
+
+        Raises:
+            SandboxFailedError: the server is gone, or can fork none.
+        """
+        for _ in range(2):  # it may not be able to while a program runs that takes every process
+            if self._spare is None and not self._awaited:
+                self.prepare()
+            while self._awaited:
+                self._hear()
+            spare, self._spare = self._spare, None
+            if spare is not None:
+                self._number += 1
+                return spare
+        raise self._broken("the warm server can fork no process")
+
+    def prepare(self) -> None:
+        """Has a process isolated for the program after the open one.
 
         Raises:
             SandboxFailedError: the server is gone.
         """
-        self._number += 1
-        ours, theirs = channel_ends()
-        command = frames.COMMAND.pack(frames.START, self._number)
-        try:
-            with theirs:
-                socket.send_fds(self._control, [command], [theirs.fileno(), *descriptors])
-        except OSError as error:
-            ours.close()
-            raise self._broken(f"the warm server is gone: {error}") from None
-        return ours
+        self._tell(frames.NEXT, self._number + 1)
+        self._awaited = True
 
     def alive(self) -> bool:
         """See ``Server``."""
@@ -136,37 +152,25 @@ class WarmServer:
         self.kill()
         return self.ended()
 
-    @property
-    def ending(self) -> int:
-        """A descriptor that can be read once the program, or the server, has ended."""
-        return self._control.fileno()
-
     def kill(self) -> None:
         """Has the server kill the open program, if it lives.
 
         Raises:
             SandboxFailedError: as of ``end``.
         """
-        try:
-            self._control.send(frames.COMMAND.pack(frames.KILL, self._number))
-        except OSError as error:
-            raise self._broken(f"the warm server does not answer: {error}") from None
+        self._tell(frames.KILL, self._number)
 
     def ended(self) -> RunResult:
-        """Waits until the program and its processes are gone.
+        """Waits until the program that was killed, and its processes, are gone.
 
         Raises:
             SandboxFailedError: as of ``end``.
-            NotWarmError: it was ended for what it asked for.
         """
-        try:
-            number, status, cpu_s, peak = frames.ENDED.unpack(self._control.recv(frames.ENDED.size))
-        except (OSError, struct.error) as error:
-            raise self._broken(f"the warm server does not answer: {error}") from None
+        kind = frames.READY
+        while kind != frames.ENDED:
+            kind, number, status, cpu_s, peak = self._hear()
         if number != self._number:
             raise self._broken("the warm server lost count of its programs")
-        if status == frames.REFUSED:
-            raise NotWarmError("the program asked for what no program may in a warm server")
         signalled = os.WIFSIGNALED(status)
         return RunResult(
             exit_status=None if signalled else os.WEXITSTATUS(status),
@@ -175,10 +179,33 @@ class WarmServer:
             peak_bytes=peak,
         )
 
+    def _tell(self, kind: bytes, number: int) -> None:
+        try:
+            self._control.send(frames.COMMAND.pack(kind, number))
+        except OSError as error:
+            raise self._broken(f"the warm server does not answer: {error}") from None
+
+    def _hear(self) -> tuple[bytes, int, int, float, int]:
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        poll.poll(_REPLY_S * 1000)
+        try:
+            with starting:  # a child that is forked meanwhile would keep the end of a program that it does not know of
+                told, ends, _, _ = socket.recv_fds(self._control, frames.TOLD.size, 1, socket.MSG_DONTWAIT | _CLOEXEC)
+                kind, number, status, cpu_s, peak = frames.TOLD.unpack(told)
+                if kind == frames.READY:
+                    self._awaited = False
+                    self._spare = OwnSocket(fileno=ends[0]) if ends else None
+        except (OSError, struct.error) as error:
+            raise self._broken(f"the warm server does not answer: {error}") from None
+        return kind, number, status, cpu_s, peak
+
     def _forget(self) -> None:
         """All that a forked child does with the parent's server."""
-        self._alive = False
+        self._alive = self._awaited = False
         self._open = None
+        if self._spare is not None:
+            self._spare.close()
 
     def _broken(self, what: str) -> SandboxFailedError:
         self.close()

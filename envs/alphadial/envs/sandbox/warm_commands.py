@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import select
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from io import FileIO
 from pathlib import Path
 
-from ..errors import SandboxFailedError
+from ..errors import NotWarmError, SandboxFailedError
 from ..forking import OwnFile, starting
 from ..raw import as_bytes
 from ..types import KilledBy, Limits, RunResult
 from . import layout
-from .channel import Channel
+from .channel import Channel, Frame, Gone
 from .guest import frames
 from .protocol import Sandbox
 from .slot import Slot
@@ -69,16 +71,33 @@ class WarmCommands:
             stderr, stderr_end = _pipe()
             stack.enter_context(stdout)
             stack.enter_context(stderr)
-            with sealed(stdin) as given, stdout_end, stderr_end:
-                descriptors = [each.fileno() for each in (self._stream, given, stdout_end, stderr_end)]
-                channel = Channel(self._server.hand_over(*descriptors), limits.output_bytes)
+            channel = Channel(self._server.take(), limits.output_bytes)
             stack.callback(channel.close)
-            meter = self._meter(channel.ready(), limits.memory_bytes + len(stdin))
-            channel.send(frames.CPU.pack(int(limits.cpu_s) + _MORE_CPU_S))
-            got = supervise(stdout, stderr, self._server.ending, limits, meter, self._server.kill)
-            ending = self._server.ended()
+            pid = channel.ready()
+            with sealed(stdin) as given, stdout_end, stderr_end:
+                meter = self._meter(pid, limits.memory_bytes + len(stdin))
+                descriptors = [each.fileno() for each in (self._stream, given, stdout_end, stderr_end)]
+                channel.hand_over(frames.CPU.pack(int(limits.cpu_s) + _MORE_CPU_S), descriptors)
+            self._server.prepare()
+            endings = [channel.descriptor, *([channel.listener.fileno()] if channel.listener else [])]
+            got = supervise(stdout, stderr, endings, limits, meter, self._server.kill)
+            status = self._status(channel, killed=got.killed_by is not None)
         used, peak, oom = meter(), self._slot.peak_bytes(), self._slot.oom_kills() > oom_kills
-        return result_of(got, ending.exit_status, used, peak if peak is not None else used.peak_bytes, oom)
+        return result_of(got, status, used, peak if peak is not None else used.peak_bytes, oom)
+
+    def _status(self, channel: Channel, *, killed: bool) -> int | None:
+        refused = channel.listener is not None and _asks(channel.listener)
+        said = Gone() if killed or refused else channel.receive(lambda: None)
+        if isinstance(said, Frame) and said.kind == frames.EXIT:
+            return said.steps
+        if isinstance(said, Frame):
+            raise SandboxFailedError(f"the warm server could not begin a program: {said.text}")
+        if not killed:
+            self._server.kill()
+        ended = self._server.ended()
+        if refused:
+            raise NotWarmError("the program asked for what no program may in a warm server")
+        return ended.exit_status
 
     def _meter(self, pid: int, memory_bytes: int) -> Meter:
         """Counts from now on, and the start that was spared."""
@@ -119,6 +138,12 @@ def _pipe() -> tuple[OwnFile, OwnFile]:
         ours, theirs = OwnFile(lambda: read), OwnFile(lambda: written, "w")
     os.fchmod(read, 0o222)
     return ours, theirs
+
+
+def _asks(listener: FileIO) -> bool:
+    poll = select.poll()
+    poll.register(listener, select.POLLIN)
+    return any(event & select.POLLIN for _, event in poll.poll(0))
 
 
 def _parent_of(pid: int) -> int:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import os
 import resource
-import signal
 import socket
 import sys
 from collections.abc import Callable
 
 from .folder import unpack
 from .fork_server import ForkServer
-from .frames import CPU, LISTENER, MOST_DESCRIPTORS, READY, REPORT
-from .isolation import Isolation, bare_fork, close_to_others
-from .limited import become, end_the_others, status_of
-from .wire import receive, refuse, send
+from .frames import CPU, MOST_DESCRIPTORS, OUTPUT, READY
+from .isolation import Isolation, close_to_others
+from .limited import become
+from .wire import refuse
 
 
 def main() -> None:
@@ -25,65 +24,51 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     isolation = Isolation(json.loads(sys.argv[2]))
 
-    def begin(handover: socket.socket) -> None:
-        prepare(isolation, handover)
+    def begin(channel: socket.socket) -> None:
+        prepare(isolation, channel)
         become(sys.argv[3:])
 
-    ForkServer(control, isolation, begin, forks=bare_fork).run()
+    ForkServer(control, isolation, begin, commands=True).run()
 
 
-def prepare(isolation: Isolation, handover: socket.socket, rehearse: Callable[[], object] = lambda: None) -> None:
-    """Returns in the program's process, once it has its files and streams and nothing else, and its time begins.
+def prepare(isolation: Isolation, channel: socket.socket, rehearse: Callable[[], object] = lambda: None) -> None:
+    """Returns in the program's process, once it has its files and streams and nothing else.
 
-    Five descriptors come: the channel, a file with the program's files as a stream of ``guest.folder``, and stdin,
-    stdout and stderr. On the channel come the CPU seconds that it may use, when the judge is about to measure them.
+    READY goes out with the descriptor of ``Isolation.confine``. Then come the CPU seconds that it may use, with four
+    descriptors: of a file that holds the program's files as a stream of ``guest.folder``, and of stdin, stdout and
+    stderr.
 
     Args:
         isolation: of the process.
-        handover: where the descriptors come.
+        channel: to the judge.
         rehearse: called while there is no program yet, to touch what the program will: a page that this process shares
             with the server is copied when it first writes there.
     """
     failure = ""
     try:
-        isolation.enter(handover.fileno())
+        isolation.enter(channel.fileno())
     except OSError as error:
         failure = str(error)
-    leader = os.fork()
-    if leader:
-        _attend(leader, handover)
+    listener = None
     try:
+        close_to_others(False)
         listener = isolation.confine()
-        if listener is not None:
-            socket.send_fds(handover, [LISTENER], [listener])
-            os.close(listener)
     except OSError as error:
         failure = failure or str(error)
-    if not failure:
-        rehearse()
-    _, descriptors, _, _ = socket.recv_fds(handover, 1, MOST_DESCRIPTORS)
-    if not descriptors:
+    if failure:
+        refuse(channel.fileno(), failure)
+    rehearse()
+    socket.send_fds(channel, [OUTPUT.pack(READY, 0, 0)], [] if listener is None else [listener])
+    told, descriptors, _, _ = socket.recv_fds(channel, CPU.size, MOST_DESCRIPTORS)
+    if not told:
         os._exit(0)
-    channel, files, *streams = descriptors
+    files, *streams = descriptors
     try:
         unpack(os.pread(files, os.fstat(files).st_size, 0))
     except OSError as error:
-        failure = failure or f"the files: {error}"
-    if failure:
-        refuse(channel, failure)
+        refuse(channel.fileno(), f"the files: {error}")
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
-    send(channel, READY)
-    (cpu_s,) = CPU.unpack(receive(channel))
     os.closerange(3, 65536)
+    (cpu_s,) = CPU.unpack(told)
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
-
-
-def _attend(leader: int, handover: socket.socket) -> None:
-    """The first process: from inside it cannot be ended, nor looked into."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # only a signal with a handler reaches a first process
-    close_to_others()
-    status = status_of(leader)
-    end_the_others()
-    handover.send(REPORT.pack(status))
-    os._exit(status)

@@ -1,7 +1,7 @@
 """The warm fork server: one process inside the sandbox that forks an isolated process for every program.
 
-It never sees a program's source: the judge hands it descriptors for each, and the program's process reads from those.
-One program runs at a time, while the process for the next one is already being isolated beside it.
+It never sees a program's source: the judge has one end of a socket pair for each, from which the program's process
+reads. While a program runs, the process for the next one is being isolated beside it.
 """
 
 from __future__ import annotations
@@ -12,21 +12,17 @@ import select
 import signal
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
-from .frames import COMMAND, ENDED, HELLO, KILL, MOST_DESCRIPTORS, REFUSED, REPORT, START
-from .isolation import Isolation
+from .frames import COMMAND, ENDED, EXIT, HELLO, NEXT, READY, TOLD
+from .isolation import Isolation, begin_namespace, close_to_others
+from .wire import send
 
 Begin = Callable[[socket.socket], None]
-"""What the first process of a program's namespace does, given the socket on which descriptors of the program come.
+"""What the first process of a program's namespace does, given its end of the socket pair.
 
 Where it returns, that process goes on as the program.
 """
-
-
-_MOST_ENDING = 2
-"""First processes whose end is not waited for."""
-_End = tuple[int, float, int]
-"""Wait status, CPU seconds and peak bytes; the latter two are 0 where only the program's own parent could say."""
 
 
 class GoOnError(Exception):
@@ -34,27 +30,31 @@ class GoOnError(Exception):
 
 
 class _Child:
-    __slots__ = ("handover", "listener", "pid", "pidfd")
+    __slots__ = ("channel", "first", "pid", "pidfd")
 
-    def __init__(self, pid: int, handover: socket.socket) -> None:
+    def __init__(self, pid: int, first: int | None, channel: socket.socket) -> None:
         self.pid = pid
         self.pidfd = os.pidfd_open(pid)
-        self.handover = handover
-        self.listener = -1
+        self.first = first
+        """First process of its namespace, where that is another one."""
+        self.channel = channel
 
-    def close(self) -> None:
-        self.handover.close()
-        os.close(self.pidfd)
-        if self.listener >= 0:
-            os.close(self.listener)
-
-    def kill(self) -> None:
-        signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
-
-    def reap(self) -> _End:
-        """Every process of its namespace is gone then."""
+    def reap(self) -> tuple[int, float, int]:
+        """Wait status, CPU seconds and peak bytes."""
         _, status, usage = os.wait4(self.pid, 0)
+        os.close(self.pidfd)
         return status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+
+    def end_namespace(self) -> None:
+        """Every process of it is gone then. Its own one must have been reaped, or be the first."""
+        if self.first is not None:
+            os.kill(self.first, signal.SIGKILL)
+            os.waitpid(self.first, 0)
+
+    def alone(self) -> bool:
+        """No process of the namespace outlives the program's: all that would are children of the first."""
+        with open(f"/proc/{self.first}/task/{self.first}/children", "rb") as file:  # noqa: PTH123
+            return not file.read(1)
 
 
 class ForkServer:
@@ -65,7 +65,8 @@ class ForkServer:
         isolation: of the processes.
         begin: see ``Begin``.
         start_s: CPU seconds that the program would have spent on what it finds done here.
-        forks: as ``os.fork``.
+        commands: programs are commands, which may send themselves any signal and leave children behind: each is the
+            second process of its namespace, and the judge is told how it ended.
     """
 
     def __init__(
@@ -74,53 +75,82 @@ class ForkServer:
         isolation: Isolation,
         begin: Begin,
         start_s: float = 0.0,
-        forks: Callable[[], int] = os.fork,
+        *,
+        commands: bool = False,
     ) -> None:
-        self._forks = forks
         self._control = control
         self._isolation = isolation
         self._begin = begin
         self._start_s = start_s
-        self._current: _Child | None = None
-        self._reported: list[int] = []
-        """First processes that have said how their program ended."""
+        self._commands = commands
+        self._living: dict[int, _Child] = {}
+        """By number of the program."""
 
     def run(self) -> None:
         """Until the judge is gone."""
+        if self._commands:
+            close_to_others(True)
         gc.collect()
         gc.freeze()
         self._control.send(HELLO.pack(self._start_s))
-        spare: _Child | None = self._fork()
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
         while True:
-            message, descriptors, _, _ = socket.recv_fds(self._control, COMMAND.size, MOST_DESCRIPTORS)
+            ready = {descriptor for descriptor, _ in poll.poll()}
+            for number, child in list(self._living.items()):
+                if child.pidfd in ready:
+                    poll.unregister(child.pidfd)
+                    self._ended(number)
+            if self._control.fileno() not in ready:
+                continue
+            message = self._control.recv(COMMAND.size)
             if not message:
                 return
             kind, number = COMMAND.unpack(message)
-            if kind == START:
-                current = self._current = self._hand_over(spare, descriptors)
-                try:
-                    spare = self._fork()
-                except OSError:  # the program is quick to take every process that it may: once it has ended, then
-                    spare = None
-                end = self._await(current, number)
-                if end is None:
-                    return
-                self._current = None
-                self._control.send(ENDED.pack(number, *end))
-                current.close()
+            if kind == NEXT:
+                self._fork(number)
+                if self._commands and number in self._living:
+                    poll.register(self._living[number].pidfd, select.POLLIN)
+            elif number in self._living:
+                if self._commands:
+                    poll.unregister(self._living[number].pidfd)
+                self._kill(number)
+            else:
+                self._control.send(TOLD.pack(ENDED, number, 0, 0.0, 0))
 
-    def _fork(self) -> _Child:
-        self._reap_reported()
+    def _fork(self, number: int) -> None:
         ours, theirs = socket.socketpair()
-        with theirs:
-            self._isolation.before_fork()
-            pid = self._forks()
-            if pid == 0:
-                self._become_program(ours, theirs)
-        return _Child(pid, ours)
+        with ours:
+            # Asked for before the process exists: its first message has them, however quick it is.
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+            ends = [ours.fileno()]
+            try:
+                first, pid = self._forked()
+            except OSError:  # the program that runs is quick to take every process that it may
+                theirs.close()
+                ends = []
+            else:
+                if pid == 0:
+                    self._become_program(ours, theirs)
+                if not self._commands:
+                    theirs.close()  # only the program's process has it, so that the judge sees its end
+                self._living[number] = _Child(pid, first, theirs)
+            socket.send_fds(self._control, [TOLD.pack(READY, number, 0, 0.0, 0)], ends)
+
+    def _forked(self) -> tuple[int | None, int]:
+        self._isolation.before_fork()
+        if not self._commands:
+            return None, os.fork()
+        first = begin_namespace()
+        try:
+            return first, os.fork()
+        except OSError:
+            os.kill(first, signal.SIGKILL)
+            os.waitpid(first, 0)
+            raise
 
     def _become_program(self, ours: socket.socket, theirs: socket.socket) -> None:
-        for of_the_server in (ours, self._control, *([self._current.handover] if self._current else [])):
+        for of_the_server in (ours, self._control, *(child.channel for child in self._living.values())):
             of_the_server.detach()  # ``Isolation`` closes them
         try:
             self._begin(theirs)
@@ -129,55 +159,22 @@ class ForkServer:
         theirs.detach()
         raise GoOnError
 
-    def _hand_over(self, spare: _Child | None, descriptors: list[int]) -> _Child:
-        child = spare or self._fork()
-        try:
-            socket.send_fds(child.handover, [b"c"], descriptors)
-        except OSError:  # killed for memory while it waited
-            child.close()
-            child.reap()
-            child = self._fork()
-            socket.send_fds(child.handover, [b"c"], descriptors)
-        for descriptor in descriptors:
-            os.close(descriptor)
-        return child
+    def _ended(self, number: int) -> None:
+        child = self._living.pop(number)
+        alone = child.alone()
+        status, _, _ = child.reap()
+        if not alone:
+            child.end_namespace()
+        code = os.waitstatus_to_exitcode(status)
+        with child.channel, suppress(OSError):  # the judge may be gone, or want to hear no more of it
+            send(child.channel.fileno(), EXIT, steps=code if code >= 0 else 128 - code)
+        if alone:
+            child.end_namespace()
 
-    def _await(self, child: _Child, number: int) -> _End | None:
-        """Until the program has ended; None when the judge is gone."""
-        poll = select.poll()
-        for descriptor in (child.pidfd, child.handover.fileno(), self._control.fileno()):
-            poll.register(descriptor, select.POLLIN)
-        refused = False
-        while True:
-            ready = dict(poll.poll())
-            if child.pidfd in ready:
-                end = child.reap()
-                return (REFUSED, *end[1:]) if refused else end
-            if ready.get(child.listener, 0):
-                refused = bool(ready[child.listener] & select.POLLIN)
-                poll.unregister(child.listener)
-                if refused:
-                    child.kill()
-            if child.handover.fileno() in ready and not refused:
-                report, listeners, _, _ = socket.recv_fds(child.handover, REPORT.size, 1)
-                if listeners:
-                    (child.listener,) = listeners
-                    poll.register(child.listener, select.POLLIN)
-                elif report:
-                    self._reported.append(child.pid)  # its own end takes a while, and nobody needs to wait for that
-                    return REPORT.unpack(report)[0] << 8, 0.0, 0
-                else:
-                    poll.unregister(child.handover)
-            if self._control.fileno() in ready:
-                message = self._control.recv(COMMAND.size)
-                if not message:
-                    return None
-                if COMMAND.unpack(message) == (KILL, number):
-                    child.kill()
-
-    def _reap_reported(self) -> None:
-        while self._reported:
-            options = 0 if len(self._reported) > _MOST_ENDING else os.WNOHANG
-            if os.waitpid(self._reported[0], options) == (0, 0):
-                return
-            del self._reported[0]
+    def _kill(self, number: int) -> None:
+        child = self._living.pop(number)
+        os.kill(child.pid if child.first is None else child.first, signal.SIGKILL)
+        status, cpu_s, peak = child.reap()
+        child.end_namespace()
+        child.channel.close()
+        self._control.send(TOLD.pack(ENDED, number, status, cpu_s, peak))

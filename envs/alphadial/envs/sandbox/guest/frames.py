@@ -8,19 +8,16 @@ HELLO = struct.Struct("!d")
 """Server to judge, once it is up: CPU seconds of the start that every program is spared."""
 
 COMMAND = struct.Struct("!cI")
-"""Judge to server: START (with the program's descriptors, its end of its socket first) or KILL, and its number."""
-START, KILL = b"S", b"K"
-MOST_DESCRIPTORS = 5
+"""Judge to server: NEXT, to have a process ready for the program of a number, all programs but the one before it being
+over; or KILL that program."""
+NEXT, KILL = b"N", b"K"
 
-ENDED = struct.Struct("!Iidq")
-"""Server to judge: the program's number, wait status, CPU seconds and peak resident bytes."""
-REFUSED = -1
-"""In place of the status: the program was ended, since it asked for what no program may in a warm server."""
+TOLD = struct.Struct("!cIidq")
+"""Server to judge: READY, with our end of the socket pair that the process has, or without where it cannot be forked;
+or ENDED. Then the program's number and, of what has ended, wait status, CPU seconds and peak resident bytes."""
+ENDED = b"E"
 
-REPORT = struct.Struct("!B")
-"""First process of a namespace to server: the exit status of the program, as shells report it; all others are gone."""
-LISTENER = b"L"
-"""Program to server, of that length, with the descriptor of ``Isolation.confine`` before it has anything to run."""
+MOST_DESCRIPTORS = 4
 
 INPUT = struct.Struct("!I")
 """Judge to program: the length of the JSON that follows."""
@@ -31,6 +28,9 @@ CPU = struct.Struct("!I")
 OUTPUT = struct.Struct("!cQI")
 """Program to judge: one of the kinds below, steps used, and the length of the text that follows."""
 READY = b"R"
+EXIT = b"X"
+"""From the first process of a namespace, all others being gone: in place of steps, the exit status of the program as
+shells report it."""
 ANSWER = b"A"
 ERROR = b"E"
 COMPILE_ERROR = b"C"

@@ -16,15 +16,14 @@ from .commands import prepare
 from .early_end import end_early
 from .folder import ENTRY, EXECUTABLE, unpack
 from .fork_server import ForkServer, GoOnError
-from .isolation import Isolation, bare_fork
+from .isolation import Isolation
 
 LONGEST_SETTINGS = 65_536
-_USUAL = (
-    "array bisect cmath collections copy datetime decimal fractions functools heapq io itertools json math operator "
-    "queue random re string struct threading typing"
-)
-"""What programs import most; none of them brings a part of a package that importing the package does not."""
+_USUAL = ("bisect", "collections", "copy", "functools", "heapq", "itertools", "math", "operator", "re", "typing")
+"""What programs import most, but for what makes every fork longer, as random and threading do.
 
+None of them brings a part of a package that importing the package does not.
+"""
 _REHEARSED = b"rehearsed.py"
 _PROGRAM = b"""
 import sys
@@ -50,17 +49,17 @@ def hold(told: dict[str, str], bare: frozenset[str], start_s: float) -> None:
         bare: names of the modules that every program finds imported.
         start_s: CPU seconds that the interpreter took to come here.
     """
-    for name in _USUAL.split():
+    for name in _USUAL:
         __import__(name)
     _erase(told)
     with socket.socket(fileno=int(told["ALPHADIAL_CONTROL"])) as server:
         isolation = Isolation(json.loads(server.recv(LONGEST_SETTINGS)))
 
-        def begin(handover: socket.socket) -> None:
-            prepare(isolation, handover, _rehearse)
+        def begin(channel: socket.socket) -> None:
+            prepare(isolation, channel, _rehearse)
 
         try:
-            ForkServer(server, isolation, begin, start_s, bare_fork).run()
+            ForkServer(server, isolation, begin, start_s, commands=True).run()
         except GoOnError:
             pass
         else:
@@ -83,6 +82,7 @@ def _rehearse() -> None:
         exec(compile(file.read(), _REHEARSED, "exec"), {"file": file})
     os.unlink(_REHEARSED)  # noqa: PTH108
     gc.collect()
+    gc.freeze()  # what is looked at from now on is the program's alone
 
 
 def _erase(variables: dict[str, str]) -> None:

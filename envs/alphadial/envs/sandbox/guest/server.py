@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import sys
 import warnings
@@ -20,21 +19,17 @@ def main() -> None:
     warnings.simplefilter("ignore")
     isolation = Isolation(json.loads(sys.argv[2]))
 
-    def begin(handover: socket.socket) -> None:
+    def begin(channel: socket.socket) -> None:
         failure = ""
         try:
-            isolation.enter(handover.fileno())
+            isolation.enter(channel.fileno())
             isolation.confine()
         except OSError as error:
             failure = str(error)
         warm_up()  # touches the pages that the program will: they are copied now, not while it is timed
-        with handover:
-            _, descriptors, _, _ = socket.recv_fds(handover, 1, 1)
-        if descriptors and failure:
-            refuse(descriptors[0], failure)
-        elif descriptors:
-            serve(descriptors[0])
-        os._exit(1)
+        if failure:
+            refuse(channel.fileno(), failure)
+        serve(channel.detach())  # as a bare number: there is no object that a program could close
 
     warm_up()
     ForkServer(control, isolation, begin).run()
