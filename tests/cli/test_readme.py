@@ -78,7 +78,8 @@ def test_every_block_is_run_by_a_test_here() -> None:
         "alphadial list controllers",
         "--out runs/first",
         "--setting tools",
-        "alphadial compare",
+        "compare tiny",
+        "compare --outcomes",
         "rl_loop.py",
         "bandit.py",
         "--json frontier.json",
@@ -167,12 +168,17 @@ def test_the_comparison_states_what_was_measured(family: str, starts: int) -> No
 
 @pytest.mark.slow
 def test_compare(shell: Callable[[str], str], tmp_path: Path) -> None:
-    shell(block_with("alphadial compare"))
+    shell(block_with("compare tiny"))
     rows = json.loads((tmp_path / "here" / "compare.json").read_text("utf-8"))["rows"]
     solved = {row["controller"]: f"{100 * row['solve']:.1f}" for row in rows if row["k"] == 5}
     assert table_row("solved %, the shipped") == [
         solved[name] for name in ("best-single", "uniform", "rule", "posterior")
     ]
+
+
+@pytest.mark.slow
+def test_compare_a_table_of_others(shell: Callable[[str], str]) -> None:
+    assert "table on test: 3 problems" in shell(block_with("compare --outcomes"))
 
 
 @pytest.mark.parametrize(

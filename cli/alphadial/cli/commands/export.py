@@ -31,4 +31,4 @@ def export(
     check_out_file(file)
     attempts = export_attempts(run, format, file, overwrite=overwrite)
     keeps(f"the attempts are in {file}")
-    print_line(f"{attempts:,} attempts: {file} ({file.stat().st_size / 1e6:.1f} MB)")
+    print_line(f"{attempts:,} attempts: {file} ({file.stat().st_size / 1e3:,.0f} kB)")
