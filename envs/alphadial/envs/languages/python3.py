@@ -2,7 +2,8 @@
 
 from .language import Language
 
-_CHECK = "import sys\nfor name in sys.argv[1:]: compile(open(name, 'rb').read(), name, 'exec')"
+_CHECK = "import os, sys\nfor name in sys.argv[1:]: compile(open(name, 'rb').read(), name, 'exec')\nos._exit(0)"
+"""It ends at once: what Python does at its end takes longer than the check."""
 
 LANGUAGE = Language(
     name="python3",
