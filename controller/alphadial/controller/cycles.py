@@ -75,7 +75,7 @@ class TwoEnds(Cycle):
 
 
 class RoundRobin(Cycle):
-    """All arms by descending solve rate on the log, over and over."""
+    """Takes all arms in turn, over and over, those that solve most of the log first."""
 
     name = "round-robin"
     why = "by solve rate"
@@ -86,7 +86,7 @@ class RoundRobin(Cycle):
 
 
 class Schedule(Cycle):
-    """The best fixed schedule of the log: each attempt adds the most coverage to those before it.
+    """Follows one schedule on every problem: each attempt adds the most coverage of the log to those before it.
 
     Coverage is exact for samples drawn without replacement: the chance that n_a draws of each arm a all fail is the
     product over a of C(N - c, n_a) / C(N, n_a). Greedy coverage is within 1 - 1/e of the best schedule (Streeter and

@@ -12,7 +12,10 @@ from alphadial.controller.types import Arm, OutcomeLog
 
 
 class Fixed(BaseController):
-    """One arm: the one given, or that of the best unbiased pass@horizon in the log; ties: solve rate, lower."""
+    """Takes one arm always: the one given, or the one that solves most of the recorded problems.
+
+    That is the arm of the best unbiased pass@horizon in the log; ties: solve rate, lower.
+    """
 
     name = "fixed"
 

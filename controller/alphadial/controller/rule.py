@@ -19,13 +19,13 @@ _DEPTH = 6
 
 
 class Rule(BaseController):
-    """Starts at ``start``; after a failure at alpha number i goes to number i + step, or i - step.
+    """Goes up in alpha after a program that was too slow, and down after a wrong one.
 
-    Up after an optimisation failure, down after a correctness failure. The candidates are alpha i itself and all on
-    the demanded side of it; of those tried least often on this problem, the one nearest to i +- step is taken (a tie
-    goes to the farther from i). So alpha i comes again only when every alpha on that side has been tried. While the
-    outcome of the last attempt is unknown, all alphas are candidates and the target is i + step. A success is repeated.
-    Unmeasurable attempts are skipped, as if they had not been made.
+    It starts at ``start``; after a failure at alpha number i it goes to number i + step, or i - step. The candidates
+    are alpha i itself and all on the demanded side of it; of those tried least often on this problem, the one nearest
+    to i +- step is taken (a tie goes to the farther from i). So alpha i comes again only when every alpha on that side
+    has been tried. While the outcome of the last attempt is unknown, all alphas are candidates and the target is i +
+    step. A success is repeated. Unmeasurable attempts are skipped, as if they had not been made.
 
     Where the arms differ in more than alpha, it moves along the line of ``start``: the arms that share everything else
     with it. Attempts off that line are skipped too.

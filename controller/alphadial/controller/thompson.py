@@ -19,7 +19,7 @@ _CELLS = 512
 
 
 class Thompson(BaseController):
-    """One Beta per arm for the chance that an attempt solves, learnt from every attempt on every problem.
+    """Thompson sampling: one Beta per arm for the chance that an attempt solves, learnt from every attempt so far.
 
     The prior is Beta(1 + s m, 1 + s (1 - m)) with m the solve rate of the log and s = ``strength``; Beta(1, 1) before
     ``fit``. On each problem only the arms tried least often there may be drawn, so none comes twice before all came

@@ -6,7 +6,7 @@ from alphadial.controller.base import BaseController, Choice, Situation
 
 
 class Uniform(BaseController):
-    """Each arm with propensity 1 / A at every attempt; learns nothing."""
+    """Draws every arm with the same chance, 1 / A, at every attempt; learns nothing."""
 
     name = "uniform"
 
