@@ -15,7 +15,7 @@ SAME = {
 import os, resource, signal, sys
 print(__name__, __file__, __spec__, type(__loader__).__name__, __doc__, sorted(globals()))
 print(sys.argv, sys.orig_argv, sys.path, sys.flags, sys.executable, sys.warnoptions, sys._xoptions)
-print(os.getpid(), os.getsid(0) == os.getpgrp(), os.getcwd(), os.umask(0o22), sorted(os.environ.items()))
+print(os.getpid(), os.getpgrp(), os.getcwd(), os.umask(0o22), sorted(os.environ.items()))
 print(sys._getframe().f_back, sys._getframe().f_code.co_filename, os.listdir('/proc/self/fd'), sorted(os.listdir('.')))
 print([(n, signal.getsignal(n)) for n in (1, 2, 9, 13, 15, 17, 25)], sys.getrecursionlimit(), hash('x'))
 print([resource.getrlimit(n) for n in (0, 1, 2, 3, 4, 6, 7, 9)])
@@ -23,6 +23,7 @@ for s in (sys.stdin, sys.stdout, sys.stderr):
     print(s, s.seekable(), s.line_buffering, s.errors, s.buffer.raw, s.isatty())
 print([name for name in ('guest', 'sitecustomize', 'usercustomize', 'main') if name in sys.modules])
 """,
+    "a session of its own": "import os\nos.setsid()\nprint(os.getsid(0), os.getpgrp())",
     "input()": "n = int(input())\nprint(n, sum(map(int, input().split())), repr(input()))\ninput()\n",
     "lines of stdin": "import sys\nprint([line for line in sys.stdin], sys.stdin.read())",
     "bytes of stdin": "import sys\nprint(sys.stdin.buffer.readline(), sys.stdin.readline(), sys.stdin.buffer.read())",

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from .folder import unpack
 from .fork_server import ForkServer
 from .frames import CPU, MOST_DESCRIPTORS, OUTPUT, READY
-from .isolation import Isolation, close_to_others
+from .isolation import FIRST, Isolation, close_to_others
 from .limited import become
 from .wire import refuse
 
@@ -46,7 +46,7 @@ def prepare(isolation: Isolation, channel: socket.socket, rehearse: Callable[[],
     """
     failure = ""
     try:
-        isolation.enter(channel.fileno())
+        isolation.enter(channel.fileno(), group=FIRST)
     except OSError as error:
         failure = str(error)
     listener = None

@@ -143,6 +143,7 @@ class ForkServer:
             return None, os.fork()
         first = begin_namespace()
         try:
+            os.setpgid(first, 0)
             return first, os.fork()
         except OSError:
             os.kill(first, signal.SIGKILL)

@@ -18,6 +18,8 @@ SECCOMP_MODE_FILTER, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER =
 PR_CAP_AMBIENT_CLEAR_ALL = 4
 CAPABILITY_VERSION_3 = 0x20080522
 
+FIRST = 1
+"""The first process of a namespace, by its number there; it leads a process group."""
 _libc = ctypes.CDLL(None, use_errno=True)
 _clone = ctypes.PyDLL(None, use_errno=True).clone
 _clone.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
@@ -69,8 +71,13 @@ class Isolation:
             _check(_libc.setns(self._own_pids, CLONE_NEWPID), "setns")
             _check(_libc.unshare(CLONE_NEWPID), "unshare pid")
 
-    def enter(self, kept: int) -> None:
-        """In the first process of that namespace: nothing of the server is left but descriptor ``kept``.
+    def enter(self, kept: int, group: int = 0) -> None:
+        """In the program's process, before it is one: nothing of the server is left but descriptor ``kept``.
+
+        Args:
+            kept: the descriptor.
+            group: the process group to join; 0 makes it the leader of a session of its own, which a program that asks
+                for one may not be.
 
         Raises:
             OSError: the kernel refused a step; nothing of the program may run then.
@@ -81,7 +88,8 @@ class Isolation:
         os.closerange(3, kept)
         os.closerange(kept + 1, 65536)
         if self._isolated:
-            os.setsid()  # in the server's process group it could signal the server, and set its priority
+            # In the server's process group it could signal the server, and set its priority.
+            os.setpgid(0, group) if group else os.setsid()
             _check(_libc.unshare(CLONE_NEWNS | CLONE_NEWIPC), "unshare")
             if self._hidden is not None:
                 self._mount_proc(self._hidden)
