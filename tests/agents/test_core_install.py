@@ -14,7 +14,7 @@ from alphadial.agents.policies.weights import expected_weights_id
 from alphadial.merge_engine import load_family, model_name
 
 ROOT = Path(__file__).parents[2]
-EXTRAS = ("torch", "safetensors", "transformers", "tokenizers", "matplotlib", "plotly")
+EXTRAS = ("torch", "safetensors", "numba", "llvmlite", "transformers", "tokenizers", "matplotlib", "plotly")
 
 
 def without_extras(code: str) -> subprocess.CompletedProcess[str]:
@@ -48,7 +48,7 @@ except MissingExtraError as error:
     done = without_extras(code)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("made\n")
-    assert done.stdout.endswith(" needs torch: pip install 'alphadial[merge]'\n")
+    assert done.stdout.endswith(" needs numba: pip install 'alphadial[merge]'\n")
 
 
 @pytest.mark.slow

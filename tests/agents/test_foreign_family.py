@@ -17,8 +17,13 @@ import torch
 from alphadial.agents.errors import AgentsError
 from alphadial.agents.policies.torch_policy import TorchPolicy
 from alphadial.agents.types import Request
-from alphadial.merge_engine import CheckpointError, MergeEngineError, load_family, merge_to_folder
-from alphadial.merge_engine.engine import compute_weights_id
+from alphadial.merge_engine import (
+    CheckpointError,
+    MergeEngineError,
+    compute_weights_id,
+    load_family,
+    merge_to_folder,
+)
 from alphadial.training.train import load_fp32
 
 CODE = "import os, pathlib\npathlib.Path(os.environ['MARK']).touch()\nfrom transformers import PretrainedConfig\n"

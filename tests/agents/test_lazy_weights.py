@@ -10,7 +10,7 @@ import pytest
 from alphadial.agents.errors import StoreError
 from alphadial.agents.runs.controller_run import RunOptions, attempt_problems
 from alphadial.agents.runs.run_folder import RunFolder, read_config
-from alphadial.merge_engine import Family, Weights, engine, find_weights_id, load_family
+from alphadial.merge_engine import Family, Weights, disk, engine, find_weights_id, load_family
 
 PROBLEM = "sub_sum_mod.triple.mod31.loose"
 
@@ -35,7 +35,7 @@ def test_a_run_over_nine_alphas_merges_those_that_attempts_ask_for(
         return merging(family, alpha)
 
     monkeypatch.setattr(engine, "merge", watched)
-    monkeypatch.setattr(engine, "compute_weights_id", None)
+    monkeypatch.setattr(disk, "compute_weights_id", None)
     make_run(family, tmp_path / "run")
     config = read_config(tmp_path / "run")
     with RunFolder(tmp_path / "run", config) as folder:

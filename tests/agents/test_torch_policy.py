@@ -20,6 +20,7 @@ from alphadial.merge_engine import (
     Family,
     FamilyError,
     Weights,
+    disk,
     engine,
     load_family,
     merge,
@@ -97,7 +98,7 @@ def test_nothing_is_merged_that_no_request_asks_for(family: Family, monkeypatch:
         return merging(family, alpha)
 
     monkeypatch.setattr(engine, "merge", watched)
-    monkeypatch.setattr(engine, "compute_weights_id", None)
+    monkeypatch.setattr(disk, "compute_weights_id", None)
     models = choose_models(family, [-0.5, -0.25, 0, 0.25, 0.5, 0.75, 1, 1.25, 1.5])
     policy = open_policy(family)
     assert (len(models), merged) == (9, [])

@@ -171,7 +171,7 @@ def test_servers_that_cannot_be_used(
 @pytest.mark.parametrize(
     ("arguments", "missing", "extra"),
     [
-        (("merge", "PICO", "--alpha", "1", "--out", "x"), "torch", "alphadial[merge]"),
+        (("merge", "PICO", "--alpha", "1", "--out", "x"), "numba", "alphadial[merge]"),
         (("frontier", "PICO", *FEW), "torch", "alphadial[local]"),
         (("train", "tiny", "--out", "x"), "torch", "alphadial[local]"),
     ],

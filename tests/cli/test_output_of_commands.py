@@ -32,6 +32,7 @@ ARGUMENTS = {
     "export": ["folder"],
     "train": ["tiny"],
     "merge": ["tiny"],
+    "weights-id": ["folder"],
     "judge": ["pair_diff_eq.plus7.negate.tight", "p.py"],
     "rejudge": ["folder"],
     "show": ["abc"],

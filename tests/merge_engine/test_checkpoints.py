@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from alphadial.merge_engine import CheckpointError, Family, FamilyError, MergeError, checkpoint, merge
-from alphadial.merge_engine.reader import Checkpoint, is_finite
+from alphadial.merge_engine.reader import Checkpoint
 
 Tensors = dict[str, torch.Tensor]
 MakeFamily = Callable[..., Family]
@@ -60,15 +60,6 @@ def test_nan_and_infinities(
     family = make_family(**{which: poisoned(low_tensors, value)})
     with pytest.raises(CheckpointError, match=rf"{which}/model\.safetensors: tensor {Q_PROJ} holds NaN or infinities"):
         merge(family, alpha)
-
-
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
-def test_is_finite_knows_the_largest_number_from_infinity(dtype: torch.dtype) -> None:
-    tensor = torch.full((5000,), torch.finfo(dtype).max, dtype=dtype)
-    assert is_finite(tensor)
-    tensor[4999] = float("inf")
-    tensor[0] = float("-inf")
-    assert not is_finite(tensor)
 
 
 def test_a_missing_tensor(make_family: MakeFamily, low_tensors: Tensors, high_tensors: Tensors) -> None:

@@ -11,7 +11,7 @@ import torch
 
 from alphadial.merge_engine import AlphaError, MergeError
 from alphadial.merge_engine.methods import METHODS, find_method
-from alphadial.merge_engine.methods.linear import _PIECE, linear
+from alphadial.merge_engine.methods.linear import _PIECE, by_torch, linear
 
 DTYPES = [torch.bfloat16, torch.float16, torch.float32]
 BITS = {torch.bfloat16: torch.int16, torch.float16: torch.int16, torch.float32: torch.int32}
@@ -79,6 +79,7 @@ def random_pairs(dtype: torch.dtype, count: int, seed: int) -> tuple[torch.Tenso
 def assert_exact(low: torch.Tensor, high: torch.Tensor, alpha: float) -> None:
     merged = linear(low, high, alpha)
     assert merged.dtype == low.dtype
+    assert torch.equal(by_torch(low, high, round(alpha * 256)).view(BITS[low.dtype]), merged.view(BITS[low.dtype]))
     pairs = zip(low.double().tolist(), high.double().tolist(), merged.double().tolist(), strict=True)
     for a, b, found in pairs:
         expected = reference(a, b, alpha, low.dtype)
@@ -138,6 +139,7 @@ def test_shapes_and_pieces_do_not_matter(dtype: torch.dtype) -> None:
     # Sums of the first piece overflow fp32, which sends that piece, and only it, the long way round in bf16.
     low[3] = high[3] = torch.finfo(dtype).max
     whole = linear(low, high, 0.75)
+    assert torch.equal(by_torch(low, high, 192), whole)
     parts = [linear(low[start : start + 9999], high[start : start + 9999], 0.75) for start in range(0, len(low), 9999)]
     assert torch.equal(whole, torch.cat(parts))
     columns = linear(low[:60].view(6, 10).t(), high[:60].view(6, 10).t(), 0.75)
@@ -164,6 +166,8 @@ def test_a_thread_that_flushes_subnormals_is_refused() -> None:
     try:
         with pytest.raises(MergeError, match="set_flush_denormal"):
             linear(ones, ones, 0.5)
+        with pytest.raises(MergeError, match="set_flush_denormal"):
+            by_torch(ones, ones, 128)
     finally:
         torch.set_flush_denormal(False)
     assert torch.equal(linear(ones, ones, 0.5), ones)

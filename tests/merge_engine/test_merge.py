@@ -211,7 +211,7 @@ _HALF_WRITTEN = """
 import sys, time
 from pathlib import Path
 from alphadial.merge_engine.writer import atomic_folder
-with atomic_folder(Path(sys.argv[1]), ["model.safetensors"]) as draft:
+with atomic_folder(Path(sys.argv[1]), ["model.safetensors"], "another merge") as draft:
     (draft / "model.safetensors").write_bytes(b"half")
     print("writing", flush=True)
     time.sleep(60)
@@ -247,5 +247,5 @@ def test_a_writer_at_work_is_not_cleared_away(family: Family, tmp_path: Path) ->
     out = tmp_path / "out"
     with half_written(out):
         merge_to_folder(family, 0.5, out)
-        assert [listing(draft) for draft in tmp_path.glob(".out.*.tmp")] == [["model.safetensors"]]
+        assert [listing(draft) for draft in tmp_path.glob(".out.*.tmp")] == [[".content", "model.safetensors"]]
     assert listing(out) == NAMES

@@ -14,7 +14,7 @@ from alphadial.merge_engine import (
     Family,
     FamilyError,
     checkpoint,
-    engine,
+    disk,
     family_digest,
     file_digests,
     find_weights_id,
@@ -37,13 +37,13 @@ def family(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Family:
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What is computed rather than found."""
     dials: list[Any] = []
-    compute = engine.compute_weights_id
+    compute = disk.compute_weights_id
 
     def watched(family: Family, dial: float | str) -> str:
         dials.append(dial)
         return compute(family, dial)
 
-    monkeypatch.setattr(engine, "compute_weights_id", watched)
+    monkeypatch.setattr(disk, "compute_weights_id", watched)
     return dials
 
 

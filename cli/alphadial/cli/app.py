@@ -21,6 +21,7 @@ from alphadial.cli.commands.report import report
 from alphadial.cli.commands.run import run
 from alphadial.cli.commands.show import show
 from alphadial.cli.commands.train import train
+from alphadial.cli.commands.weights_id import weights_id
 from alphadial.cli.errors import CliError
 
 _UsageError = cast(type[typer.BadParameter], typer.BadParameter.__base__)
@@ -56,7 +57,21 @@ def options(
     """One dial, alpha, between two checkpoints: theta(alpha) = theta_low + alpha * (theta_high - theta_low)."""
 
 
-for command in (run, frontier, compare, report, export, train, merge, judge, rejudge, show, problems, doctor):
+for command in (
+    run,
+    frontier,
+    compare,
+    report,
+    export,
+    train,
+    merge,
+    weights_id,
+    judge,
+    rejudge,
+    show,
+    problems,
+    doctor,
+):
     app.command()(command)
 app.command("list")(list_names)
 

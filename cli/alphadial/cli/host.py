@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _OLDEST = (3, 11)
 EXTRAS = {
-    "merge": ("merging", ("torch", "safetensors")),
+    "merge": ("merging", ("torch", "safetensors", "numba")),
     "local": ("models in this process, and training", ("torch", "safetensors", "transformers", "tokenizers")),
     "report": ("pictures and reports", ("matplotlib", "plotly")),
 }

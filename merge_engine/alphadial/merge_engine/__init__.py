@@ -1,7 +1,7 @@
 """theta(alpha): two checkpoints of a family in, exactly rounded weights and their id out.
 
-Families and alphas need no torch. What does (``merge``, ``checkpoint``, ``merge_to_folder``, ``weights_id``,
-``weights_id_of_folder``) is loaded when first asked for, and raises MissingExtraError where torch is missing.
+Families and alphas need neither numpy nor torch. Merging to disk needs numba and safetensors, ``merge``, ``checkpoint``
+and ``weights_id`` torch as well: they are loaded when first asked for, and raise MissingExtraError where these lack.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from alphadial.merge_engine.alpha import check_alpha, format_alpha, model_name, parse_alpha, split_model_name
 from alphadial.merge_engine.data_only import check_data_only
 from alphadial.merge_engine.errors import (
+    MERGE_NEEDS,
     AlphaError,
     CheckpointError,
     FamilyError,
@@ -20,14 +21,23 @@ from alphadial.merge_engine.errors import (
     MissingExtraError,
     OutputError,
 )
-from alphadial.merge_engine.registry import FamilyFile, RecipeFile, load_family, save_family, shipped_families
+from alphadial.merge_engine.registry import (
+    FamilyFile,
+    RecipeFile,
+    load_family,
+    pair_of_folders,
+    save_family,
+    shipped_families,
+)
 from alphadial.merge_engine.shipped_ids import shipped_weights_id
-from alphadial.merge_engine.types import Family, MergeMethod, MergeReport, Recipe, Weights
+from alphadial.merge_engine.types import Family, MergeMethod, MergePlan, MergeReport, Recipe, Weights
 from alphadial.merge_engine.weights_ids import family_digest, find_weights_id, keep_weights_id
 
 if TYPE_CHECKING:
-    from alphadial.merge_engine.engine import check_endpoints, checkpoint, merge, merge_to_folder
-    from alphadial.merge_engine.hashing import weights_id, weights_id_of_folder
+    from alphadial.merge_engine.disk import compute_weights_id, merge_to_folder, merge_to_folders, plan_merge
+    from alphadial.merge_engine.engine import checkpoint, merge, weights_id
+    from alphadial.merge_engine.hashing import weights_id_of_folder
+    from alphadial.merge_engine.pairs import check_endpoints
 
 __all__ = [
     "AlphaError",
@@ -38,6 +48,7 @@ __all__ = [
     "MergeEngineError",
     "MergeError",
     "MergeMethod",
+    "MergePlan",
     "MergeReport",
     "MissingExtraError",
     "OutputError",
@@ -48,6 +59,7 @@ __all__ = [
     "check_data_only",
     "check_endpoints",
     "checkpoint",
+    "compute_weights_id",
     "family_digest",
     "find_weights_id",
     "format_alpha",
@@ -55,8 +67,11 @@ __all__ = [
     "load_family",
     "merge",
     "merge_to_folder",
+    "merge_to_folders",
     "model_name",
+    "pair_of_folders",
     "parse_alpha",
+    "plan_merge",
     "save_family",
     "shipped_families",
     "shipped_weights_id",
@@ -65,23 +80,26 @@ __all__ = [
     "weights_id_of_folder",
 ]
 
-_NEEDS_TORCH = {
-    "check_endpoints": "engine",
+_LAZY = {
+    "check_endpoints": "pairs",
     "checkpoint": "engine",
+    "compute_weights_id": "disk",
     "merge": "engine",
-    "merge_to_folder": "engine",
-    "weights_id": "hashing",
+    "merge_to_folder": "disk",
+    "merge_to_folders": "disk",
+    "plan_merge": "disk",
+    "weights_id": "engine",
     "weights_id_of_folder": "hashing",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _NEEDS_TORCH:
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        module = import_module(f"{__name__}.{_NEEDS_TORCH[name]}")
+        module = import_module(f"{__name__}.{_LAZY[name]}")
     except ModuleNotFoundError as error:
-        if error.name not in ("torch", "safetensors"):
+        if error.name not in MERGE_NEEDS:
             raise
         raise MissingExtraError(f"{name} needs {error.name}: pip install 'alphadial[merge]'") from error
     return getattr(module, name)

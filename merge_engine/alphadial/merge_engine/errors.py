@@ -1,12 +1,15 @@
 """Errors of making theta(alpha). Every message is one line that says what is wrong with what, by name."""
 
+MERGE_NEEDS = ("llvmlite", "numba", "safetensors", "torch")
+"""What the extra ``merge`` installs, and what comes with it."""
+
 
 class MergeEngineError(Exception):
     """Base of every error raised by ``alphadial.merge_engine``."""
 
 
 class MissingExtraError(MergeEngineError):
-    """torch or safetensors is not installed; the message names the command that mends it."""
+    """Something that merging needs is not installed; the message names the command that mends it."""
 
 
 class FamilyError(MergeEngineError):

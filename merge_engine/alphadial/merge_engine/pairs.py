@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from alphadial.merge_engine.errors import CheckpointError
+from dataclasses import dataclass
+
+import numpy as np
+
+from alphadial.merge_engine.alpha import check_alpha, format_alpha
+from alphadial.merge_engine.companions import check_tokens
+from alphadial.merge_engine.errors import CheckpointError, FamilyError, MergeError
 from alphadial.merge_engine.reader import CONFIG, Checkpoint
+from alphadial.merge_engine.types import Family
 
 # Settings that change what the same tensors compute, so that equal shapes do not make two models one architecture.
 _WIRING = (
@@ -33,6 +40,66 @@ _WINDOW = ("sliding_window", "max_window_layers")
 """Part of the wiring, unless both say that there is no window."""
 _HEAD = "lm_head.weight"
 _TIED = "tie_word_embeddings"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A family's endpoints, which fit each other, and an alpha that the family can take."""
+
+    low: Checkpoint
+    high: Checkpoint
+    alpha: float
+
+    def check_integers(self, name: str, first: int = 0, last: int | None = None) -> None:
+        """Refuses a tensor of integers, or the part from ``first`` to before ``last``, that the endpoints do not share.
+
+        Raises:
+            MergeError: it differs.
+        """
+        if not np.array_equal(self.low.bits(name, first, last), self.high.bits(name, first, last)):
+            folders = f"{self.low.folder} and {self.high.folder}"
+            raise MergeError(f"tensor {name} holds integers, which are not merged, and differs between {folders}")
+
+    def overflows(self, name: str) -> MergeError:
+        """What is to be said of a tensor whose result is beyond the largest number of its dtype."""
+        alpha, dtype = format_alpha(self.alpha), self.low.tensors[name].dtype
+        return MergeError(f"tensor {name} overflows {dtype} at alpha {alpha}: choose an alpha nearer to [0, 1]")
+
+
+def open_pair(family: Family, alpha: float | str) -> Pair:
+    """The endpoints of a family, with their headers read and compared.
+
+    Raises:
+        AlphaError: alpha is off the grid or beyond the family's range.
+        CheckpointError: an endpoint is unreadable, or they do not fit each other.
+    """
+    checked = check_alpha(alpha, family)
+    low, high = Checkpoint(family.low), Checkpoint(family.high)
+    check_pair(low, high)
+    check_tokens(low.folder, high.folder)
+    return Pair(low, high, checked)
+
+
+def check_endpoints(family: Family) -> None:
+    """Whether a family's endpoints can be merged, as far as their headers tell. Reads no tensors.
+
+    Raises:
+        CheckpointError: one is unreadable, or they do not fit each other.
+    """
+    open_pair(family, family.alpha_min)
+
+
+def open_checkpoint(family: Family, name: str) -> Checkpoint:
+    """One of a family's checkpoints, with its headers read.
+
+    Raises:
+        FamilyError: there is none of that name (the message lists them).
+        CheckpointError: it is unreadable.
+    """
+    if name not in family.checkpoints:
+        choices = ", ".join(family.checkpoints)
+        raise FamilyError(f"family {family.name} has no checkpoint {name!r}: choose one of {choices}")
+    return Checkpoint(family.checkpoints[name])
 
 
 def check_pair(low: Checkpoint, high: Checkpoint) -> None:

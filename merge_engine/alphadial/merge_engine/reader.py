@@ -1,16 +1,21 @@
-"""Lazy reading of checkpoints: Hugging Face folders with one safetensors file, or several and an index."""
+"""Lazy reading of checkpoints: Hugging Face folders with one safetensors file, or several and an index.
+
+Importing this loads no torch: tensors are numpy arrays of bits, mapped from the files.
+"""
 
 from __future__ import annotations
 
-import math
+import json
+import mmap
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from alphadial.merge_engine.compiled import Bits, is_finite
 from alphadial.merge_engine.data_only import check_data_only, pickled_weights, read_json
 from alphadial.merge_engine.errors import CheckpointError
 
@@ -31,6 +36,10 @@ class TensorInfo:
     shape: tuple[int, ...]
     file: str
     """Name of the file within the checkpoint's folder."""
+    start: int
+    """Where its bytes begin in the file."""
+    bytes: int
+    """How many there are."""
 
 
 class Checkpoint:
@@ -56,13 +65,11 @@ class Checkpoint:
             pickled = pickled_weights(folder)
             found = f"; {pickled} is not read, because its format can run code" if pickled else ""
             raise CheckpointError(f"{folder} holds neither {SINGLE} nor {INDEX}{found}: save the model as safetensors")
-        # Any: the stubs of safetensors leave the methods of safe_open untyped.
-        self._files: dict[str, Any] = {name: _open(folder / name) for name in names}
+        self._maps: dict[str, mmap.mmap] = {}
         self.tensors: dict[str, TensorInfo] = {}
-        for name, file in self._files.items():
-            for key in sorted(file.keys()):
-                part = file.get_slice(key)
-                self.tensors[key] = TensorInfo(part.get_dtype(), tuple(part.get_shape()), name)
+        for name in names:
+            self._maps[name], tensors = _open(folder / name)
+            self.tensors |= tensors
         self._check_dtypes()
         self._check_layers()
         if self.index is not None:
@@ -71,22 +78,49 @@ class Checkpoint:
     @property
     def files(self) -> list[str]:
         """Names of the safetensors files."""
-        return list(self._files)
+        return list(self._maps)
 
-    def read(self, name: str) -> torch.Tensor:
-        """One tensor, on the CPU.
+    def bits(self, name: str, first: int = 0, last: int | None = None) -> Bits:
+        """Elements of one tensor in row-major order, as unsigned integers of their width; one-dimensional, not checked.
+
+        The array is a private mapping of the file: nothing is read before it is used, and writing changes no file.
+
+        Args:
+            name: of the tensor.
+            first: number of the first element.
+            last: number of the one after the last; None: all to the end.
+        """
+        info = self.tensors[name]
+        width = DTYPE_BYTES[info.dtype]
+        count = (info.bytes // width if last is None else last) - first
+        start = info.start + first * width
+        flat: Bits = np.frombuffer(self._maps[info.file], np.uint8, count * width, start)
+        # Files of other writers may lack the padding that puts tensors at multiples of their width.
+        return (flat if start % width == 0 else flat.copy()).view(f"<u{width}")
+
+    def will_need(self, name: str, first: int, last: int) -> None:
+        """Tells the kernel to read elements that are wanted soon."""
+        info, page = self.tensors[name], mmap.PAGESIZE
+        width = DTYPE_BYTES[info.dtype]
+        start = (info.start + first * width) // page * page
+        end = info.start + min(last * width, info.bytes)
+        if end > start:
+            self._maps[info.file].madvise(mmap.MADV_WILLNEED, start, end - start)
+
+    def finite_bits(self, name: str) -> Bits:
+        """The same, after a look at every element.
 
         Raises:
-            CheckpointError: it holds NaN or an infinity, or its bytes cannot be read.
+            CheckpointError: one is NaN or infinite.
         """
-        file = self.folder / self.tensors[name].file
-        try:
-            tensor: torch.Tensor = self._files[file.name].get_tensor(name)
-        except (SafetensorError, OSError) as error:
-            raise CheckpointError(f"{file}: cannot read tensor {name}: {error}") from error
-        if not is_finite(tensor):
-            raise CheckpointError(f"{file}: tensor {name} holds NaN or infinities")
-        return tensor
+        bits = self.bits(name)
+        if not is_finite(self.tensors[name].dtype, bits):
+            raise self.not_finite(name)
+        return bits
+
+    def not_finite(self, name: str) -> CheckpointError:
+        """What is to be said of a tensor that holds NaN or an infinity."""
+        return CheckpointError(f"{self.folder / self.tensors[name].file}: tensor {name} holds NaN or infinities")
 
     def _check_dtypes(self) -> None:
         for name, info in self.tensors.items():
@@ -112,19 +146,25 @@ class Checkpoint:
                 raise CheckpointError(f"{file} does not fit its files: tensor {name} {there}, the index {here}")
 
 
-def is_finite(tensor: torch.Tensor) -> bool:
-    """Whether every element is finite; True for integers. One pass."""
-    # fp64 cannot overflow from adding finite fp32 or narrower numbers, and NaN and infinities stay in any sum.
-    return not tensor.is_floating_point() or math.isfinite(tensor.sum(dtype=torch.float64))
-
-
-def _open(file: Path) -> safe_open:
+def _open(file: Path) -> tuple[mmap.mmap, dict[str, TensorInfo]]:
+    """A file's content, mapped, and what its header says of each tensor, by name."""
     if not file.is_file():
         raise CheckpointError(f"{file} is missing, though {INDEX} names it")
     try:
-        return safe_open(file, framework="pt")
+        with safe_open(file, framework="numpy"):  # it checks the header: no hole, no overlap, nothing beyond the end
+            pass
+        with file.open("rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            header = json.loads(stream.read(length))
+            content = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_COPY)
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{file} is truncated or corrupt ({error}): fetch or write it again") from error
+    tensors = {}
+    for name in sorted(header.keys() - {"__metadata__"}):
+        start, end = header[name]["data_offsets"]
+        shape = tuple(header[name]["shape"])
+        tensors[name] = TensorInfo(header[name]["dtype"], shape, file.name, 8 + length + start, end - start)
+    return content, tensors
 
 
 def _shard_names(file: Path, index: dict[str, Any]) -> list[str]:

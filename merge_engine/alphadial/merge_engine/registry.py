@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from alphadial.merge_engine.alpha import CHECKPOINT_NAME, parse_alpha
+from alphadial.merge_engine.alpha import ALPHA_LIMIT, CHECKPOINT_NAME, parse_alpha
 from alphadial.merge_engine.errors import AlphaError, FamilyError, OutputError
 from alphadial.merge_engine.methods import METHODS
 from alphadial.merge_engine.types import Family, Recipe
@@ -71,6 +71,34 @@ class FamilyFile(BaseModel):
         if self.alpha_range[0] >= self.alpha_range[1]:
             raise ValueError("alpha_range: the first alpha must be below the second")
         return self
+
+
+def pair_of_folders(low: Path, high: Path) -> Family:
+    """The family of two checkpoints that have no ``family.json``: it can be merged, and not asked.
+
+    Args:
+        low: the Hugging Face folder at alpha 0.
+        high: that at alpha 1.
+
+    Raises:
+        FamilyError: one is no folder.
+    """
+    for folder in (low, high):
+        if not folder.is_dir():
+            raise FamilyError(f"{folder} is no folder: name the two folders of a pair, or one FAMILY")
+    return Family(
+        name=f"{low.name}+{high.name}",
+        path=low.parent,
+        checkpoints={"low": low, "high": high},
+        recipe=Recipe(),
+        alpha_min=-ALPHA_LIMIT,
+        alpha_max=ALPHA_LIMIT,
+        prompt="",
+        parser="",
+        problem_set="",
+        temperature=0.0,
+        max_tokens=1,
+    )
 
 
 def shipped_families() -> list[str]:

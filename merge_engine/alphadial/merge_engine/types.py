@@ -75,9 +75,27 @@ class MergeReport:
     bytes_written: int
     """Of all files of the folder together."""
     seconds: float
+    """Wall time; where several alphas were merged at once, an equal share of it."""
     out: Path
     warnings: tuple[str, ...]
     """Where the high endpoint's configuration, tokenizer or other files differ from those that the folder has."""
+
+
+@dataclass(frozen=True, slots=True)
+class MergePlan:
+    """What a merge to disk would do. Sizes are in bytes."""
+
+    tensors: int
+    reads: int
+    """Of both endpoints' weights, which are read once for all alphas."""
+    weights: int
+    """Of all results' tensors together."""
+    writes: int
+    """Of all folders together."""
+    memory: int
+    """Held beside the mapped files, at most: buffers of every thread, and the compiled loops."""
+    warnings: tuple[str, ...]
+    """As in ``MergeReport``."""
 
 
 class MergeMethod(Protocol):

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from alphadial.merge_engine.alpha import format_alpha
-from alphadial.merge_engine.errors import CheckpointError, FamilyError, MissingExtraError
+from alphadial.merge_engine.errors import MERGE_NEEDS, CheckpointError, FamilyError, MissingExtraError
 from alphadial.merge_engine.file_digests import file_digest, hashed, keep, kept
 from alphadial.merge_engine.shipped_ids import shipped_weights_id
 from alphadial.merge_engine.types import Family
@@ -35,7 +35,7 @@ def find_weights_id(family: Family, dial: float | str) -> str:
 
     Raises:
         FamilyError: there is no such checkpoint.
-        MissingExtraError: it has to be computed, and torch is not installed.
+        MissingExtraError: it has to be computed, and what that takes is not installed.
         MergeEngineError: the weights cannot be made.
     """
     key = _key(family, dial)
@@ -44,9 +44,9 @@ def find_weights_id(family: Family, dial: float | str) -> str:
     found = shipped_weights_id(family, dial)
     if found is None:
         try:
-            from alphadial.merge_engine.engine import compute_weights_id
+            from alphadial.merge_engine.disk import compute_weights_id
         except ModuleNotFoundError as error:
-            if error.name not in ("torch", "safetensors"):
+            if error.name not in MERGE_NEEDS:
                 raise
             raise MissingExtraError(
                 f"the weights id of {family.name} needs {error.name}: pip install 'alphadial[merge]'"

@@ -1,4 +1,4 @@
-"""Writing checkpoints: safetensors streamed tensor by tensor, into a folder that appears whole or not at all."""
+"""Writing checkpoints: the layout of safetensors files, and folders that appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,53 +6,50 @@ import fcntl
 import filecmp
 import glob
 import json
-import math
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
-
 from alphadial.merge_engine.errors import OutputError
-from alphadial.merge_engine.hashing import raw_bytes
 from alphadial.merge_engine.reader import DTYPE_BYTES, TensorInfo
 
+_CONTENT = ".content"
+"""Says in a draft what its files are to hold."""
 
-def write_safetensors(file: Path, layout: Mapping[str, TensorInfo], tensor: Callable[[str], torch.Tensor]) -> None:
-    """Writes one safetensors file, holding one tensor in memory at a time.
 
-    Args:
-        file: created; must not exist.
-        layout: dtype and shape of every tensor, by name.
-        tensor: gives each tensor, of just that dtype and shape, when its turn comes.
+def lay_out(tensors: Mapping[str, TensorInfo]) -> tuple[bytes, dict[str, int]]:
+    """The beginning of a safetensors file that holds these tensors, and where in the file the bytes of each begin.
 
     Format: https://github.com/huggingface/safetensors#format (header length, JSON header, bytes without holes).
     """
     # Wider dtypes first keeps every tensor aligned to its own size.
-    names = sorted(layout, key=lambda name: (-DTYPE_BYTES[layout[name].dtype], name))
+    names = sorted(tensors, key=lambda name: (-DTYPE_BYTES[tensors[name].dtype], name))
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}
-    end = 0
+    offsets, end = {}, 0
     for name in names:
-        info = layout[name]
-        start, end = end, end + DTYPE_BYTES[info.dtype] * math.prod(info.shape)
-        header[name] = {"dtype": info.dtype, "shape": list(info.shape), "data_offsets": [start, end]}
+        info = tensors[name]
+        offsets[name], end = end, end + info.bytes
+        header[name] = {"dtype": info.dtype, "shape": list(info.shape), "data_offsets": [offsets[name], end]}
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
-    with file.open("xb") as stream:
-        stream.write(len(text).to_bytes(8, "little") + text)
-        for name in names:
-            stream.write(raw_bytes(tensor(name)))
+    return len(text).to_bytes(8, "little") + text, {name: 8 + len(text) + start for name, start in offsets.items()}
 
 
 @contextmanager
-def atomic_folder(out: Path, names: Collection[str]) -> Iterator[Path]:
-    """Gives a fresh folder beside ``out`` to write the files ``names`` into; on leaving, it becomes ``out``.
+def atomic_folder(out: Path, names: Collection[str], content: str) -> Iterator[Path]:
+    """Gives a folder beside ``out`` to write the files ``names`` into; on leaving, it becomes ``out``.
 
     ``out`` must not exist, or be empty, or already hold just these files: then they are compared and left alone. If the
-    body raises, nothing is left behind; what a killed process left is cleared by the next one that writes ``out``.
+    body fails, nothing is left behind. If it is interrupted or killed, the folder stays, and the next one that writes
+    the same content to ``out`` gets it with every file that had its final name; any other clears it away.
+
+    Args:
+        out: the folder to be.
+        names: of its files, relative to it.
+        content: what the files are to hold, in any words; a folder that was left is used for these words alone.
 
     Raises:
         OutputError: ``out`` holds something else or is a file, or the disk refuses.
@@ -61,18 +58,18 @@ def atomic_folder(out: Path, names: Collection[str]) -> Iterator[Path]:
     try:
         _check_room(out, names)
         out.parent.mkdir(parents=True, exist_ok=True)
-        _clear_abandoned(out)
-        draft = out.parent / f".{out.name}.{secrets.token_hex(4)}.tmp"
-        draft.mkdir()
-        try:
-            with _locked(draft):
+        with _draft(out, content) as draft:
+            try:
                 yield draft
+                (draft / _CONTENT).unlink()
                 for file in draft.rglob("*"):
                     _sync(file)
                 _sync(draft)
                 _publish(draft, out)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+            except Exception:
+                shutil.rmtree(draft, ignore_errors=True)
+                raise
+            shutil.rmtree(draft, ignore_errors=True)  # where the folder held the same already
     except OSError as error:
         raise OutputError(f"cannot write {out}: {error.strerror or error}") from error
 
@@ -101,13 +98,23 @@ def _publish(draft: Path, out: Path) -> None:
     _sync(out.parent)
 
 
-def _clear_abandoned(out: Path) -> None:
-    for draft in out.parent.glob(f".{glob.escape(out.name)}.????????.tmp"):
+@contextmanager
+def _draft(out: Path, content: str) -> Iterator[Path]:
+    """A locked folder beside ``out``: one of this content that was left half done, or else a new one."""
+    for left in sorted(out.parent.glob(f".{glob.escape(out.name)}.????????.tmp")):
         try:
-            with _locked(draft):
-                shutil.rmtree(draft)
-        except OSError:
+            with _locked(left):
+                if (left / _CONTENT).is_file() and (left / _CONTENT).read_text("utf-8") == content:
+                    yield left
+                    return
+                shutil.rmtree(left)
+        except BlockingIOError:  # its writer is at work
             continue
+    draft = out.parent / f".{out.name}.{secrets.token_hex(4)}.tmp"
+    draft.mkdir()
+    with _locked(draft):
+        (draft / _CONTENT).write_text(content, "utf-8")
+        yield draft
 
 
 @contextmanager

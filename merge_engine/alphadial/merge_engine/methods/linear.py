@@ -25,10 +25,12 @@ import math
 import torch
 
 from alphadial.merge_engine.alpha import GRID, parse_alpha
+from alphadial.merge_engine.compiled import BIT_TYPES, FLUSHES, FLUSHING, merge_bits
 from alphadial.merge_engine.errors import MergeError
 
 _PIECE = 1 << 18  # elements; the temporaries of a piece then stay in the cache
 _WORK = {torch.bfloat16: torch.float32, torch.float16: torch.float32, torch.float32: torch.float64}
+_NAMES = {torch.bfloat16: "BF16", torch.float16: "F16", torch.float32: "F32"}
 _BITS = {
     torch.bfloat16: torch.int16,
     torch.float16: torch.int16,
@@ -40,6 +42,8 @@ _BITS = {
 def linear(low: torch.Tensor, high: torch.Tensor, alpha: float) -> torch.Tensor:
     """Merges one tensor, exactly rounded once; the module's docstring proves it. See ``MergeMethod`` for the arguments.
 
+    On the CPU a compiled loop does it, elsewhere operations of torch, with the same result to the bit.
+
     Raises:
         AlphaError: alpha off the grid, or larger than 16 in magnitude.
         MergeError: another dtype than bf16, fp16 and fp32, or this thread flushes subnormal numbers to zero.
@@ -47,10 +51,28 @@ def linear(low: torch.Tensor, high: torch.Tensor, alpha: float) -> torch.Tensor:
     steps = round(parse_alpha(alpha) * GRID)
     if low.dtype not in _WORK:
         raise MergeError(f"linear merges bf16, fp16 and fp32, not {low.dtype}")
+    if low.device.type != "cpu":
+        return by_torch(low, high, steps)
+    merged = torch.empty(low.shape, dtype=low.dtype)
+    kind = BIT_TYPES[_NAMES[low.dtype]]
+    low_bits, high_bits, bits = (
+        tensor.reshape(-1).view(torch.uint8).numpy().view(kind) for tensor in (low.detach(), high.detach(), merged)
+    )
+    if merge_bits(_NAMES[low.dtype], low_bits, high_bits, bits, steps) & FLUSHES:
+        raise MergeError(FLUSHING)
+    return merged
+
+
+def by_torch(low: torch.Tensor, high: torch.Tensor, steps: int) -> torch.Tensor:
+    """The same at alpha = steps / 256, by operations that every device of torch has.
+
+    Raises:
+        MergeError: this thread flushes subnormal numbers to zero.
+    """
     if steps in (0, GRID):
         return (high if steps else low).clone(memory_format=torch.contiguous_format)
     if float(torch.tensor([2.0**-149]) * 1.0) == 0.0:
-        raise MergeError("this thread flushes subnormal numbers to zero: call torch.set_flush_denormal(False) first")
+        raise MergeError(FLUSHING)
     merged = torch.empty(low.shape, dtype=low.dtype, device=low.device)
     merged_flat, low_flat, high_flat = merged.view(-1), low.reshape(-1), high.reshape(-1)
     for start in range(0, low.numel(), _PIECE):
