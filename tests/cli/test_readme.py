@@ -166,6 +166,18 @@ def test_the_comparison_states_what_was_measured(family: str, starts: int) -> No
     assert [figure.strip() for figure in stated[starts].split("|")[3:-1]] == more
 
 
+def test_mixed_temperatures_give_what_was_measured() -> None:
+    measured = json.loads((ROOT / "benchmarks" / "results" / "compare_mixed.json").read_text("utf-8"))
+    assert measured["mix_temperatures"]
+    gains = [
+        f"{100 * row['minus_best_single']:.1f} [{', '.join(f'{100 * end:.1f}' for end in row['minus_best_single_ci'])}]"
+        for row in measured["rows"]
+        if row["controller"] == "posterior"
+    ]
+    assert [row["k"] for row in measured["rows"] if row["controller"] == "posterior"] == [2, 3, 5]
+    assert f"{gains[0]}, {gains[1]} and {gains[2]} points more than best" in " ".join(README.split())
+
+
 @pytest.mark.slow
 def test_compare(shell: Callable[[str], str], tmp_path: Path) -> None:
     shell(block_with("compare tiny"))
