@@ -43,8 +43,8 @@ def atomic_folder(out: Path, names: Collection[str], content: str) -> Iterator[P
     """Gives a folder beside ``out`` to write the files ``names`` into; on leaving, it becomes ``out``.
 
     ``out`` must not exist, or be empty, or already hold just these files: then they are compared and left alone. If the
-    body fails, nothing is left behind. If it is interrupted or killed, the folder stays, and the next one that writes
-    the same content to ``out`` gets it with every file that had its final name; any other clears it away.
+    body fails, nothing is left behind. If it is killed, or interrupted after a file had its final name, the folder
+    stays: the next one that writes the same content to ``out`` gets it with all such files; any other clears it away.
 
     Args:
         out: the folder to be.
@@ -66,8 +66,9 @@ def atomic_folder(out: Path, names: Collection[str], content: str) -> Iterator[P
                     _sync(file)
                 _sync(draft)
                 _publish(draft, out)
-            except Exception:
-                shutil.rmtree(draft, ignore_errors=True)
+            except BaseException as error:
+                if isinstance(error, Exception) or not any((draft / name).exists() for name in names):
+                    shutil.rmtree(draft, ignore_errors=True)
                 raise
             shutil.rmtree(draft, ignore_errors=True)  # where the folder held the same already
     except OSError as error:

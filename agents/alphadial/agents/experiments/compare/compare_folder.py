@@ -49,6 +49,7 @@ def refuse_another(folder: Path, decides: Mapping[str, Any]) -> None:
         result = json.loads(file.read_text("utf-8"))
         rows = result["rows"]
         made = {name: result.get(name) for name in decides if name not in ("attempts", "controllers")}
+        made["orders"] = result["orders"]  # which every comparison has
         made["attempts"] = list(dict.fromkeys(row["k"] for row in rows))
         made["controllers"] = list(dict.fromkeys(row["controller"] for row in rows))
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
