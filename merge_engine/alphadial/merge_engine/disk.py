@@ -178,7 +178,7 @@ def _merge_file(file: str, drafts: Sequence[tuple[Pair, Path]], on_bytes: OnByte
             name, first, last = piece
             width = DTYPE_BYTES[tensors[name].dtype]
             for end in (low, targets[0].pair.high):
-                end.will_need(name, last, last + _READ_AHEAD)
+                end.will_need(name, first + _READ_AHEAD, last + _READ_AHEAD)
             for target in targets:
                 bits = _merged(target.pair, name, first, last)
                 _write(target.descriptor, bits.data.cast("B"), places[name] + first * width)
