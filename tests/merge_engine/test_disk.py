@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from alphadial.merge_engine import (
 )
 from alphadial.merge_engine import disk as disk_module
 from alphadial.merge_engine import threads as threads_module
+from alphadial.merge_engine import writer as writer_module
 from alphadial.merge_engine.compiled import is_finite
 
 Tensors = dict[str, torch.Tensor]
@@ -156,3 +158,27 @@ def test_what_was_left_of_other_endpoints_is_not_taken(family: Family, high_tens
     save_file(high_tensors, draft / "model.safetensors")
     save_file({name: tensor + 1 for name, tensor in high_tensors.items()}, family.high / "model.safetensors")
     assert merge_to_folder(family, 0.5, out).weights_id == merge(family, 0.5).weights_id
+
+
+def test_a_draft_that_its_writer_publishes_this_moment_is_no_fault(
+    family: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = tmp_path / ".out.0123abcd.tmp"
+    draft.mkdir()
+    locked = writer_module._locked
+
+    def renamed_first(folder: Path) -> AbstractContextManager[None]:
+        if folder == draft:
+            draft.rename(tmp_path / "elsewhere")
+        return locked(folder)
+
+    monkeypatch.setattr(writer_module, "_locked", renamed_first)
+    assert merge_to_folder(family, 0.5, tmp_path / "out").weights_id == merge(family, 0.5).weights_id
+
+
+def test_the_readme_states_what_was_measured() -> None:
+    root = Path(__file__).parents[2]
+    measured = json.loads((root / "benchmarks" / "results" / "merge.json").read_text("utf-8"))["dtypes"]["bf16"]
+    ratio, memory = measured["merge_to_cp"]["median"], measured["own_memory_bytes"]
+    said = f"a pair of 1 GB: {ratio:.1f} times what `cp` takes, {memory / 1e6:.0f} MB"
+    assert said in " ".join((root / "README.md").read_text("utf-8").split())

@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from alphadial.merge_engine.errors import OutputError
@@ -102,20 +102,27 @@ def _publish(draft: Path, out: Path) -> None:
 @contextmanager
 def _draft(out: Path, content: str) -> Iterator[Path]:
     """A locked folder beside ``out``: one of this content that was left half done, or else a new one."""
-    for left in sorted(out.parent.glob(f".{glob.escape(out.name)}.????????.tmp")):
-        try:
-            with _locked(left):
-                if (left / _CONTENT).is_file() and (left / _CONTENT).read_text("utf-8") == content:
-                    yield left
-                    return
-                shutil.rmtree(left)
-        except BlockingIOError:  # its writer is at work
-            continue
-    draft = out.parent / f".{out.name}.{secrets.token_hex(4)}.tmp"
-    draft.mkdir()
-    with _locked(draft):
+    with ExitStack() as lock:
+        for left in sorted(out.parent.glob(f".{glob.escape(out.name)}.????????.tmp")):
+            if _taken_over(left, content, lock):
+                yield left
+                return
+        draft = out.parent / f".{out.name}.{secrets.token_hex(4)}.tmp"
+        draft.mkdir()
+        lock.enter_context(_locked(draft))
         (draft / _CONTENT).write_text(content, "utf-8")
         yield draft
+
+
+def _taken_over(left: Path, content: str, lock: ExitStack) -> bool:
+    """Whether a draft was abandoned and is of this content; ``lock`` then holds it. Another one is removed."""
+    with suppress(OSError), ExitStack() as held:  # its writer is at work, or has ended this moment
+        held.enter_context(_locked(left))
+        if (left / _CONTENT).is_file() and (left / _CONTENT).read_bytes() == content.encode():
+            lock.push(held.pop_all())
+            return True
+        shutil.rmtree(left)
+    return False
 
 
 @contextmanager
