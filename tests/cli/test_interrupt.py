@@ -88,11 +88,16 @@ def interrupt(process: subprocess.Popen[str], how: str, within_s: float) -> str 
     assert last.startswith("interrupted: ")
     assert stderr.count("interrupted: ") == 1
     await_end(born)
-    deadline = time.monotonic() + 20
-    while cgroups_of([process.pid]):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    await_removal(process.pid)
     return last
+
+
+def await_removal(pid: int) -> None:
+    """Fails if a cgroup outlives its owner for long, and says what is in it."""
+    deadline = time.monotonic() + 20
+    while left := cgroups_of([pid]):
+        assert time.monotonic() < deadline, [(group, (group / "cgroup.procs").read_text()) for group in left]
+        time.sleep(0.05)
 
 
 def judging(process: subprocess.Popen[str]) -> None:
@@ -141,6 +146,31 @@ with interruptible():
     pass
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+CUT_SHORT = """
+import subprocess
+from alphadial.cli import interrupt
+from alphadial.envs.sandbox import cgroups
+child = subprocess.Popen(["sleep", "100"])
+parent = cgroups.find()
+if parent is not None:
+    parent.create(1 << 26, 8).attach(child.pid)
+gone = subprocess.Popen(["true"])
+gone.wait()
+found = interrupt._descendants
+interrupt._descendants = lambda pid: [gone.pid, *found(pid)]
+print(child.pid, flush=True)
+interrupt._cut_short()
+"""
+
+
+def test_a_program_that_ends_this_moment_does_not_keep_the_others_from_being_cleaned_up() -> None:
+    process = subprocess.Popen([sys.executable, "-c", CUT_SHORT], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    stdout, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stderr) == (130, b"interrupted: nothing is kept\n")
+    await_end([int(stdout)])
+    await_removal(process.pid)
 
 
 def _spin(seconds: float) -> float:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -155,11 +155,17 @@ def _clean_up() -> None:
     Not before: a program that was killed must never seem to have failed by itself.
     """
     with suppress(OSError):
-        born = [os.pidfd_open(pid) for pid in _descendants(os.getpid())]
-        ours, _ = os.pipe()  # whose other end closes with this process
-        command = [sys.executable, "-P", "-m", "alphadial.cli.leftovers", *map(str, born)]
+        told = [os.pidfd_open(os.getpid()), *_pidfds(_descendants(os.getpid()))]
+        command = [sys.executable, "-P", "-m", "alphadial.cli.leftovers", *map(str, told)]
         quiet = subprocess.DEVNULL
-        subprocess.Popen(command, stdin=ours, stdout=quiet, stderr=quiet, pass_fds=born, process_group=0)
+        subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, pass_fds=told, process_group=0)
+
+
+def _pidfds(pids: Iterable[int]) -> Iterator[int]:
+    """A descriptor of each that still lives; programs come and go meanwhile."""
+    for pid in pids:
+        with suppress(OSError):
+            yield os.pidfd_open(pid)
 
 
 def _descendants(pid: int) -> Iterator[int]:
