@@ -21,6 +21,7 @@ from alphadial.merge_engine.errors import (
     MissingExtraError,
     OutputError,
 )
+from alphadial.merge_engine.live.blend_ids import blend_weights_id, is_blend_id
 from alphadial.merge_engine.registry import (
     FamilyFile,
     RecipeFile,
@@ -55,6 +56,7 @@ __all__ = [
     "Recipe",
     "RecipeFile",
     "Weights",
+    "blend_weights_id",
     "check_alpha",
     "check_data_only",
     "check_endpoints",
@@ -63,6 +65,7 @@ __all__ = [
     "family_digest",
     "find_weights_id",
     "format_alpha",
+    "is_blend_id",
     "keep_weights_id",
     "load_family",
     "merge",
