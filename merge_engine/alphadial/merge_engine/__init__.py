@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from alphadial.merge_engine.engine import checkpoint, merge, weights_id
     from alphadial.merge_engine.hashing import weights_id_of_folder
     from alphadial.merge_engine.pairs import check_endpoints
+    from alphadial.merge_engine.resident import Rebuilt, Resident
 
 __all__ = [
     "AlphaError",
@@ -53,8 +54,10 @@ __all__ = [
     "MergeReport",
     "MissingExtraError",
     "OutputError",
+    "Rebuilt",
     "Recipe",
     "RecipeFile",
+    "Resident",
     "Weights",
     "blend_weights_id",
     "check_alpha",
@@ -84,6 +87,8 @@ __all__ = [
 ]
 
 _LAZY = {
+    "Rebuilt": "resident",
+    "Resident": "resident",
     "check_endpoints": "pairs",
     "checkpoint": "engine",
     "compute_weights_id": "disk",

@@ -12,7 +12,7 @@ from alphadial.merge_engine.pairs import open_checkpoint, open_pair
 from alphadial.merge_engine.reader import Checkpoint
 from alphadial.merge_engine.types import Family, Weights
 
-_DTYPES = {
+DTYPES = {
     "F32": torch.float32,
     "BF16": torch.bfloat16,
     "F16": torch.float16,
@@ -24,7 +24,7 @@ _DTYPES = {
     "BOOL": torch.bool,
 }
 """Dtypes of torch, by how safetensors spells them."""
-_SPELLED = {dtype: name for name, dtype in _DTYPES.items()}
+_SPELLED = {dtype: name for name, dtype in DTYPES.items()}
 
 
 def merge(family: Family, alpha: float | str) -> Weights:
@@ -64,10 +64,11 @@ def checkpoint(family: Family, name: str) -> Weights:
 
 def weights_id(tensors: Mapping[str, torch.Tensor]) -> str:
     """The weights id of a state dict: "w1-" and 32 hexadecimal digits."""
-    return combine({name: _digest(tensor) for name, tensor in tensors.items()})
+    return combine({name: tensor_digest(tensor) for name, tensor in tensors.items()})
 
 
-def _digest(tensor: torch.Tensor) -> str:
+def tensor_digest(tensor: torch.Tensor) -> str:
+    """The ``TensorHash`` of one tensor, wherever it lies."""
     flat = tensor.detach().cpu().contiguous().view(-1)
     found = TensorHash(_SPELLED[tensor.dtype], tuple(tensor.shape))
     found.update(flat.view(torch.uint8).numpy().data)
@@ -78,4 +79,4 @@ def _tensor(source: Checkpoint, name: str) -> torch.Tensor:
     """One tensor, on the CPU; it shares its memory with the file's mapping."""
     info = source.tensors[name]
     flat = torch.from_numpy(source.finite_bits(name).view("u1"))
-    return flat.view(_DTYPES[info.dtype]).view(info.shape)
+    return flat.view(DTYPES[info.dtype]).view(info.shape)
