@@ -109,8 +109,12 @@ def _draft(out: Path, content: str) -> Iterator[Path]:
                 return
         draft = out.parent / f".{out.name}.{secrets.token_hex(4)}.tmp"
         draft.mkdir()
-        lock.enter_context(_locked(draft))
-        (draft / _CONTENT).write_text(content, "utf-8")
+        try:
+            lock.enter_context(_locked(draft))
+            (draft / _CONTENT).write_text(content, "utf-8")
+        except OSError:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
         yield draft
 
 
