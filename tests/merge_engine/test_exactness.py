@@ -23,6 +23,7 @@ from safetensors.torch import save_file
 from alphadial.merge_engine import (
     Family,
     MergeError,
+    Resident,
     compute_weights_id,
     load_family,
     merge,
@@ -31,6 +32,7 @@ from alphadial.merge_engine import (
     weights_id,
 )
 from alphadial.merge_engine import disk as disk_module
+from alphadial.merge_engine import resident as resident_module
 from alphadial.merge_engine import threads as threads_module
 from alphadial.merge_engine.compiled import Bits
 from alphadial.merge_engine.methods.linear import by_torch, linear
@@ -237,15 +239,17 @@ def _end_tensors(family: Family) -> tuple[Tensors, Tensors]:
 
 
 def _assert_one_id(family: Family, ends: tuple[Tensors, Tensors], steps: list[int], out: Path) -> None:
-    """An alpha's id is that of the exact tensors: in memory, hashed piece by piece, and on disk."""
+    """An alpha has the id of the exact tensors: in memory, hashed by pieces, on disk, and written over another."""
     done: Counter[str] = Counter()
     outs: dict[float | str, Path] = {k / 256: out / str(k) for k in steps}
     reports = merge_to_folders(family, outs, lambda doing, count: done.update({doing: count}))
     size = sum(end.nbytes for end in ends[0].values()) * len(steps)
     assert done == {"merging": size, "hashing": size}
+    held, into = Resident(family), {name: end.clone() for name, end in ends[0].items()}
     for k, report in zip(steps, reports, strict=True):
         exact = weights_id(_exact_tensors(*ends, k))
         assert {exact} == {report.weights_id, merge(family, k / 256).weights_id, compute_weights_id(family, k / 256)}
+        assert exact == held.set_alpha(k / 256, into).weights_id == weights_id(into)
 
 
 def test_one_id_for_a_family_of_random_bits(
@@ -264,6 +268,8 @@ def test_one_id_for_a_family_of_random_bits(
 def _small_pieces(monkeypatch: pytest.MonkeyPatch, pieces: int, threads: int) -> None:
     monkeypatch.setattr(disk_module, "_PIECE", pieces)
     monkeypatch.setattr(disk_module, "_buffers", type(disk_module._buffers)())
+    monkeypatch.setattr(resident_module, "_PIECE", pieces)
+    monkeypatch.setattr(resident_module, "_buffers", type(resident_module._buffers)())
     monkeypatch.setattr(threads_module, "thread_count", lambda: threads)
 
 
@@ -309,11 +315,13 @@ def test_a_shipped_family_is_rounded_once_on_200_alphas(name: str) -> None:
 
 def _assert_family_exact(family: Family, steps: list[int]) -> None:
     ends = _end_tensors(family)
+    held, into = Resident(family), {name: end.clone() for name, end in ends[0].items()}
     for k in steps:
         exact = _exact_tensors(*ends, k)
         merged = merge(family, k / 256)
         assert all(torch.equal(merged.tensors[key], exact[key]) for key in exact), k
         assert merged.weights_id == weights_id(exact) == compute_weights_id(family, k / 256)
+        assert held.set_alpha(k / 256, into).weights_id == weights_id(into) == merged.weights_id
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
