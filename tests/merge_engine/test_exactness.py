@@ -23,6 +23,7 @@ from safetensors.torch import save_file
 from alphadial.merge_engine import (
     Family,
     MergeError,
+    Recipe,
     Resident,
     compute_weights_id,
     load_family,
@@ -35,7 +36,8 @@ from alphadial.merge_engine import disk as disk_module
 from alphadial.merge_engine import resident as resident_module
 from alphadial.merge_engine import threads as threads_module
 from alphadial.merge_engine.compiled import Bits
-from alphadial.merge_engine.methods.linear import by_torch, linear
+from alphadial.merge_engine.merging import Merging
+from alphadial.merge_engine.types import TensorKind
 
 from .exact import FORMATS, exact_bits
 
@@ -107,12 +109,11 @@ def bits_of(dtype: str, values: torch.Tensor) -> Bits:
 
 def assert_exact(dtype: str, low: Bits, high: Bits, steps: int) -> None:
     expected = exact_bits(dtype, low, high, steps)
-    ends = tensor(dtype, low), tensor(dtype, high)
-    for merged in (linear(*ends, steps / 256), by_torch(*ends, steps)):
-        found = bits_of(dtype, merged)
-        wrong = np.flatnonzero(found != expected)
-        first = {name: hex(each[wrong[0]]) for name, each in _named(low, high, expected, found)} if len(wrong) else {}
-        assert not len(wrong), f"{len(wrong)} of {dtype} at {steps}/256, first: {first}"
+    found = np.empty_like(low)
+    Merging(Recipe()).merge(TensorKind("weight", dtype, low.shape), [low, high], found, steps / 256)
+    wrong = np.flatnonzero(found != expected)
+    first = {name: hex(each[wrong[0]]) for name, each in _named(low, high, expected, found)} if len(wrong) else {}
+    assert not len(wrong), f"{len(wrong)} of {dtype} at {steps}/256, first: {first}"
 
 
 def _named(*each: Bits) -> zip[tuple[str, Bits]]:

@@ -26,7 +26,6 @@ from alphadial.merge_engine import (
     weights_id,
     weights_id_of_folder,
 )
-from alphadial.merge_engine.methods.linear import linear
 
 Tensors = dict[str, torch.Tensor]
 MakeFamily = Callable[..., Family]
@@ -41,7 +40,7 @@ def test_every_tensor_is_merged(family: Family, low_tensors: Tensors, high_tenso
     merged = merge(family, 1.25).tensors
     assert merged.keys() == low_tensors.keys()
     for name in low_tensors:
-        assert torch.equal(merged[name], linear(low_tensors[name], high_tensors[name], 1.25))
+        assert torch.equal(merged[name], torch.lerp(low_tensors[name], high_tensors[name], 1.25))
         assert not torch.equal(merged[name], high_tensors[name])
 
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from alphadial.merge_engine.disk import compute_weights_id, merge_to_folder, merge_to_folders, plan_merge
     from alphadial.merge_engine.engine import checkpoint, merge, weights_id
     from alphadial.merge_engine.hashing import weights_id_of_folder
-    from alphadial.merge_engine.pairs import check_endpoints
+    from alphadial.merge_engine.inputs import check_endpoints
     from alphadial.merge_engine.resident import Rebuilt, Resident
 
 __all__ = [
@@ -89,7 +89,7 @@ __all__ = [
 _LAZY = {
     "Rebuilt": "resident",
     "Resident": "resident",
-    "check_endpoints": "pairs",
+    "check_endpoints": "inputs",
     "checkpoint": "engine",
     "compute_weights_id": "disk",
     "merge": "engine",

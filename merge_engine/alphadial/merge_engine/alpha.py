@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 import re
+from fnmatch import fnmatchcase
 from fractions import Fraction
 
 from alphadial.merge_engine.errors import AlphaError, FamilyError
-from alphadial.merge_engine.types import Family
+from alphadial.merge_engine.types import Family, Recipe
 
 GRID = 256
 ALPHA_LIMIT = 16
@@ -28,13 +29,27 @@ def check_alpha(value: float | str, family: Family) -> float:
     """The alpha that ``value`` stands for, if ``family`` can take it.
 
     Raises:
-        AlphaError: no finite number, beyond the family's range, or off the grid (the message names both neighbours).
+        AlphaError: no finite number, beyond the family's range, or off the grid, be it after the scaling that the
+            recipe asks for (the message names both neighbours).
     """
     exact = _exact(value)
     if not family.alpha_min <= exact <= family.alpha_max:
         bounds = f"[{format_alpha(family.alpha_min)}, {format_alpha(family.alpha_max)}]"
         raise AlphaError(f"alpha {value} is beyond the range {bounds} of family {family.name}")
-    return _on_grid(exact, value)
+    alpha = _on_grid(exact, value)
+    for pattern, factor in family.recipe.alphas.items():
+        _scaled(alpha, factor, f"alphas of {pattern}")
+    return alpha
+
+
+def steps_for(recipe: Recipe, tensor: str, alpha: float) -> int:
+    """256 times the alpha of one tensor: ``alpha``, scaled as the recipe's ``alphas`` say.
+
+    Raises:
+        AlphaError: it is off the grid, or beyond 16 in magnitude.
+    """
+    factor = next((by for pattern, by in recipe.alphas.items() if fnmatchcase(tensor, pattern)), "1")
+    return _scaled(alpha, factor, tensor)
 
 
 def parse_alpha(value: float | str) -> float:
@@ -100,6 +115,20 @@ def _on_grid(exact: Fraction, value: float | str) -> float:
         near = f"{_decimal(below)} and {_decimal(below + 1)}"
         raise AlphaError(f"alpha {value} is not on the grid k/{GRID}: the nearest are {near}")
     return int(steps) / GRID
+
+
+def _scaled(alpha: float, factor: str, what: str) -> int:
+    exact = Fraction(factor)
+    steps = exact * Fraction(alpha) * GRID
+    if steps.denominator != 1:
+        # With the factor p/q in lowest terms, p k / q is an integer for every q-th k alone.
+        below = math.floor(Fraction(alpha) * GRID / exact.denominator) * exact.denominator
+        near = f"{_decimal(below)} and {_decimal(below + exact.denominator)}"
+        scaled = f"alpha {format_alpha(alpha)} times {factor}, for {what}"
+        raise AlphaError(f"{scaled}, is not on the grid k/{GRID}: the nearest alphas for which it is are {near}")
+    if abs(steps) > ALPHA_LIMIT * GRID:
+        raise AlphaError(f"alpha {alpha} times {factor}, for {what}, is beyond [-{ALPHA_LIMIT}, {ALPHA_LIMIT}]")
+    return int(steps)
 
 
 def _decimal(steps: int) -> str:

@@ -1,7 +1,7 @@
 """The loops over a tensor's elements, compiled by numba to vector instructions: one pass, nothing held but the result.
 
 They work on bits (uint16 for BF16 and F16, uint32 for F32), release the GIL, and give the same bits for any piece of a
-tensor on any number of threads. ``methods/linear.py`` proves the steps; its torch path does the same for other devices.
+tensor on any number of threads. ``methods/linear.py`` proves the steps.
 Importing this loads numba and no torch.
 """
 
@@ -54,7 +54,7 @@ def merge_bits(dtype: str, low: Bits, high: Bits, out: Bits, steps: int) -> int:
         kept = high if steps else low
         out[:] = kept
         return 0 if is_finite(dtype, low) and is_finite(dtype, high) else NOT_FINITE
-    if _flushes(np.int32(1)):
+    if flushes():
         return FLUSHES
     flags: int = _MERGE[dtype](low, high, out, steps)
     if flags & _TOO_WIDE:
@@ -67,6 +67,11 @@ def is_finite(dtype: str, bits: Bits) -> bool:
     return dtype not in _EXPONENTS or not _any_all_ones(bits, np.uint32(_EXPONENTS[dtype]))
 
 
+def flushes() -> bool:
+    """Whether this thread flushes subnormal numbers to zero."""
+    return bool(_flushes(np.int32(1)))
+
+
 _EXPONENTS = {"BF16": 0x7F80, "F16": 0x7C00, "F32": 0x7F800000}
 """The bits of the exponent, which are all ones in NaN and in infinities."""
 _TOO_WIDE = 8
@@ -74,7 +79,7 @@ _TOO_WIDE = 8
 
 
 @_intrinsic
-def _bits_of(typing: Any, value: Any) -> Any:
+def bits_of(typing: Any, value: Any) -> Any:
     """The bits of a float, as a signed integer of its width."""
     width = value.bitwidth
     return (_I32 if width == 32 else _I64)(value), lambda context, builder, signature, arguments: builder.bitcast(
@@ -83,7 +88,7 @@ def _bits_of(typing: Any, value: Any) -> Any:
 
 
 @_intrinsic
-def _float_of(typing: Any, bits: Any, like: Any) -> Any:
+def float_of(typing: Any, bits: Any, like: Any) -> Any:
     """The float of the type of ``like`` that has these bits; numba widens integers, so that the upper ones may go."""
     narrow = like.bitwidth == 32
 
@@ -103,35 +108,35 @@ def _odd_sum(p: Any, q: Any, odd: Any, sign: Any) -> Any:
     q_part = total - p
     p_part = total - q_part
     error = (p - p_part) + (q - q_part)
-    bits = _bits_of(total)
+    bits = bits_of(total)
     # As integers, floats of one sign are ordered by magnitude: +1 leads away from zero, -1 towards it.
-    step = ((bits ^ _bits_of(error)) >> sign) | odd
+    step = ((bits ^ bits_of(error)) >> sign) | odd
     moves = error != 0 and (bits & odd) == 0
-    return _float_of(bits + (step if moves else odd - odd), total), error != error
+    return float_of(bits + (step if moves else odd - odd), total), error != error
 
 
 @_inline
-def _to_bf16(theta: Any) -> Any:
+def to_bf16(theta: Any) -> Any:
     """The bits of an fp32 number rounded to bf16, to nearest even."""
-    bits = _bits_of(theta)
+    bits = bits_of(theta)
     return ((bits + _I32(0x7FFF) + ((bits >> _I32(16)) & _I32(1))) >> _I32(16)) & _I32(0xFFFF)
 
 
 @_inline
-def _from_half(bits: Any) -> Any:
+def from_half(bits: Any) -> Any:
     """The fp32 number of an fp16's bits; its subnormals too, by a product that moves the exponent."""
-    magnitude = _float_of((bits & _I32(0x7FFF)) << _I32(13), _F32(0.0)) * _F32(2.0**112)
-    return _float_of(_bits_of(magnitude) | ((bits & _I32(0x8000)) << _I32(16)), magnitude)
+    magnitude = float_of((bits & _I32(0x7FFF)) << _I32(13), _F32(0.0)) * _F32(2.0**112)
+    return float_of(bits_of(magnitude) | ((bits & _I32(0x8000)) << _I32(16)), magnitude)
 
 
 @_inline
-def _to_half(theta: Any) -> Any:
+def to_half(theta: Any) -> Any:
     """The bits of an fp32 number rounded to fp16, to nearest even."""
-    bits = _bits_of(theta)
+    bits = bits_of(theta)
     magnitude = bits & _I32(0x7FFFFFFF)
     normal = (magnitude + _I32(0xFFF) + ((magnitude >> _I32(13)) & _I32(1)) - _I32(112 << 23)) >> _I32(13)
     # The last bit of numbers from 0.5 to 1 is worth as much as fp16's least subnormal: the sum is rounded there.
-    subnormal = _bits_of(_float_of(magnitude, theta) + _F32(0.5)) - _I32(0x3F000000)
+    subnormal = bits_of(float_of(magnitude, theta) + _F32(0.5)) - _I32(0x3F000000)
     small = magnitude < _I32(0x38800000)
     half = subnormal if small else min(normal, _I32(0x7C00))
     return half | ((bits >> _I32(16)) & _I32(0x8000))
@@ -140,7 +145,7 @@ def _to_half(theta: Any) -> Any:
 @_compile
 def _flushes(least: Any) -> Any:
     """Whether twice the least subnormal, given as its bits, is zero here."""
-    subnormal = _float_of(least, _F32(0.0))
+    subnormal = float_of(least, _F32(0.0))
     return subnormal + subnormal == _F32(0.0)
 
 
@@ -151,10 +156,10 @@ def _merge_bf16(low: Any, high: Any, out: Any, steps: Any) -> Any:
     for index in range(low.size):
         a, b = _I32(low[index]), _I32(high[index])
         odd, wide = _odd_sum(
-            _float_of(a << 16, _F32(0.0)) * by_low, _float_of(b << 16, _F32(0.0)) * by_high, _I32(1), _I32(31)
+            float_of(a << 16, _F32(0.0)) * by_low, float_of(b << 16, _F32(0.0)) * by_high, _I32(1), _I32(31)
         )
         # Adding +0 turns the -0 of an exact sum into +0, and changes nothing else.
-        bits = _to_bf16(odd * _F32(1 / GRID) + _F32(0.0))
+        bits = to_bf16(odd * _F32(1 / GRID) + _F32(0.0))
         bad = (a & 0x7F80) == 0x7F80 or (b & 0x7F80) == 0x7F80
         flags |= _I32(NOT_FINITE) if bad else _I32(0)
         flags |= _I32(_TOO_WIDE) if wide else _I32(0)
@@ -171,18 +176,18 @@ def _merge_bf16_wide(low: Any, high: Any, out: Any, steps: Any) -> Any:
     for index in range(low.size):
         a, b = _I32(low[index]), _I32(high[index])
         odd, _ = _odd_sum(
-            _F64(_float_of(a << 16, _F32(0.0))) * by_low,
-            _F64(_float_of(b << 16, _F32(0.0))) * by_high,
+            _F64(float_of(a << 16, _F32(0.0))) * by_low,
+            _F64(float_of(b << 16, _F32(0.0))) * by_high,
             _I64(1),
             _I64(63),
         )
         wide = odd * _F64(1 / GRID)
         theta = _F32(wide)
         rest = wide - _F64(theta)
-        if rest != 0 and (_bits_of(theta) & _I32(1)) == 0:
+        if rest != 0 and (bits_of(theta) & _I32(1)) == 0:
             away = (rest > 0) == (wide > 0)
-            theta = _float_of(_bits_of(theta) + (_I32(1) if away else _I32(-1)), theta)
-        bits = _to_bf16(theta + _F32(0.0))
+            theta = float_of(bits_of(theta) + (_I32(1) if away else _I32(-1)), theta)
+        bits = to_bf16(theta + _F32(0.0))
         bad = (a & 0x7F80) == 0x7F80 or (b & 0x7F80) == 0x7F80
         flags |= _I32(NOT_FINITE) if bad else _I32(0)
         flags |= _I32(OVERFLOWS) if (bits & 0x7F80) == 0x7F80 else _I32(0)
@@ -196,8 +201,8 @@ def _merge_f16(low: Any, high: Any, out: Any, steps: Any) -> Any:
     flags = _I32(0)
     for index in range(low.size):
         a, b = _I32(low[index]), _I32(high[index])
-        odd, _ = _odd_sum(_from_half(a) * by_low, _from_half(b) * by_high, _I32(1), _I32(31))
-        bits = _to_half(odd * _F32(1 / GRID) + _F32(0.0))
+        odd, _ = _odd_sum(from_half(a) * by_low, from_half(b) * by_high, _I32(1), _I32(31))
+        bits = to_half(odd * _F32(1 / GRID) + _F32(0.0))
         bad = (a & 0x7C00) == 0x7C00 or (b & 0x7C00) == 0x7C00
         flags |= _I32(NOT_FINITE) if bad else _I32(0)
         flags |= _I32(OVERFLOWS) if (bits & 0x7C00) == 0x7C00 else _I32(0)
@@ -212,9 +217,9 @@ def _merge_f32(low: Any, high: Any, out: Any, steps: Any) -> Any:
     for index in range(low.size):
         a, b = _I32(low[index]), _I32(high[index])
         odd, _ = _odd_sum(
-            _F64(_float_of(a, _F32(0.0))) * by_low, _F64(_float_of(b, _F32(0.0))) * by_high, _I64(1), _I64(63)
+            _F64(float_of(a, _F32(0.0))) * by_low, _F64(float_of(b, _F32(0.0))) * by_high, _I64(1), _I64(63)
         )
-        bits = _bits_of(_F32(odd * _F64(1 / GRID) + _F64(0.0)))
+        bits = bits_of(_F32(odd * _F64(1 / GRID) + _F64(0.0)))
         bad = (a & 0x7F800000) == 0x7F800000 or (b & 0x7F800000) == 0x7F800000
         flags |= _I32(NOT_FINITE) if bad else _I32(0)
         flags |= _I32(OVERFLOWS) if (bits & 0x7F800000) == 0x7F800000 else _I32(0)

@@ -1,4 +1,4 @@
-"""theta(alpha) from disk to disk, in one pass over the endpoints, on every processor. Importing this loads no torch.
+"""theta(alpha) from disk to disk, in one pass over the checkpoints, on every processor. Importing this loads no torch.
 
 Each piece of a tensor is merged into a buffer that stays in the cache and is written from there, for every alpha before
 the next piece is read; nothing else of a model is in memory.
@@ -14,33 +14,28 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from alphadial.merge_engine.alpha import GRID, check_alpha, format_alpha
+from alphadial.merge_engine.alpha import check_alpha, format_alpha
 from alphadial.merge_engine.companions import companion_files, differences
-from alphadial.merge_engine.compiled import (
-    BIT_TYPES,
-    FLUSHES,
-    FLUSHING,
-    NOT_FINITE,
-    OVERFLOWS,
-    Bits,
-    is_finite,
-    merge_bits,
-)
-from alphadial.merge_engine.errors import MergeError, OutputError
+from alphadial.merge_engine.compiled import BIT_TYPES, Bits
+from alphadial.merge_engine.errors import OutputError
 from alphadial.merge_engine.hashing import TensorHash, combine, weights_id_of_folder
-from alphadial.merge_engine.pairs import Pair, open_checkpoint, open_pair
-from alphadial.merge_engine.reader import DTYPE_BYTES, INDEX, TensorInfo
+from alphadial.merge_engine.inputs import Inputs, open_checkpoint, open_inputs
+from alphadial.merge_engine.merging import Merging
+from alphadial.merge_engine.methods import METHODS
+from alphadial.merge_engine.reader import DTYPE_BYTES, INDEX, Checkpoint, TensorInfo
+from alphadial.merge_engine.recipes import numbers_of
 from alphadial.merge_engine.threads import each, thread_count
 from alphadial.merge_engine.types import Family, MergePlan, MergeReport
 from alphadial.merge_engine.writer import atomic_folder, lay_out
 
 _PIECE = 1 << 19
-"""Elements: with both endpoints' and the result's bytes they fit a core's cache."""
+"""Elements: with two checkpoints' and the result's bytes they fit a core's cache."""
 _READ_AHEAD = 16 * _PIECE
 _LOADED_BYTES = 80 * 2**20
 """Memory of a process that has loaded numpy and the compiled loops, and merged nothing."""
@@ -60,14 +55,14 @@ def merge_to_folder(
 def merge_to_folders(
     family: Family, outs: Mapping[float | str, Path], on_bytes: OnBytes = lambda doing, count: None
 ) -> tuple[MergeReport, ...]:
-    """Writes theta(alpha) for several alphas, each as a Hugging Face folder, reading the endpoints once.
+    """Writes theta(alpha) for several alphas, each as a Hugging Face folder, reading the checkpoints once.
 
     Configuration, tokenizer, chat template and whatever else is neither weights nor code are the low endpoint's; where
     the high endpoint's differ, the report's ``warnings`` say so. A folder appears whole or not at all. A merge that was
     interrupted or killed goes on, when it is asked for again, after the last file that was whole.
 
     Args:
-        family: whose endpoints are merged.
+        family: whose checkpoints are merged.
         outs: where each alpha goes.
         on_bytes: told of the progress.
 
@@ -82,24 +77,24 @@ def merge_to_folders(
     if len({out.resolve() for out in outs.values()}) < len(outs):
         raise OutputError("two alphas cannot be written to one folder: name a folder for each")
     alphas = [check_alpha(alpha, family) for alpha in outs]
-    pair = open_pair(family, family.alpha_min)
-    pairs = [replace(pair, alpha=alpha) for alpha in alphas]
-    companions = companion_files(pair.low.folder)
-    warnings = tuple(differences(pair.low.folder, pair.high.folder))
-    names = [*pair.low.files, *companions, *([INDEX] if pair.low.index is not None else [])]
+    inputs = open_inputs(family)
+    low = inputs.low
+    companions = companion_files(low.folder)
+    warnings = _warnings(inputs)
+    names = [*low.files, *companions, *([INDEX] if low.index is not None else [])]
     reports = []
     with ExitStack() as stack:
         drafts = [
-            stack.enter_context(atomic_folder(out, names, _content(each_pair)))
-            for each_pair, out in zip(pairs, outs.values(), strict=True)
+            (alpha, stack.enter_context(atomic_folder(out, names, _content(inputs, alpha))))
+            for alpha, out in zip(alphas, outs.values(), strict=True)
         ]
-        for file in pair.low.files:
-            _merge_file(file, [(p, draft) for p, draft in zip(pairs, drafts, strict=True)], on_bytes)
-        for each_pair, draft, out in zip(pairs, drafts, outs.values(), strict=True):
-            _copy_companions(pair, companions, draft)
+        for file in low.files:
+            _merge_file(file, inputs, drafts, on_bytes)
+        for (alpha, draft), out in zip(drafts, outs.values(), strict=True):
+            _copy_companions(low, companions, draft)
             found = weights_id_of_folder(draft, lambda count: on_bytes("hashing", count))
             written = sum((draft / name).stat().st_size for name in names)
-            reports.append(MergeReport(each_pair.alpha, found, written, 0.0, out, warnings))
+            reports.append(MergeReport(alpha, found, written, 0.0, out, warnings))
     seconds = time.perf_counter() - start
     return tuple(replace(report, seconds=seconds / len(reports)) for report in reports)
 
@@ -112,18 +107,18 @@ def plan_merge(family: Family, alphas: Sequence[float | str]) -> MergePlan:
     """
     for alpha in alphas:
         check_alpha(alpha, family)
-    pair = open_pair(family, family.alpha_min)
-    low = pair.low.folder
-    weights = sum(info.bytes for info in pair.low.tensors.values())
+    inputs, passes = open_inputs(family), 2 if METHODS[family.recipe.method].reduces else 1
+    low = inputs.low.folder
+    weights = sum(info.bytes for info in inputs.low.tensors.values())
     copied = sum((low / name).stat().st_size for name in companion_files(low))
     buffers = thread_count() * sum(_PIECE * np.dtype(kind).itemsize for kind in BIT_TYPES.values())
     return MergePlan(
-        tensors=len(pair.low.tensors),
-        reads=2 * weights,
+        tensors=len(inputs.low.tensors),
+        reads=passes * len(inputs.checkpoints) * weights,
         weights=len(alphas) * weights,
         writes=len(alphas) * (weights + copied),
         memory=_LOADED_BYTES + buffers,
-        warnings=tuple(differences(low, pair.high.folder)),
+        warnings=_warnings(inputs),
     )
 
 
@@ -135,61 +130,56 @@ def compute_weights_id(family: Family, dial: float | str) -> str:
     """
     if isinstance(dial, str):
         return weights_id_of_folder(open_checkpoint(family, dial).folder)
-    pair = open_pair(family, dial)
+    alpha, inputs, merging = check_alpha(dial, family), open_inputs(family), Merging(family.recipe)
 
     def digest(name: str) -> str:
-        info = pair.low.tensors[name]
+        info = inputs.low.tensors[name]
         found = TensorHash(info.dtype, info.shape)
+        reduced = _reduced(inputs, merging, name)
         for first, last in _pieces(info):
-            found.update(_merged(pair, name, first, last).data)
+            found.update(_merged(inputs, merging, name, alpha, reduced, first, last).data)
         return found.hexdigest()
 
-    names = list(pair.low.tensors)
+    names = list(inputs.low.tensors)
     return combine(dict(zip(names, each(digest, names), strict=True)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """A file in the making, for one alpha."""
-
-    pair: Pair
-    draft: Path
-    descriptor: int
-
-
-def _merge_file(file: str, drafts: Sequence[tuple[Pair, Path]], on_bytes: OnBytes) -> None:
-    """Writes one safetensors file of every alpha that does not have it yet."""
-    low = drafts[0][0].low
-    tensors = {name: info for name, info in low.tensors.items() if info.file == file}
+def _merge_file(file: str, inputs: Inputs, drafts: Sequence[tuple[float, Path]], on_bytes: OnBytes) -> None:
+    """Writes one safetensors file of every alpha that does not have it yet; ``drafts`` are their folders."""
+    tensors = {name: info for name, info in inputs.low.tensors.items() if info.file == file}
     header, places = lay_out(tensors)
     total = sum(info.bytes for info in tensors.values())
+    merging = Merging(inputs.recipe)
     with ExitStack() as stack:
         targets = []
-        for pair, draft in drafts:
+        for alpha, draft in drafts:
             if (draft / file).is_file():
                 on_bytes("merging", total)
                 continue
             stream = stack.enter_context((draft / f"{file}.part").open("wb"))
             stream.write(header)
             stream.flush()
-            targets.append(_Target(pair, draft, stream.fileno()))
+            targets.append((alpha, draft, stream.fileno()))
+        if not targets:
+            return
+        # The largest first, so that no thread is left alone with one at the end.
+        names = sorted(tensors, key=lambda name: -tensors[name].bytes)
+        reduced = dict(zip(names, each(lambda name: _reduced(inputs, merging, name), names), strict=True))
 
         def merge_piece(piece: tuple[str, int, int]) -> None:
             name, first, last = piece
-            width = DTYPE_BYTES[tensors[name].dtype]
-            for end in (low, targets[0].pair.high):
-                end.will_need(name, first + _READ_AHEAD, last + _READ_AHEAD)
-            for target in targets:
-                bits = _merged(target.pair, name, first, last)
-                _write(target.descriptor, bits.data.cast("B"), places[name] + first * width)
+            for source in inputs.checkpoints:
+                source.will_need(name, first + _READ_AHEAD, last + _READ_AHEAD)
+            for alpha, _, descriptor in targets:
+                bits = _merged(inputs, merging, name, alpha, reduced[name], first, last)
+                _write(descriptor, bits.data.cast("B"), places[name] + first * bits.itemsize)
                 on_bytes("merging", bits.nbytes)
 
-        if targets:
-            each(merge_piece, [(name, *piece) for name in places for piece in _pieces(tensors[name])])
-        for target in targets:
-            os.fsync(target.descriptor)  # a file that has its final name is whole, though the power should fail
-    for target in targets:
-        (target.draft / f"{file}.part").replace(target.draft / file)
+        each(merge_piece, [(name, *piece) for name in places for piece in _pieces(tensors[name])])
+        for _, _, descriptor in targets:
+            os.fsync(descriptor)  # a file that has its final name is whole, though the power should fail
+    for _, draft, _ in targets:
+        (draft / f"{file}.part").replace(draft / file)
 
 
 def _pieces(info: TensorInfo) -> list[tuple[int, int]]:
@@ -201,28 +191,27 @@ def _pieces(info: TensorInfo) -> list[tuple[int, int]]:
 _buffers = threading.local()
 
 
-def _merged(pair: Pair, name: str, first: int, last: int) -> Bits:
+def _reduced(inputs: Inputs, merging: Merging, name: str) -> Any:
+    """What the method has to know of a whole tensor."""
+    kind = inputs.kind(name)
+    return merging.reduce(kind, inputs.bits(name)) if kind.dtype in BIT_TYPES else None
+
+
+def _merged(inputs: Inputs, merging: Merging, name: str, alpha: float, reduced: Any, first: int, last: int) -> Bits:
     """A piece of theta(alpha); it is good until this thread asks for the next one.
 
     Raises:
         CheckpointError, MergeError: it cannot be made.
     """
-    info = pair.low.tensors[name]
-    low, high = pair.low.bits(name, first, last), pair.high.bits(name, first, last)
-    if info.dtype not in BIT_TYPES:
-        pair.check_integers(name, first, last)
-        return low
+    kind, bits = inputs.kind(name), inputs.bits(name, first, last)
+    if kind.dtype not in BIT_TYPES:
+        inputs.check_integers(name, first, last)
+        return bits[0]
     buffers = _buffers.__dict__
-    if info.dtype not in buffers:
-        buffers[info.dtype] = np.empty(_PIECE, BIT_TYPES[info.dtype])
-    merged: Bits = buffers[info.dtype][: last - first]
-    faults = merge_bits(info.dtype, low, high, merged, round(pair.alpha * GRID))
-    if faults & NOT_FINITE:
-        raise (pair.high if is_finite(info.dtype, low) else pair.low).not_finite(name)
-    if faults & FLUSHES:
-        raise MergeError(FLUSHING)
-    if faults & OVERFLOWS:
-        raise pair.overflows(name)
+    if kind.dtype not in buffers:
+        buffers[kind.dtype] = np.empty(_PIECE, BIT_TYPES[kind.dtype])
+    merged: Bits = buffers[kind.dtype][: last - first]
+    inputs.refuse(merging.merge(kind, bits, merged, alpha, reduced, first), name, alpha)
     return merged
 
 
@@ -232,16 +221,22 @@ def _write(descriptor: int, content: memoryview, place: int) -> None:
         content, place = content[written:], place + written
 
 
-def _copy_companions(pair: Pair, names: Sequence[str], draft: Path) -> None:
+def _warnings(inputs: Inputs) -> tuple[str, ...]:
+    low, *others = (source.folder for source in inputs.checkpoints)
+    return tuple(dict.fromkeys(warning for other in others for warning in differences(low, other)))
+
+
+def _copy_companions(low: Checkpoint, names: Sequence[str], draft: Path) -> None:
     for name in names:
         (draft / name).parent.mkdir(exist_ok=True)
-        shutil.copyfile(pair.low.folder / name, draft / name)
-    if pair.low.index is not None:
-        (draft / INDEX).write_text(json.dumps(pair.low.index, indent=2) + "\n", encoding="utf-8")
+        shutil.copyfile(low.folder / name, draft / name)
+    if low.index is not None:
+        (draft / INDEX).write_text(json.dumps(low.index, indent=2) + "\n", encoding="utf-8")
 
 
-def _content(pair: Pair) -> str:
-    """What a merge is made from, without reading it: the endpoints' files as they are now, and alpha."""
-    files = [end.folder / file for end in (pair.low, pair.high) for file in end.files]
+def _content(inputs: Inputs, alpha: float) -> str:
+    """What a merge is made from, without reading it: the checkpoints' files as they are now, the recipe and alpha."""
+    files = [source.folder / file for source in inputs.checkpoints for file in source.files]
     states = [(str(file.absolute()), (found := file.stat()).st_ino, found.st_mtime_ns, found.st_size) for file in files]
-    return hashlib.sha256(json.dumps([format_alpha(pair.alpha), states]).encode()).hexdigest()
+    made_by = [inputs.recipe.method, *numbers_of(inputs.recipe), format_alpha(alpha)]
+    return hashlib.sha256(json.dumps([made_by, states]).encode()).hexdigest()

@@ -1,16 +1,19 @@
-"""Making theta(alpha) of a family in memory, as torch tensors. theta is always rebuilt from both endpoints."""
+"""Making theta(alpha) of a family in memory, as torch tensors. theta is always rebuilt from the checkpoints."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 
+from alphadial.merge_engine.alpha import check_alpha
+from alphadial.merge_engine.compiled import BIT_TYPES, Bits
 from alphadial.merge_engine.hashing import TensorHash, combine
-from alphadial.merge_engine.methods import find_method
-from alphadial.merge_engine.pairs import open_checkpoint, open_pair
+from alphadial.merge_engine.inputs import open_checkpoint, open_inputs
+from alphadial.merge_engine.merging import Merging
 from alphadial.merge_engine.reader import Checkpoint
-from alphadial.merge_engine.types import Family, Weights
+from alphadial.merge_engine.types import Family, TensorKind, Weights
 
 DTYPES = {
     "F32": torch.float32,
@@ -32,22 +35,52 @@ def merge(family: Family, alpha: float | str) -> Weights:
 
     Raises:
         AlphaError: alpha off the grid or beyond the family's range.
-        CheckpointError: an endpoint is unreadable or holds NaN or infinities, or the two do not fit each other.
+        CheckpointError: a checkpoint is unreadable or holds NaN or infinities, or they do not fit each other.
         MergeError: the result overflows, or cannot be computed exactly on this thread.
+        FamilyError: the recipe has an alpha for tensors that there are none of.
     """
-    pair, method = open_pair(family, alpha), find_method(family.recipe.method)
+    checked, inputs, merging = check_alpha(alpha, family), open_inputs(family), Merging(family.recipe)
     tensors = {}
-    for name in pair.low.tensors:
-        low, high = (_tensor(end, name) for end in (pair.low, pair.high))
-        if not low.is_floating_point():
-            pair.check_integers(name)
-            tensors[name] = low.clone()
+    for name in inputs.low.tensors:
+        ends = [_tensor(each, name) for each in inputs.checkpoints]
+        if not ends[0].is_floating_point():
+            inputs.check_integers(name)
+            tensors[name] = ends[0].clone()
             continue
-        tensors[name] = method(low, high, pair.alpha)
-        # Adding finite numbers overflows no fp64, and an infinity stays in any sum.
-        if not tensors[name].sum(dtype=torch.float64).isfinite():
-            raise pair.overflows(name)
+        tensors[name] = torch.empty_like(ends[0])
+        inputs.refuse(merge_tensor(merging, inputs.kind(name), ends, checked, tensors[name]), name, checked)
     return Weights(tensors, weights_id(tensors))
+
+
+def merge_tensor(
+    merging: Merging,
+    kind: TensorKind,
+    inputs: Sequence[torch.Tensor],
+    alpha: float,
+    out: torch.Tensor,
+    reduced: Any = None,
+) -> int:
+    """Writes one whole tensor of theta(alpha), by any recipe.
+
+    Args:
+        merging: the recipe.
+        kind: the tensor's name, dtype and shape.
+        inputs: it in each checkpoint, in the recipe's order; on the CPU, of a floating-point dtype.
+        alpha: on the grid; the recipe's ``alphas`` scale it.
+        out: a contiguous tensor on the CPU, which shares no memory with the inputs.
+        reduced: what ``merging.reduce`` gave for this tensor; None: it is computed.
+
+    Returns:
+        As ``Merging.merge``: 0, or what ``Inputs.refuse`` puts in words.
+    """
+    bits = [bits_of(tensor) for tensor in inputs]
+    return merging.merge(kind, bits, bits_of(out), alpha, merging.reduce(kind, bits) if reduced is None else reduced)
+
+
+def bits_of(tensor: torch.Tensor) -> Bits:
+    """The elements of a tensor of floating-point numbers on the CPU; they share its memory where it is contiguous."""
+    found: Bits = tensor.detach().reshape(-1).view(torch.uint8).numpy().view(BIT_TYPES[_SPELLED[tensor.dtype]])
+    return found
 
 
 def checkpoint(family: Family, name: str) -> Weights:

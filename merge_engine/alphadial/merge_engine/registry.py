@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from alphadial.merge_engine.alpha import ALPHA_LIMIT, CHECKPOINT_NAME, parse_alpha
 from alphadial.merge_engine.errors import AlphaError, FamilyError, OutputError
-from alphadial.merge_engine.methods import METHODS
+from alphadial.merge_engine.recipes import complete
 from alphadial.merge_engine.types import Family, Recipe
 
 FAMILY_FILE = "family.json"
 _SHIPPED = Path(__file__).parent / "families"
-
-
-def _known_method(name: str) -> str:
-    if name not in METHODS:
-        raise ValueError(f"unknown method {name!r}: choose one of {', '.join(sorted(METHODS))}")
-    return name
 
 
 def _alpha(value: float) -> float:
@@ -41,9 +46,26 @@ class RecipeFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    method: Annotated[str, AfterValidator(_known_method)] = "linear"
+    method: str = "linear"
     low: _CheckpointName = "low"
-    high: _CheckpointName = "high"
+    high: _CheckpointName | None = None
+    """Left out, it is "high" where the method takes one."""
+    models: dict[_CheckpointName, str] = {}
+    parameters: dict[str, str] = {}
+    alphas: dict[Annotated[str, Field(min_length=1)], str] = {}
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_empty(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in write(self).items() if value}
+
+    def completed(self, checkpoints: Collection[str]) -> Recipe:
+        """The recipe of a family that has these checkpoints.
+
+        Raises:
+            FamilyError: as ``recipes.complete``.
+        """
+        written = Recipe(self.method, self.low, self.high, self.models, self.parameters, self.alphas)
+        return complete(written, checkpoints)
 
 
 class FamilyFile(BaseModel):
@@ -65,9 +87,10 @@ class FamilyFile(BaseModel):
 
     @model_validator(mode="after")
     def _holds_together(self) -> FamilyFile:
-        for role in (self.recipe.low, self.recipe.high):
-            if role not in self.checkpoints:
-                raise ValueError(f"recipe: no checkpoint {role!r} in checkpoints ({', '.join(self.checkpoints)})")
+        try:
+            self.recipe.completed(self.checkpoints)
+        except FamilyError as error:
+            raise ValueError(f"recipe.{error}") from error
         if self.alpha_range[0] >= self.alpha_range[1]:
             raise ValueError("alpha_range: the first alpha must be below the second")
         return self
@@ -161,13 +184,12 @@ def _load(folder: Path) -> Family:
     for name, path in checkpoints.items():
         if not path.is_dir():
             raise FamilyError(f"{file}: checkpoints.{name}: no folder {path}")
-    recipe = Recipe(contents.recipe.method, contents.recipe.low, contents.recipe.high)
     alpha_min, alpha_max = contents.alpha_range
     return Family(
         name=contents.name,
         path=folder,
         checkpoints=checkpoints,
-        recipe=recipe,
+        recipe=contents.recipe.completed(checkpoints),
         alpha_min=alpha_min,
         alpha_max=alpha_max,
         prompt=contents.prompt,

@@ -1,6 +1,6 @@
-"""Both endpoints of a family held in memory, and theta(alpha) rebuilt from them where a model's parameters lie.
+"""A family's checkpoints held in memory, and theta(alpha) rebuilt from them where a model's parameters lie.
 
-Nothing but the endpoints is kept: every alpha is made from them anew and written over the one before, so that
+Nothing else is kept: every alpha is made from them anew and written over the one before, so that
 parameters keep their addresses and nothing drifts. The bits, and so the weights ids, are those of a merge to disk.
 """
 
@@ -9,22 +9,24 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
-from alphadial.merge_engine.alpha import GRID, check_alpha
-from alphadial.merge_engine.compiled import BIT_TYPES, FLUSHES, FLUSHING, Bits, merge_bits
-from alphadial.merge_engine.engine import DTYPES, tensor_digest
+from alphadial.merge_engine.alpha import check_alpha
+from alphadial.merge_engine.compiled import BIT_TYPES, Bits
+from alphadial.merge_engine.engine import DTYPES, bits_of, tensor_digest
 from alphadial.merge_engine.errors import MergeError
 from alphadial.merge_engine.hashing import combine
-from alphadial.merge_engine.pairs import Pair, open_pair
+from alphadial.merge_engine.inputs import open_inputs
+from alphadial.merge_engine.merging import Merging
 from alphadial.merge_engine.threads import each
 from alphadial.merge_engine.types import Family
 
 _PIECE = 1 << 19
-"""Elements: with both endpoints' and the result's bytes they fit a core's cache."""
+"""Elements: with two checkpoints' and the result's bytes they fit a core's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,29 +35,30 @@ class Rebuilt:
 
     weights_id: str
     bytes_moved: int
-    """Read from the endpoints and written; where several alphas were made at once, an equal share of what was read."""
+    """Read and written; where several alphas were made at once, an equal share of what was read."""
     seconds: float
     """Wall time; where several alphas were made at once, an equal share of it."""
 
 
 class Resident:
-    """A family whose endpoints are in memory, ready to become any alpha.
+    """A family whose checkpoints are in memory, ready to become any alpha.
 
     Args:
-        family: whose endpoints are read, each element of which is looked at.
-        device: where the endpoints lie.
+        family: whose checkpoints are read, as far as its recipe needs them; each element of which is looked at.
+        device: where they lie.
 
     Raises:
-        CheckpointError: an endpoint is unreadable or holds NaN or infinities, or the two do not fit each other.
+        CheckpointError: a checkpoint is unreadable or holds NaN or infinities, or they do not fit each other.
         MergeError: they differ in tensors of integers, which are not merged.
     """
 
     def __init__(self, family: Family, device: torch.device | str = "cpu") -> None:
         self.family = family
         self.device = torch.device(device)
-        self._pair = open_pair(family, family.alpha_min)
-        self._names = list(self._pair.low.tensors)
-        self._ends = dict(zip(self._names, each(self._hold, self._names), strict=True))
+        self._inputs = open_inputs(family)
+        self._merging = Merging(family.recipe)
+        self._names = list(self._inputs.low.tensors)
+        self._held = dict(zip(self._names, each(self._hold, self._names), strict=True))
         self._ids: dict[float, str] = {}
 
     @property
@@ -83,11 +86,11 @@ class Resident:
         Raises:
             AlphaError, MergeError: as ``check``; of an overflow, when the tensor's turn comes.
         """
-        pair = replace(self._pair, alpha=check_alpha(alpha, self.family))
+        checked = check_alpha(alpha, self.family)
         for name in self._names:
-            info = pair.low.tensors[name]
+            info = self._inputs.low.tensors[name]
             tensor = torch.empty(info.shape, dtype=DTYPES[info.dtype])
-            _write(_pieces(self._ends, [(pair, {name: tensor})]))
+            self._write([(checked, {name: tensor})])
             yield name, tensor
 
     def set_alpha(self, alpha: float | str, into: Mapping[str, torch.Tensor]) -> Rebuilt:
@@ -115,29 +118,30 @@ class Resident:
         ids = [self.check(alpha) for alpha in intos]
         for into in intos.values():
             self._check_targets(into)
-        targets = [(replace(self._pair, alpha=check_alpha(alpha, self.family)), into) for alpha, into in intos.items()]
-        _write(_pieces(self._ends, targets))
+        self._write([(check_alpha(alpha, self.family), into) for alpha, into in intos.items()])
         seconds = (time.perf_counter() - start) / len(ids)
-        read = sum(2 * info.bytes for info in self._pair.low.tensors.values()) // len(ids)
+        inputs = len(self._inputs.checkpoints)
+        read = sum(inputs * info.bytes for info in self._inputs.low.tensors.values()) // len(ids)
         return tuple(
             Rebuilt(weights_id, read + sum(tensor.nbytes for tensor in into.values()), seconds)
             for weights_id, into in zip(ids, intos.values(), strict=True)
         )
 
-    def _hold(self, name: str) -> tuple[Bits, Bits]:
-        """Both ends of one tensor, in memory of our own: what becomes of the files no longer matters."""
-        low, high = (end.finite_bits(name).copy() for end in (self._pair.low, self._pair.high))
-        if self._pair.low.tensors[name].dtype not in BIT_TYPES:
-            self._pair.check_integers(name)
-        return low, high
+    def _hold(self, name: str) -> _Held:
+        """One tensor of every checkpoint, in memory of our own: what becomes of the files no longer matters."""
+        inputs, kind = [source.finite_bits(name).copy() for source in self._inputs.checkpoints], self._inputs.kind(name)
+        if kind.dtype not in BIT_TYPES:
+            self._inputs.check_integers(name)
+            return _Held(inputs, None)
+        return _Held(inputs, self._merging.reduce(kind, inputs))
 
     def _check_targets(self, into: Mapping[str, torch.Tensor]) -> None:
-        for name in sorted(into.keys() | self._ends.keys()):
+        for name in sorted(into.keys() | self._held.keys()):
             if name not in into:
                 raise MergeError(f"there is no tensor {name} to write to: name all of the checkpoint's")
-            if name not in self._ends:
+            if name not in self._held:
                 raise MergeError(f"tensor {name} is none of family {self.family.name}: leave it out")
-            info, target = self._pair.low.tensors[name], into[name]
+            info, target = self._inputs.low.tensors[name], into[name]
             if tuple(target.shape) != info.shape:
                 raise MergeError(f"tensor {name} has shape {list(info.shape)}, and is to go into {list(target.shape)}")
             widened = info.dtype in BIT_TYPES and target.dtype == torch.float32
@@ -146,61 +150,59 @@ class Resident:
             if not target.is_contiguous():
                 raise MergeError(f"tensor {name} is to go into one that is not contiguous")
 
+    def _write(self, targets: Sequence[tuple[float, Mapping[str, torch.Tensor]]]) -> None:
+        """Writes every alpha, for the tensors that ``targets`` name."""
+        pieces = []
+        for name in targets[0][1]:
+            flat = [(alpha, into[name].detach().view(-1)) for alpha, into in targets]
+            for first in range(0, len(self._held[name].inputs[0]), _PIECE):
+                parts = [(alpha, tensor[first : first + _PIECE]) for alpha, tensor in flat]
+                pieces.append(_Piece(name, first, parts))
+        if len(pieces) == 1:
+            self._merge(pieces[0])
+        else:
+            each(self._merge, pieces)
+
+    def _merge(self, piece: _Piece) -> None:
+        """Writes a piece of every alpha while what it is made from is in the cache.
+
+        Raises:
+            MergeError: it overflows, or cannot be computed exactly on this thread.
+        """
+        kind, held = self._inputs.kind(piece.name), self._held[piece.name]
+        inputs = [bits[piece.first : piece.first + _PIECE] for bits in held.inputs]
+        for alpha, target in piece.targets:
+            if kind.dtype not in BIT_TYPES:
+                target.copy_(_as_tensor(inputs[0], kind.dtype))
+                continue
+            direct = target.device.type == "cpu" and target.dtype == DTYPES[kind.dtype]
+            bits = bits_of(target) if direct else _buffer(kind.dtype)[: len(inputs[0])]
+            flags = self._merging.merge(kind, inputs, bits, alpha, held.reduced, piece.first)
+            self._inputs.refuse(flags, kind.name, alpha)
+            if not direct:
+                target.copy_(_as_tensor(bits, kind.dtype))
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """One tensor of every checkpoint, and what the method has to know of it."""
+
+    inputs: list[Bits]
+    reduced: Any
+
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
     """A part of one tensor, and where it goes for each alpha."""
 
     name: str
-    dtype: str
-    low: Bits
-    high: Bits
-    targets: list[tuple[Pair, torch.Tensor]]
-    """One-dimensional, of the length of ``low``."""
-
-
-def _pieces(
-    ends: Mapping[str, tuple[Bits, Bits]], targets: Sequence[tuple[Pair, Mapping[str, torch.Tensor]]]
-) -> Iterator[_Piece]:
-    for name in targets[0][1]:
-        low, high = ends[name]
-        flat = [(pair, into[name].detach().view(-1)) for pair, into in targets]
-        for first in range(0, len(low), _PIECE):
-            part = slice(first, first + _PIECE)
-            parts = [(pair, tensor[part]) for pair, tensor in flat]
-            yield _Piece(name, targets[0][0].low.tensors[name].dtype, low[part], high[part], parts)
-
-
-def _write(pieces: Iterator[_Piece]) -> None:
-    listed = list(pieces)
-    if len(listed) == 1:
-        _merge(listed[0])
-    else:
-        each(_merge, listed)
+    first: int
+    """Number of its first element."""
+    targets: list[tuple[float, torch.Tensor]]
+    """One-dimensional, of the length of the piece."""
 
 
 _buffers = threading.local()
-
-
-def _merge(piece: _Piece) -> None:
-    """Writes a piece of every alpha while its ends are in the cache.
-
-    Raises:
-        MergeError: it overflows, or cannot be computed exactly on this thread.
-    """
-    for pair, target in piece.targets:
-        if piece.dtype not in BIT_TYPES:
-            target.copy_(_as_tensor(piece.low, piece.dtype))
-            continue
-        direct = target.device.type == "cpu" and target.dtype == DTYPES[piece.dtype]
-        bits = _bits(target, piece.dtype) if direct else _buffer(piece.dtype)[: len(piece.low)]
-        faults = merge_bits(piece.dtype, piece.low, piece.high, bits, round(pair.alpha * GRID))
-        if faults & FLUSHES:
-            raise MergeError(FLUSHING)
-        if faults:  # the ends are finite
-            raise pair.overflows(piece.name)
-        if not direct:
-            target.copy_(_as_tensor(bits, piece.dtype))
 
 
 def _buffer(dtype: str) -> Bits:
@@ -209,12 +211,6 @@ def _buffer(dtype: str) -> Bits:
     if dtype not in buffers:
         buffers[dtype] = np.empty(_PIECE, BIT_TYPES[dtype])
     found: Bits = buffers[dtype]
-    return found
-
-
-def _bits(tensor: torch.Tensor, dtype: str) -> Bits:
-    """The bits of a one-dimensional tensor on the CPU, in its own memory."""
-    found: Bits = tensor.view(torch.uint8).numpy().view(BIT_TYPES[dtype])
     return found
 
 

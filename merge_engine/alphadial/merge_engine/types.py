@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from alphadial.merge_engine.errors import FamilyError
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import torch
+
+    Bits = npt.NDArray[np.unsignedinteger[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How two checkpoints of a family become theta(alpha)."""
+    """How a family's checkpoints become theta(alpha). Numbers are exact decimals, as text (``recipes.py``)."""
 
     method: str = "linear"
     """A name in ``methods.METHODS``."""
     low: str = "low"
-    """Name of the checkpoint at alpha 0."""
-    high: str = "high"
-    """Name of the checkpoint at alpha 1."""
+    """Name of the checkpoint at alpha 0, which is the base of methods that need one."""
+    high: str | None = "high"
+    """Name of the other checkpoint, for methods that take one; None for those that take ``models``."""
+    models: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """The other checkpoints in the order in which they are added, each with its weight."""
+    parameters: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Those that the method declares."""
+    alphas: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """What scales alpha, by pattern (fnmatch) of tensors' names; the first pattern that fits counts, and none is 1."""
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Names of the checkpoints that are merged into the one at alpha 0, in order."""
+        return tuple(self.models) if self.high is None else (self.high,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +49,7 @@ class Family:
     path: Path
     """The folder that holds ``family.json``."""
     checkpoints: Mapping[str, Path] = field(hash=False)
-    """Hugging Face folders by name; the recipe's low and high are among them."""
+    """Hugging Face folders by name; all that the recipe names are among them."""
     recipe: Recipe
     alpha_min: float
     alpha_max: float
@@ -53,8 +71,19 @@ class Family:
 
     @property
     def high(self) -> Path:
-        """The checkpoint at alpha 1."""
+        """The other checkpoint of a method that takes two.
+
+        Raises:
+            FamilyError: the method takes any number.
+        """
+        if self.recipe.high is None:
+            raise FamilyError(f"family {self.name} is merged by {self.recipe.method}, which has no high endpoint")
         return self.checkpoints[self.recipe.high]
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """The checkpoint at alpha 0, and those that are merged into it, in the recipe's order."""
+        return tuple(self.checkpoints[name] for name in (self.recipe.low, *self.recipe.others))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +107,7 @@ class MergeReport:
     """Wall time; where several alphas were merged at once, an equal share of it."""
     out: Path
     warnings: tuple[str, ...]
-    """Where the high endpoint's configuration, tokenizer or other files differ from those that the folder has."""
+    """Where another input's configuration, tokenizer or other files differ from those that the folder has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +116,7 @@ class MergePlan:
 
     tensors: int
     reads: int
-    """Of both endpoints' weights, which are read once for all alphas."""
+    """Of all inputs' weights, for all alphas at once; twice where the method has to know whole tensors first."""
     weights: int
     """Of all results' tensors together."""
     writes: int
@@ -98,18 +127,68 @@ class MergePlan:
     """As in ``MergeReport``."""
 
 
-class MergeMethod(Protocol):
-    """A pure function of tensors. The engine owns reading, checking, devices and writing."""
+@dataclass(frozen=True, slots=True)
+class TensorKind:
+    """What a merge method is told of a tensor beside its elements."""
 
-    def __call__(self, low: torch.Tensor, high: torch.Tensor, alpha: float) -> torch.Tensor:
-        """Merges one floating-point tensor.
+    name: str
+    dtype: str
+    """BF16, F16 or F32, as safetensors spells it."""
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A recipe's numbers as a merge method takes them."""
+
+    weights: tuple[float, ...]
+    """One for each checkpoint but the first, as the nearest fp64 numbers; summing to 1 where the method asks for it."""
+    parameters: Mapping[str, Fraction]
+    """All that the method declares, exactly."""
+
+
+class MergeMethod(Protocol):
+    """What a module of ``methods/`` holds: two pure functions of bits, which disk, memory and running engines share.
+
+    Elements are unsigned integers of the dtype's width, in row-major order. What comes out depends neither on how a
+    tensor is cut into pieces, nor on threads or shards, nor on the machine.
+    """
+
+    def reduce(self, tensor: TensorKind, inputs: Sequence[Bits], settings: Settings) -> Any:
+        """What the method has to know of the whole tensor, such as norms and thresholds; made once for all alphas.
+
+        Only methods whose declaration says ``reduces`` have this. It works in fp64, in an order fixed by the elements'
+        numbers alone. Inputs that hold NaN or infinities may give anything: ``merge`` tells of them.
 
         Args:
-            low: at alpha 0; any shape, bf16, fp16 or fp32, finite.
-            high: at alpha 1; shape and dtype of ``low``.
-            alpha: on the grid k/256, at most 16 in magnitude.
+            tensor: its name, dtype and shape.
+            inputs: all elements of each checkpoint's tensor; the first is that at alpha 0.
+            settings: the recipe's numbers.
+        """
+        ...
+
+    def merge(
+        self,
+        tensor: TensorKind,
+        inputs: Sequence[Bits],
+        out: Bits,
+        settings: Settings,
+        steps: int,
+        reduced: Any,
+        first: int,
+    ) -> int:
+        """Writes one piece of theta(steps / 256).
+
+        Args:
+            tensor: its name and dtype, and the shape of the whole.
+            inputs: the piece's elements of each checkpoint's tensor; the first is that at alpha 0.
+            out: where the result's bits go; it shares no memory with the inputs.
+            settings: the recipe's numbers.
+            steps: 256 alpha, never 0, at most 4096 in magnitude.
+            reduced: what ``reduce`` gave for this tensor; None where there is no such function.
+            first: number of the piece's first element in the tensor.
 
         Returns:
-            A new tensor of the same shape and dtype; infinite where the exact result overflows the dtype.
+            0, or a sum of ``NOT_FINITE`` and ``OVERFLOWS`` (``compiled.py``).
         """
         ...

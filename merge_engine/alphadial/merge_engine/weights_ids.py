@@ -12,6 +12,7 @@ from pathlib import Path
 from alphadial.merge_engine.alpha import format_alpha
 from alphadial.merge_engine.errors import MERGE_NEEDS, CheckpointError, FamilyError, MissingExtraError
 from alphadial.merge_engine.file_digests import file_digest, hashed, keep, kept
+from alphadial.merge_engine.recipes import numbers_of
 from alphadial.merge_engine.shipped_ids import shipped_weights_id
 from alphadial.merge_engine.types import Family
 
@@ -27,7 +28,7 @@ def family_digest(family: Family) -> str:
     """
     recipe = family.recipe
     made_from = {name: _checkpoint_digest(folder) for name, folder in sorted(family.checkpoints.items())}
-    return f"f1-{hashed([recipe.method, recipe.low, recipe.high, made_from])[:32]}"
+    return f"f1-{hashed([recipe.method, recipe.low, *recipe.others, made_from, *numbers_of(recipe)])[:32]}"
 
 
 def find_weights_id(family: Family, dial: float | str) -> str:
@@ -84,5 +85,5 @@ def _key(family: Family, dial: float | str) -> str:
             choices = ", ".join(family.checkpoints)
             raise FamilyError(f"family {family.name} has no checkpoint {dial!r}: choose one of {choices}")
         return hashed(["checkpoint", _checkpoint_digest(family.checkpoints[dial])])
-    ends = [_checkpoint_digest(family.low), _checkpoint_digest(family.high)]
-    return hashed(["merged", family.recipe.method, *ends, format_alpha(dial)])
+    inputs, recipe = [_checkpoint_digest(folder) for folder in family.inputs], family.recipe
+    return hashed(["merged", recipe.method, *inputs, format_alpha(dial), *numbers_of(recipe)])

@@ -35,7 +35,7 @@ def blend_weights_id(family: Family, dial: float | str) -> str:
         MissingExtraError, MergeEngineError: as ``find_weights_id``.
     """
     alpha = blend_alpha(family, dial)
-    ends = [find_weights_id(family, family.recipe.low), find_weights_id(family, family.recipe.high)]
+    ends = [find_weights_id(family, name) for name in (family.recipe.low, *family.recipe.others)]
     return f"blend:{hashed(['blend', *ends, format_alpha(alpha)])[:32]}"
 
 
@@ -47,7 +47,7 @@ def blend_alpha(family: Family, dial: float | str) -> float:
         FamilyError: the family merges by another method, or the checkpoint is no end of its recipe.
     """
     recipe = family.recipe
-    if recipe.method != BLEND_METHOD:
+    if recipe.method != BLEND_METHOD or recipe.high is None:
         raise FamilyError(
             f"family {family.name} merges by {recipe.method}: only {BLEND_METHOD} families blend, so serve it by swap"
         )

@@ -1,25 +1,20 @@
-"""Merge methods by name. Importing this loads no torch; ``find_method`` does."""
+"""Merge methods by name. Importing this loads neither numpy nor torch; ``find_method`` loads the compiled loops."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import cast
 
+from alphadial.merge_engine.methods.declarations import METHODS, Method, Parameter
 from alphadial.merge_engine.types import MergeMethod
 
-__all__ = ["METHODS", "find_method"]
-
-METHODS = {
-    "linear": "alphadial.merge_engine.methods.linear:linear",
-}
-"""Name of a method -> where its function is."""
+__all__ = ["METHODS", "Method", "Parameter", "find_method"]
 
 
 def find_method(name: str) -> MergeMethod:
-    """The function behind a method's name.
+    """The functions behind a method's name.
 
     Raises:
-        KeyError: no such method; ``load_family`` refuses such a recipe first.
+        KeyError: no such method; ``recipes.complete`` refuses such a recipe first.
     """
-    module, _, function = METHODS[name].partition(":")
-    return cast(MergeMethod, getattr(import_module(module), function))
+    return cast(MergeMethod, import_module(f"{__name__}.{METHODS[name].module}"))

@@ -20,99 +20,21 @@ small for the dtype becomes a zero of its own sign. Alpha 0 and 1 return the end
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 
-import torch
-
-from alphadial.merge_engine.alpha import GRID, parse_alpha
-from alphadial.merge_engine.compiled import BIT_TYPES, FLUSHES, FLUSHING, merge_bits
-from alphadial.merge_engine.errors import MergeError
-
-_PIECE = 1 << 18  # elements; the temporaries of a piece then stay in the cache
-_WORK = {torch.bfloat16: torch.float32, torch.float16: torch.float32, torch.float32: torch.float64}
-_NAMES = {torch.bfloat16: "BF16", torch.float16: "F16", torch.float32: "F32"}
-_BITS = {
-    torch.bfloat16: torch.int16,
-    torch.float16: torch.int16,
-    torch.float32: torch.int32,
-    torch.float64: torch.int64,
-}
+from alphadial.merge_engine.compiled import Bits, merge_bits
+from alphadial.merge_engine.types import Settings, TensorKind
 
 
-def linear(low: torch.Tensor, high: torch.Tensor, alpha: float) -> torch.Tensor:
-    """Merges one tensor, exactly rounded once; the module's docstring proves it. See ``MergeMethod`` for the arguments.
-
-    On the CPU a compiled loop does it, elsewhere operations of torch, with the same result to the bit.
-
-    Raises:
-        AlphaError: alpha off the grid, or larger than 16 in magnitude.
-        MergeError: another dtype than bf16, fp16 and fp32, or this thread flushes subnormal numbers to zero.
-    """
-    steps = round(parse_alpha(alpha) * GRID)
-    if low.dtype not in _WORK:
-        raise MergeError(f"linear merges bf16, fp16 and fp32, not {low.dtype}")
-    if low.device.type != "cpu":
-        return by_torch(low, high, steps)
-    merged = torch.empty(low.shape, dtype=low.dtype)
-    kind = BIT_TYPES[_NAMES[low.dtype]]
-    low_bits, high_bits, bits = (
-        tensor.reshape(-1).view(torch.uint8).numpy().view(kind) for tensor in (low.detach(), high.detach(), merged)
-    )
-    if merge_bits(_NAMES[low.dtype], low_bits, high_bits, bits, steps) & FLUSHES:
-        raise MergeError(FLUSHING)
-    return merged
-
-
-def by_torch(low: torch.Tensor, high: torch.Tensor, steps: int) -> torch.Tensor:
-    """The same at alpha = steps / 256, by operations that every device of torch has.
-
-    Raises:
-        MergeError: this thread flushes subnormal numbers to zero.
-    """
-    if steps in (0, GRID):
-        return (high if steps else low).clone(memory_format=torch.contiguous_format)
-    if float(torch.tensor([2.0**-149]) * 1.0) == 0.0:
-        raise MergeError(FLUSHING)
-    merged = torch.empty(low.shape, dtype=low.dtype, device=low.device)
-    merged_flat, low_flat, high_flat = merged.view(-1), low.reshape(-1), high.reshape(-1)
-    for start in range(0, low.numel(), _PIECE):
-        piece = slice(start, start + _PIECE)
-        merged_flat[piece] = _merge_piece(low_flat[piece], high_flat[piece], steps)
-    return merged
-
-
-def _merge_piece(low: torch.Tensor, high: torch.Tensor, steps: int) -> torch.Tensor:
-    total, error = _two_sum(low, high, steps, _WORK[low.dtype])
-    if math.isnan(error.sum()):
-        wide = _to_odd(*_two_sum(low, high, steps, torch.float64)) / GRID
-        theta = wide.float()
-        theta = _to_odd(theta, (wide - theta).sign().float())
-    else:
-        theta = _to_odd(total, error) / GRID
-    # Adding +0 turns the -0 of an exact sum into +0, and changes nothing else.
-    rounded = theta.add_(0.0).to(low.dtype)
-    bits = _BITS[low.dtype]
-    return torch.where(low.view(bits) == high.view(bits), low, rounded)
-
-
-def _two_sum(low: torch.Tensor, high: torch.Tensor, steps: int, work: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
-    """(256 - k) low + k high, rounded to nearest in ``work``, and what the rounding left out (NaN if it overflowed)."""
-    p = low.to(work).mul_(GRID - steps)
-    q = high.to(work).mul_(steps)
-    total = p + q
-    q_part = total - p
-    p_part = total - q_part
-    return total, p.sub_(p_part).add_(q.sub_(q_part))
-
-
-def _to_odd(total: torch.Tensor, error: torch.Tensor) -> torch.Tensor:
-    """Rounds total + error to odd, where total is that sum rounded to nearest, in the same dtype as error."""
-    if not error.any():
-        return total
-    bits = total.view(_BITS[total.dtype])
-    # As integers, floats of one sign are ordered by magnitude: +1 leads away from zero, -1 towards it.
-    sign_differs = (bits ^ error.view(bits.dtype)) >> (8 * total.element_size() - 1)
-    step = sign_differs | 1
-    step *= (bits & 1) ^ 1
-    step *= error != 0
-    return (step + bits).view(total.dtype)
+def merge(
+    tensor: TensorKind,
+    inputs: Sequence[Bits],
+    out: Bits,
+    settings: Settings,
+    steps: int,
+    reduced: None,
+    first: int,
+) -> int:
+    """Writes theta exactly rounded once, as this module's docstring proves; see ``types.MergeMethod``."""
+    low, high = inputs
+    return merge_bits(tensor.dtype, low, high, out, steps)

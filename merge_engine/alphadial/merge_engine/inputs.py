@@ -1,16 +1,18 @@
-"""Whether two checkpoints can be merged: the same tensors, shapes, dtypes and wiring, or a refusal by name."""
+"""The checkpoints that a family merges, and whether they fit: the same tensors, dtypes and wiring, or a refusal."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 import numpy as np
 
-from alphadial.merge_engine.alpha import check_alpha, format_alpha
+from alphadial.merge_engine.alpha import format_alpha
 from alphadial.merge_engine.companions import check_tokens
+from alphadial.merge_engine.compiled import FLUSHES, FLUSHING, NOT_FINITE, Bits
 from alphadial.merge_engine.errors import CheckpointError, FamilyError, MergeError
 from alphadial.merge_engine.reader import CONFIG, Checkpoint
-from alphadial.merge_engine.types import Family
+from alphadial.merge_engine.types import Family, Recipe, TensorKind
 
 # Settings that change what the same tensors compute, so that equal shapes do not make two models one architecture.
 _WIRING = (
@@ -43,50 +45,79 @@ _TIED = "tie_word_embeddings"
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """A family's endpoints, which fit each other, and an alpha that the family can take."""
+class Inputs:
+    """A family's checkpoints in its recipe's order, the one at alpha 0 first. They fit each other."""
 
-    low: Checkpoint
-    high: Checkpoint
-    alpha: float
+    checkpoints: tuple[Checkpoint, ...]
+    recipe: Recipe
+
+    @property
+    def low(self) -> Checkpoint:
+        """The checkpoint at alpha 0."""
+        return self.checkpoints[0]
+
+    def kind(self, name: str) -> TensorKind:
+        """What a method is told of a tensor."""
+        info = self.low.tensors[name]
+        return TensorKind(name, info.dtype, info.shape)
+
+    def bits(self, name: str, first: int = 0, last: int | None = None) -> list[Bits]:
+        """A tensor's elements, or those from ``first`` to before ``last``, in every checkpoint."""
+        return [each.bits(name, first, last) for each in self.checkpoints]
 
     def check_integers(self, name: str, first: int = 0, last: int | None = None) -> None:
-        """Refuses a tensor of integers, or the part from ``first`` to before ``last``, that the endpoints do not share.
+        """Refuses a tensor of integers, or a part of it, that the checkpoints do not share.
 
         Raises:
             MergeError: it differs.
         """
-        if not np.array_equal(self.low.bits(name, first, last), self.high.bits(name, first, last)):
-            folders = f"{self.low.folder} and {self.high.folder}"
-            raise MergeError(f"tensor {name} holds integers, which are not merged, and differs between {folders}")
+        low, *others = self.bits(name, first, last)
+        for each, bits in zip(self.checkpoints[1:], others, strict=True):
+            if not np.array_equal(low, bits):
+                folders = f"{self.low.folder} and {each.folder}"
+                raise MergeError(f"tensor {name} holds integers, which are not merged, and differs between {folders}")
 
-    def overflows(self, name: str) -> MergeError:
-        """What is to be said of a tensor whose result is beyond the largest number of its dtype."""
-        alpha, dtype = format_alpha(self.alpha), self.low.tensors[name].dtype
-        return MergeError(f"tensor {name} overflows {dtype} at alpha {alpha}: choose an alpha nearer to [0, 1]")
+    def refuse(self, flags: int, name: str, alpha: float) -> None:
+        """Says what is wrong with a tensor, or a piece of one, as ``Merging.merge`` found; nothing where that is 0.
+
+        Raises:
+            CheckpointError: a checkpoint holds NaN or infinities there.
+            MergeError: the result overflows, or cannot be computed exactly on this thread.
+        """
+        if flags & NOT_FINITE:
+            for each in self.checkpoints:
+                each.finite_bits(name)
+        if flags & FLUSHES:
+            raise MergeError(FLUSHING)
+        if flags:
+            at, dtype = format_alpha(alpha), self.low.tensors[name].dtype
+            raise MergeError(f"tensor {name} overflows {dtype} at alpha {at}: choose an alpha nearer to [0, 1]")
 
 
-def open_pair(family: Family, alpha: float | str) -> Pair:
-    """The endpoints of a family, with their headers read and compared.
-
-    Raises:
-        AlphaError: alpha is off the grid or beyond the family's range.
-        CheckpointError: an endpoint is unreadable, or they do not fit each other.
-    """
-    checked = check_alpha(alpha, family)
-    low, high = Checkpoint(family.low), Checkpoint(family.high)
-    check_pair(low, high)
-    check_tokens(low.folder, high.folder)
-    return Pair(low, high, checked)
-
-
-def check_endpoints(family: Family) -> None:
-    """Whether a family's endpoints can be merged, as far as their headers tell. Reads no tensors.
+def open_inputs(family: Family) -> Inputs:
+    """A family's checkpoints, with their headers read and compared.
 
     Raises:
         CheckpointError: one is unreadable, or they do not fit each other.
+        FamilyError: the recipe has an alpha for tensors that there are none of.
     """
-    open_pair(family, family.alpha_min)
+    low, *others = (Checkpoint(folder) for folder in family.inputs)
+    for other in others:
+        check_pair(low, other)
+        check_tokens(low.folder, other.folder)
+    for pattern in family.recipe.alphas:
+        if not any(fnmatchcase(name, pattern) for name in low.tensors):
+            raise FamilyError(f"recipe.alphas: no tensor of {low.folder} fits {pattern!r}")
+    return Inputs((low, *others), family.recipe)
+
+
+def check_endpoints(family: Family) -> None:
+    """Whether a family's checkpoints can be merged, as far as their headers tell. Reads no tensors.
+
+    Raises:
+        CheckpointError, FamilyError: as ``open_inputs``.
+    """
+    open_inputs(family)
 
 
 def open_checkpoint(family: Family, name: str) -> Checkpoint:
