@@ -63,7 +63,7 @@ def test_an_unknown_family_lists_the_choices(tmp_path: Path) -> None:
             {"recipe": {"method": "slurp"}},
             r"family\.json: recipe\.method: unknown method 'slurp': choose one of linear",
         ),
-        ({"recipe": {"low": "lo"}}, r"family\.json: recipe: no checkpoint 'lo' in checkpoints \(low, high\)"),
+        ({"recipe": {"low": "lo"}}, r"family\.json: recipe\.low: no checkpoint 'lo' in checkpoints \(low, high\)"),
         ({"checkpoints": {"low": "low", "high": "gone"}}, r"family\.json: checkpoints\.high: no folder .*gone"),
         ({"checkpoints": {"low": "low", "high": "high", "1.5": "low"}}, r"family\.json: checkpoints\.1\.5"),
     ],
