@@ -8,7 +8,16 @@ import pytest
 
 from alphadial.merge_engine import merge
 
-from .toy_families import ARCHITECTURES, toy_family
+from .toy_families import ARCHITECTURES, toy_family, words
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_each_word_is_a_token_for_the_tokenizer_that_a_server_takes(tmp_path: Path, architecture: str) -> None:
+    from transformers import AutoTokenizer
+
+    family = toy_family(tmp_path, architecture)
+    tokenizer = AutoTokenizer.from_pretrained(family.low)
+    assert tokenizer(words(1, 10, 2, 59)).input_ids == [5, 14, 6, 63]
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

@@ -24,9 +24,9 @@ def toy_family(
         model.to(torch.bfloat16).save_pretrained(folder / end)
         _tokenizer().save_pretrained(folder / end)
     contents = {
-        "name": "toy",
+        "name": name,
         "checkpoints": {"low": "low", "high": "high"},
-        "alpha_range": [-2, 3],
+        "alpha_range": alpha_range,
         "prompt": "tiny",
         "parser": "program",
         "problem_set": "tiny-problems",
@@ -72,12 +72,14 @@ def _model(architecture: str, seed: int) -> Any:
 
 
 def _tokenizer() -> Any:
-    from tokenizers import Tokenizer, models, pre_tokenizers
+    from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
     vocabulary = {"<pad>": 0, "<s>": 1, "</s>": 2, "<unk>": 3} | {f"w{i}": 4 + i for i in range(_WORDS)}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    # transformers takes a tokenizer of its own for Qwen2, whatever a folder's is, and keeps such tokens alone.
+    tokenizer.add_tokens([AddedToken(word, normalized=False) for word in vocabulary if word.startswith("w")])
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         bos_token="<s>",
