@@ -39,6 +39,8 @@ class Method:
     parameters: Mapping[str, Parameter] | None = None
 
 
+_SEED = Parameter("what chance starts from", "0", "4294967295", "0", whole=True)
+
 METHODS: Mapping[str, Method] = {
     "linear": Method(
         module="linear",
@@ -62,6 +64,42 @@ METHODS: Mapping[str, Method] = {
         module="task_arithmetic",
         formula="low + alpha * sum of w_i * (model_i - low)",
         papers=("Task arithmetic: Ilharco et al. 2023, https://arxiv.org/abs/2212.04089",),
+    ),
+    "ties": Method(
+        module="ties",
+        formula="low + alpha * mean of what is large in w_i * (model_i - low) and has its sum's sign",
+        papers=("TIES: Yadav et al. 2023, https://arxiv.org/abs/2306.01708",),
+        reduces=True,
+        parameters={
+            "density": Parameter("share of each task vector's elements, the largest, that is kept", "0", "1", "0.2")
+        },
+    ),
+    "dare": Method(
+        module="dare",
+        formula="low + alpha * sum of w_i * what chance keeps of (model_i - low), scaled up",
+        papers=("DARE: Yu et al. 2024, https://arxiv.org/abs/2311.03099",),
+        parameters={"density": Parameter("probability that an element is kept", "0.01", "1", "0.1"), "seed": _SEED},
+    ),
+    "della": Method(
+        module="della",
+        formula="low + alpha * mean of what chance keeps, by rank, of w_i * (model_i - low) and has its sum's sign",
+        papers=("DELLA: Deep et al. 2024, https://arxiv.org/abs/2406.11617",),
+        reduces=True,
+        parameters={
+            "density": Parameter("probability that an element of middle rank is kept", "0.01", "1", "0.3"),
+            "epsilon": Parameter("how much more probable the largest is than the smallest", "0", "1", "0.2"),
+            "seed": _SEED,
+        },
+    ),
+    "breadcrumbs": Method(
+        module="breadcrumbs",
+        formula="low + alpha * sum of w_i * (model_i - low) without its largest and its small elements",
+        papers=("Model Breadcrumbs: Davari and Belilovsky 2024, https://arxiv.org/abs/2312.06795",),
+        reduces=True,
+        parameters={
+            "density": Parameter("share of each task vector's elements that is kept", "0", "1", "0.1"),
+            "gamma": Parameter("share of them, the largest, that is dropped", "0", "1", "0.01"),
+        },
     ),
 }
 """By the name that recipes use."""
