@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer
 
-from alphadial.cli.app import app
+from alphadial.cli.app import make_app
 from alphadial.cli.comparison_table import comparison_table
 from alphadial.cli.output import results
 from alphadial.cli.plots.comparison_picture import draw_comparison
@@ -23,7 +23,7 @@ from .judging_sets import GOOD, WRONG, problem, submission, write
 from .report_runs import make_attempt, make_config, write_run
 
 Cli = Callable[..., Any]
-COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+COMMANDS = typer.main.get_command(make_app()).commands  # type: ignore[attr-defined]
 ARGUMENTS = {
     "run": ["tiny"],
     "frontier": ["tiny"],
@@ -41,8 +41,12 @@ ARGUMENTS = {
     "problems": ["tiny-problems", "no such"],
 }
 NEEDED = {"merge": ["--alpha", "1", "--out", "file/below"], "train": ["--out", "file/below"]}
-WITH_MODELS = {("run", "out"), ("run", "fit"), ("run", "server"), ("frontier", "out"), ("frontier", "server")}
-"""Refused only after torch and the weights were loaded."""
+LONG = {
+    *(("run", name) for name in ("out", "fit", "server", "features")),
+    *(("frontier", name) for name in ("out", "server")),
+    ("compare", "parser"),
+}
+"""Refused only after torch and the weights were loaded, or after a whole run."""
 STRANGE = HOSTILE.replace("/", "")
 """As the name of a file."""
 
@@ -58,7 +62,7 @@ def lines() -> Iterator[Any]:
             if parameter.param_type_name == "option" and not parameter.is_flag:
                 value = f"{STRANGE}/below" if parameter.name in ("out", "json_to") else STRANGE
                 rest = [*ARGUMENTS[name], *NEEDED.get(name, []), f"{parameter.opts[0]}={value}"]
-                marks = [pytest.mark.slow] if (name, parameter.name) in WITH_MODELS else []
+                marks = [pytest.mark.slow] if (name, parameter.name) in LONG else []
                 yield pytest.param((name, *rest), id=f"{name} {parameter.opts[0]}", marks=marks)
 
 

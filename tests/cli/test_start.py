@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import pytest
 import typer
 
 from alphadial.agents.errors import StoreError
-from alphadial.cli.app import app
+from alphadial.cli.app import make_app
 from alphadial.cli.boundary import is_deliberate, one_line
 from alphadial.cli.errors import CliError
 from alphadial.envs.errors import SandboxUnavailableError
@@ -23,40 +24,58 @@ COMMANDS = ("run", "compare", "report", "frontier", "train", "merge", "judge", "
 HEAVY = ("torch", "transformers", "matplotlib", "plotly", "langgraph", "sqlalchemy", "gymnasium")
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("--help",),
-        *((name, "--help") for name in COMMANDS),
-        ("frontier",),
-        ("frontier", "no-such-family"),
-        ("train", "no-such-family", "--out", "x"),
-        ("merge", "no-such-family", "--alpha", "1", "--out", "x"),
-        ("judge", "no.such.problem", "x.py"),
-        ("judge", "no-such-folder"),
-        ("nonsense",),
-    ],
-    ids=" ".join,
+LINES = (
+    ("--help",),
+    *((name, "--help") for name in COMMANDS),
+    ("frontier",),
+    ("frontier", "no-such-family"),
+    ("train", "no-such-family", "--out", "x"),
+    ("merge", "no-such-family", "--alpha", "1", "--out", "x"),
+    ("judge", "no.such.problem", "x.py"),
+    ("judge", "no-such-folder"),
+    ("nonsense",),
 )
-def test_help_and_refusals_load_nothing_heavy(arguments: tuple[str, ...]) -> None:
-    # One process for all would hide what an earlier one loaded; -X importtime would tell the same, slower.
-    code = (
-        "import sys, atexit\n"
-        f"atexit.register(lambda: print('loaded:', sorted(set({HEAVY!r}) & set(sys.modules))))\n"
-        f"sys.argv = ['alphadial', *{arguments!r}]\n"
-        "from alphadial.cli import main\n"
-        "main()"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
-    assert done.stdout.strip().splitlines()[-1] == "loaded: []", done
-    assert done.returncode == (0 if "--help" in arguments else 2), done
+_EACH_IN_A_CHILD = f"""
+import json, os, sys
+from alphadial.cli import main
+import alphadial.cli.app
+for number, line in enumerate(json.loads(sys.argv[1])):
+    if child := os.fork():
+        os.waitpid(child, 0)
+        continue
+    sys.argv = ["alphadial", *line]
+    try:
+        main()
+    except SystemExit as ended:
+        loaded = sorted(set({HEAVY!r}) & set(sys.modules))
+        with open(str(number), "w") as file:
+            json.dump([ended.code or 0, loaded], file)
+    os._exit(0)
+"""
+
+
+@pytest.fixture(scope="module")
+def endings(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, ...], tuple[int, list[str]]]:
+    """Each command line's status, and what of ``HEAVY`` its process had loaded in the end."""
+    # One process for all would hide what an earlier one loaded; a new interpreter for each takes five times as long.
+    folder = tmp_path_factory.mktemp("endings")
+    command = [sys.executable, "-c", _EACH_IN_A_CHILD, json.dumps(LINES)]
+    subprocess.run(command, cwd=folder, capture_output=True, check=True, timeout=60)
+    return {line: tuple(json.loads((folder / str(at)).read_text("utf-8"))) for at, line in enumerate(LINES)}
+
+
+@pytest.mark.parametrize("line", LINES, ids=" ".join)
+def test_help_and_refusals_load_nothing_heavy(
+    line: tuple[str, ...], endings: dict[tuple[str, ...], tuple[int, list[str]]]
+) -> None:
+    assert endings[line] == (0 if "--help" in line else 2, [])
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_describes_every_option(cli: Cli, name: str) -> None:
     done = cli(name, "--help")
     assert done.status == 0
-    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    commands = typer.main.get_command(make_app()).commands  # type: ignore[attr-defined]
     for parameter in commands[name].params:
         assert parameter.help, f"{name}: {parameter.name}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -111,8 +112,11 @@ def test_split_files_are_as_drawn() -> None:
         assert tuple(built) == load_split("tiny-problems", name).problems
 
 
-def test_changed_split_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(splits, "problems_hash", lambda problems: "0" * 64)
+def test_changed_split_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    saved = json.loads((Path(splits.__file__).parent / "splits" / "dev.json").read_text("utf-8"))
+    (tmp_path / "splits").mkdir()
+    (tmp_path / "splits" / "dev.json").write_text(json.dumps({**saved, "specs": saved["specs"][1:]}), "utf-8")
+    monkeypatch.setattr("importlib.resources.files", lambda _: tmp_path)
     with pytest.raises(ProblemError, match="hash"):
         splits.TinyProblems().load("dev")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, cast
 
@@ -24,17 +26,9 @@ from alphadial.cli.commands.train import train
 from alphadial.cli.commands.weights_id import weights_id
 from alphadial.cli.errors import CliError
 
+NAME = "alphadial"
 _UsageError = cast(type[typer.BadParameter], typer.BadParameter.__base__)
 """What all of Typer's usage errors are; it has no public name."""
-
-app = typer.Typer(
-    name="alphadial",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 
 
 def _show_version(wanted: bool) -> None:
@@ -48,7 +42,6 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Tell the version and leave.")
@@ -57,23 +50,38 @@ def options(
     """One dial, alpha, between two checkpoints: theta(alpha) = theta_low + alpha * (theta_high - theta_low)."""
 
 
-for command in (
-    run,
-    frontier,
-    compare,
-    report,
-    export,
-    train,
-    merge,
-    weights_id,
-    judge,
-    rejudge,
-    show,
-    problems,
-    doctor,
-):
-    app.command()(command)
-app.command("list")(list_names)
+COMMANDS: dict[str, Callable[..., object]] = {
+    "run": run,
+    "frontier": frontier,
+    "compare": compare,
+    "report": report,
+    "export": export,
+    "train": train,
+    "merge": merge,
+    "weights-id": weights_id,
+    "judge": judge,
+    "rejudge": rejudge,
+    "show": show,
+    "problems": problems,
+    "doctor": doctor,
+    "list": list_names,
+}
+
+
+def make_app(names: Iterable[str] = tuple(COMMANDS)) -> typer.Typer:
+    """The command line with these commands."""
+    app = typer.Typer(
+        name=NAME,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(options)
+    for name in names:
+        app.command(name)(COMMANDS[name])
+    return app
 
 
 def execute() -> int:
@@ -83,10 +91,12 @@ def execute() -> int:
         CliError: the arguments are none of a command's.
     """
     try:
-        status: int | None = app(prog_name=app.info.name, standalone_mode=False)
+        # Typer reads the options of every command that it is given, which takes as long as many a command.
+        asked = [name for name in sys.argv[1:2] if name in COMMANDS]
+        status: int | None = make_app(asked or COMMANDS)(prog_name=NAME, standalone_mode=False)
     except _UsageError as error:
         # Typer's own box would show arguments as they are. A command without any has shown its help.
         if not (said := error.format_message().rstrip(".")):
             return USAGE
-        raise CliError(f"{said}; see {error.ctx.command_path if error.ctx else app.info.name} --help") from None
+        raise CliError(f"{said}; see {error.ctx.command_path if error.ctx else NAME} --help") from None
     return status or 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -90,12 +91,17 @@ class TinyProblems:
             ProblemError: its problems do not have the hash in its file, so that results of others are bound to it.
         """
         saved = json.loads((resources.files(__package__) / "splits" / f"{split}.json").read_text("utf-8"))
-        specs = [Spec(*row) for row in saved["specs"]]
-        problems = tuple(build_problem(spec, group_of(spec.template)) for spec in specs)
-        digest = problems_hash(problems)
+        problems, digest = _built(tuple(Spec(*row) for row in saved["specs"]))
         if digest != saved["sha256"]:
             raise ProblemError(f"the {split} split builds problems of hash {digest[:12]}, not {saved['sha256'][:12]}")
         return problems
+
+
+@cache
+def _built(specs: tuple[Spec, ...]) -> tuple[tuple[Problem, ...], str]:
+    """The problems and their hash, which take long to make."""
+    problems = tuple(build_problem(spec, group_of(spec.template)) for spec in specs)
+    return problems, problems_hash(problems)
 
 
 def main() -> None:

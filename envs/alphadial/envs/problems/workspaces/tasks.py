@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 from alphadial.envs.errors import ProblemError
@@ -31,11 +32,17 @@ class Workspaces:
         Raises:
             ProblemError: this Python draws other tests than those that results are bound to.
         """
-        problems = (_ledger(), _intervals(), _inversions())
-        digest = problems_hash(problems)
+        problems, digest = _built()
         if digest != SHA256:
             raise ProblemError(f"the {split} split builds problems of hash {digest[:12]}, not {SHA256[:12]}")
         return problems
+
+
+@cache
+def _built() -> tuple[tuple[Problem, ...], str]:
+    """The problems and their hash, which take long to make."""
+    problems = (_ledger(), _intervals(), _inversions())
+    return problems, problems_hash(problems)
 
 
 def _ledger() -> Problem:
