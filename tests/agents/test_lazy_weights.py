@@ -6,11 +6,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from alphadial.agents.errors import StoreError
 from alphadial.agents.runs.controller_run import RunOptions, attempt_problems
 from alphadial.agents.runs.run_folder import RunFolder, read_config
-from alphadial.merge_engine import Family, Weights, disk, engine, find_weights_id, load_family
+from alphadial.merge_engine import Family, Rebuilt, Resident, disk, find_weights_id, load_family
 
 PROBLEM = "sub_sum_mod.triple.mod31.loose"
 
@@ -28,13 +29,13 @@ def test_a_run_over_nine_alphas_merges_those_that_attempts_ask_for(
     shutil.copytree(family_folder, tmp_path / "toy")
     family = load_family(tmp_path / "toy")
     merged: list[float] = []
-    merging = engine.merge
+    set_alpha = Resident.set_alpha
 
-    def watched(family: Family, alpha: float | str) -> Weights:
-        merged.append(float(alpha))
-        return merging(family, alpha)
+    def watched(held: Resident, alpha: float, into: dict[str, torch.Tensor]) -> Rebuilt:
+        merged.append(alpha)
+        return set_alpha(held, alpha, into)
 
-    monkeypatch.setattr(engine, "merge", watched)
+    monkeypatch.setattr(Resident, "set_alpha", watched)
     monkeypatch.setattr(disk, "compute_weights_id", None)
     make_run(family, tmp_path / "run")
     config = read_config(tmp_path / "run")

@@ -7,19 +7,22 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from alphadial.agents.errors import PolicyError, WrongWeightsError
-from alphadial.agents.policies import open_policy
+from alphadial.agents.policies import open_policy, torch_policy
 from alphadial.agents.policies.sampler import Sampler
-from alphadial.agents.policies.torch_policy import TorchPolicy, load_model
+from alphadial.agents.policies.torch_policy import TorchPolicy, empty_model, parameters_by_name
 from alphadial.agents.policies.weights import choose_models, expected_weights_id
-from alphadial.agents.types import Completion, Message, Request
+from alphadial.agents.types import Message, Request
 from alphadial.merge_engine import (
     AlphaError,
     CheckpointError,
     Family,
     FamilyError,
-    Weights,
+    MergeError,
+    Rebuilt,
+    Resident,
     disk,
     engine,
     load_family,
@@ -64,13 +67,34 @@ def test_answers_are_those_of_the_merged_folder_in_fp32(family: Family, tmp_path
     assert TorchPolicy(family).answer(requests) == expected.sample(requests)
 
 
-def test_models_come_and_go_without_a_trace(family: Family) -> None:
-    policy = TorchPolicy(family, models=1)
+def test_one_model_becomes_whatever_is_asked_without_a_trace(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every answer, in any order, is that of a policy which was asked nothing else; no second model is made."""
+    dials = ("0", "1.5", "init", "1.5", "0", "init")
+    requests = {dial: [ask(f"toy@{dial}", seed) for seed in range(4)] for dial in dials}
+    alone = {dial: TorchPolicy(family).answer(asked) for dial, asked in requests.items()}
+    policy = TorchPolicy(family)
+    assert policy.answer(requests["0"]) == alone["0"]
+    monkeypatch.setattr(torch_policy, "empty_model", None)
+    monkeypatch.setattr(engine, "merge", None)
+    for dial in dials:
+        assert policy.answer(requests[dial]) == alone[dial]
+        assert alone[dial][0].weights_id == expected_weights_id(family, f"toy@{dial}")
 
-    def turn(model: str) -> list[Completion]:
-        return policy.answer([ask(model, seed) for seed in range(4)])
 
-    assert [turn("toy@0"), turn("toy@1")] == [turn("toy@0"), turn("toy@1")]
+def test_weights_that_could_not_be_made_leave_nothing_behind(family_folder: Path, tmp_path: Path) -> None:
+    """An alpha whose merge overflows is refused, and what is asked next has the weights that its name stands for."""
+    shutil.copytree(family_folder, tmp_path / "toy")
+    family = load_family(tmp_path / "toy")
+    for end, sign in ((family.low, 1), (family.high, -1)):
+        tensors = load_file(end / "model.safetensors")
+        tensors["model.embed_tokens.weight"][0, 0] = sign * 3e38  # of the padding, which attends to nothing
+        save_file(tensors, end / "model.safetensors")
+    policy = TorchPolicy(family)
+    before = policy.answer([ask("toy@0.5")])
+    with pytest.raises(MergeError, match="overflows BF16 at alpha 2"):
+        policy.answer([ask("toy@2")])
+    assert policy.answer([ask("toy@0.5")]) == before == TorchPolicy(family).answer([ask("toy@0.5")])
+    assert before[0].weights_id == merge(family, 0.5).weights_id
 
 
 def test_names_that_stand_for_nothing(family: Family) -> None:
@@ -91,13 +115,13 @@ def test_models_of_a_run_carry_their_weights(family: Family) -> None:
 
 def test_nothing_is_merged_that_no_request_asks_for(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
     merged: list[float] = []
-    merging = engine.merge
+    set_alpha = Resident.set_alpha
 
-    def watched(family: Family, alpha: float | str) -> Weights:
-        merged.append(float(alpha))
-        return merging(family, alpha)
+    def watched(held: Resident, alpha: float, into: dict[str, torch.Tensor]) -> Rebuilt:
+        merged.append(alpha)
+        return set_alpha(held, alpha, into)
 
-    monkeypatch.setattr(engine, "merge", watched)
+    monkeypatch.setattr(Resident, "set_alpha", watched)
     monkeypatch.setattr(disk, "compute_weights_id", None)
     models = choose_models(family, [-0.5, -0.25, 0, 0.25, 0.5, 0.75, 1, 1.25, 1.5])
     policy = open_policy(family)
@@ -118,15 +142,25 @@ def test_checkpoints_that_change_under_way_are_refused(family_folder: Path, tmp_
 
 def test_tensors_that_do_not_fit_are_named(make_model: Any) -> None:
     model, _ = make_model()
-    whole = {name: tensor for name, tensor in model.state_dict().items() if name != "lm_head.weight"}
-    assert torch.equal(load_model(model.config, whole).lm_head.weight, model.lm_head.weight)
-    lacking = {name: tensor for name, tensor in whole.items() if name != "model.norm.weight"}
+    whole = {name: tensor.shape for name, tensor in model.state_dict().items() if name != "lm_head.weight"}
+    assert empty_model(model.config, whole).lm_head.weight.shape == model.lm_head.weight.shape
+    lacking = {name: shape for name, shape in whole.items() if name != "model.norm.weight"}
     with pytest.raises(PolicyError, match=r"lack model\.norm\.weight"):
-        load_model(model.config, lacking)
+        empty_model(model.config, lacking)
     with pytest.raises(PolicyError, match="hold surplus"):
-        load_model(model.config, whole | {"surplus": torch.zeros(1)})
+        empty_model(model.config, whole | {"surplus": (1,)})
     with pytest.raises(PolicyError, match=r"model\.norm\.weight"):
-        load_model(model.config, whole | {"model.norm.weight": torch.zeros(3)})
+        empty_model(model.config, whole | {"model.norm.weight": (3,)})
+
+
+def test_embeddings_that_are_stored_twice_are_written_once(make_model: Any) -> None:
+    model, _ = make_model()
+    found = parameters_by_name(model, ["model.embed_tokens.weight", "lm_head.weight", "model.norm.weight"])
+    assert found["lm_head.weight"].data_ptr() == model.lm_head.weight.data_ptr()
+    assert found["model.embed_tokens.weight"].data_ptr() != model.lm_head.weight.data_ptr()
+    assert found["model.norm.weight"].data_ptr() == model.model.norm.weight.data_ptr()
+    alone = parameters_by_name(model, ["model.embed_tokens.weight"])
+    assert alone["model.embed_tokens.weight"].data_ptr() == model.lm_head.weight.data_ptr()
 
 
 def test_a_folder_without_a_model_is_refused(family_folder: Path, tmp_path: Path) -> None:

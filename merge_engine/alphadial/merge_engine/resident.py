@@ -1,7 +1,7 @@
 """A family's checkpoints held in memory, and theta(alpha) rebuilt from them where a model's parameters lie.
 
-Nothing else is kept: every alpha is made from them anew and written over the one before, so that
-parameters keep their addresses and nothing drifts. The bits, and so the weights ids, are those of a merge to disk.
+Nothing else is kept: every alpha is made from them anew and written over the one before, so that parameters keep their
+addresses and nothing drifts. The bits, and so the weights ids, are those of a merge to disk.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ class Resident:
         self._ids: dict[float, str] = {}
 
     @property
-    def names(self) -> list[str]:
-        """Of the tensors, as the checkpoints call them: a tied ``lm_head.weight`` is absent."""
-        return list(self._names)
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of the tensors, by the names that the checkpoints give them: a tied ``lm_head.weight`` is absent."""
+        return {name: self._inputs.low.tensors[name].shape for name in self._names}
 
     def check(self, alpha: float | str) -> str:
         """Makes sure that an alpha can be had, and tells its weights id. Writes nothing.
@@ -151,17 +151,27 @@ class Resident:
                 raise MergeError(f"tensor {name} is to go into one that is not contiguous")
 
     def _write(self, targets: Sequence[tuple[float, Mapping[str, torch.Tensor]]]) -> None:
-        """Writes every alpha, for the tensors that ``targets`` name."""
-        pieces = []
+        """Writes every alpha, for the tensors that ``targets`` name, side by side."""
+        jobs: list[list[_Piece]] = [[]]
+        room = _PIECE
         for name in targets[0][1]:
             flat = [(alpha, into[name].detach().view(-1)) for alpha, into in targets]
-            for first in range(0, len(self._held[name].inputs[0]), _PIECE):
+            count = len(self._held[name].inputs[0])
+            for first in range(0, count, _PIECE):
                 parts = [(alpha, tensor[first : first + _PIECE]) for alpha, tensor in flat]
-                pieces.append(_Piece(name, first, parts))
-        if len(pieces) == 1:
-            self._merge(pieces[0])
+                if room < min(count - first, _PIECE):
+                    jobs.append([])
+                    room = _PIECE
+                jobs[-1].append(_Piece(name, first, parts))
+                room -= min(count - first, _PIECE)
+        if len(jobs) == 1:  # threads are not worth having for a small model, nor for a tensor of one
+            self._merge_all(jobs[0])
         else:
-            each(self._merge, pieces)
+            each(self._merge_all, jobs)
+
+    def _merge_all(self, pieces: Sequence[_Piece]) -> None:
+        for piece in pieces:
+            self._merge(piece)
 
     def _merge(self, piece: _Piece) -> None:
         """Writes a piece of every alpha while what it is made from is in the cache.

@@ -16,10 +16,7 @@ if TYPE_CHECKING:
     from alphadial.agents.types import Policy
     from alphadial.merge_engine import Family
 
-__all__ = ["MODELS_HELD", "RoutedPolicy", "ScriptedPolicy", "open_policy", "served_models"]
-
-MODELS_HELD = 4
-"""Models in this process that are kept built at once."""
+__all__ = ["RoutedPolicy", "ScriptedPolicy", "open_policy", "served_models"]
 
 
 def open_policy(
@@ -34,8 +31,8 @@ def open_policy(
     A server is sent the key in the environment variable ``OPENAI_API_KEY``, where there is one. Of what it serves
     beside these families, any model may be asked, and nobody vouches for the weights that answer.
 
-    In this process ``MODELS_HELD`` models are kept built, in fp32, over all families; others are built when they are
-    asked for. So memory is that of so many models, or of one a family where there are more families.
+    In this process a family takes the memory of its two endpoints and of one model in fp32, which becomes each of the
+    models that are asked for.
 
     Args:
         families: whose models are asked.
@@ -50,8 +47,7 @@ def open_policy(
     """
     known = families if isinstance(families, Sequence) else [families] if families is not None else []
     local = [family for family in known if server is None or family.name in here]
-    held = max(1, MODELS_HELD // max(1, len(local)))
-    owned: list[Policy] = [_open_here(family, held) for family in local]
+    owned: list[Policy] = [_open_here(family) for family in local]
     routes = {family.name: policy for family, policy in zip(local, owned, strict=True)}
     if server is None:
         if not known:
@@ -67,7 +63,7 @@ def open_policy(
     return RoutedPolicy(routes, others, [*owned, asked]) if routes else others
 
 
-def _open_here(family: Family, held: int) -> Policy:
+def _open_here(family: Family) -> Policy:
     try:
         from alphadial.agents.policies.torch_policy import TorchPolicy
     except ModuleNotFoundError as error:
@@ -76,7 +72,7 @@ def _open_here(family: Family, held: int) -> Policy:
         raise MissingExtraError(
             f"sampling in process needs {error.name}: pip install 'alphadial[local]', or pass --server"
         ) from error
-    return TorchPolicy(family, models=held)
+    return TorchPolicy(family)
 
 
 def served_models(server: str, options: ServerOptions | None = None) -> frozenset[str] | None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +12,9 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from alphadial.agents.errors import PolicyError, WrongWeightsError
 from alphadial.agents.policies.batcher import Batcher
 from alphadial.agents.policies.sampler import Sampler
-from alphadial.agents.policies.weights import build_weights
+from alphadial.agents.policies.weights import find_dial
 from alphadial.agents.types import Completion, Request
-from alphadial.merge_engine import Family, check_endpoints, family_digest
+from alphadial.merge_engine import Family, Resident, check_endpoints, checkpoint, family_digest, keep_weights_id
 from alphadial.merge_engine.reader import Checkpoint
 
 if TYPE_CHECKING:
@@ -28,25 +27,24 @@ _HEAD = "lm_head.weight"
 class TorchPolicy:
     """Answers as any alpha or checkpoint of one family.
 
-    Weights are merged in the checkpoints' own dtype, so that they have their weights id, and computed with in fp32.
+    There is one model in memory, beside both endpoints: whichever is asked next is written over the one before. Weights
+    are merged in the checkpoints' own dtype, so that they have their weights id, and computed with in fp32.
     Takes one torch thread for the whole process: with more, a batch could change an answer.
 
     Args:
         family: the checkpoints.
         batch_size: requests sampled together.
-        models: how many built models are kept.
     """
 
-    def __init__(self, family: Family, batch_size: int = 256, models: int = 4) -> None:
+    def __init__(self, family: Family, batch_size: int = 256) -> None:
         torch.set_num_threads(1)
         self._batch_size = batch_size
         self._batcher = Batcher(self.answer, batch_size)
         self._family = family
-        self._models = models
-        self._samplers: OrderedDict[str, Sampler] = OrderedDict()
         self._tokenizer, self._config = open_folder(family.low)
         check_endpoints(family)
         self._made_from = family_digest(family)
+        self._model: _Model | None = None
 
     @property
     def concurrency(self) -> int:
@@ -74,22 +72,66 @@ class TorchPolicy:
         return self._sampler(requests[0].model).sample(requests) if requests else []
 
     def close(self) -> None:
-        """Takes no more requests. The models go with the policy."""
+        """Takes no more requests. The model goes with the policy."""
         self._batcher.close()
 
-    def _sampler(self, model: str) -> Sampler:
-        if model in self._samplers:
-            self._samplers.move_to_end(model)
-            return self._samplers[model]
-        weights = build_weights(self._family, model)
+    def _sampler(self, name: str) -> Sampler:
+        """The sampler of the one model, which has become the one that is asked."""
+        dial = find_dial(self._family, name)
+        if self._model is None:
+            opened = _Model(self._family, self._config)
+            self._check_unchanged()
+            self._model = opened
+            self._sampling = Sampler(opened.model, self._tokenizer, self._batch_size)
+            self._kept: set[float | str] = set()
+        self._sampling.weights_id = self._model.become(dial)
+        if dial not in self._kept:
+            self._check_unchanged()
+            keep_weights_id(self._family, dial, self._sampling.weights_id)
+            self._kept.add(dial)
+        return self._sampling
+
+    def _check_unchanged(self) -> None:
         if family_digest(self._family) != self._made_from:
             raise WrongWeightsError(f"the checkpoints of {self._family.path} have changed since the policy was opened")
-        built = load_model(self._config, weights.tensors)
-        sampler = Sampler(built, self._tokenizer, self._batch_size, weights.weights_id)
-        self._samplers[model] = sampler
-        while len(self._samplers) > self._models:
-            self._samplers.popitem(last=False)
-        return sampler
+
+
+class _Model:
+    """A model whose parameters keep their places while it becomes any alpha or checkpoint of its family."""
+
+    def __init__(self, family: Family, config: Any) -> None:
+        """Reads the endpoints; the parameters are random until ``become``.
+
+        Raises:
+            PolicyError: the endpoints' tensors do not fit the configuration (named).
+            CheckpointError: an endpoint cannot be read or merged.
+        """
+        self._family, self._config = family, config
+        self._resident = Resident(family)
+        self.model = empty_model(config, self._resident.shapes)
+        self._parameters = parameters_by_name(self.model, self._resident.shapes)
+        self._weights: tuple[float | str, str] | None = None
+
+    def become(self, dial: float | str) -> str:
+        """Makes the parameters those of an alpha or a checkpoint, and tells their weights id.
+
+        Raises:
+            PolicyError: a checkpoint's tensors do not fit the configuration.
+            MergeEngineError: the weights cannot be made.
+        """
+        if self._weights is None or self._weights[0] != dial:
+            self._weights = None  # until all of it is written
+            self._weights = dial, self._write(dial)
+        return self._weights[1]
+
+    def _write(self, dial: float | str) -> str:
+        if not isinstance(dial, str):
+            return self._resident.set_alpha(dial, self._parameters).weights_id
+        weights = checkpoint(self._family, dial)
+        check_fits(self._config, {name: tensor.shape for name, tensor in weights.tensors.items()})
+        for name, parameter in parameters_by_name(self.model, weights.tensors).items():
+            parameter.copy_(weights.tensors[name])
+        return weights.weights_id
 
 
 def open_folder(folder: Path) -> tuple[Any, Any]:
@@ -107,17 +149,28 @@ def open_folder(folder: Path) -> tuple[Any, Any]:
         raise PolicyError(f"{folder} is no complete Hugging Face folder: {_first_line(error)}") from error
 
 
-def load_model(config: Any, tensors: dict[str, torch.Tensor]) -> PreTrainedModel:
-    """A model of this configuration that holds these tensors, in fp32 on the CPU.
+def empty_model(config: Any, shapes: Mapping[str, Sequence[int]]) -> PreTrainedModel:
+    """A model of this configuration for tensors of these names and shapes, in fp32 on the CPU, with random weights.
 
     Raises:
         PolicyError: a tensor is missing, superfluous or of another shape (named).
     """
-    check_fits(config, {name: tensor.shape for name, tensor in tensors.items()})
+    check_fits(config, shapes)
     model = _model(config)
-    model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, strict=False)
     model.tie_weights()
     return model.eval()
+
+
+def parameters_by_name(model: PreTrainedModel, names: Iterable[str]) -> dict[str, torch.Tensor]:
+    """Where a model's tensors of these names lie, to be written to.
+
+    Where a checkpoint stores tied embeddings twice, the head's are the model's, and the others go nowhere.
+    """
+    found = model.state_dict()
+    last = {tensor.data_ptr(): name for name, tensor in found.items() if name in set(names)}
+    return {
+        name: found[name] if last[found[name].data_ptr()] == name else torch.empty_like(found[name]) for name in names
+    }
 
 
 def check_fits(config: Any, shapes: Mapping[str, Sequence[int]]) -> None:

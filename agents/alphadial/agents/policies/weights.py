@@ -13,10 +13,8 @@ from alphadial.agents.types import Completion, Policy, Request
 from alphadial.envs.forking import OfOneProcess, in_child
 from alphadial.merge_engine import (
     Family,
-    Weights,
     check_alpha,
     find_weights_id,
-    keep_weights_id,
     model_name,
     split_model_name,
 )
@@ -35,29 +33,27 @@ def choose_models(
     return tuple(ModelChoice(name, None if isinstance(dial, str) else dial) for name, dial in names.items())
 
 
-def build_weights(family: Family, model: str) -> Weights:
-    """The tensors and the weights id of ``family@alpha`` or ``family@checkpoint``.
+def expected_weights_id(family: Family, model: str) -> str:
+    """The hash of the tensors that ``model`` stands for: as it is known, else computed.
 
     Raises:
         PolicyError: the name belongs to another family.
         MergeEngineError: no such checkpoint, an alpha out of range or off the grid, or damaged endpoints.
     """
-    dial = _dial(family, model)
-    # Only here: a server that is believed unseen needs no torch.
-    from alphadial.merge_engine import checkpoint, merge
-
-    weights = checkpoint(family, dial) if isinstance(dial, str) else merge(family, dial)
-    keep_weights_id(family, dial, weights.weights_id)
-    return weights
+    return find_weights_id(family, find_dial(family, model))
 
 
-def expected_weights_id(family: Family, model: str) -> str:
-    """The hash of the tensors that ``model`` stands for: as it is known, else computed.
+def find_dial(family: Family, model: str) -> float | str:
+    """The alpha or the name of a checkpoint in a model's name.
 
     Raises:
-        PolicyError, MergeEngineError: as ``build_weights``.
+        PolicyError: the name belongs to another family.
+        MergeEngineError: it names neither.
     """
-    return find_weights_id(family, _dial(family, model))
+    name, dial = split_model_name(model)
+    if name != family.name:
+        raise PolicyError(f"model {model!r} is not of family {family.name}")
+    return dial
 
 
 class VerifiedPolicy(OfOneProcess):
@@ -142,10 +138,3 @@ class UnverifiedPolicy(OfOneProcess):
     def close(self) -> None:
         """See ``Policy``."""
         self._policy.close()
-
-
-def _dial(family: Family, model: str) -> float | str:
-    name, dial = split_model_name(model)
-    if name != family.name:
-        raise PolicyError(f"model {model!r} is not of family {family.name}")
-    return dial
