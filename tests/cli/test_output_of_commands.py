@@ -33,6 +33,7 @@ ARGUMENTS = {
     "train": ["tiny"],
     "merge": ["tiny"],
     "weights-id": ["folder"],
+    "serve": ["tiny"],
     "judge": ["pair_diff_eq.plus7.negate.tight", "p.py"],
     "rejudge": ["folder"],
     "show": ["abc"],
@@ -40,7 +41,11 @@ ARGUMENTS = {
     "list": ["families"],
     "problems": ["tiny-problems", "no such"],
 }
-NEEDED = {"merge": ["--alpha", "1", "--out", "file/below"], "train": ["--out", "file/below"]}
+NEEDED = {
+    "merge": ["--alpha", "1", "--out", "file/below"],
+    "train": ["--out", "file/below"],
+    "serve": ["--port", "0", "--python", "no-such-python"],
+}
 LONG = {
     *(("run", name) for name in ("out", "fit", "server", "features")),
     *(("frontier", name) for name in ("out", "server")),

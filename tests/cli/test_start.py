@@ -20,7 +20,7 @@ from alphadial.merge_engine import AlphaError
 from alphadial.training.errors import TrainingError
 
 Cli = Callable[..., Any]
-COMMANDS = ("run", "compare", "report", "frontier", "train", "merge", "judge", "rejudge", "show", "doctor")
+COMMANDS = ("run", "compare", "report", "frontier", "train", "merge", "serve", "judge", "rejudge", "show", "doctor")
 HEAVY = ("torch", "transformers", "matplotlib", "plotly", "langgraph", "sqlalchemy", "gymnasium")
 
 

@@ -21,6 +21,7 @@ from alphadial.cli.commands.problems import problems
 from alphadial.cli.commands.rejudge import rejudge
 from alphadial.cli.commands.report import report
 from alphadial.cli.commands.run import run
+from alphadial.cli.commands.serve import serve
 from alphadial.cli.commands.show import show
 from alphadial.cli.commands.train import train
 from alphadial.cli.commands.weights_id import weights_id
@@ -59,6 +60,7 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "train": train,
     "merge": merge,
     "weights-id": weights_id,
+    "serve": serve,
     "judge": judge,
     "rejudge": rejudge,
     "show": show,

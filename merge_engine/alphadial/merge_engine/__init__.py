@@ -1,7 +1,8 @@
 """theta(alpha): two checkpoints of a family in, exactly rounded weights and their id out.
 
 Families and alphas need neither numpy nor torch. Merging to disk needs numba and safetensors, ``merge``, ``checkpoint``
-and ``weights_id`` torch as well: they are loaded when first asked for, and raise MissingExtraError where these lack.
+and ``weights_id`` torch as well, ``serve`` the extra of that name: they are loaded when first asked for, and raise
+MissingExtraError where these lack.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ from alphadial.merge_engine.alpha import check_alpha, format_alpha, model_name, 
 from alphadial.merge_engine.data_only import check_data_only
 from alphadial.merge_engine.errors import (
     MERGE_NEEDS,
+    SERVE_NEEDS,
     AlphaError,
     CheckpointError,
+    EngineError,
     FamilyError,
     MergeEngineError,
     MergeError,
     MissingExtraError,
     OutputError,
+    ServingError,
 )
 from alphadial.merge_engine.live.blend_ids import blend_weights_id, is_blend_id
 from alphadial.merge_engine.registry import (
@@ -31,7 +35,7 @@ from alphadial.merge_engine.registry import (
     shipped_families,
 )
 from alphadial.merge_engine.shipped_ids import shipped_weights_id
-from alphadial.merge_engine.types import Family, MergeMethod, MergePlan, MergeReport, Recipe, Weights
+from alphadial.merge_engine.types import Family, MergeMethod, MergePlan, MergeReport, Recipe, ServingMode, Weights
 from alphadial.merge_engine.weights_ids import family_digest, find_weights_id, keep_weights_id
 
 if TYPE_CHECKING:
@@ -39,11 +43,13 @@ if TYPE_CHECKING:
     from alphadial.merge_engine.engine import checkpoint, merge, weights_id
     from alphadial.merge_engine.hashing import weights_id_of_folder
     from alphadial.merge_engine.inputs import check_endpoints
+    from alphadial.merge_engine.live.serving import ServeOptions, serve
     from alphadial.merge_engine.resident import Rebuilt, Resident
 
 __all__ = [
     "AlphaError",
     "CheckpointError",
+    "EngineError",
     "Family",
     "FamilyError",
     "FamilyFile",
@@ -58,6 +64,9 @@ __all__ = [
     "Recipe",
     "RecipeFile",
     "Resident",
+    "ServeOptions",
+    "ServingError",
+    "ServingMode",
     "Weights",
     "blend_weights_id",
     "check_alpha",
@@ -79,6 +88,7 @@ __all__ = [
     "parse_alpha",
     "plan_merge",
     "save_family",
+    "serve",
     "shipped_families",
     "shipped_weights_id",
     "split_model_name",
@@ -89,6 +99,7 @@ __all__ = [
 _LAZY = {
     "Rebuilt": "resident",
     "Resident": "resident",
+    "ServeOptions": "live.serving",
     "check_endpoints": "inputs",
     "checkpoint": "engine",
     "compute_weights_id": "disk",
@@ -96,6 +107,7 @@ _LAZY = {
     "merge_to_folder": "disk",
     "merge_to_folders": "disk",
     "plan_merge": "disk",
+    "serve": "live.serving",
     "weights_id": "engine",
     "weights_id_of_folder": "hashing",
 }
@@ -107,7 +119,8 @@ def __getattr__(name: str) -> Any:
     try:
         module = import_module(f"{__name__}.{_LAZY[name]}")
     except ModuleNotFoundError as error:
-        if error.name not in MERGE_NEEDS:
+        extra = "merge" if error.name in MERGE_NEEDS else "serve" if error.name in SERVE_NEEDS else None
+        if extra is None:
             raise
-        raise MissingExtraError(f"{name} needs {error.name}: pip install 'alphadial[merge]'") from error
+        raise MissingExtraError(f"{name} needs {error.name}: pip install 'alphadial[{extra}]'") from error
     return getattr(module, name)

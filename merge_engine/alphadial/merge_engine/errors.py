@@ -2,6 +2,8 @@
 
 MERGE_NEEDS = ("llvmlite", "numba", "safetensors", "torch")
 """What the extra ``merge`` installs, and what comes with it."""
+SERVE_NEEDS = ("prometheus_client", "starlette", "uvicorn")
+"""What the extra ``serve`` adds to it."""
 
 
 class MergeEngineError(Exception):
@@ -30,3 +32,19 @@ class MergeError(MergeEngineError):
 
 class OutputError(MergeEngineError):
     """An output folder that cannot be written, or that holds something else."""
+
+
+class EngineError(MergeEngineError):
+    """An engine that does not answer, or not with the weights that were asked for."""
+
+
+class NoEngineError(EngineError):
+    """There is no engine to ask."""
+
+
+class SlowAnswerError(MergeEngineError):
+    """An answer that was not whole when its time was up."""
+
+
+class ServingError(MergeEngineError):
+    """A gateway, or an engine of its own, that cannot be started as it was asked for."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from alphadial.merge_engine.errors import CheckpointError
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_IDS = "weights-ids"
 _SETTLED_S = 2.0
 """A file that changed later than so long ago may change again within one tick of its file system's clock."""
 
@@ -49,7 +50,7 @@ def hashed(value: object) -> str:
 def kept(key: str, form: re.Pattern[str]) -> str | None:
     """What is kept under a key, if it has the form of what was put there."""
     with suppress(OSError, RuntimeError, UnicodeDecodeError):
-        text = (_cache() / key).read_text("ascii")
+        text = (cache_folder(_IDS) / key).read_text("ascii")
         return text if form.fullmatch(text) else None
     return None
 
@@ -57,19 +58,19 @@ def kept(key: str, form: re.Pattern[str]) -> str | None:
 def keep(key: str, value: str) -> None:
     """Writes whole or not at all; a cache that cannot be written costs time and nothing else."""
     with suppress(OSError, RuntimeError):
-        folder = _cache()
+        folder = cache_folder(_IDS)
         folder.mkdir(parents=True, exist_ok=True)
         draft = folder / f".{key}.{os.getpid()}.tmp"
         draft.write_text(value, "ascii")
         draft.replace(folder / key)
 
 
+def cache_folder(name: str) -> Path:
+    """A folder of that name among what alphadial keeps of the user's (XDG); it need not exist."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "alphadial" / name
+
+
 def _state(file: Path) -> tuple[int, int, int, int, int]:
     """Differs after every change of a file's content: the time of change of its inode cannot be set back."""
     found = file.stat()
     return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
-
-
-def _cache() -> Path:
-    """A folder of the user's own (XDG)."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "alphadial" / "weights-ids"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -84,6 +85,15 @@ class Family:
     def inputs(self) -> tuple[Path, ...]:
         """The checkpoint at alpha 0, and those that are merged into it, in the recipe's order."""
         return tuple(self.checkpoints[name] for name in (self.recipe.low, *self.recipe.others))
+
+
+class ServingMode(StrEnum):
+    """How one engine serves many alphas."""
+
+    SWAP = "swap"
+    """One alpha at a time, whose weights are rebuilt in place."""
+    BLEND = "blend"
+    """All alphas in one batch, from both endpoints at once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
