@@ -5,18 +5,22 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from alphadial.merge_engine import Recipe
+from alphadial.merge_engine import Recipe, compute_weights_id, merge, merge_to_folders
+from alphadial.merge_engine import disk as disk_module
+from alphadial.merge_engine import threads as threads_module
 from alphadial.merge_engine.compiled import Bits
 from alphadial.merge_engine.compiled_sparse import draw
 from alphadial.merge_engine.recipes import settings_of
 from alphadial.merge_engine.task_vectors import Top, find_top
 from alphadial.merge_engine.types import TensorKind
 
+from .conftest import MakeFamily, pico_tensors, write_checkpoint, write_shards
 from .exact import FORMATS
 from .test_methods import as_bits, inputs_of, merged_by, recipe_of, rounded, values_of
 
@@ -207,3 +211,23 @@ def test_breadcrumbs_drop_the_largest_and_the_smallest(dtype: str, density: str,
     for alpha in ALPHAS:
         found = merged_by(recipe, dtype, inputs, alpha)
         assert values_of(dtype, found).tolist() == theta(dtype, inputs[0], total.tolist(), alpha)
+
+
+@pytest.mark.parametrize("method", ["ties", "dare", "della", "breadcrumbs"])
+def test_one_weights_id_from_any_pieces_threads_and_shards(
+    method: str, make_family: MakeFamily, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    third = write_checkpoint(tmp_path / "pico" / "third", pico_tensors(3))
+    names = ("low", "high", "third")
+    family = make_family(
+        checkpoints={name: name for name in names},
+        recipe={"method": method, "low": "low", "models": {"high": "0.5", "third": "0.25"}},
+    )
+    whole = {alpha: merge(family, alpha).weights_id for alpha in (0.5, 1.25)}
+    write_shards(third, pico_tensors(3))
+    monkeypatch.setattr(disk_module, "_PIECE", 7)
+    monkeypatch.setattr(disk_module, "_buffers", type(disk_module._buffers)())
+    monkeypatch.setattr(threads_module, "thread_count", lambda: 5)
+    reports = merge_to_folders(family, {alpha: tmp_path / str(alpha) for alpha in whole})
+    assert {report.alpha: report.weights_id for report in reports} == whole
+    assert compute_weights_id(family, 0.5) == whole[0.5] != whole[1.25]

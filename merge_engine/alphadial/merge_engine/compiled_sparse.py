@@ -14,7 +14,7 @@ import numba
 import numpy as np
 
 from alphadial.merge_engine.compiled import bits_of
-from alphadial.merge_engine.compiled_sums import widen
+from alphadial.merge_engine.compiled_sums import move_typed, widen
 
 LOWER = 15
 """Bits of a magnitude that do not tell its class: the other 16 do."""
@@ -197,26 +197,34 @@ def _fuse(deltas: Any, weights: Any, elects: Any, sums: Any, out: Any) -> None:
 
 
 @_compile
-def keep_top(base: Any, models: Any, weights: Any, tops: Any, first: Any, elects: Any, out: Any) -> None:
-    """Writes what task vectors add up to when some of the largest elements of each are kept, and the others dropped.
+def keep_top(base: Any, models: Any, weights: Any, tops: Any, first: Any, elects: Any, alpha: Any, out: Any) -> Any:
+    """Writes base + alpha * the sum of task vectors of which some of the largest elements are kept, and no others.
 
     Args:
         base: bits.
-        models: bits, shape (models, elements).
+        models: a tuple of bits.
         weights: of the models, fp64.
         tops: shape (models, 4), int64. The elements above the first number are kept, and those that equal it up to
             element number the second; except those above the third, and those that equal it up to the fourth.
         first: number of the first element.
         elects: False: sums. True: the sum decides an element's sign, + where it is 0, and the models that have that
             sign give the element, as the mean that their weights' magnitudes make.
-        out: fp64; 0 where every model's element is dropped.
+        alpha: fp64.
+        out: bits.
+
+    Returns:
+        As ``compiled_sums.move``.
     """
-    deltas, sums = np.empty((models.shape[0], _BLOCK)), np.empty((2, _BLOCK))
+    deltas, sums, total = np.empty((len(models), _BLOCK)), np.empty((2, _BLOCK)), np.empty(_BLOCK)
+    flags = _I32(0)
     for start in range(0, out.size, _BLOCK):
         stop = min(start + _BLOCK, out.size)
-        for row in range(models.shape[0]):
-            _keep_ranks(base[start:stop], models[row, start:stop], weights[row], tops[row], first + start, deltas[row])
-        _fuse(deltas, weights, elects, sums, out[start:stop])
+        for row in range(len(models)):
+            _keep_ranks(base[start:stop], models[row][start:stop], weights[row], tops[row], first + start, deltas[row])
+        moved = total[: stop - start]
+        _fuse(deltas, weights, elects, sums, moved)
+        flags |= move_typed(base[start:stop], moved, alpha, out[start:stop])
+    return flags
 
 
 @_compile
@@ -236,32 +244,39 @@ def _keep_drawn_by_class(base: Any, model: Any, weight: Any, words: Any, bounds:
 
 
 @_compile
-def keep_drawn(base: Any, models: Any, weights: Any, bounds: Any, key: Any, first: Any, elects: Any, out: Any) -> None:
-    """Writes what task vectors add up to when chance drops elements, and scales up those that are kept.
+def keep_drawn(
+    base: Any, models: Any, weights: Any, bounds: Any, key: Any, first: Any, elects: Any, alpha: Any, out: Any
+) -> Any:
+    """Writes base + alpha * the sum of task vectors of which chance drops elements, and scales up the others.
 
     Element e of model m is kept if its word is below its bound: word e % 4 of Philox for the counter (e // 4, m). It is
     multiplied by 2 ** 32 / bound.
 
     Args:
         base: bits.
-        models: bits, shape (models, elements).
+        models: a tuple of bits.
         weights: of the models, fp64.
         bounds: fp64, above 0 and at most 2 ** 32; shape (models, 1), or (models, CLASSES) for one per magnitude.
         key: of the random words, uint64.
         first: number of the first element.
-        elects: as in ``keep_top``.
-        out: fp64; 0 where every model's element is dropped.
+        elects: as in ``keep_top``; so are alpha, out and what it returns.
+        alpha: fp64.
+        out: bits.
     """
-    deltas, sums = np.empty((models.shape[0], _BLOCK)), np.empty((2, _BLOCK))
+    deltas, sums, total = np.empty((len(models), _BLOCK)), np.empty((2, _BLOCK)), np.empty(_BLOCK)
+    flags = _I32(0)
     words = np.empty(_BLOCK + 4, np.uint32)
     for start in range(0, out.size, _BLOCK):
         stop = min(start + _BLOCK, out.size)
         skipped = (first + start) & 3
-        for row in range(models.shape[0]):
+        for row in range(len(models)):
             draw(key, np.uint64(row), np.uint64((first + start) >> 2), words)
-            some_base, some, some_words = base[start:stop], models[row, start:stop], words[skipped : skipped + _BLOCK]
+            some_base, some, some_words = base[start:stop], models[row][start:stop], words[skipped : skipped + _BLOCK]
             if bounds.shape[1] == 1:
                 _keep_drawn(some_base, some, weights[row], some_words, bounds[row, 0], deltas[row])
             else:
                 _keep_drawn_by_class(some_base, some, weights[row], some_words, bounds[row], deltas[row])
-        _fuse(deltas, weights, elects, sums, out[start:stop])
+        moved = total[: stop - start]
+        _fuse(deltas, weights, elects, sums, moved)
+        flags |= move_typed(base[start:stop], moved, alpha, out[start:stop])
+    return flags

@@ -44,7 +44,7 @@ def move(dtype: str, low: Bits, total: npt.NDArray[np.float64], alpha: float, ou
     Returns:
         0, or a sum of ``NOT_FINITE`` and ``OVERFLOWS``; an input that is not finite shows in ``total`` or in ``low``.
     """
-    return int(_move(typed(dtype, low), total, alpha, typed(dtype, out)))
+    return int(move_typed(typed(dtype, low), total, alpha, typed(dtype, out)))
 
 
 def typed(dtype: str, bits: Bits) -> Any:
@@ -118,7 +118,8 @@ def _add_delta(low: Any, model: Any, weight: Any, total: Any) -> None:
 
 
 @_compile
-def _move(low: Any, total: Any, alpha: Any, out: Any) -> Any:
+def move_typed(low: Any, total: Any, alpha: Any, out: Any) -> Any:
+    """What ``move`` does with arrays that ``typed`` gave. In compiled loops too."""
     flags = _I32(0)
     for index in range(low.size):
         kept, moved = low[index], total[index]

@@ -1,4 +1,4 @@
-"""What the methods that drop elements of task vectors share: which elements are the largest, and merging in blocks.
+"""What the methods that drop elements of task vectors share: which elements are the largest, and the loops over them.
 
 A task vector is a model less the base, element by element; ``compiled_sparse.py`` says how magnitudes are compared.
 """
@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from alphadial.merge_engine.alpha import GRID
 from alphadial.merge_engine.compiled import NOT_FINITE, Bits, is_finite
 from alphadial.merge_engine.compiled_sparse import (
     ALL_TIES,
@@ -24,11 +23,8 @@ from alphadial.merge_engine.compiled_sparse import (
     count_in_class,
     find_equal,
 )
-from alphadial.merge_engine.compiled_sums import move, typed
+from alphadial.merge_engine.compiled_sums import typed
 from alphadial.merge_engine.types import Settings, TensorKind
-
-_BLOCK = 1 << 14
-"""Elements: their bits and their sums in fp64 stay in a core's second cache."""
 
 
 class Top(NamedTuple):
@@ -44,28 +40,15 @@ NO_TOP = Top(LARGEST, -1)
 """No element at all."""
 
 
-def merge_blocks(
-    tensor: TensorKind,
-    inputs: Sequence[Bits],
-    out: Bits,
-    steps: int,
-    fuse: Callable[[Any, Any, int, npt.NDArray[np.float64]], None],
+def merge_piece(
+    tensor: TensorKind, inputs: Sequence[Bits], out: Bits, loop: Callable[[Any, tuple[Any, ...], Any], int]
 ) -> int:
-    """Writes base + alpha * total for the totals that ``fuse`` writes, told base, models and the first element's place.
+    """Runs a loop of ``compiled_sparse.py``, told base, models and result, and says what is wrong with the result.
 
-    See ``types.MergeMethod.merge`` for the other arguments and the result.
+    See ``types.MergeMethod.merge`` for the arguments and what it returns.
     """
-    flags, low = 0, inputs[0]
-    size = min(_BLOCK, low.size)
-    models, total = np.empty((len(inputs) - 1) * size, low.dtype), np.empty(size)
-    for start in range(0, low.size, _BLOCK):
-        block = slice(start, min(start + _BLOCK, low.size))
-        base = low[block]
-        rows = models[: (len(inputs) - 1) * base.size].reshape(-1, base.size)
-        for row, model in zip(rows, inputs[1:], strict=True):
-            row[:] = model[block]
-        fuse(typed(tensor.dtype, base), typed(tensor.dtype, rows), start, total[: base.size])
-        flags |= move(tensor.dtype, base, total[: base.size], steps / GRID, out[block])
+    base, *models = (typed(tensor.dtype, bits) for bits in inputs)
+    flags = int(loop(base, tuple(models), typed(tensor.dtype, out)))
     # A model's NaN may lie where its element is dropped.
     return flags if all(is_finite(tensor.dtype, bits) for bits in inputs) else NOT_FINITE
 

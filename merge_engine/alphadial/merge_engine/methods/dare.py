@@ -13,9 +13,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from alphadial.merge_engine.alpha import GRID
 from alphadial.merge_engine.compiled import Bits
 from alphadial.merge_engine.compiled_sparse import keep_drawn
-from alphadial.merge_engine.task_vectors import merge_blocks, random_key
+from alphadial.merge_engine.task_vectors import merge_piece, random_key
 from alphadial.merge_engine.types import Settings, TensorKind
 
 
@@ -31,10 +32,10 @@ def merge(
     """See ``types.MergeMethod``."""
     weights, key = np.array(settings.weights), random_key(tensor, settings)
     bounds = np.full((len(weights), 1), float(round(settings.parameters["density"] * 2**32)))
-    return merge_blocks(
+    alpha = steps / GRID
+    return merge_piece(
         tensor,
         inputs,
         out,
-        steps,
-        lambda low, models, start, total: keep_drawn(low, models, weights, bounds, key, first + start, False, total),
+        lambda low, models, theta: keep_drawn(low, models, weights, bounds, key, first, False, alpha, theta),
     )

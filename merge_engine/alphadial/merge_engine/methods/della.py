@@ -15,9 +15,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from alphadial.merge_engine.alpha import GRID
 from alphadial.merge_engine.compiled import Bits
 from alphadial.merge_engine.compiled_sparse import CLASSES, keep_drawn
-from alphadial.merge_engine.task_vectors import class_counts, merge_blocks, random_key
+from alphadial.merge_engine.task_vectors import class_counts, merge_piece, random_key
 from alphadial.merge_engine.types import Settings, TensorKind
 
 _LEAST_CHANCE = 0.01
@@ -55,10 +56,10 @@ def merge(
     bounds = np.ones((len(weights), CLASSES))
     for row, (classes, found) in zip(bounds, reduced, strict=True):
         row[classes] = found
-    return merge_blocks(
+    alpha = steps / GRID
+    return merge_piece(
         tensor,
         inputs,
         out,
-        steps,
-        lambda low, models, start, total: keep_drawn(low, models, weights, bounds, key, first + start, True, total),
+        lambda low, models, theta: keep_drawn(low, models, weights, bounds, key, first, True, alpha, theta),
     )

@@ -14,9 +14,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from alphadial.merge_engine.alpha import GRID
 from alphadial.merge_engine.compiled import Bits
 from alphadial.merge_engine.compiled_sparse import keep_top
-from alphadial.merge_engine.task_vectors import NO_TOP, Top, find_top, merge_blocks
+from alphadial.merge_engine.task_vectors import NO_TOP, Top, find_top, merge_piece
 from alphadial.merge_engine.types import Settings, TensorKind
 
 
@@ -38,10 +39,10 @@ def merge(
 ) -> int:
     """See ``types.MergeMethod``."""
     weights, tops = np.array(settings.weights), np.array([(*top, *NO_TOP) for top in reduced])
-    return merge_blocks(
+    alpha = steps / GRID
+    return merge_piece(
         tensor,
         inputs,
         out,
-        steps,
-        lambda low, models, start, total: keep_top(low, models, weights, tops, first + start, True, total),
+        lambda low, models, theta: keep_top(low, models, weights, tops, first, True, alpha, theta),
     )
