@@ -24,6 +24,22 @@ _BEGUN = "open('/proc/self/comm', 'w').write('begun')"
 """From then on Ctrl-C is for the command, no more for the interpreter."""
 
 
+_PICTURES = ("frontier_picture.draw_frontier", "run_picture.draw_run", "comparison_picture.draw_comparison")
+
+
+@pytest.fixture
+def pictures() -> None:
+    """Tests that look at what a command draws ask for this."""
+
+
+@pytest.fixture(autouse=True)
+def _no_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands of this process draw nothing: a picture takes longer than all else that most of these tests do."""
+    if "pictures" not in request.fixturenames:
+        for name in _PICTURES:
+            monkeypatch.setattr(f"alphadial.cli.plots.{name}", lambda *_: None)
+
+
 @dataclass(frozen=True)
 class Result:
     status: int

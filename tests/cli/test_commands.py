@@ -35,6 +35,7 @@ def write_reference(folder: Path, tier: str) -> Path:
     return file
 
 
+@pytest.mark.usefixtures("pictures")
 def test_frontier_ends_with_table_json_outcomes_and_picture(cli: Cli, pico: Path, tmp_path: Path) -> None:
     done = cli("frontier", pico, *FEW, "--out", "run", "--json", "copy.json")
     assert done.status == 0, done.stderr

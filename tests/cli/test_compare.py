@@ -39,6 +39,7 @@ def other_weights(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("pictures")
 def test_compare_ends_with_table_json_and_picture(cli: Cli, tmp_path: Path) -> None:
     done = cli("compare", "tiny", *SMALL, "--out", "out", "--json", "copy.json")
     assert done.status == 0, done.stderr
@@ -204,6 +205,7 @@ def test_a_folder_in_use_names_its_owner(cli: Cli, tmp_path: Path) -> None:
         assert cli("compare", "tiny", *SMALL, "--out", "out").refused("in use by process")
 
 
+@pytest.mark.usefixtures("pictures")
 def test_compare_on_a_table_that_others_made(cli: Cli, tmp_path: Path) -> None:
     rows = [f"p{number},{'easy' if number % 3 else 'hard'},{number % 3},{2 - number % 3}" for number in range(24)]
     (tmp_path / "models.csv").write_text(

@@ -55,6 +55,7 @@ def test_the_user_chooses_and_records_are_not_mixed(cli: Cli) -> None:
 
 
 def test_where_pypy_does_not_work_cpython_takes_its_place(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("alphadial.envs.judging.pythons._WORKING", set())
     with monkeypatch.context() as patch:
         patch.setattr("alphadial.envs.judging.pythons.self_test", lambda *_: "run: apt-get install pypy3")
         done = cli("judge", "set.jsonl", "--out", "run", "--json", "-")

@@ -25,6 +25,7 @@ FEW = ("--split", "dev", "--problems", "pair_diff_eq.plus7.negate.tight,leaders.
 UNIFORM = (*FEW, "--attempts", "3", "--controller", "uniform")
 
 
+@pytest.mark.usefixtures("pictures")
 def test_the_shipped_posterior_solves_with_the_shipped_family(cli: Cli, tmp_path: Path) -> None:
     done = cli("run", "tiny", *FEW, "--attempts", "3", "--out", "run", "--json", "copy.json")
     assert done.status == 0, done.stderr

@@ -113,6 +113,7 @@ class Tried:
         self.names: list[str] = []
         self.wrong = wrong
         monkeypatch.setattr("alphadial.envs.judging.pythons.self_test", self)
+        monkeypatch.setattr("alphadial.envs.judging.pythons._WORKING", set())
 
     def __call__(self, sandbox: Sandbox, name: str) -> str:
         self.names.append(name)

@@ -15,7 +15,7 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from time import process_time
 from typing import Annotated, Any
@@ -163,8 +163,12 @@ def default_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "alphadial" / "time-limits.json"
 
 
+@cache
 def host_speed() -> float:
-    """How fast this host runs a fixed Python loop, the best of five; 1 is a reference machine, 2 is twice as fast."""
+    """How fast this host runs a fixed Python loop, the best of five; 1 is a reference machine, 2 is twice as fast.
+
+    Found once in a process.
+    """
     best = math.inf
     for _ in range(_LOOPS):
         began, total = process_time(), 0

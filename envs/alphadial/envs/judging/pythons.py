@@ -13,6 +13,8 @@ from alphadial.envs.sandbox.protocol import Sandbox
 from alphadial.envs.types import Interface, Problem, Submission
 
 Tell = Callable[[str], None]
+_WORKING: set[tuple[type[Sandbox], str]] = set()
+"""The interpreters that this process has found to work, and in which sandbox."""
 
 
 class Pythons:
@@ -64,8 +66,13 @@ class Pythons:
 
     def _tried(self, name: str) -> str:
         """What is wrong with an interpreter, found out and told once; "" if nothing."""
+        here = (type(self._sandbox), name)
+        if here in _WORKING:
+            return ""
         if name not in self._wrong:
             self._wrong[name] = wrong = self_test(self._sandbox, name)
-            if wrong and self._wanted is None:
+            if not wrong:
+                _WORKING.add(here)
+            elif self._wanted is None:
                 self._tell(f"{PYTHON} runs the programs that {name} is to run, which does not work here: {wrong}")
         return self._wrong[name]

@@ -29,7 +29,7 @@ SANDBOXES = {
 
 
 def open_sandbox(name: str = "bubblewrap") -> Sandbox:
-    """Opens a sandbox by name, after proving with one run that it works. Use it as a context manager.
+    """Opens a sandbox by name, after a run has proven, once in a process, that it works. Use it as a context manager.
 
     Raises:
         SandboxUnavailableError: an unknown name, or one that cannot work on this machine; never falls back to another.

@@ -48,6 +48,8 @@ _COMMANDS = Own(24 * MIB, INIT + 4)
 that runs."""
 _STACKS = 4
 """Times the limit on memory."""
+_PROVEN: set[tuple[str, interpreter.Interpreter, Protection]] = set()
+"""What a run of this process has shown to work."""
 
 
 class Bubblewrap(OfOneProcess, Closing):
@@ -275,6 +277,9 @@ class Bubblewrap(OfOneProcess, Closing):
 
     def _prove(self) -> None:
         """One real run: what bwrap refuses depends on kernel, distribution and container in ways no file tells."""
+        setup = (self._bwrap, self._python, self.protection)
+        if setup in _PROVEN:
+            return
         try:
             result = self.run(["python3", "-I", "-S", "-c", "print('ready')"], {}, "", Limits(cpu_s=10, wall_s=30))
         except SandboxFailedError as error:
@@ -288,6 +293,7 @@ class Bubblewrap(OfOneProcess, Closing):
             self._spawner.shutdown()
             said = result.stderr.strip().splitlines()[-1:] or [str(result)]
             raise SandboxUnavailableError(f"Python does not run in the sandbox ({said[0]}); run: {DOCTOR}")
+        _PROVEN.add(setup)
 
 
 def _counts_per_namespace() -> bool:
