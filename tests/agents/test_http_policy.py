@@ -14,7 +14,7 @@ import pytest
 from alphadial.agents.errors import BadAnswerError, PolicyError, WrongWeightsError
 from alphadial.agents.policies import open_policy
 from alphadial.agents.policies.http import HttpPolicy, ServerOptions
-from alphadial.agents.policies.weights import VerifiedPolicy, expected_weights_id
+from alphadial.agents.policies.weights import VerifiedPolicy, expected_blend_id, expected_weights_id
 from alphadial.agents.types import Message, Request
 from alphadial.merge_engine import Family, load_family
 
@@ -68,6 +68,15 @@ def test_answers_in_order_and_verified(family: Family) -> None:
         "min_p": 0.0,
         "repetition_penalty": 1.0,
     }
+
+
+def test_a_blend_of_the_family_may_answer_at_its_alpha(family: Family) -> None:
+    told = expected_blend_id(family, "toy@0.5")
+    with serving(lambda body: completion("x", told)) as url:
+        verified = VerifiedPolicy(policy(url), family, url)
+        assert [answer.weights_id for answer in ask_all(verified, [ask(), ask(1)])] == [told, told]
+        with pytest.raises(WrongWeightsError, match=f"answered as toy@1 with other weights .*{told}"):
+            ask_all(verified, [ask(model="toy@1")])
 
 
 def test_key_of_the_environment_is_sent(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,6 +116,25 @@ def test_a_table_is_bound_to_what_made_it(tmp_path: Path, table: OutcomeTable) -
             load_outcomes(path, dataclasses.replace(fits, **change))
 
 
+def test_a_table_never_holds_both_merged_weights_and_blends(
+    tmp_path: Path, config: RunConfig, problems: tuple[Problem, ...], table: OutcomeTable
+) -> None:
+    blend, says = "blend:" + "0" * 32, "it has an answer of a blend beside those of merged weights"
+    attempts = [
+        dataclasses.replace(attempt, weights_id=blend) if attempt.model == "toy@init" else attempt
+        for attempt in play(tmp_path / "mixed", config, problems, CELLS)
+    ]
+    with pytest.raises(OutcomeTableError, match=says):
+        tabulate(config, attempts)
+    models = [model.model_dump() for model in table.models]
+    path = tmp_path / "outcomes.json"
+    path.write_text(json.dumps(table.model_dump() | {"models": [models[0], models[1] | {"weights_id": blend}]}))
+    with pytest.raises(OutcomeTableError, match=says):
+        load_outcomes(path)
+    blended = [dataclasses.replace(attempt, weights_id=blend) for attempt in attempts]
+    assert {model.weights_id for model in tabulate(config, blended).models} == {blend}
+
+
 def test_damaged_tables_are_refused(tmp_path: Path, table: OutcomeTable) -> None:
     path = tmp_path / "outcomes.json"
     with pytest.raises(OutcomeTableError, match="No such file"):

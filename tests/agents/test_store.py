@@ -69,6 +69,34 @@ def test_a_store_is_read_where_nothing_can_be_written(
         list(find_attempts(file, config, ["a"]))
 
 
+MERGED, BLENDED = "w1-" + "0" * 32, "blend:" + "0" * 32
+
+
+@pytest.mark.parametrize(("first", "second"), [(MERGED, BLENDED), (BLENDED, MERGED)])
+def test_a_run_never_holds_both_merged_weights_and_blends(
+    tmp_path: Path, config: RunConfig, first: str, second: str
+) -> None:
+    url = sqlite_url(tmp_path / "s.sqlite")
+    rows = [dataclasses.replace(attempt(config, sample), weights_id=first) for sample in range(3)]
+    other = dataclasses.replace(rows[2], weights_id=second)
+    says = r"an answer of .* beside those of .*: begin another run for these"
+    with Store(url, config) as store:
+        store.append(rows[0])
+        with pytest.raises(StoreError, match=says):
+            store.append(other)
+    with Store(url, config) as store:  # and when it goes on
+        with pytest.raises(StoreError, match=says):
+            store.append(other)
+        store.append(rows[1])
+        assert {row.weights_id for row in store.attempts()} == {first}
+    connection = sqlite3.connect(tmp_path / "s.sqlite")
+    connection.execute("update attempts set weights_id = ? where sample = 1", [second])
+    connection.commit()
+    connection.close()
+    with Store(url, config) as store, pytest.raises(StoreError, match=f"column weights_id: {says}"):
+        list(store.attempts())
+
+
 def test_an_attempt_is_stored_once(tmp_path: Path, config: RunConfig) -> None:
     with Store(sqlite_url(tmp_path / "s.sqlite"), config) as store:
         store.append(attempt(config))

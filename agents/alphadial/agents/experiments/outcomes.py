@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from alphadial.agents.errors import OutcomeTableError
+from alphadial.agents.runs.attempt_rows import OneKind
 from alphadial.agents.runs.config import RunConfig
 from alphadial.agents.types import Attempt
 from alphadial.controller.types import Context, OutcomeKind
@@ -126,9 +127,11 @@ def tabulate(config: RunConfig, attempts: Iterable[Attempt]) -> OutcomeTable:
     """The outcome table of a finished run.
 
     Raises:
-        OutcomeTableError: attempts are missing.
+        OutcomeTableError: attempts are missing, or some are of merged weights and some of blends.
     """
     table = tabulate_so_far(config, attempts)
+    if mixed := _mixed(table):
+        raise OutcomeTableError(f"no outcome table is made of this run: it has {mixed}")
     made = sum(len(cell) for model in table.models for cell in model.outcomes.values())
     if missing := len(config.models) * len(config.problems) * config.samples - made:
         raise OutcomeTableError(f"{missing} attempts of this run are still to be made: run the same command again")
@@ -209,6 +212,8 @@ def table_faults(table: OutcomeTable, expected: Expected | None) -> list[str]:
         cells = model.outcomes.values()
         if set(model.outcomes) != ids or any(len(cell) != table.samples or not alphabet >= set(cell) for cell in cells):
             return [f"the outcomes of {model.name} are damaged"]
+    if mixed := _mixed(table):
+        return [f"it has {mixed}"]
     if expected is None:
         return []
     faults = [
@@ -223,3 +228,8 @@ def table_faults(table: OutcomeTable, expected: Expected | None) -> list[str]:
     ]
     present = {model.name for model in table.models}
     return faults + [f"it has no {name}" for name in expected.models if name not in present]
+
+
+def _mixed(table: OutcomeTable) -> str:
+    kind = OneKind()
+    return next(filter(None, (kind.fault(model.weights_id) for model in table.models)), "")

@@ -13,8 +13,10 @@ from alphadial.agents.types import Completion, Policy, Request
 from alphadial.envs.forking import OfOneProcess, in_child
 from alphadial.merge_engine import (
     Family,
+    blend_weights_id,
     check_alpha,
     find_weights_id,
+    is_blend_id,
     model_name,
     split_model_name,
 )
@@ -56,8 +58,17 @@ def find_dial(family: Family, model: str) -> float | str:
     return dial
 
 
+def expected_blend_id(family: Family, model: str) -> str:
+    """The id of what a server in mode ``blend`` answers with as ``model``.
+
+    Raises:
+        PolicyError, MergeEngineError: as ``expected_weights_id``; or the model cannot be blended.
+    """
+    return blend_weights_id(family, find_dial(family, model))
+
+
 class VerifiedPolicy(OfOneProcess):
-    """A policy whose every answer must come from the weights that its model's name stands for.
+    """A policy whose every answer must come from the weights that its model's name stands for, merged or blended.
 
     Args:
         policy: answers; closed with this one.
@@ -67,7 +78,8 @@ class VerifiedPolicy(OfOneProcess):
 
     def __init__(self, policy: Policy, family: Family, server: str) -> None:
         self._policy, self._family, self._server = policy, family, server
-        self._expected: dict[str, str] = {}
+        self._expected: dict[tuple[str, bool], str] = {}
+        """By model, and whether it is blended. Looking one up may read checkpoints, so only that is which is told."""
         self._begin_process()
         in_child(self, VerifiedPolicy._begin_process)
 
@@ -88,16 +100,17 @@ class VerifiedPolicy(OfOneProcess):
         completion = await self._policy.complete(request)
         if completion.finish_reason == "context":
             return completion
-        if request.model not in self._expected:
-            await asyncio.to_thread(self._look_up, request.model)  # large checkpoints take their time
-        return self._verified(request.model, completion)
+        blended = completion.weights_id is not None and is_blend_id(completion.weights_id)
+        if (request.model, blended) not in self._expected:
+            await asyncio.to_thread(self._look_up, request.model, blended)  # large checkpoints take their time
+        return self._verified(request.model, self._expected[request.model, blended], completion)
 
     def close(self) -> None:
         """See ``Policy``."""
         self._policy.close()
 
-    def _verified(self, model: str, completion: Completion) -> Completion:
-        told, expected = completion.weights_id, self._expected[model]
+    def _verified(self, model: str, expected: str, completion: Completion) -> Completion:
+        told = completion.weights_id
         if not told:
             raise WrongWeightsError(
                 f"{self._server} does not say which weights answered as {model} (no system_fingerprint): have it "
@@ -110,10 +123,11 @@ class VerifiedPolicy(OfOneProcess):
             )
         return completion
 
-    def _look_up(self, model: str) -> None:
+    def _look_up(self, model: str, blended: bool) -> None:
         with self._lock:
-            if model not in self._expected:
-                self._expected[model] = expected_weights_id(self._family, model)
+            if (model, blended) not in self._expected:
+                find = expected_blend_id if blended else expected_weights_id
+                self._expected[model, blended] = find(self._family, model)
 
 
 class UnverifiedPolicy(OfOneProcess):

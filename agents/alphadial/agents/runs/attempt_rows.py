@@ -18,6 +18,7 @@ from alphadial.agents.runs.config import ARMS_FORMAT, RUN_FORMAT, RunConfig, att
 from alphadial.agents.types import Attempt
 from alphadial.envs.checks import Count, Number, Text, first_fault
 from alphadial.envs.types import EndReason, FailureKind, Verdict
+from alphadial.merge_engine import is_blend_id
 
 TIMES = frozenset({"cpu_s", "judge_s", "model_s", "tools_s", "sandbox_cost"})
 """Columns that differ between two runs of one configuration."""
@@ -208,8 +209,30 @@ def _contradiction(attempt: Attempt) -> str:
     return ""
 
 
+class OneKind:
+    """Sees to it that answers of merged weights and of blends never stand beside each other: blends are near merged
+    weights, and what is measured with the one does not hold for the other.
+    """
+
+    def __init__(self) -> None:
+        self._blended: bool | None = None
+
+    def fault(self, weights_id: str | None) -> str:
+        """What is wrong with an answer by these weights beside those that were told before; "" where nothing is."""
+        if weights_id is None:
+            return ""
+        blended = is_blend_id(weights_id)
+        if self._blended is None:
+            self._blended = blended
+        if blended == self._blended:
+            return ""
+        kinds = ("merged weights", "a blend")
+        return f"an answer of {kinds[blended]} beside those of {kinds[self._blended]}: begin another run for these"
+
+
 def _stranger(config: RunConfig) -> Callable[[Attempt], str]:
     choices, problems = config.choices_by_key(), frozenset(config.problems)
+    kind = OneKind()
 
     def fault(attempt: Attempt) -> str:
         choice = choices.get(attempt.arm_key)
@@ -219,6 +242,8 @@ def _stranger(config: RunConfig) -> Callable[[Attempt], str]:
             return f"problem: {attempt.problem[:80]!r} is none of the run's"
         if choice.weights is not None and attempt.weights_id is None and attempt.end_reason not in _UNANSWERED:
             return "weights_id: there is none, and the run's weights are verified"
+        if mixed := kind.fault(attempt.weights_id):
+            return f"weights_id: {mixed}"
         if attempt.sample >= config.samples:
             return f"sample: {attempt.sample}, and the run makes {config.samples} at most"
         return ""

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from alphadial.agents.errors import StoreError
-from alphadial.agents.runs.attempt_rows import FIELDS, TABLES, Tables, checked, read_rows
+from alphadial.agents.runs.attempt_rows import FIELDS, TABLES, OneKind, Tables, checked, read_rows
 from alphadial.agents.runs.config import RunConfig
 from alphadial.agents.types import Attempt
 from alphadial.envs.closing import Closing
@@ -56,15 +56,19 @@ class Store(Closing):
                     )
                 row = {"id": self.run_id, "format": config.format, "config": config.to_json()}
                 connection.execute(_insert_new(self._engine, tables.runs), [row])
+                self._kind = self._kind_of_run(connection)
 
     def append(self, attempt: Attempt) -> None:
         """Adds a finished attempt; one that is already there stays as it is. Rows reach the database in batches.
 
         Raises:
-            StoreError: it holds what no reader would take, so that it is not added: the rest of its batch is stored.
+            StoreError: it holds what no reader would take, or it is of a blend in a run of merged weights or the other
+                way round, so that it is not added: the rest of its batch is stored.
         """
         values = {name: getattr(attempt, name) for name in FIELDS}
         checked(tuple(values.values()), self._url)
+        if mixed := self._kind.fault(attempt.weights_id):
+            raise StoreError(f"store {self._url}: {mixed}")
         self._rows.append({name: value for name, value in values.items() if name in self._tables.attempts.c})
         if len(self._rows) >= FLUSH_ROWS or time.monotonic() - self._flushed >= FLUSH_SECONDS:
             self.flush()
@@ -106,6 +110,12 @@ class Store(Closing):
             self.flush()
         finally:
             self._engine.dispose()
+
+    def _kind_of_run(self, connection: sa.Connection) -> OneKind:
+        attempts, kind = self._tables.attempts.c, OneKind()
+        stored = sa.select(attempts.weights_id).where(attempts.run == self.run_id, attempts.weights_id.is_not(None))
+        kind.fault(connection.scalars(stored.limit(1)).first())
+        return kind
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
