@@ -52,3 +52,6 @@ def test_other_methods_are_not_blended(tiny: Family) -> None:
     curved = replace(tiny, recipe=Recipe("slerp"))
     with pytest.raises(FamilyError, match="merges by slerp: only linear families blend"):
         blend_weights_id(curved, 0.5)
+    uneven = replace(tiny, recipe=Recipe(alphas={"model.layers.0.*": "0.5"}))
+    with pytest.raises(FamilyError, match="other alphas for some tensors: serve it by swap"):
+        blend_weights_id(uneven, 0.5)

@@ -35,7 +35,38 @@ def blend_weights_id(family: Family, dial: float | str) -> str:
         MissingExtraError, MergeEngineError: as ``find_weights_id``.
     """
     alpha = blend_alpha(family, dial)
-    ends = [find_weights_id(family, name) for name in (family.recipe.low, *family.recipe.others)]
+    return blend_id(end_ids(family), alpha)
+
+
+def end_ids(family: Family) -> tuple[str, str]:
+    """The weights ids of a family's endpoints, at alpha 0 and 1.
+
+    Raises:
+        FamilyError: it cannot be blended.
+        MissingExtraError, MergeEngineError: as ``find_weights_id``.
+    """
+    low, high = end_names(family)
+    return find_weights_id(family, low), find_weights_id(family, high)
+
+
+def end_names(family: Family) -> tuple[str, str]:
+    """The names of the checkpoints that are blended, at alpha 0 and 1.
+
+    Raises:
+        FamilyError: the family merges otherwise than by one mixture of two checkpoints.
+    """
+    recipe = family.recipe
+    if recipe.method != BLEND_METHOD or recipe.high is None:
+        raise FamilyError(
+            f"family {family.name} merges by {recipe.method}: only {BLEND_METHOD} families blend, so serve it by swap"
+        )
+    if recipe.alphas:
+        raise FamilyError(f"family {family.name} has other alphas for some tensors: serve it by swap, not blend")
+    return recipe.low, recipe.high
+
+
+def blend_id(ends: tuple[str, str], alpha: float) -> str:
+    """The id of two weights, known by their ids, that are blended at an alpha on the grid."""
     return f"blend:{hashed(['blend', *ends, format_alpha(alpha)])[:32]}"
 
 
@@ -46,18 +77,12 @@ def blend_alpha(family: Family, dial: float | str) -> float:
         AlphaError: an alpha off the grid or beyond the family's range.
         FamilyError: the family merges by another method, or the checkpoint is no end of its recipe.
     """
-    recipe = family.recipe
-    if recipe.method != BLEND_METHOD or recipe.high is None:
-        raise FamilyError(
-            f"family {family.name} merges by {recipe.method}: only {BLEND_METHOD} families blend, so serve it by swap"
-        )
+    low, high = end_names(family)
     if not isinstance(dial, str):
         return check_alpha(dial, family)
-    ends = {recipe.low: 0.0, recipe.high: 1.0}
+    ends = {low: 0.0, high: 1.0}
     if dial not in ends:
-        raise FamilyError(
-            f"a blend of family {family.name} has no checkpoint {dial!r}: choose {recipe.low} or {recipe.high}"
-        )
+        raise FamilyError(f"a blend of family {family.name} has no checkpoint {dial!r}: choose {low} or {high}")
     return check_alpha(ends[dial], family)
 
 
