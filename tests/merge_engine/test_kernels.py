@@ -9,10 +9,12 @@ import itertools
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 import torch
 
+from alphadial.merge_engine import Family, MergeError, Resident, merge, resident
 from alphadial.merge_engine.compiled import BIT_TYPES, merge_bits
 
 pytest.importorskip("triton")
@@ -21,6 +23,8 @@ if not torch.cuda.is_available() and os.environ.get("TRITON_INTERPRET") != "1":
 
 from alphadial.merge_engine.kernels import FusedMerge
 
+Tensors = dict[str, torch.Tensor]
+MakeFamily = Callable[..., Family]
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 DTYPES = [torch.bfloat16, torch.float16, torch.float32]
 BITS = {torch.bfloat16: torch.int16, torch.float16: torch.int16, torch.float32: torch.int32}
@@ -116,6 +120,67 @@ def test_results_may_go_into_fp32(dtype: torch.dtype) -> None:
     out = torch.zeros(low.shape, dtype=torch.float32, device=DEVICE)
     FusedMerge({"w": low}, {"w": high}).into([{"w": out}])([{"w": 300}])
     assert same(out, expected(low, high, 300).float())
+
+
+@pytest.fixture
+def _fused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Families go by the kernel, without a GPU too."""
+    if DEVICE.type == "cpu":
+        monkeypatch.setattr(resident, "_fuses", lambda device, recipe: recipe.method == "linear")
+        monkeypatch.setattr(resident, "_placement", lambda device, count: torch.Tensor.clone)
+
+
+def ends_of_all_dtypes(limit: float) -> tuple[Tensors, Tensors]:
+    low, high = {}, {}
+    for dtype in DTYPES:
+        ends = random_ends(dtype, 2048, seed=11)
+        low[f"{dtype}"], high[f"{dtype}"] = (end.where(end.abs() < limit, 0.5) for end in ends)
+    count = {"count": torch.arange(3)}
+    return low | count, high | count
+
+
+@pytest.mark.usefixtures("_fused")
+def test_a_resident_family_gives_the_ids_and_bits_of_the_cpu(make_family: MakeFamily) -> None:
+    family = make_family(*ends_of_all_dtypes(1000), recipe={"low": "low", "high": "high", "alphas": {"*16": "0.5"}})
+    held = Resident(family, DEVICE)
+    assert all(info.placed for name, info in held._held.items() if name != "count")
+    into = {name: torch.full_like(tensor, 7, device=DEVICE) for name, tensor in merge(family, 0).tensors.items()}
+    listed = []
+    for alpha in (0.5, 1, -0.5, 2, 0, 1.5, 0.5):
+        expected = merge(family, alpha)
+        assert held.set_alpha(alpha, into).weights_id == expected.weights_id
+        assert all(same(into[name], tensor) for name, tensor in expected.tensors.items())
+        assert all(same(tensor, expected.tensors[name]) for name, tensor in held.tensors(alpha))
+        listed.append(held._launch)
+    assert all(launch is listed[0] for launch in listed)
+    kinds = {name: torch.float32 if name != "count" else torch.int64 for name in into}
+    wide: dict[float | str, Tensors] = {
+        alpha: {name: torch.zeros_like(tensor, dtype=kinds[name]) for name, tensor in into.items()}
+        for alpha in (0.5, 1.5)
+    }
+    held.set_alphas(wide)
+    for each, tensors in wide.items():
+        assert all(same(tensors[name], t.to(kinds[name])) for name, t in merge(family, each).tensors.items())
+
+
+@pytest.mark.usefixtures("_fused")
+def test_what_overflows_on_a_gpu_is_found_before_anything_is_written(make_family: MakeFamily) -> None:
+    low = {"a": torch.ones(4, dtype=torch.bfloat16), "b": torch.tensor([3e38], dtype=torch.bfloat16)}
+    held = Resident(make_family(low, {"a": low["a"] * 2, "b": -low["b"]}), DEVICE)
+    into = {name: torch.full_like(tensor, 7, device=DEVICE) for name, tensor in low.items()}
+    with pytest.raises(MergeError, match="tensor b overflows BF16 at alpha 2"):
+        held.set_alpha(2, into)
+    assert all((tensor == 7).all() for tensor in into.values())
+    with pytest.raises(MergeError, match=r"tensor a lies on meta, and the family on"):
+        held.set_alpha(0.5, into | {"a": torch.empty(4, dtype=torch.bfloat16, device="meta")})
+
+
+def test_checkpoints_that_do_not_fit_on_the_device_go_into_pinned_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10 << 30, 20 << 30))
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: "pinned")
+    tensor = torch.ones(1)
+    assert torch.equal(resident._placement(DEVICE, 9 << 30)(tensor).cpu(), tensor)
+    assert str(resident._placement(DEVICE, (9 << 30) + 1)(tensor)) == "pinned"
 
 
 def test_what_it_is_compiled_to_loads_16_bytes_at_a_time_fuses_nothing_and_keeps_subnormals() -> None:

@@ -138,6 +138,8 @@ def test_tensors_that_cannot_take_the_result_are_named(family: Family) -> None:
         held.set_alpha(0.5, {key: tensor for key, tensor in into.items() if key != name})
     with pytest.raises(MergeError, match=r"tensor lm_head\.weight is none of family pico"):
         held.set_alpha(0.5, into | {"lm_head.weight": torch.zeros(1)})
+    with pytest.raises(MergeError, match="another dtype for one alpha than for the other"):
+        held.set_alphas({0.5: into, 1: into | {name: torch.zeros(8)}})
     assert all((tensor == 7).all() for tensor in into.values())
 
 
