@@ -185,5 +185,7 @@ def _check_config(config: VllmConfig) -> None:
     """
     if config.model_config.quantization is not None:
         raise MergeError("a quantised engine has no exact weights: start it without --quantization")
+    if config.model_config.is_multimodal_model:
+        raise MergeError("a model of images or sound keeps what it made of them under other weights")
     if config.lora_config is not None or config.speculative_config is not None:
         raise MergeError("adapters and draft models belong to one set of weights: start the engine without them")
