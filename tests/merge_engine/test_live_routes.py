@@ -18,6 +18,7 @@ from alphadial.merge_engine.live.admission import Gate, RefusedError
 from alphadial.merge_engine.live.plugin import HttpPlugin
 from alphadial.merge_engine.live.routes import LiveRoutes
 
+from .conftest import MakeFamily
 from .fake_vllm import FakeVllm
 
 CHAT = "/v1/chat/completions"
@@ -103,6 +104,22 @@ def test_the_ends_of_the_recipe_have_names(family: Family) -> None:
         assert (await client.ask(1, model="pico@low")).status_code == 412
 
     play(family, scene)
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        {"method": "task_arithmetic", "low": "low", "models": {"high": "0.5"}},
+        {"low": "low", "high": "high", "alphas": {"model.layers.*": "0.5"}},
+    ],
+)
+def test_a_checkpoint_that_is_only_merged_in_has_no_name(make_family: MakeFamily, recipe: dict[str, Any]) -> None:
+    async def scene(vllm: FakeVllm, client: Client) -> None:
+        assert (await client.ask(0, model="pico@low")).status_code == 200
+        answer = await client.ask(0, model="pico@high")
+        assert (answer.status_code, "no alpha of this engine" in error(answer)) == (404, True)
+
+    play(make_family(recipe=recipe), scene)
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,10 @@ def alpha_of_model(family: Family, model: str) -> float:
         raise RefusedError(400, str(error)) from error
     except FamilyError as error:
         raise RefusedError(404, str(error)) from error
-    ends = {family.recipe.low: 0.0, family.recipe.high: 1.0}
+    recipe = family.recipe
+    ends = {recipe.low: 0.0}
+    if recipe.high is not None and not recipe.alphas:  # else alpha 1 is no checkpoint
+        ends[recipe.high] = 1.0
     if dial not in ends or not family.alpha_min <= ends[dial] <= family.alpha_max:
         raise RefusedError(404, f"{model} is no alpha of this engine: it serves {family.name}@ALPHA")
     return ends[dial]
