@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -181,6 +184,14 @@ def test_checkpoints_that_do_not_fit_on_the_device_go_into_pinned_memory(monkeyp
     tensor = torch.ones(1)
     assert torch.equal(resident._placement(DEVICE, 9 << 30)(tensor).cpu(), tensor)
     assert str(resident._placement(DEVICE, (9 << 30) + 1)(tensor)) == "pinned"
+
+
+def test_the_benchmark_runs_on_one_small_layer() -> None:
+    benchmark = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "gpu_merge.py"))
+    assert sum(math.prod(shape) for shape in benchmark["shapes"](28, 1).values()) == 7_615_616_512  # Qwen2.5-7B
+    report = benchmark["measure"](layers=1, shrink=256, alphas=3, rows=4, repeats=1)
+    assert report["exact"]
+    assert all(value > 0 for name, value in report.items() if name.endswith(("_s", "_bandwidth", "_one")))
 
 
 def test_what_it_is_compiled_to_loads_16_bytes_at_a_time_fuses_nothing_and_keeps_subnormals() -> None:
