@@ -49,7 +49,7 @@ NEEDED = {
 LONG = {
     *(("run", name) for name in ("out", "fit", "server", "features")),
     *(("frontier", name) for name in ("out", "server")),
-    ("compare", "parser"),
+    *(("compare", name) for name in ("parser", "server")),
 }
 """Refused only after torch and the weights were loaded, or after a whole run."""
 STRANGE = HOSTILE.replace("/", "")

@@ -88,6 +88,7 @@ def test_every_block_is_run_by_a_test_here() -> None:
         "alphadial rejudge",
         "doctor",
         "merge tiny",
+        "alphadial serve",
         "frontier tiny --samples 8",
         "run --model",
         "--arms arms.json",
@@ -264,6 +265,32 @@ def test_doctor(shell: Callable[[str], str]) -> None:
 def test_merge(shell: Callable[[str], str], tmp_path: Path) -> None:
     shell(block_with("alphadial merge"))
     assert (tmp_path / "here" / "tiny-1.25" / "model.safetensors").exists()
+
+
+ENGINE = """
+import http.server, json, sys
+class Engine(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        state = {"family": "tiny", "mode": "swap", "alpha": "0", "weights_id": "ID", "state": "serving"}
+        self.wfile.write(json.dumps(state).encode())
+port = int(sys.argv[sys.argv.index("--port") + 1])
+http.server.ThreadingHTTPServer(("127.0.0.1", port), Engine).serve_forever()
+"""
+
+
+@pytest.mark.slow  # tests/merge_engine starts engines without a command
+def test_serve(shell: Callable[[str], str], tmp_path: Path) -> None:
+    engine = ENGINE.replace("ID", expected_weights_id(load_family("tiny"), "tiny@0"))
+    python = tmp_path / "bin" / "python-with-vllm"
+    python.write_text(f"#!/bin/sh\nshift 2\nexec {sys.executable} -IS - \"$@\" <<'END'\n{engine}END\n")
+    python.chmod(0o755)
+    command = replaced(block_with("alphadial serve"), "my-family", f"tiny --port 0 --python {python}").strip()
+    ends = "while read line; do echo $line; case $line in serving*) kill $(cat pid) ;; esac; done"
+    output = shell(f"{{ {command} 2>&1 & echo $! >pid; wait $! || true; }} | {ends}")
+    assert "serving tiny@ALPHA at http://127.0.0.1:" in output
+    assert "interrupted: the gateway has ended" in output
 
 
 @pytest.mark.slow  # test_commands runs both without processes

@@ -19,6 +19,7 @@ from alphadial.cli.options import (
     RunOutOption,
     SandboxOption,
     SeedOption,
+    ServerOption,
     SplitOption,
     WorkersOption,
     open_runtime,
@@ -119,6 +120,7 @@ def compare(
     fresh: FreshOption = False,
     out: RunOutOption = None,
     json_to: JsonOption = None,
+    server: ServerOption = None,
     sandbox: SandboxOption = "bubblewrap",
     workers: WorkersOption = None,
 ) -> None:
@@ -146,11 +148,11 @@ def compare(
             samples=samples or SAMPLES,
             orders=orders,
             seed=seed,
-            fresh=fresh,
+            fresh=fresh or server is not None,
         )
-        _compare_families(options, out, open_runtime(None, False, sandbox, workers), json_to)
+        _compare_families(options, out, open_runtime(server, False, sandbox, workers), json_to)
     else:
-        given = (family, problem_set, prompt, parser, also, fresh, mix_temperatures, alphas != DEFAULT_ALPHAS)
+        given = (family, problem_set, prompt, parser, also, fresh, server, mix_temperatures, alphas != DEFAULT_ALPHAS)
         _refuse(any(given), "--outcomes has its own arms and problems: leave out FAMILY and what is for families alone")
         tables = OutcomesOptions(
             tables=outcomes,
