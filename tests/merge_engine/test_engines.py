@@ -204,3 +204,12 @@ def test_the_engine_ends_with_the_command(end: signal.Signals, python: Path) -> 
     command.stderr.close()
     await_end(guard)
     assert end == signal.SIGKILL or "the gateway has ended, and the engine" in said
+
+
+def test_each_mode_has_arguments_and_an_environment_of_its_own() -> None:
+    engines_ = {mode: OwnEngine(load_family("tiny"), mode, "python", [], 1, print) for mode in ServingMode}
+    for mode, engine in engines_.items():
+        config = engine._command[engine._command.index("--additional-config") + 1]
+        assert f'"mode": "{mode}"' in config
+    assert "VLLM_USE_V2_MODEL_RUNNER" in engines_[ServingMode.BLEND]._environment
+    assert "VLLM_USE_V2_MODEL_RUNNER" not in engines_[ServingMode.SWAP]._environment

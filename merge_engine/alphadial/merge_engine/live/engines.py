@@ -18,6 +18,7 @@ from pathlib import Path
 from alphadial.merge_engine.errors import EngineError, ServingError
 from alphadial.merge_engine.file_digests import cache_folder
 from alphadial.merge_engine.live import engine_guard
+from alphadial.merge_engine.live.blend import BLEND_ENVIRONMENT, blend_arguments
 from alphadial.merge_engine.live.http_engine import HttpEngine
 from alphadial.merge_engine.live.swap import swap_arguments
 from alphadial.merge_engine.types import Family, ServingMode
@@ -76,7 +77,9 @@ class OwnEngine:
         start_s: float,
         say: Callable[[str], None],
     ) -> None:
-        live = swap_arguments(family)
+        swaps = mode is ServingMode.SWAP
+        live = swap_arguments(family) if swaps else blend_arguments(family)
+        self._environment = _ENVIRONMENT | ({} if swaps else BLEND_ENVIRONMENT)
         port, self._key = _free_port(), secrets.token_hex(16)
         self._command = [python, "-m", "vllm.entrypoints.openai.api_server", *live]
         self._command += ["--host", "127.0.0.1", "--port", str(port), *arguments]
@@ -100,7 +103,7 @@ class OwnEngine:
                 self._process = await asyncio.create_subprocess_exec(
                     sys.executable, "-IS", engine_guard.__file__, str(guarded), *self._command,
                     stdin=DEVNULL, stdout=log, stderr=log, pass_fds=[guarded], start_new_session=True,
-                    env=os.environ | _ENVIRONMENT | {"VLLM_API_KEY": self._key},
+                    env=os.environ | self._environment | {"VLLM_API_KEY": self._key},
                 )  # fmt: skip
         finally:
             os.close(guarded)
