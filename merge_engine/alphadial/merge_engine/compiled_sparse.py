@@ -86,14 +86,20 @@ def count_in_class(base: Any, model: Any, wanted: Any, counts: Any) -> None:
 
 
 @_compile
+def _count_equal(base: Any, model: Any, wanted: Any) -> Any:
+    found = _I32(0)
+    for index in range(base.size):
+        found += _I32(_magnitude(base[index], model[index]) == wanted)
+    return found
+
+
+@_compile
 def find_equal(base: Any, model: Any, threshold: Any, count: Any) -> Any:
     """Number of the ``count``-th element of a task vector that has this magnitude; -1 where there are fewer."""
     wanted = _I32(threshold)
     for start in range(0, base.size, _BLOCK):
         stop = min(start + _BLOCK, base.size)
-        here = _I32(0)
-        for index in range(start, stop):
-            here += _I32(_magnitude(base[index], model[index]) == wanted)
+        here = _count_equal(base[start:stop], model[start:stop], wanted)
         if here < count:
             count -= here
             continue
