@@ -17,6 +17,7 @@ tested, beside a look at what it is compiled to; its speed is not measured on a 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,24 +83,10 @@ class Launch:
         device has done it.
         """
         for table in self._tables:
-            kind = table.kind
-            chosen = torch.tensor([[each[name] for name in table.names] for each in steps], dtype=torch.int32)
-            _merge_tensors[(len(table.owners),)](
-                table.addresses,
-                chosen.to(table.addresses.device),
-                table.counts,
-                table.owners,
-                table.firsts,
-                len(table.names),
-                alphas=len(steps),
-                kind=_DTYPES[kind.dtype],
-                out_kind=_DTYPES[kind.out_dtype],
-                aligned=kind.aligned,
-                large=kind.large,
-                block=kind.block,
-                num_warps=4,
-                enable_fp_fusion=False,
-            )
+            device = table.addresses.device
+            # Any thread begins on the first GPU.
+            with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
+                table.launch([[each[name] for name in table.names] for each in steps])
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +119,25 @@ class _Table:
     """(programs,), int32: the number of the tensor that each program works on."""
     firsts: torch.Tensor
     """(T,), int32: the number of each tensor's first program."""
+
+    def launch(self, steps: list[list[int]]) -> None:
+        """Runs the kernel on the present device; ``steps[alpha][tensor]``."""
+        _merge_tensors[(len(self.owners),)](
+            self.addresses,
+            torch.tensor(steps, dtype=torch.int32).to(self.addresses.device),
+            self.counts,
+            self.owners,
+            self.firsts,
+            len(self.names),
+            alphas=len(steps),
+            kind=_DTYPES[self.kind.dtype],
+            out_kind=_DTYPES[self.kind.out_dtype],
+            aligned=self.kind.aligned,
+            large=self.kind.large,
+            block=self.kind.block,
+            num_warps=4,
+            enable_fp_fusion=False,
+        )
 
     @classmethod
     def of(cls, kind: _Kind, names: list[str], rows: Sequence[Mapping[str, torch.Tensor]]) -> _Table:

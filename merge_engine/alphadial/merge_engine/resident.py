@@ -201,7 +201,8 @@ class Resident:
         return self._launch[1]
 
     def _write_fused(self, targets: Targets, launch: Launch) -> None:
-        """Writes every alpha by one launch, and waits for it."""
+        """Writes every alpha by one launch, once nothing reads the tensors any more, and waits for it."""
+        self._wait()
         for name, held in self._held.items():
             for _, into in targets if held.inputs else ():
                 if name in into:
@@ -214,6 +215,9 @@ class Resident:
                 for (alpha, _), into in zip(targets, floating, strict=True)
             ]
         )
+        self._wait()
+
+    def _wait(self) -> None:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
