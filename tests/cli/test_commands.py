@@ -175,7 +175,7 @@ def test_merge_says_where_the_endpoints_differ(cli: Cli, pico: Path, tmp_path: P
     file = tmp_path / "other" / "high" / "generation_config.json"
     file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), "eos_token_id": [3, 5]}), "utf-8")
     done = cli("merge", "./other", "--alpha", "1", "--out", "merged", "--json", "-")
-    said = "generation_config.json differs in eos_token_id: 3 in the merge, [3, 5] at the high end"
+    said = "generation_config.json differs in eos_token_id: 3 in the merge, [3, 5] in other/high"
     assert done.stderr.strip().splitlines()[-1] == f"warning: {said}"
     assert json.loads(done.stdout)["warnings"] == [said]
 

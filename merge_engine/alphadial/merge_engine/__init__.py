@@ -29,8 +29,10 @@ from alphadial.merge_engine.live.blend_ids import blend_weights_id, is_blend_id
 from alphadial.merge_engine.registry import (
     FamilyFile,
     RecipeFile,
+    family_of_folders,
     load_family,
     pair_of_folders,
+    read_recipe,
     save_family,
     shipped_families,
 )
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from alphadial.merge_engine.hashing import weights_id_of_folder
     from alphadial.merge_engine.inputs import check_endpoints
     from alphadial.merge_engine.live.serving import ServeOptions, serve
+    from alphadial.merge_engine.mergekit import read_mergekit
     from alphadial.merge_engine.resident import Rebuilt, Resident
 
 __all__ = [
@@ -75,6 +78,7 @@ __all__ = [
     "checkpoint",
     "compute_weights_id",
     "family_digest",
+    "family_of_folders",
     "find_weights_id",
     "format_alpha",
     "is_blend_id",
@@ -87,6 +91,8 @@ __all__ = [
     "pair_of_folders",
     "parse_alpha",
     "plan_merge",
+    "read_mergekit",
+    "read_recipe",
     "save_family",
     "serve",
     "shipped_families",
@@ -108,6 +114,7 @@ _LAZY = {
     "merge_to_folders": "disk",
     "plan_merge": "disk",
     "serve": "live.serving",
+    "read_mergekit": "mergekit",
     "weights_id": "engine",
     "weights_id_of_folder": "hashing",
 }

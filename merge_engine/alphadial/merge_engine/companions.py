@@ -85,20 +85,20 @@ def differences(low: Path, high: Path) -> Iterator[str]:
         elif not (high / name).is_file():
             yield f"{name} is in {low} alone: the merge has it"
         elif not _same(low, high, name) and name in _BY_KEY:
-            yield from _by_key(name, read_json(low / name), read_json(high / name))
+            yield from _by_key(name, read_json(low / name), read_json(high / name), high)
         elif not _same(low, high, name):
             yield f"{name} differs: the merge has that of {low}"
     if not any(name in names for name in (_TOKENIZER, *_TOKENS)):
         yield f"{low} has no tokenizer, so the merge has none: copy that of its base model there"
 
 
-def _by_key(name: str, low: Mapping[str, Any], high: Mapping[str, Any], within: str = "") -> Iterator[str]:
+def _by_key(name: str, low: Mapping[str, Any], high: Mapping[str, Any], other: Path, within: str = "") -> Iterator[str]:
     for key in sorted((low.keys() | high.keys()) - _IDLE):
         ours, theirs = low.get(key), high.get(key)
         if isinstance(ours, dict) and isinstance(theirs, dict) and not within:  # further down there may be many
-            yield from _by_key(name, ours, theirs, f"{within}{key}.")
+            yield from _by_key(name, ours, theirs, other, f"{within}{key}.")
         elif ours != theirs:
-            yield f"{name} differs in {within}{key}: {_shown(ours)} in the merge, {_shown(theirs)} at the high end"
+            yield f"{name} differs in {within}{key}: {_shown(ours)} in the merge, {_shown(theirs)} in {other}"
 
 
 def _shown(value: object) -> str:

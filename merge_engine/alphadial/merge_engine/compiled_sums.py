@@ -27,6 +27,7 @@ from alphadial.merge_engine.compiled import (
 )
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+_LANES = 4
 _F32, _F64, _I32 = numba.float32, numba.float64, numba.int32
 _compile: Callable[..., Any] = numba.njit(nogil=True, cache=True, error_model="numpy", inline="never")
 _inline: Callable[..., Any] = numba.njit(nogil=True, inline="always", error_model="numpy")
@@ -45,6 +46,17 @@ def move(dtype: str, low: Bits, total: npt.NDArray[np.float64], alpha: float, ou
         0, or a sum of ``NOT_FINITE`` and ``OVERFLOWS``; an input that is not finite shows in ``total`` or in ``low``.
     """
     return int(move_typed(typed(dtype, low), total, alpha, typed(dtype, out)))
+
+
+def mix(dtype: str, low: Bits, high: Bits, by_low: float, by_high: float, out: Bits) -> int:
+    """Writes by_low * low + by_high * high, rounded once to nearest even; returns as ``move``."""
+    return int(_mix(typed(dtype, low), typed(dtype, high), by_low, by_high, typed(dtype, out)))
+
+
+def products(dtype: str, low: Bits, high: Bits) -> tuple[float, float, float]:
+    """Sums of low * high, low * low and high * high: four of each side by side, element by element, then added up."""
+    found: tuple[float, float, float] = _products(typed(dtype, low), typed(dtype, high))
+    return found
 
 
 def typed(dtype: str, bits: Bits) -> Any:
@@ -129,3 +141,35 @@ def move_typed(low: Any, total: Any, alpha: Any, out: Any) -> Any:
         flags |= _I32(OVERFLOWS) if too_large(bits, kept) else _I32(0)
         out[index] = kept if moved == 0 else bits
     return flags
+
+
+@_compile
+def _mix(low: Any, high: Any, by_low: Any, by_high: Any, out: Any) -> Any:
+    flags = _I32(0)
+    for index in range(low.size):
+        theta = by_low * widen(low[index]) + by_high * widen(high[index])
+        bits = narrow(theta, low[index])
+        flags |= _I32(0) if theta - theta == 0 else _I32(NOT_FINITE)
+        flags |= _I32(OVERFLOWS) if too_large(bits, low[index]) else _I32(0)
+        out[index] = bits
+    return flags
+
+
+@_compile
+def _products(low: Any, high: Any) -> Any:
+    sums = np.zeros((3, _LANES))
+    whole = low.size - low.size % _LANES
+    for index in range(0, whole, _LANES):
+        for lane in range(_LANES):
+            a, b = widen(low[index + lane]), widen(high[index + lane])
+            sums[0, lane] += a * b
+            sums[1, lane] += a * a
+            sums[2, lane] += b * b
+    for index in range(whole, low.size):
+        a, b = widen(low[index]), widen(high[index])
+        sums[0, index - whole] += a * b
+        sums[1, index - whole] += a * a
+        sums[2, index - whole] += b * b
+    for lane in range(1, _LANES):
+        sums[:, 0] += sums[:, lane]
+    return sums[0, 0], sums[1, 0], sums[2, 0]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -68,6 +69,13 @@ class RecipeFile(BaseModel):
         return complete(written, checkpoints)
 
 
+class LooseRecipeFile(RecipeFile):
+    """A recipe in a file of its own."""
+
+    checkpoints: dict[_CheckpointName, Annotated[str, Field(min_length=1)]] = {}
+    """Folder of each checkpoint, relative to the file's folder, or absolute; none where they are a family's."""
+
+
 class FamilyFile(BaseModel):
     """The contents of ``family.json``; see ``types.Family`` for the fields."""
 
@@ -109,11 +117,25 @@ def pair_of_folders(low: Path, high: Path) -> Family:
     for folder in (low, high):
         if not folder.is_dir():
             raise FamilyError(f"{folder} is no folder: name the two folders of a pair, or one FAMILY")
+    return family_of_folders(f"{low.name}+{high.name}", {"low": low, "high": high}, Recipe())
+
+
+def family_of_folders(name: str, checkpoints: Mapping[str, Path], recipe: Recipe) -> Family:
+    """The family of checkpoints that have no ``family.json``: it can be merged, and not asked.
+
+    Args:
+        name: of the family.
+        checkpoints: Hugging Face folders by name.
+        recipe: how they are merged; what it leaves out is at its default.
+
+    Raises:
+        FamilyError: the recipe does not hold.
+    """
     return Family(
-        name=f"{low.name}+{high.name}",
-        path=low.parent,
-        checkpoints={"low": low, "high": high},
-        recipe=Recipe(),
+        name=name,
+        path=next(iter(checkpoints.values())).parent,
+        checkpoints=checkpoints,
+        recipe=complete(recipe, checkpoints),
         alpha_min=-ALPHA_LIMIT,
         alpha_max=ALPHA_LIMIT,
         prompt="",
@@ -124,14 +146,39 @@ def pair_of_folders(low: Path, high: Path) -> Family:
     )
 
 
+def read_recipe(file: Path, family: Family | None = None) -> Family:
+    """What a recipe in a file of its own makes of the checkpoints that it names, or of a family's.
+
+    Args:
+        file: the fields of a family's ``recipe``, and ``checkpoints`` where there is no family.
+        family: whose checkpoints are merged, within its range of alpha.
+
+    Raises:
+        FamilyError: the file cannot be read or does not hold, or both or neither have checkpoints.
+    """
+    contents = _parsed(LooseRecipeFile, file)
+    if family is not None and contents.checkpoints:
+        raise FamilyError(f"{file}: checkpoints: {family.name} has its own: leave these out, or the family")
+    checkpoints = _folders(file, contents.checkpoints) if family is None else family.checkpoints
+    if not checkpoints:
+        raise FamilyError(f"{file}: checkpoints: name the folder of each, or a family that has them")
+    try:
+        recipe = contents.completed(checkpoints)
+    except FamilyError as error:
+        raise FamilyError(f"{file}: {error}") from error
+    if family is None:
+        return family_of_folders(file.stem, checkpoints, recipe)
+    return replace(family, name=f"{family.name}+{file.stem}", recipe=recipe)
+
+
 def shipped_families() -> list[str]:
     """Names of the families that come with alphadial."""
     return sorted(file.parent.name for file in _SHIPPED.glob(f"*/{FAMILY_FILE}"))
 
 
 def is_shipped(family: Family) -> bool:
-    """Whether it is one of the families that come with alphadial, and no folder of someone else's."""
-    return family.path.parent == _SHIPPED
+    """Whether it is one of the families that come with alphadial, and neither someone else's nor of another recipe."""
+    return family.path.parent == _SHIPPED and family == _load(family.path)
 
 
 def load_family(name_or_folder: str | Path) -> Family:
@@ -173,17 +220,8 @@ def save_family(folder: Path, contents: FamilyFile) -> Path:
 
 
 def _load(folder: Path) -> Family:
-    file = folder / FAMILY_FILE
-    try:
-        contents = FamilyFile.model_validate_json(file.read_bytes())
-    except OSError as error:
-        raise FamilyError(f"cannot read {file}: {error.strerror}") from error
-    except ValidationError as error:
-        raise FamilyError(f"{file}: {_first_fault(error)}") from error
-    checkpoints = {name: folder / path for name, path in contents.checkpoints.items()}
-    for name, path in checkpoints.items():
-        if not path.is_dir():
-            raise FamilyError(f"{file}: checkpoints.{name}: no folder {path}")
+    contents = _parsed(FamilyFile, folder / FAMILY_FILE)
+    checkpoints = _folders(folder / FAMILY_FILE, contents.checkpoints)
     alpha_min, alpha_max = contents.alpha_range
     return Family(
         name=contents.name,
@@ -198,6 +236,26 @@ def _load(folder: Path) -> Family:
         temperature=contents.temperature,
         max_tokens=contents.max_tokens,
     )
+
+
+_Contents = TypeVar("_Contents", bound=BaseModel)
+
+
+def _parsed(model: type[_Contents], file: Path) -> _Contents:
+    try:
+        return model.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise FamilyError(f"cannot read {file}: {error.strerror}") from error
+    except ValidationError as error:
+        raise FamilyError(f"{file}: {_first_fault(error)}") from error
+
+
+def _folders(file: Path, checkpoints: Mapping[str, str]) -> dict[str, Path]:
+    folders = {name: file.parent / path for name, path in checkpoints.items()}
+    for name, path in folders.items():
+        if not path.is_dir():
+            raise FamilyError(f"{file}: checkpoints.{name}: no folder {path}")
+    return folders
 
 
 def _first_fault(error: ValidationError) -> str:

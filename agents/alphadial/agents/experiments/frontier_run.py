@@ -63,7 +63,9 @@ def sample_frontier(
     runtime.check()
     split = options.load_split()
     family = options.own_family()
-    others = [name for name in family.checkpoints if name not in (family.recipe.low, family.recipe.high)]
+    # Where alpha is scaled by tensor, alpha 1 is no checkpoint.
+    ends = (family.recipe.low, None if family.recipe.alphas else family.recipe.high)
+    others = [name for name in family.checkpoints if name not in ends]
     models = present_models(options.models(others), runtime, notify)
     config = run_config(options, "frontier", split, models, options.samples, verified=not runtime.unverified_weights)
     with open_judge(runtime, split.problems) as judge:

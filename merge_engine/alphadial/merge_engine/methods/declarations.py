@@ -65,6 +65,13 @@ METHODS: Mapping[str, Method] = {
         formula="low + alpha * sum of w_i * (model_i - low)",
         papers=("Task arithmetic: Ilharco et al. 2023, https://arxiv.org/abs/2212.04089",),
     ),
+    "slerp": Method(
+        module="slerp",
+        formula="the point at alpha on the arc from low to high, each tensor taken as a vector",
+        papers=("SLERP: Shoemake 1985, https://doi.org/10.1145/325334.325242",),
+        pair=True,
+        reduces=True,
+    ),
     "ties": Method(
         module="ties",
         formula="low + alpha * mean of what is large in w_i * (model_i - low) and has its sum's sign",

@@ -1,0 +1,1 @@
+"""Recipes of every method and from every kind of file: what a family becomes by them, and what is refused."""
