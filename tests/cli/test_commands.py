@@ -165,6 +165,32 @@ def test_two_folders_are_merged_at_several_alphas(cli: Cli, pico: Path, tmp_path
     assert "nosuch is no folder: name the two folders of a pair, or one FAMILY" in refused.stderr
 
 
+def test_merge_takes_recipes_and_what_mergekit_reads(cli: Cli, pico: Path, tmp_path: Path) -> None:
+    recipe = {"method": "soup", "models": {"low": "1", "high": "3"}}
+    (tmp_path / "soup.json").write_text(json.dumps(recipe), "utf-8")
+    of_family = json.loads(cli("merge", pico, "--recipe", "soup.json", "--alpha=1", "--out=f", "--json", "-").stdout)
+    of_pair = cli("merge", pico / "low", pico / "high", "--recipe=soup.json", "--alpha=1", "--out=p", "--json", "-")
+    assert json.loads(of_pair.stdout)["weights_id"] == of_family["weights_id"] == weights_id_of_folder(tmp_path / "f")
+    folders = {"checkpoints": {name: str(pico / name) for name in ("low", "high")}}
+    (tmp_path / "alone.json").write_text(json.dumps(recipe | folders), "utf-8")
+    alone = json.loads(cli("merge", "--recipe=alone.json", "--alpha=1", "--out=a", "--json", "-").stdout)
+    assert (alone["family"], alone["weights_id"]) == ("alone", of_family["weights_id"])
+    models = [f"{{model: {pico / name}, parameters: {{weight: {w}}}}}" for name, w in (("low", 0.25), ("high", 0.75))]
+    (tmp_path / "their.yml").write_text(f"merge_method: linear\nmodels: [{', '.join(models)}]\n", "utf-8")
+    theirs = json.loads(cli("merge", "--from-mergekit=their.yml", "--out=m", "--json", "-").stdout)
+    assert (theirs["alpha"], theirs["weights_id"]) == (1, of_family["weights_id"])
+    for asked, said in (
+        (("--alpha=1",), "name what to merge: FAMILY, LOW HIGH, --recipe FILE or --from-mergekit FILE"),
+        ((pico,), "name an alpha: --alpha A"),
+        ((pico, "--from-mergekit=their.yml"), "--from-mergekit names the models"),
+        (("--recipe=soup.json", "--alpha=1"), "name the folder of each, or a family that has them"),
+        ((pico, "--recipe=alone.json", "--alpha=1"), "has its own: leave these out, or the family"),
+    ):
+        refused = cli("merge", *asked, "--out=n")
+        assert (refused.status, refused.stdout) == (2, "")
+        assert said in " ".join(refused.stderr.replace("│", " ").split())
+
+
 def test_merge_says_its_plan_in_words(cli: Cli, pico: Path) -> None:
     said = cli("merge", pico, "--alpha", "1.25", "--out", "m", "--dry-run").stdout
     assert "nothing was written" in said

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from alphadial import merge_engine
 from alphadial.merge_engine import (
     AlphaError,
     Family,
@@ -22,6 +24,7 @@ from alphadial.merge_engine.compiled import FLUSHES, NOT_FINITE, OVERFLOWS, Bits
 from alphadial.merge_engine.engine import bits_of, merge_tensor
 from alphadial.merge_engine.merging import Merging
 from alphadial.merge_engine.methods import METHODS, find_method
+from alphadial.merge_engine.methods.slerp import coefficients
 from alphadial.merge_engine.recipes import complete, settings_of
 from alphadial.merge_engine.types import TensorKind
 
@@ -81,7 +84,13 @@ def test_a_method_says_what_it_takes_and_has_the_functions_for_it(method: str) -
     assert "reduce" in vars(functions) or not declared.reduces
     assert declared.formula
     assert all("https://" in paper for paper in declared.papers)
-    for parameter in (declared.parameters or {}).values():
+    readme = (Path(merge_engine.__file__).parent / "README.md").read_text("utf-8")
+    assert f"| `{method}` | {declared.formula} |" in readme
+    for name, parameter in (declared.parameters or {}).items():
+        assert (
+            f"`{name}` ({parameter.low} to {parameter.high}, default {parameter.default}): {parameter.meaning}"
+            in readme
+        )
         assert Fraction(parameter.low) <= Fraction(parameter.default) <= Fraction(parameter.high)
 
 
@@ -201,3 +210,37 @@ def test_patterns_scale_alpha_and_the_first_counts() -> None:
         assert np.array_equal(merged_by(recipe, "BF16", inputs, 0.5, name), expected)
     with pytest.raises(AlphaError, match=r"alpha 0\.00390625 times 0\.5, for model\.layers\.0\.x, is not on the grid"):
         steps_for(recipe, "model.layers.0.x", 1 / 256)
+
+
+@pytest.mark.parametrize("dtype", FORMATS)
+@pytest.mark.parametrize("alpha", [-2.0, 0.25, 77 / 256, 3.0])
+def test_slerp_goes_along_the_arc(dtype: str, alpha: float) -> None:
+    recipe = recipe_of("slerp")
+    inputs = inputs_of(recipe, dtype, 400, seed=round(alpha * 256) + 5000)
+    low, high = (values_of(dtype, bits) for bits in inputs)
+    cosine = math.fsum(low * high) / math.sqrt(math.fsum(low * low) * math.fsum(high * high))
+    by_low, by_high = coefficients(cosine, round(alpha * 256))
+    angle = math.acos(cosine)
+    assert by_low == pytest.approx(math.sin((1 - alpha) * angle) / math.sin(angle), rel=1e-12)
+    assert by_high == pytest.approx(math.sin(alpha * angle) / math.sin(angle), rel=1e-12)
+    # The sums that are rounded on the way move the cosine by less than it takes to move an element.
+    expected = [rounded(dtype, value) for value in (by_low * low + by_high * high).tolist()]
+    assert values_of(dtype, merged_by(recipe, dtype, inputs, alpha)).tolist() == expected
+
+
+@pytest.mark.parametrize("cosine", [-0.9995, -0.3, 0.0, 0.5, 0.9995])
+@pytest.mark.parametrize("steps", [-4096, -1, 1, 128, 300, 4096])
+def test_coefficients_of_an_arc_are_exact(cosine: float, steps: int) -> None:
+    """They leave the length as it is, turn back from the other end, and do not depend on this machine's sine."""
+    a, b = (Fraction(value) for value in coefficients(cosine, steps))
+    assert abs(a * a + b * b + 2 * a * b * Fraction(cosine) - 1) <= Fraction(2) ** -51 * (a * a + b * b + 1)
+    assert coefficients(cosine, 256 - steps) == (float(b), float(a))
+
+
+def test_where_the_arc_is_straight_it_is_linear() -> None:
+    near = inputs_of(recipe_of("slerp"), "BF16", 300, near=True)
+    zeros = [np.zeros_like(near[0]), near[1]]
+    opposite = [near[0], near[0] ^ np.uint16(0x8000)]
+    for inputs in (near, zeros, zeros[::-1], opposite):
+        straight = merged_by(recipe_of("linear"), "BF16", inputs, 0.75)
+        assert np.array_equal(merged_by(recipe_of("slerp"), "BF16", inputs, 0.75), straight)

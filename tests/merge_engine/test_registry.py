@@ -61,7 +61,7 @@ def test_an_unknown_family_lists_the_choices(tmp_path: Path) -> None:
         ({"alpha_range": [1, 1]}, r"family\.json: alpha_range: the first alpha must be below"),
         (
             {"recipe": {"method": "slurp"}},
-            r"family\.json: recipe\.method: unknown method 'slurp': choose one of linear",
+            r"family\.json: recipe\.method: unknown method 'slurp': choose one of breadcrumbs, ",
         ),
         ({"recipe": {"low": "lo"}}, r"family\.json: recipe\.low: no checkpoint 'lo' in checkpoints \(low, high\)"),
         ({"checkpoints": {"low": "low", "high": "gone"}}, r"family\.json: checkpoints\.high: no folder .*gone"),
