@@ -14,46 +14,51 @@ if TYPE_CHECKING:
     from alphadial.merge_engine import Family, MergeReport
 
 
+_SourceArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[FAMILY|LOW]", help="A family's name or folder; or the folder of the model at 0.", show_default=False
+    ),
+]
+_HighArgument = Annotated[
+    Path | None, typer.Argument(metavar="[HIGH]", help="The folder of the model at 1.", show_default=False)
+]
+_AlphaOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--alpha",
+        metavar="A",
+        help="On the grid k/256, within the family's range; may be repeated.",
+        show_default="what mergekit makes, with --from-mergekit",
+    ),
+]
+_RecipeOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--recipe",
+        metavar="FILE",
+        help="Merge by this recipe: method, models and weights, parameters, alphas by pattern; JSON.",
+        show_default=False,
+    ),
+]
+_MergekitOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--from-mergekit",
+        metavar="FILE",
+        help="Merge what a YAML of mergekit names: linear, task_arithmetic or slerp.",
+        show_default=False,
+    ),
+]
+
+
 def merge(
     out: OutOption,
-    source: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[FAMILY|LOW]",
-            help="A family's name or folder; or the folder of the model at 0.",
-            show_default=False,
-        ),
-    ] = None,
-    high: Annotated[
-        Path | None, typer.Argument(metavar="[HIGH]", help="The folder of the model at 1.", show_default=False)
-    ] = None,
-    alpha: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--alpha",
-            metavar="A",
-            help="On the grid k/256, within the family's range; may be repeated.",
-            show_default="what mergekit makes, with --from-mergekit",
-        ),
-    ] = None,
-    recipe: Annotated[
-        Path | None,
-        typer.Option(
-            "--recipe",
-            metavar="FILE",
-            help="Merge by this recipe: method, models and weights, parameters, alphas by pattern; JSON.",
-            show_default=False,
-        ),
-    ] = None,
-    from_mergekit: Annotated[
-        Path | None,
-        typer.Option(
-            "--from-mergekit",
-            metavar="FILE",
-            help="Merge what a YAML of mergekit names: linear, task_arithmetic or slerp.",
-            show_default=False,
-        ),
-    ] = None,
+    source: _SourceArgument = None,
+    high: _HighArgument = None,
+    alpha: _AlphaOption = None,
+    recipe: _RecipeOption = None,
+    from_mergekit: _MergekitOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be read, written and held; do nothing.")
     ] = False,
