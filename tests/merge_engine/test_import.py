@@ -37,6 +37,14 @@ def test_families_and_alphas_need_no_torch_and_the_rest_says_what_to_install() -
     assert said_without("safetensors") == "merge needs safetensors: pip install 'alphadial[merge]'\n"
 
 
+@pytest.mark.slow
+def test_what_vllm_loads_first_loads_no_numba() -> None:
+    command = "import sys, alphadial.merge_engine.live.plugin; print('llvmlite' in sys.modules, 'vllm' in sys.modules)"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    said = subprocess.run([sys.executable, "-c", command], check=True, stdout=subprocess.PIPE, env=environment).stdout
+    assert said == b"False False\n"
+
+
 def test_every_exported_name_is_there() -> None:
     assert all(getattr(merge_engine, name) is not None for name in merge_engine.__all__)
     assert merge_engine.__all__ == sorted(merge_engine.__all__)

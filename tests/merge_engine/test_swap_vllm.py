@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -20,7 +21,7 @@ import pytest
 from alphadial.merge_engine import Family, format_alpha, merge_to_folders
 from alphadial.merge_engine.live.swap import WORKER, swap_arguments
 
-from .live_engines import Answer, LiveClient, comparable, fresh_answers, live_engine
+from .live_engines import Answer, LiveClient, comparable, fresh_answers, live_engine, vllm_python
 from .toy_families import toy_family
 
 pytestmark = pytest.mark.vllm
@@ -188,6 +189,36 @@ def test_an_engine_whose_weights_broke_off_answers_nothing_any_more(served: Serv
     ):
         assert (answer.status_code, "the stream broke" in answer.text) == (503, True)
     assert served.state()["state"] == "poisoned"
+
+
+REFUSALS = """
+from types import SimpleNamespace as Some
+import torch
+from alphadial.merge_engine import MergeError
+from alphadial.merge_engine.live.swap_worker import check_config, parts_of
+
+def said(refuse):
+    try:
+        refuse()
+    except MergeError as error:
+        print(error)
+
+def config(quantization=None, images=False, lora=None, drafts=None):
+    model = Some(quantization=quantization, is_multimodal_model=images)
+    return Some(model_config=model, lora_config=lora, speculative_config=drafts)
+
+model = torch.nn.Sequential(torch.nn.LayerNorm(4), torch.nn.Conv1d(2, 2, 1))
+said(lambda: parts_of(model, torch.float32, torch.device("cpu")))
+for refused in ({"quantization": "fp8"}, {"images": True}, {"lora": 1}, {"drafts": 1}, {}):
+    said(lambda: check_config(config(**refused)))
+"""
+
+
+def test_what_the_self_test_cannot_look_into_is_refused_by_name() -> None:
+    said = subprocess.run([vllm_python(), "-c", REFUSALS], check=True, stdout=subprocess.PIPE, text=True).stdout
+    *_, layer, quantised, images, lora, drafts = said.splitlines()
+    assert "1 is a Conv1d" in layer
+    assert ("quantised" in quantised, "images" in images, "adapters" in lora, "draft" in drafts) == (True,) * 4
 
 
 def test_parameters_that_are_not_repacked_are_written_straight(tmp_path: Path) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import torch
-import vllm.model_executor.layers.utils
 
 from alphadial.merge_engine.live.swap_worker import SwapWorker
 
@@ -27,12 +26,8 @@ class FaultyWorker(SwapWorker):
 
 
 class PlainWorker(SwapWorker):
-    """Its layers multiply by their parameters, as on a GPU, and keep no packed copies of them."""
-
-
-def _plain(layer: Any, remove_weight: bool) -> None:
-    layer.cpu_linear = torch.nn.functional.linear
+    """Its layers keep no packed copies of their parameters."""
 
 
 if os.environ.get("ALPHADIAL_TEST_PLAIN"):
-    vllm.model_executor.layers.utils.dispatch_cpu_unquantized_gemm = _plain
+    import_module("vllm_plain").make_plain()

@@ -2,6 +2,8 @@
 
 Both change nothing in engines that are not alphadial's. An engine becomes one by ``--additional-config '{"alphadial":
 {"family": FOLDER, "mode": "swap"}}'`` and what else the mode needs (``live/engines.py`` starts them).
+
+Importing this loads no numba: a worker of vLLM looks through all modules when it starts, and fails at llvmlite's.
 """
 
 from __future__ import annotations

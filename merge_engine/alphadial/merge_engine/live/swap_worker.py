@@ -113,7 +113,7 @@ class SwapWorker:
         assert config is not None, "only an engine that is told its family is given this worker"
         try:
             family = load_family(config.family)
-            _check_config(self.vllm_config)
+            check_config(self.vllm_config)
             dtype = self.vllm_config.model_config.dtype
             self.alphadial = SwapModel(family, self.model_runner.get_model(), dtype, self._alphadial_reload)
             alpha = min(max(0.0, family.alpha_min), family.alpha_max)
@@ -177,7 +177,7 @@ def _asking(module: Any, rows: int | None = None) -> Ask:
     return ask
 
 
-def _check_config(config: VllmConfig) -> None:
+def check_config(config: VllmConfig) -> None:
     """What would change answers beside the weights that are swapped.
 
     Raises:
