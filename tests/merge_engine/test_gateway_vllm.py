@@ -26,12 +26,11 @@ import pytest
 
 from alphadial.merge_engine import Family, find_weights_id
 
+from .live_engines import ENVIRONMENT, START_S, vllm_python
 from .toy_families import toy_family, words
 
 pytestmark = pytest.mark.vllm
 
-START_S = 420
-ENVIRONMENT = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": "1"}
 ALPHAS = ("0", "0.5", "1", "1.5", "-0.5", "2")
 PROMPTS = 4
 REQUESTS = 200
@@ -39,12 +38,6 @@ NEAR = 0.01
 """Logprobs that lie closer than this may change places with what shares the batch."""
 FEW = ("--split", "dev", "--problems", "sub_sum_mod.triple.mod31.loose,sub_best.turn4.same.loose")
 CHAT = "/v1/chat/completions"
-
-
-def vllm_python() -> str:
-    python = os.environ.get("ALPHADIAL_VLLM_PYTHON")
-    assert python is not None, "run bash .ci/vllm, which makes the environment for vLLM"
-    return python
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ _OLDEST = (3, 11)
 EXTRAS = {
     "merge": ("merging", ("torch", "safetensors", "numba")),
     "local": ("models in this process, and training", ("torch", "safetensors", "transformers", "tokenizers")),
+    "serve": ("serving a family", ("starlette", "uvicorn", "prometheus-client")),
     "report": ("pictures and reports", ("matplotlib", "plotly")),
 }
 """Extra -> what it is for, and the distributions that make it up."""
