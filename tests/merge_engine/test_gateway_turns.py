@@ -175,6 +175,17 @@ def test_as_many_engines_as_alphas_swap_once_each_and_never_again() -> None:
     run(scenario())
 
 
+def test_the_alpha_that_was_asked_for_last_stays() -> None:
+    async def scenario() -> None:
+        turns, (first, second) = made([0.0, 1.0])
+        for alpha in (1.0, 0.0, 0.5, 0.0):  # 1 is asked for longest ago
+            await asyncio.sleep(1)
+            await request(turns, alpha, 0)
+        assert (first.swaps, second.swaps) == ([], [0.5])
+
+    run(scenario())
+
+
 def test_only_as_many_engines_close_as_alphas_wait() -> None:
     async def scenario() -> None:
         turns, engines = made([0.0, 1.0])

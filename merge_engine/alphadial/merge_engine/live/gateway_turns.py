@@ -221,6 +221,8 @@ class Turns:
         self._arrange()
 
     def _admit(self, alpha: float, seat: Seat) -> None:
+        if not seat.running:
+            seat.turn_began = _now()
         for place in self._waiting.pop(alpha):
             if not place.done():
                 seat.running += 1
