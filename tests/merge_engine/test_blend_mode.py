@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from alphadial.merge_engine import CheckpointError, Family, FamilyError, MergeEngineError, Recipe, blend_weights_id
+from alphadial.merge_engine.live import engines
 from alphadial.merge_engine.live.admission import Gate, Live
 from alphadial.merge_engine.live.blend import Blend, blend_arguments
 from alphadial.merge_engine.live.blend_ids import end_ids
 from alphadial.merge_engine.live.routes import LiveRoutes
+from alphadial.merge_engine.types import ServingMode
 
 from .conftest import CONFIG, MakeFamily
 from .fake_vllm import FakeVllm
@@ -125,3 +128,22 @@ def test_others_are_refused_before_anything_is_loaded(
         blend_arguments(family)
     with pytest.raises(FamilyError, match="only linear families blend"):
         blend_arguments(replace(family, recipe=Recipe("slerp")))
+
+
+def test_serve_starts_an_engine_that_blends(
+    make_family: MakeFamily, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class StartedError(Exception):
+        pass
+
+    async def started(*command: str, env: dict[str, str], **options: object) -> None:
+        assert {"alphadial_blend", "--enforce-eager", "--max-model-len=64"} < set(command)
+        assert env["VLLM_USE_V2_MODEL_RUNNER"] == "0"
+        raise StartedError
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("asyncio.create_subprocess_exec", started)
+    family = make_family(low_config=LLAMA, high_config=LLAMA)
+    own = engines.OwnEngine(family, ServingMode.BLEND, "python", ["--max-model-len=64"], 1.0, print)
+    with pytest.raises(StartedError):
+        asyncio.run(own.start())

@@ -14,7 +14,6 @@ from typing import Any
 from alphadial.merge_engine.alpha import format_alpha
 from alphadial.merge_engine.data_only import read_json
 from alphadial.merge_engine.errors import CheckpointError, MergeEngineError
-from alphadial.merge_engine.inputs import check_endpoints
 from alphadial.merge_engine.live.admission import Change, EngineClient, RefusedError
 from alphadial.merge_engine.live.blend_ids import blend_id, end_ids, end_names
 from alphadial.merge_engine.types import Family
@@ -54,6 +53,8 @@ def check_blend(family: Family) -> None:
         CheckpointError: its endpoints are unreadable or do not fit each other, its architecture is none of those that
             are tested, or it is quantised.
     """
+    from alphadial.merge_engine.inputs import check_endpoints  # only here: it loads the compiled loops
+
     end_names(family)
     check_endpoints(family)
     config = read_json(family.low / "config.json")

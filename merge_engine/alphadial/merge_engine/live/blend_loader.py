@@ -29,7 +29,8 @@ class BlendLoader(BaseModelLoader):  # type: ignore[misc]
     """What vLLM loads a model by under ``--load-format alphadial_blend``.
 
     The model is made as vLLM makes it for one endpoint. Each of its parameters is then given room for two, and each
-    endpoint is read into its own half by the model's own ``load_weights``, which packs and names as vLLM does.
+    endpoint is read into its own half by the model's own ``load_weights``, which packs and names as vLLM does. Beside
+    the model, one endpoint is held in this process's memory while it is read.
     """
 
     def download_model(self, model_config: Any) -> None:
@@ -115,7 +116,7 @@ def _make_room(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     halves = {}
     for name, parameter in model.named_parameters():
         halves[name] = parameter.new_full((2, *parameter.shape), torch.nan, requires_grad=False)
-        parameter.data = halves[name][0]  # so that two of three are held at a time, parameter by parameter
+        parameter.data = halves[name][0]  # the room that it had is free before the next is made
     return halves
 
 
