@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from alphadial.merge_engine import Family, ServeOptions, find_weights_id, format_alpha
-from alphadial.merge_engine.live import gateway_watch
+from alphadial.merge_engine.live import gateway_watch, serving
 from alphadial.merge_engine.live.serving import gateway, server_config
 
 from .fake_engine import running
@@ -22,6 +22,9 @@ from .faulty_engines import TOKENS, FaultyEngine, poisoned
 
 ALPHAS = (-1.0, -0.25, 0.0, 77 / 256, 1.0, 1.5)
 _AT_ONCE = 40
+_REQUEST_S, _SWAP_S = 5.0, 3.0
+_BOUND_S = 2 * len(ALPHAS) * (_REQUEST_S + _SWAP_S)
+"""With one engine up, a wait; and another where the request is made once more."""
 _CLEAR = frozenset({400, 502, 503, 504})
 """Statuses of a failure that is told. 400: an alpha that the engine refuses."""
 
@@ -45,6 +48,7 @@ def test_no_answer_by_other_weights(
     family: Family, monkeypatch: pytest.MonkeyPatch, requests: int, rate: float
 ) -> None:
     monkeypatch.setattr(gateway_watch, "_EVERY_S", 0.03)
+    monkeypatch.setattr(serving, "SWAP_S", _SWAP_S)
     for alpha in (*ALPHAS, 0.25, 0.125):
         find_weights_id(family, alpha)
     engines = [FaultyEngine(family, seed, rate) for seed in (1, 2)]
@@ -69,12 +73,12 @@ async def _ask_many(family: Family, engines: list[FaultyEngine], requests: int) 
         async def ask_in_turn() -> None:
             for _ in left:
                 alpha, stream = chance.choice(ALPHAS), chance.random() < 0.5
-                patience = 0.004 if chance.random() < 0.03 else 20.0
+                patience = 0.004 if chance.random() < 0.03 else _BOUND_S
                 try:
                     async with asyncio.timeout(patience):
                         await (_stream if stream else _whole)(client, family, alpha, seen)
                 except TimeoutError:
-                    assert patience < 1, "nothing waits so long"
+                    assert patience < 1, "the bound on waits does not hold"
                     seen.given_up += 1
 
         await asyncio.gather(*(ask_in_turn() for _ in range(_AT_ONCE)))
@@ -92,12 +96,14 @@ async def _serving(family: Family, engines: list[FaultyEngine]) -> AsyncIterator
         for engine in engines:
             engine.rate = 0.0
         made = await stack.enter_async_context(
-            gateway(family, ServeOptions([engine.url for engine in engines], request_s=5.0))
+            gateway(family, ServeOptions([engine.url for engine in engines], request_s=_REQUEST_S))
         )
         for engine, rate in zip(engines, rates, strict=True):
             engine.rate = rate
         front = await stack.enter_async_context(running(server_config(made.app)))
-        client = await stack.enter_async_context(httpx.AsyncClient(base_url=front.url, timeout=30, trust_env=False))
+        client = await stack.enter_async_context(
+            httpx.AsyncClient(base_url=front.url, timeout=2 * _BOUND_S, trust_env=False)
+        )
         tasks = [asyncio.create_task(each()) for each in made.tending]
         tasks += [asyncio.create_task(each(engine)) for engine in engines for each in (_look_after, _meddle)]
         try:

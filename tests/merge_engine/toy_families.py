@@ -16,11 +16,17 @@ _WORDS = 60
 
 
 def toy_family(
-    folder: Path, architecture: str, *, name: str = "toy", alpha_range: tuple[float, float] = (-2, 3)
+    folder: Path,
+    architecture: str,
+    *,
+    name: str = "toy",
+    alpha_range: tuple[float, float] = (-2, 3),
+    width: int = 64,
+    layers: int = 2,
 ) -> Family:
     """Writes a family of two random bf16 checkpoints, whose greedy answers differ between alphas."""
     for seed, end in enumerate(("low", "high")):
-        model = _model(architecture, seed)
+        model = _model(architecture, seed, width, layers)
         model.to(torch.bfloat16).save_pretrained(folder / end)
         _tokenizer().save_pretrained(folder / end)
     contents = {
@@ -42,7 +48,7 @@ def words(*numbers: int) -> str:
     return " ".join(f"w{number % _WORDS}" for number in numbers)
 
 
-def _model(architecture: str, seed: int) -> Any:
+def _model(architecture: str, seed: int, width: int, layers: int) -> Any:
     import transformers
 
     prefix = {"llama": "Llama", "qwen2": "Qwen2", "qwen3": "Qwen3"}[architecture]
@@ -52,11 +58,11 @@ def _model(architecture: str, seed: int) -> Any:
         settings["head_dim"] = 32
     config = getattr(transformers, f"{prefix}Config")(
         vocab_size=_WORDS + 4,
-        hidden_size=64,
-        intermediate_size=96,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
+        hidden_size=width,
+        intermediate_size=width * 3 // 2,
+        num_hidden_layers=layers,
+        num_attention_heads=width // 32,
+        num_key_value_heads=width // 64,
         max_position_embeddings=1024,
         bos_token_id=1,
         eos_token_id=2,
