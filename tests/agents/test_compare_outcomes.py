@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,12 @@ from alphadial.controller import Arm, ControllerError
 from alphadial.envs.errors import EnvsError
 
 from .test_compare import CROSSED, make_table
+
+
+@pytest.fixture(autouse=True)
+def _in_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes of their own, which the tests of the command line have, take longer to start than all of this."""
+    monkeypatch.setattr("alphadial.agents.experiments.compare.outcomes_run.Processes", ThreadPoolExecutor)
 
 
 def crossed(folder: Path, name: str = "crossed.csv", models: tuple[str, str] = ("left", "right")) -> Path:

@@ -20,7 +20,7 @@ FORMATS = ROOT / "tests" / "envs" / "formats"
 DOUBLE = {
     "python3": "print(2 * int(input()))",
     "c": '#include <stdio.h>\nint main(void) { int x; scanf("%d", &x); printf("%d\\n", 2 * x); }',
-    "cpp": "#include <iostream>\nint main() { int x; std::cin >> x; std::cout << 2 * x; }",
+    "cpp": '#include <cstdio>\nint main() { int x; std::scanf("%d", &x); std::printf("%d", 2 * x); }',
     "java": "import java.util.*;\npublic class Main { public static void main(String[] a) {"
     " System.out.println(2 * new Scanner(System.in).nextInt()); } }",
 }

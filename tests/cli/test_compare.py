@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -206,7 +207,8 @@ def test_a_folder_in_use_names_its_owner(cli: Cli, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("pictures")
-def test_compare_on_a_table_that_others_made(cli: Cli, tmp_path: Path) -> None:
+def test_compare_on_a_table_that_others_made(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("alphadial.agents.experiments.compare.outcomes_run.Processes", ThreadPoolExecutor)
     rows = [f"p{number},{'easy' if number % 3 else 'hard'},{number % 3},{2 - number % 3}" for number in range(24)]
     (tmp_path / "models.csv").write_text(
         "\n".join(["problem,difficulty,\x1b[31msmall,large", *rows, "gap,,1,"]), "utf-8"

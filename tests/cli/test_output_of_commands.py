@@ -49,7 +49,7 @@ NEEDED = {
 LONG = {
     *(("run", name) for name in ("out", "fit", "server", "features")),
     *(("frontier", name) for name in ("out", "server")),
-    *(("compare", name) for name in ("parser", "server")),
+    *(("compare", name) for name in ("parser", "prompt", "server")),
 }
 """Refused only after torch and the weights were loaded, or after a whole run."""
 STRANGE = HOSTILE.replace("/", "")

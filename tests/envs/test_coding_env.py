@@ -258,7 +258,7 @@ DOUBLE = Problem(
 )
 ANSWERS = {
     "python": "print(2 * int(input()))\n",
-    "cpp": "#include <iostream>\nint main() { long n; std::cin >> n; std::cout << 2 * n; }\n",
+    "cpp": '#include <cstdio>\nint main() { long n; std::scanf("%ld", &n); std::printf("%ld", 2 * n); }\n',
 }
 
 

@@ -78,12 +78,12 @@ def test_values_that_yaml_cannot_hold(yaml: str, line: int, message: str, tmp_pa
 
 
 def test_lines_of_long_keys_are_not_kept() -> None:
-    keys = "".join(f"  a{number}: 1\n" for number in range(20_000))
+    keys = "".join(f"  a{number}: 1\n" for number in range(4_000))
     before = time.perf_counter()
     yaml = parse_yaml(f"? {'k' * 500_000}\n:\n{keys}b:\n  c: [1]\n", Path("p.yaml"))
     assert time.perf_counter() - before < 60
     assert sum(map(len, yaml.lines)) < 1000
-    assert yaml.lines["b.c"] == 20_004
+    assert yaml.lines["b.c"] == 4_004
 
 
 def test_names_too_long_are_of_nothing(tmp_path: Path) -> None:

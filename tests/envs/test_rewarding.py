@@ -52,7 +52,7 @@ RIGHT = "```python\ndef f(x):\n    return 2 * x\n```"
 SMALL = "```\ndef f(x):\n    return 4\n```"
 SUMS = {
     "python": "print(sum(map(int, input().split())))",
-    "cpp": "#include <iostream>\nint main() { int a, b; std::cin >> a >> b; std::cout << a + b; }",
+    "cpp": '#include <cstdio>\nint main() { int a, b; std::scanf("%d %d", &a, &b); std::printf("%d", a + b); }',
 }
 
 

@@ -396,7 +396,7 @@ def test_a_language_that_the_machine_lacks(bench: Bench) -> None:
 
 
 MULTIPLY = {
-    "cpp": "#include <iostream>\nint main() { long a, b; std::cin >> a >> b; std::cout << a * b << std::endl; }\n",
+    "cpp": '#include <cstdio>\nint main() { long a, b; scanf("%ld %ld", &a, &b); printf("%ld\\n", a * b); }\n',
     "java": """public class Main {
     public static void main(String[] arguments) {
         var input = new java.util.Scanner(System.in);

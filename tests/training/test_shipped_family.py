@@ -66,6 +66,7 @@ def failed_programs() -> Iterator[tuple[Problem, str]]:
         yield problem, corrupt(render(templates()[template].bodies["linear"], map_name, post_name), 1, rng)
 
 
+@pytest.mark.slow  # the weights ship as they are, and nothing else asks so much of them
 def test_it_answers_a_repair_prompt_with_a_better_program(judge: Judge) -> None:
     strategy = find_strategy(FAMILY.prompt)
     requests, problems = [], []
