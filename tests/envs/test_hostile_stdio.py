@@ -69,6 +69,7 @@ def arena(request: pytest.FixtureRequest) -> Iterator[Arena]:
         pytest.skip("gVisor is not installed")
     bare = traces()
     with tempting_host() as host, Fresh() if request.param == "fresh" else open_sandbox(request.param) as sandbox:
+        sandbox.run(["true"], {}, "", LIMITS)  # with its first run begins a thread of its own
         yield Arena(request.param, sandbox, host, traces())
     assert traces() == bare
 
