@@ -18,6 +18,7 @@ import pytest
 
 from .judging_sets import GOOD, WRONG, problem, submission, write
 
+pytestmark = pytest.mark.usefixtures("pictures")  # they lie in the folders, too
 Cli = Callable[..., Any]
 Damage = Callable[[Path], None]
 LIMIT_S = 900
