@@ -20,8 +20,11 @@ from alphadial.merge_engine import load_family
 ROOT = Path(__file__).parents[2]
 PARTS = ("envs", "controller", "agents", "merge_engine", "training", "cli")
 
-_BEGUN = "open('/proc/self/comm', 'w').write('begun')"
-"""From then on Ctrl-C is for the command, no more for the interpreter."""
+_BEGUN = (
+    "import signal; from alphadial import cli; [signal.signal(n, cli._leave) for n in (2, 15) "
+    "if signal.getsignal(n) is not signal.SIG_IGN]; open('/proc/self/comm', 'w').write('begun')"
+)
+"""From then on Ctrl-C is for the command, no more for the interpreter: what ``main`` does first is done already."""
 
 
 _PICTURES = ("frontier_picture.draw_frontier", "run_picture.draw_run", "comparison_picture.draw_comparison")
