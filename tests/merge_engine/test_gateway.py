@@ -422,6 +422,15 @@ def test_engines_are_looked_at_first(engine: FakeEngine, says: str | None, monke
     run(scenario())
 
 
+def test_an_address_where_no_engine_is_is_said() -> None:
+    async def scenario() -> None:
+        with pytest.raises(EngineError, match=r"no engine answers at http://127\.0\.0\.1:9 .*correct the address"):
+            async with gateway(load_family("tiny"), ServeOptions(["http://127.0.0.1:9"])):
+                pass
+
+    run(scenario())
+
+
 def test_nobody_listens_elsewhere_without_a_key() -> None:
     for host in ("0.0.0.0", "::", "192.0.2.1", "example.org"):
         with pytest.raises(ServingError, match="clients must send a key"):

@@ -142,6 +142,8 @@ def _naming(url: str) -> Iterator[None]:
     """Failing connections are EngineErrors that name the engine."""
     try:
         yield
+    except httpx.ConnectError as error:
+        raise EngineError(f"no engine answers at {url} ({error}): start one there, or correct the address") from error
     except (httpx.HTTPError, httpx.StreamError) as error:
         raise EngineError(f"the connection to {url} broke ({error or type(error).__name__})") from error
 
