@@ -90,7 +90,8 @@ def test_accepted(judge: Judge) -> None:
         ("import os; os.kill(os.getpid(), 11)", Verdict.RTE, "signal 11"),
         ("while True: pass", Verdict.TLE, "cpu"),
         ("print('x' * 10**6)", Verdict.OLE, "output"),
-        ("print(2 * n, flush=True); bytearray(10**8)[::64]", Verdict.MLE, "memory"),
+        # Held for a moment, since without a cgroup memory is looked at every few milliseconds.
+        ("print(2 * n, flush=True); b = bytearray(10**8); __import__('time').sleep(0.3)", Verdict.MLE, "memory"),
     ],
 )
 def test_what_goes_wrong(judge: Judge, tail: str, verdict: Verdict, cause: str) -> None:
