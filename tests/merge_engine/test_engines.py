@@ -188,7 +188,9 @@ def test_which_python_starts_engines(monkeypatch: pytest.MonkeyPatch, python: Pa
 @pytest.mark.slow  # a whole command
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_the_engine_ends_with_the_command(end: signal.Signals, python: Path) -> None:
-    program = "from alphadial.cli import main; main()"
+    # Where the tests themselves run in the background, Ctrl-C is ignored by all that they start.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = f"{heard}; from alphadial.cli import main; main()"
     arguments: list[Any] = ["serve", "tiny", "--port", "0", "--python", python, "--", ID]
     command = subprocess.Popen(
         [sys.executable, "-c", program, *arguments], stderr=subprocess.PIPE, text=True, start_new_session=True

@@ -20,7 +20,6 @@ import torch
 from alphadial.merge_engine import Family, MergeError, Resident, merge, resident
 from alphadial.merge_engine.compiled import BIT_TYPES, merge_bits
 
-pytest.importorskip("triton")
 if not torch.cuda.is_available() and os.environ.get("TRITON_INTERPRET") != "1":
     pytest.skip("needs a GPU, or TRITON_INTERPRET=1", allow_module_level=True)
 

@@ -190,8 +190,7 @@ def test_what_is_off_the_grid_or_of_another_dtype_is_refused(write: Write) -> No
 MERGEKIT = Path.home() / ".cache" / "alphadial" / "mergekit-0.1.5" / "bin" / "mergekit-yaml"
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not MERGEKIT.is_file(), reason="needs mergekit 0.1.5 in ~/.cache/alphadial")
+@pytest.mark.mergekit
 @pytest.mark.parametrize(("contents", "bound"), [(LINEAR, 1e-3), (TASKS, 1e-3), (SLERP, 1e-3)])
 def test_mergekits_own_result_differs_in_few_elements_by_one_unit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, contents: dict[str, Any], bound: float
