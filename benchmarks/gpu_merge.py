@@ -99,7 +99,7 @@ def make_ends(layers: int, shrink: int, device: torch.device) -> tuple[Tensors, 
 
 
 def shapes(layers: int, shrink: int) -> dict[str, tuple[int, ...]]:
-    """Of Qwen2.5-7B's tensors, packed as a server packs them; every dimension divided by ``shrink``."""
+    """The shapes of Qwen2.5-7B's tensors, packed as a server packs them; every dimension divided by ``shrink``."""
     hidden, inner, keys, words = (size // shrink for size in (HIDDEN, INNER, KEYS, VOCABULARY))
     found: dict[str, tuple[int, ...]] = {"embed": (words, hidden), "head": (words, hidden), "norm": (hidden,)}
     for layer in range(layers):

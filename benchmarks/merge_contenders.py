@@ -23,7 +23,7 @@ from alphadial.merge_engine import FamilyFile, load_family, merge_to_folders, sa
 
 ALPHA = 77 / 256
 WEIGHT, DENSITY = 0.5, 0.5
-"""Of each of two models that task arithmetic and TIES add to the base, and what TIES keeps of it."""
+"""The weight of each of two models that task arithmetic and TIES add to the base, and what TIES keeps of it."""
 METHODS = ("linear", "task_arithmetic", "slerp", "ties")
 MERGEKIT = "0.1.5"
 NEEDS = ("accelerate", "click", "datasets", "immutables", "peft", "protobuf", "scipy", "sentencepiece", "tqdm")

@@ -27,8 +27,8 @@ import triton
 import triton.language as tl
 
 _BLOCK_BYTES = 4096
-"""Of each end, merged by one program: each of its 128 threads has two loads of 16 bytes under way for each end, and few
-enough registers for a dozen programs on a multiprocessor."""
+"""Bytes of each end that one program merges: each of its 128 threads has two loads of 16 bytes under way for each end,
+and few enough registers for a dozen programs on a multiprocessor."""
 _ALIGNED = 16
 """Bytes; a thread loads and stores so many at once where all addresses and lengths are multiples of it."""
 _LARGE = 2.0**100

@@ -80,7 +80,7 @@ class Resident:
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Of the tensors, by the names that the checkpoints give them: a tied ``lm_head.weight`` is absent."""
+        """Shapes of the tensors, by the names that the checkpoints give them: a tied ``lm_head.weight`` is absent."""
         return {name: self._inputs.low.tensors[name].shape for name in self._names}
 
     def check(self, alpha: float | str) -> str:

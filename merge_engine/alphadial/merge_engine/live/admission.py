@@ -44,7 +44,7 @@ class Change:
     """How many changes there have been since the engine started."""
     bytes_moved: int
     seconds: float
-    """In the worker."""
+    """Seconds that the worker took."""
 
 
 class Mode(Protocol):

@@ -112,7 +112,7 @@ def _covered(module: torch.nn.Module) -> set[str]:
 
 
 def _make_room(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """By parameter, [2, ...]: both endpoints' halves, full of NaN. Tied parameters are one."""
+    """The values by parameter, [2, ...]: both endpoints' halves, full of NaN. Tied parameters are one."""
     halves = {}
     for name, parameter in model.named_parameters():
         halves[name] = parameter.new_full((2, *parameter.shape), torch.nan, requires_grad=False)

@@ -77,7 +77,7 @@ class Turns:
     swap_s: float
     """The longest that an engine may take to change its alpha."""
     _waiting: dict[float, deque[asyncio.Future[Seat]]] = field(default_factory=dict)
-    """By alpha, in the order in which each began to wait."""
+    """Those who wait, by alpha, in the order in which each began to."""
     _swaps: set[asyncio.Task[None]] = field(default_factory=set)
 
     @asynccontextmanager

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from starlette.datastructures import State
 
 CONFIG_KEY = "alphadial"
-"""In vLLM's ``additional_config``."""
+"""The key in vLLM's ``additional_config``."""
 _MODES = {
     "blend": "alphadial.merge_engine.live.blend:Blend",
     "swap": "alphadial.merge_engine.live.swap:Swap",

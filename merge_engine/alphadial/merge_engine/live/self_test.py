@@ -42,7 +42,7 @@ class Part:
     ask: Ask | None = None
     """Multiplies vectors by its weight, as the model does, without what pads it; None where it is read alone."""
     dtype: torch.dtype = torch.float32
-    """Of the vectors that it takes."""
+    """The dtype of the vectors that it takes."""
     device: torch.device | str = "cpu"
 
 

@@ -109,4 +109,4 @@ METHODS: Mapping[str, Method] = {
         },
     ),
 }
-"""By the name that recipes use."""
+"""The declared methods, by the name that recipes use."""

@@ -24,7 +24,7 @@ from alphadial.merge_engine.types import Settings, TensorKind
 _STRAIGHT = 0.9995
 """Magnitude of the cosine beyond which it is the straight line; that of mergekit."""
 _DIGITS = 100
-"""Of the decimals; the series for the sine of 17 half turns loses 23 of them."""
+"""Precision of the decimals, in digits; the series for the sine of 17 half turns loses 23 of them."""
 _ENOUGH = Decimal("1e-60")
 
 
@@ -62,7 +62,7 @@ def coefficients(cosine: float, steps: int) -> tuple[float, float]:
 
 
 def _angle(cosine: Decimal) -> Decimal:
-    """Whose cosine it is: twice the arc tangent of sqrt((1 - c) / (1 + c)), by its series near 0."""
+    """The angle whose cosine it is: twice the arc tangent of sqrt((1 - c) / (1 + c)), by its series near 0."""
     tangent, halvings = ((1 - cosine) / (1 + cosine)).sqrt(), 4
     for _ in range(halvings):
         tangent = tangent / (1 + (1 + tangent * tangent).sqrt())
