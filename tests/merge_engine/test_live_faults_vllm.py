@@ -125,18 +125,27 @@ def texts(served: Served) -> dict[float, str]:
 
 def test_a_worker_killed_in_mid_request(served: Served, texts: dict[float, str]) -> None:
     known = find_weights_id(served.family, 0.5)
+    for _ in range(4):  # on a busy machine the answer may be whole before the kill is heard of
+        events = _killed_while_it_streams(served)
+        _comes_back(served, texts)
+        assert {event["system_fingerprint"] for event in events if "error" not in event} <= {known}
+        if "error" in events[-1]:
+            break
+    assert "error" in events[-1], events[-1]
+
+
+def _killed_while_it_streams(served: Served) -> list[Any]:
+    """The events of an answer whose worker is killed once it has begun."""
+    worker, events = served.pid("VLLM::EngineCore"), []
     body = served.body(0.5, max_tokens=900, ignore_eos=True, stream=True)
     with httpx.stream("POST", f"{served.url}/completions", json=body, timeout=120) as answer:
         assert answer.status_code == 200
-        events = []
         for line in answer.iter_lines():
             if line.startswith("data: {"):
                 events.append(json.loads(line.removeprefix("data: ")))
-                if len(events) == 3:
-                    os.kill(served.pid("VLLM::EngineCore"), signal.SIGKILL)
-    assert "error" in events[-1], events[-1]
-    assert {event["system_fingerprint"] for event in events[:-1]} == {known}
-    _comes_back(served, texts)
+                if len(events) == 1:
+                    os.kill(worker, signal.SIGKILL)
+    return events
 
 
 def test_an_engine_killed_in_mid_swap(served: Served, texts: dict[float, str]) -> None:
