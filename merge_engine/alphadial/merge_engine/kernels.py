@@ -67,7 +67,7 @@ class FusedMerge:
 
 
 class Launch:
-    """Where the ends of tensors are and where theta goes, in tables that lie on the device.
+    """The places of the ends of tensors and of theta, in tables that lie on the device.
 
     Tensors of several dtypes, or whose addresses or lengths are not all multiples of 16 bytes, take a launch for each
     kind.

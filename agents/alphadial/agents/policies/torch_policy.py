@@ -48,7 +48,7 @@ class TorchPolicy:
 
     @property
     def concurrency(self) -> int:
-        """Of the batches: one with the model, one gathering."""
+        """The batches: one with the model, one gathering."""
         return self._batcher.concurrency
 
     async def complete(self, request: Request) -> Completion:
@@ -162,7 +162,7 @@ def empty_model(config: Any, shapes: Mapping[str, Sequence[int]]) -> PreTrainedM
 
 
 def parameters_by_name(model: PreTrainedModel, names: Iterable[str]) -> dict[str, torch.Tensor]:
-    """Where a model's tensors of these names lie, to be written to.
+    """The places of a model's tensors of these names, to be written to.
 
     Where a checkpoint stores tied embeddings twice, the head's are the model's, and the others go nowhere.
     """

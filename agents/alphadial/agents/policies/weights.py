@@ -79,7 +79,7 @@ class VerifiedPolicy(OfOneProcess):
     def __init__(self, policy: Policy, family: Family, server: str) -> None:
         self._policy, self._family, self._server = policy, family, server
         self._expected: dict[tuple[str, bool], str] = {}
-        """By model, and whether it is blended. Looking one up may read checkpoints, so only that is which is told."""
+        """Ids by model and whether it is blended: only the kind that is told, since looking one up may read files."""
         self._begin_process()
         in_child(self, VerifiedPolicy._begin_process)
 

@@ -98,7 +98,7 @@ class ReloadPath:
 def find_places(
     shapes: Mapping[str, tuple[torch.Size, torch.dtype]], load: Callable[[Iterable[tuple[str, torch.Tensor]]], Any]
 ) -> dict[str, torch.Tensor] | None:
-    """Where in a model's parameters a checkpoint's tensors lie. Writes nothing.
+    """The places of a checkpoint's tensors in a model's parameters. Writes nothing.
 
     The model loads stand-ins that have no content. What it would copy where is noted, and not done.
 

@@ -25,11 +25,11 @@ class Method:
     """What a recipe has to know of a merge method."""
 
     module: str
-    """Where its functions are; see ``types.MergeMethod``."""
+    """The module of its functions; see ``types.MergeMethod``."""
     formula: str
     """What theta is, in one line."""
     papers: tuple[str, ...]
-    """Where it comes from."""
+    """The publications that it comes from."""
     pair: bool = False
     """Whether it merges two checkpoints, ``low`` and ``high``, rather than ``low`` and weighted ``models``."""
     normalises: bool = False
