@@ -99,24 +99,25 @@ class Killer:
     in_call: int = 0
     """Kills while a command of a tool call slept."""
 
-    def kill(self, after: int, delay_s: float) -> None:
-        """Kills the command a while after it holds the folder and so many attempts are stored in it."""
+    def kill(self, after: int, delay_s: float, under_way: bool = False) -> None:
+        """Kills the command a while after it holds the folder and so many attempts are stored in it.
+
+        ``under_way`` waits then for a tool call of an attempt that is not over, which a quick machine may hide.
+        """
         process = self.start(*self.command)
         self.owners.append(process.pid)
-        deadline = time.monotonic() + _WAIT_S
-        while not self._holds(process.pid) or count(self.folder / "attempts.sqlite", "attempts") < after:
-            assert process.poll() is None, ("it ended before it could be killed", process.communicate())
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        self._await(process, lambda: self._holds(process.pid) and self._stored("attempts") >= after)
         time.sleep(delay_s)
+        if under_way:
+            self._await(process, lambda: self._stored("calls") > 0)
         assert process.poll() is None, ("it ended before it could be killed", process.communicate())
         born = descendants(process.pid)
         self.born |= born
         self.in_call += sleeping(born)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        self.had.append(count(self.folder / "attempts.sqlite", "attempts"))
-        self.in_attempt += count(self.folder / "journal.sqlite", "calls") > 0
+        self.had.append(self._stored("attempts"))
+        self.in_attempt += self._stored("calls") > 0
 
     def finish(self) -> None:
         """Lets the command end, and looks for what it and the killed ones have left."""
@@ -126,6 +127,16 @@ class Killer:
         assert process.returncode == 0, (stdout, stderr)
         await_end(self.born)
         assert cgroups_of(self.owners) == []
+
+    def _await(self, process: subprocess.Popen[str], happened: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + _WAIT_S
+        while not happened():
+            assert process.poll() is None, ("it ended before it could be killed", process.communicate())
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    def _stored(self, table: str) -> int:
+        return count(self.folder / ("journal.sqlite" if table == "calls" else "attempts.sqlite"), table)
 
     def _holds(self, pid: int) -> bool:
         lock = self.folder / "lock"

@@ -24,8 +24,6 @@ pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("KILLS", "5"))
 """For the record, KILLS=20 takes some minutes per setting."""
 DELAY_S = 0.5
-ROUND_S = 1.0
-"""Of agentic attempts: about as long as two of them take, side by side."""
 TAIL = 10
 """So many attempts at the end of a run take longer than the longest delay."""
 HARD = {"suffix_min", "pair_parity", "pair_spread", "pair_max_total"}
@@ -44,13 +42,17 @@ def finished(start: Start, command: tuple[str, ...], folder: Path) -> Killer:
 
 
 def killed(
-    start: Start, command: tuple[str, ...], folder: Path, attempts: int, kills: int = KILLS, delay_s: float = DELAY_S
+    start: Start, command: tuple[str, ...], folder: Path, attempts: int, kills: int = KILLS, tools: bool = True
 ) -> Killer:
-    """A run of so many attempts, killed at moments drawn over all of it, then finished."""
+    """A run of so many attempts, killed at moments drawn over all of it, then finished.
+
+    Where there are tools, every second kill waits for an attempt to be under way.
+    """
     dice = random.Random(" ".join(command))
     parts = Killer(start, (*command, "--out", str(folder)), folder)
-    for after in sorted(dice.sample(range(attempts - TAIL), kills)):
-        parts.kill(after, dice.uniform(0, delay_s))
+    for number, after in enumerate(sorted(dice.sample(range(attempts - TAIL), kills))):
+        under_way = tools and number % 2 == 0
+        parts.kill(after, 0.0 if under_way else dice.uniform(0, DELAY_S), under_way)
     parts.finish()
     return parts
 
@@ -88,9 +90,10 @@ def same(parts: Killer, whole: Killer) -> None:
 def test_with_the_shipped_family(start: Start, tmp_path: Path, setting: str, controller: str) -> None:
     command = ("run", *DEV, "--setting", setting, "--controller", controller)
     whole = finished(start, command, tmp_path / "whole")
-    parts = killed(start, command, tmp_path / "parts", len(rows(whole.folder)))
+    tools = setting == "tools"
+    parts = killed(start, command, tmp_path / "parts", len(rows(whole.folder)), tools=tools)
     same(parts, whole)
-    assert setting == "reasoning" or parts.in_attempt >= KILLS // 5
+    assert not tools or parts.in_attempt >= KILLS // 5
 
 
 def test_agentic(start: Start, tmp_path: Path) -> None:
