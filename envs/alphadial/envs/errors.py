@@ -36,6 +36,14 @@ class SandboxFailedError(EnvsError):
     """The sandbox itself broke while a program ran. The judge retries it in a fresh one."""
 
 
+class ImageError(EnvsError):
+    """An image is not there, or cannot be made; the message says what to do."""
+
+
+class PatchError(EnvsError):
+    """A text is no patch, or it does not fit the files that it is to change; the message says where."""
+
+
 class NotWarmError(SandboxFailedError):
     """The program needs what a warm server cannot give it; a fresh sandbox can."""
 

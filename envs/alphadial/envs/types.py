@@ -10,6 +10,7 @@ from .kinds import FailureKind as FailureKind
 from .kinds import KilledBy as KilledBy
 from .kinds import Verdict as Verdict
 from .raw import readable
+from .repository import Repository as Repository
 from .submissions import Submission as Submission
 from .units import MIB as MIB
 
@@ -123,6 +124,8 @@ class Interface(StrEnum):
     """They call ``Problem.entry``, in Python."""
     STDIO = "stdio"
     """stdin in, stdout out, in any language."""
+    REPOSITORY = "repository"
+    """Tests of a code base, whose submission is a patch: see ``Problem.repository``."""
 
 
 class Rule(StrEnum):
@@ -204,6 +207,8 @@ class Problem:
     languages: tuple[str, ...] = ()
     """Languages that a program may be in, those of Python by the name of the interpreter that runs them; empty: all
     that the judge knows, and for tests that call a function Python."""
+    repository: Repository | None = None
+    """The code base, under ``Interface.REPOSITORY``."""
     features: Mapping[str, float | str] = field(default_factory=dict)
     """What is known of it beside its statement, for controllers and never for policies: ``difficulty``, ``platform``,
     ``rating``, ``date`` (days since 1970), ``tags``, and whatever else a set of one's own states. Absent: unknown."""

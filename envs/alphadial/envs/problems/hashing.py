@@ -24,6 +24,7 @@ _PROBLEM = {
     "input_rules": "",
     "output_rules": "",
     "languages": (),
+    "repository": None,
     "features": {},
 }
 _TEST = {"name": "", "group": "", "checker": None, "arguments": None, "check": ""}

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from types import MappingProxyType
 
 from ..errors import WorkspaceError
+from ..files import File as File
 from ..raw import as_bytes
 from ..types import RunResult
 from .guest.folder import (
@@ -33,14 +34,6 @@ _REASONS = {
     TOO_MANY: f"more than {MAX_FILES:,} files and folders",
     TOO_DEEP: f"paths of more than {MAX_DEPTH} folders or {MAX_PATH:,} bytes",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A regular file."""
-
-    data: bytes
-    executable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Boxes: machines for attempts on repositories, and for grading them."""
