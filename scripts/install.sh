@@ -61,7 +61,7 @@ if ! "$venv/bin/python" -c 'import torch' 2>/dev/null; then
     fi
 fi
 echo "installing alphadial and its dependencies"
-"${pip[@]}" --editable '.[local,parquet,report,serve]' $("$venv/bin/python" - <<'P'
+"${pip[@]}" --editable '.[local,parquet,report,repositories,serve]' $("$venv/bin/python" - <<'P'
 import tomllib
 print(*(r.replace(" ", "") for r in tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["dev"]))
 P

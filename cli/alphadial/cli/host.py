@@ -18,6 +18,7 @@ EXTRAS = {
     "merge": ("merging", ("torch", "safetensors", "numba")),
     "local": ("models in this process, and training", ("torch", "safetensors", "transformers", "tokenizers")),
     "serve": ("serving a family", ("starlette", "uvicorn", "prometheus-client")),
+    "repositories": ("repositories in boxes", ("docker", "pytest", "starlette", "uvicorn")),
     "report": ("pictures and reports", ("matplotlib", "plotly")),
 }
 """Extra -> what it is for, and the distributions that make it up."""
