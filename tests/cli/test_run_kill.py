@@ -79,7 +79,7 @@ def same(parts: Killer, whole: Killer) -> None:
     assert parts.had == sorted(parts.had)
     for table_name in ("checkpoints", "writes"):
         assert count(parts.folder / "checkpoints.sqlite", table_name) == 0
-    for table_name in ("calls", "workspaces"):
+    for table_name in ("calls", "trees", "contents", "held"):
         assert count(parts.folder / "journal.sqlite", table_name) == 0
     assert list(parts.folder.parent.glob("tmp/*")) == []
 

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from alphadial.envs import FailureKind, JournalError, JudgeReport, TestResult, Verdict
-from alphadial.envs.sandbox import Workspace
+from alphadial.envs.sandbox import File, Workspace
 from alphadial.envs.tools.journal import Entry, Journal, MemoryJournal
 from alphadial.envs.tools.journal_sqlite import SqliteJournal
 
@@ -35,8 +38,6 @@ def test_entries_come_back_in_order(journal: Journal) -> None:
         journal.append("e", each)
     journal.append("other", entry("10", "other"))
     assert journal.entries("e") == (entry("10"), entry("9"), last)
-    assert journal.final("e") == last.workspace
-    assert journal.final("none") is None
     assert journal.entries("none") == ()
 
 
@@ -69,7 +70,12 @@ def test_threads(journal: Journal) -> None:
     assert [len(journal.entries(f"e{number}")) for number in range(6)] == [20] * 6
 
 
-def test_the_file_keeps_entries_and_each_workspace_once(tmp_path: Path) -> None:
+def counted(path: Path, *tables: str) -> list[int]:
+    with closing(sqlite3.connect(path)) as database:
+        return [database.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] for table in tables]
+
+
+def test_the_file_keeps_entries_and_each_content_once(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
     first = SqliteJournal(path)
     for call in range(5):
@@ -77,16 +83,35 @@ def test_the_file_keeps_entries_and_each_workspace_once(tmp_path: Path) -> None:
         first.append("f", entry(str(call), str(call % 2)))
     second = SqliteJournal(path)
     assert second.entries("e") == first.entries("e")
-    counts = []
-    for _ in range(3):
-        with sqlite3.connect(path) as database:
-            counts.append(database.execute("SELECT COUNT(*) FROM workspaces").fetchone()[0])
-        database.close()
-        second.forget("e" if len(counts) == 1 else "f")
-    assert counts == [3, 2, 0]
+    tables = ("trees", "contents", "held")
+    counts = [counted(path, *tables)]
+    for episode in ("e", "f"):
+        second.forget(episode)
+        counts.append(counted(path, *tables))
+    assert counts == [[3, 3, 3], [2, 2, 2], [0, 0, 0]]
     first.close()
     second.close()
     second.close()
+
+
+def test_trees_share_what_they_have_in_common(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    files = {f"src/{number}": File(bytes([number])) for number in range(100)}
+    tree = Workspace(
+        {**files, "run": File(b"x", executable=True), "to": File(b"x", link=True)}, frozenset({"d"}), 2**28, 50_000
+    )
+    with closing(SqliteJournal(path)) as journal:
+        for call in range(20):
+            tree = tree.with_file("src/7", b"changed %d" % call)
+            journal.append("e", replace(entry(str(call)), workspace=tree))
+    with closing(SqliteJournal(path)) as journal:
+        entries = journal.entries("e")
+    assert entries[-1].workspace == tree
+    assert (entries[-1].workspace.max_bytes, entries[-1].workspace.max_files) == (2**28, 50_000)
+    assert entries[-1].workspace.files["run"] == File(b"x", executable=True)
+    assert entries[-1].workspace.files["to"] == File(b"x", link=True)
+    assert entries[0].workspace.files["src/8"] is entries[-1].workspace.files["src/8"]
+    assert counted(path, "trees", "contents") == [20, 99 + 20 + 1]
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
@@ -95,7 +120,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     with sqlite3.connect(path) as database:
         database.execute("PRAGMA user_version = 7")
     database.close()
-    with pytest.raises(JournalError, match="version 7, not 1"):
+    with pytest.raises(JournalError, match="version 7, not 2"):
         SqliteJournal(path)
     path.write_text("no database " * 100)
     with pytest.raises(JournalError, match="is not a journal"):
@@ -116,7 +141,7 @@ def test_a_file_that_is_damaged_or_closed_is_named(tmp_path: Path) -> None:
     for number in range(50):
         journal.append("e", entry(str(number), "x" * 4000 + str(number)))
     journal.close()
-    for use in (journal.entries, journal.final, journal.forget):
+    for use in (journal.entries, journal.forget):
         with pytest.raises(JournalError, match="cannot be used"):
             use("e")
     whole = path.read_bytes()
@@ -125,16 +150,42 @@ def test_a_file_that_is_damaged_or_closed_is_named(tmp_path: Path) -> None:
         SqliteJournal(path).entries("e")
 
 
-def test_a_damaged_workspace_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE trees SET manifest = x'00'",
+        "UPDATE trees SET manifest = 'text'",
+        "UPDATE contents SET data = x'00'",
+        "UPDATE contents SET data = 'x'",
+        "UPDATE calls SET workspace = 'other'",
+        "UPDATE calls SET max_bytes = 0",
+        "DELETE FROM contents",
+        "DELETE FROM trees",
+    ],
+)
+def test_a_damaged_workspace_is_named(damage: str, tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
-    journal = SqliteJournal(path)
-    journal.append("e", entry("1"))
-    with sqlite3.connect(path) as database:
-        database.execute("UPDATE workspaces SET stream = x'00'")
-    database.close()
-    with pytest.raises(JournalError, match="damaged"):
-        journal.entries("e")
-    journal.close()
+    with closing(SqliteJournal(path)) as journal:
+        journal.append("e", entry("1"))
+        with closing(sqlite3.connect(path)) as database, database:
+            database.execute(damage)
+        with pytest.raises(JournalError, match="is damaged") as raised:
+            journal.entries("e")
+        assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("manifest", ["[]", '[{"a":["file","x"]},[]]', '[{"../a":["file","%s"]},[]]', "[[[["])
+def test_a_forged_manifest_is_no_workspace(manifest: str, tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    manifest = manifest.replace("%s", File(b"x").sha256)
+    with closing(SqliteJournal(path)) as journal:
+        journal.append("e", entry("1"))
+        with closing(sqlite3.connect(path)) as database, database:
+            digest = hashlib.sha256(manifest.encode()).hexdigest()
+            database.execute("UPDATE trees SET digest = ?, manifest = ?", (digest, zlib.compress(manifest.encode())))
+            database.execute("UPDATE calls SET workspace = ?", (digest,))
+        with pytest.raises(JournalError, match="what should be a workspace is none"):
+            journal.entries("e")
 
 
 @pytest.mark.parametrize("value", ["nonsense", '{"verdict": "AC"}', "[" * 50_000, b"\xff\xfe", 7, 2**62, -1, 0.5])
@@ -155,15 +206,3 @@ def test_a_damaged_value_is_one_line_with_its_column(column: str, value: object,
         else:
             assert column in ("call_id", "name", "arguments", "content"), column
             assert not isinstance(value, bytes)
-
-
-def test_a_workspace_that_is_none_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "journal.sqlite"
-    with closing(SqliteJournal(path)) as journal:
-        journal.append("e", entry("1"))
-        for value in ("text", b"\xff", 3):
-            with closing(sqlite3.connect(path)) as database, database:
-                database.execute("UPDATE workspaces SET stream = ?", (value,))
-            for read in (journal.entries, journal.final):
-                with pytest.raises(JournalError, match="is damaged"):
-                    read("e")

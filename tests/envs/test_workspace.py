@@ -7,7 +7,7 @@ import pytest
 from alphadial.envs import KilledBy, RunResult, WorkspaceError
 from alphadial.envs.sandbox.guest import folder
 from alphadial.envs.sandbox.guest.folder import END, ENTRY, EXECUTABLE, FILE, FOLDER, REFUSED
-from alphadial.envs.sandbox.workspace import File, Workspace, parse, paths, returned
+from alphadial.envs.sandbox.workspace import File, Workspace, paths, returned
 
 BEFORE = Workspace.of({"a": "1", "b/c": "2"})
 RAN = RunResult(exit_status=0)
@@ -27,6 +27,7 @@ def test_equal_trees_have_equal_digests() -> None:
         Workspace.of({"a": "1", "b/d": "2"}),
         Workspace({"a": File(b"1", executable=True), "b/c": File(b"2")}),
         Workspace(BEFORE.files, frozenset({"d"})),
+        Workspace({"a": File(b"1", link=True), "b/c": File(b"2")}),
     ):
         assert other.digest != BEFORE.digest
 
@@ -61,16 +62,34 @@ def test_bad_trees() -> None:
         Workspace({"a": File(bytes(folder.MAX_BYTES + 1))})
 
 
+def test_links_are_leaves_that_nothing_follows() -> None:
+    workspace = Workspace({"a": File(b"../../etc/passwd", link=True), "b": File(b"b")})
+    assert workspace.with_file("b", b"c").files["a"] is workspace.files["a"]
+    with pytest.raises(WorkspaceError, match="'a' is a file"):
+        Workspace({"a": File(b"b", link=True), "a/c": File(b"")})
+    for target in (b"", b"x\0y", b"x" * 5000):
+        with pytest.raises(WorkspaceError, match="'a' cannot be a link"):
+            Workspace({"a": File(target, link=True)})
+    with pytest.raises(WorkspaceError, match="'a' cannot be a link"):
+        Workspace({"a": File(b"b", executable=True, link=True)})
+
+
+def test_a_repository_is_a_workspace_too() -> None:
+    files = {f"package{number % 100}/sub/module{number}.py": File(b"%d" % number) for number in range(20_000)}
+    workspace = Workspace(files, max_bytes=64 * 2**20, max_files=20_001)
+    changed = workspace.with_file("new", b"")
+    assert (changed.max_bytes, changed.max_files) == (64 * 2**20, 20_001)
+    assert changed.digest != workspace.digest
+    assert all(changed.files[path] is file for path, file in files.items())
+    with pytest.raises(WorkspaceError, match="at most 20,001 files"):
+        changed.with_file("another", b"")
+
+
 def test_streams_round_trip() -> None:
     workspace = Workspace({**BEFORE.files, "x\n": File(b"\0\xff", executable=True)}, frozenset({"empty/one"}))
-    assert parse(workspace.stream()) == workspace
-    assert parse(b"") == Workspace()
     run = returned(workspace.stream() + ENTRY.pack(END, 0, 2), BEFORE, RAN)
     assert run.workspace == workspace
     assert run.note.startswith("not kept: 2 ")
-    for broken in (workspace.stream()[:-1], workspace.stream() + ENTRY.pack(END, 0, 0)):
-        with pytest.raises(WorkspaceError):
-            parse(broken)
 
 
 @pytest.mark.parametrize(

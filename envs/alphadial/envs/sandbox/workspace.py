@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
+from typing import Literal
 
 from ..errors import WorkspaceError
 from ..files import File as File
@@ -29,6 +31,9 @@ from .guest.folder import (
     TOO_MANY,
 )
 
+Kind = Literal["file", "executable", "link"]
+"""What a file is, in a manifest."""
+_MAX_TARGET = 4_095
 _MAX_NAME = 255
 _REASONS = {
     TOO_MANY: f"more than {MAX_FILES:,} files and folders",
@@ -36,12 +41,14 @@ _REASONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Workspace:
-    """An immutable tree of regular files. Equal trees have equal digests.
+    """An immutable tree of files and symbolic links. Equal trees have equal digests.
+
+    Trees share the ``File`` objects in which they do not differ, so that a changed tree costs no more than its changes.
 
     Raises:
-        WorkspaceError: a bad path, a path below a file, or more than 1,000 files or ``max_bytes``.
+        WorkspaceError: a bad path, a path below a file or a link, or more than ``max_files`` or ``max_bytes``.
     """
 
     files: Mapping[str, File] = field(default_factory=dict)
@@ -50,33 +57,44 @@ class Workspace:
     """Folders; only those without files below are kept."""
     max_bytes: int = field(default=MAX_BYTES, compare=False)
     """Of all files together, here and in what a command makes of it."""
-    digest: str = field(init=False, compare=False)
-    """sha256 of ``stream``, in hexadecimal."""
+    max_files: int = field(default=MAX_FILES, compare=False)
+    """Likewise; links and empty folders count."""
 
     def __post_init__(self) -> None:
-        parents = {str(parent) for path in self.files for parent in PurePosixPath(check_path(path)).parents}
-        parents |= {str(parent) for path in self.folders for parent in PurePosixPath(check_path(path)).parents}
+        parents = _parents(map(check_path, self.files)) | _parents(map(check_path, self.folders))
         below = next((path for path in self.files if path in parents or path in self.folders), None)
         if below is not None:
             raise WorkspaceError(f"{below!r} is a file, not a folder")
+        wrong = next((path for path, file in self.files.items() if _fits_no_link(file)), None)
+        if wrong is not None:
+            raise WorkspaceError(f"{wrong!r} cannot be a link")
         object.__setattr__(self, "folders", self.folders - parents)
         object.__setattr__(self, "files", MappingProxyType(dict(sorted(self.files.items()))))
-        if len(self.files) + len(self.folders) > MAX_FILES:
-            raise WorkspaceError(f"a workspace holds at most {MAX_FILES:,} files and folders")
+        if len(self.files) + len(self.folders) > self.max_files:
+            raise WorkspaceError(f"a workspace holds at most {self.max_files:,} files and folders")
         if sum(len(file.data) for file in self.files.values()) > self.max_bytes:
             raise WorkspaceError(f"a workspace holds at most {self.max_bytes // 2**20} MiB")
-        object.__setattr__(self, "digest", hashlib.sha256(self.stream()).hexdigest())
 
     @classmethod
     def of(cls, files: Mapping[str, str], max_bytes: int = MAX_BYTES) -> Workspace:
         """From texts."""
         return cls({path: File(as_bytes(text)) for path, text in files.items()}, max_bytes=max_bytes)
 
+    def manifest(self) -> str:
+        """The tree without its contents, in JSON: kind and hash of each file by path, and the empty folders."""
+        listed = {path: [_kind(file), file.sha256] for path, file in self.files.items()}
+        return json.dumps([listed, sorted(self.folders)], separators=(",", ":"))
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 of the manifest, in hexadecimal."""
+        return hashlib.sha256(self.manifest().encode()).hexdigest()
+
     def with_file(self, path: str, data: bytes) -> Workspace:
         """A copy with one file written; an executable one stays executable."""
         before = self.files.get(path)
         written = File(data, before is not None and before.executable)
-        return Workspace({**self.files, path: written}, self.folders - {path}, self.max_bytes)
+        return replace(self, files={**self.files, path: written}, folders=self.folders - {path})
 
     @property
     def longest_stream(self) -> int:
@@ -84,11 +102,12 @@ class Workspace:
         return self.max_bytes + BESIDE_CONTENTS
 
     def stream(self) -> bytes:
-        """The one stream (see ``guest.folder``) of this tree, without an end."""
+        """The one stream (see ``guest.folder``) of this tree, which holds no links, without an end."""
         parts = []
         for path, file in self.files.items():
-            kind = EXECUTABLE if file.executable else FILE
-            parts += [ENTRY.pack(kind, len(path.encode()), len(file.data)), path.encode(), file.data]
+            assert not file.link
+            entry = EXECUTABLE if file.executable else FILE
+            parts += [ENTRY.pack(entry, len(path.encode()), len(file.data)), path.encode(), file.data]
         for path in sorted(self.folders):
             parts += [ENTRY.pack(FOLDER, len(path.encode()), 0), path.encode()]
         return b"".join(parts)
@@ -105,6 +124,26 @@ class WorkspaceRun:
     """Why it was not kept, or what of it was left out; in one line, for whoever gave the command."""
 
 
+def _kind(file: File) -> Kind:
+    return "link" if file.link else "executable" if file.executable else "file"
+
+
+def _fits_no_link(file: File) -> bool:
+    """No symbolic link can be so; nor is one executable, so that equal trees are made of equal files."""
+    return file.link and (file.executable or not 0 < len(file.data) <= _MAX_TARGET or b"\0" in file.data)
+
+
+def _parents(paths: Iterable[str]) -> set[str]:
+    """The folders above all of these paths."""
+    found: set[str] = set()
+    for path in paths:
+        parent = path.rpartition("/")[0]
+        while parent and parent not in found:
+            found.add(parent)
+            parent = parent.rpartition("/")[0]
+    return found
+
+
 def check_path(path: str) -> str:
     """A normal relative path.
 
@@ -118,21 +157,13 @@ def check_path(path: str) -> str:
     parts = path.split("/")
     if not path or path.startswith("/") or "\0" in path or {"", ".", ".."} & set(parts):
         raise WorkspaceError(f"{path[:200]!r} is not a relative path inside the workspace")
-    if len(encoded) > MAX_PATH or len(parts) > MAX_DEPTH or max(len(part.encode()) for part in parts) > _MAX_NAME:
+    if (
+        len(encoded) > MAX_PATH
+        or len(parts) > MAX_DEPTH
+        or (len(encoded) > _MAX_NAME and max(len(part.encode()) for part in parts) > _MAX_NAME)
+    ):
         raise WorkspaceError(f"{path[:200]!r}... is too long a path")
     return path
-
-
-def parse(stream: bytes) -> Workspace:
-    """Reads ``Workspace.stream`` again.
-
-    Raises:
-        WorkspaceError: it is not one.
-    """
-    files, folders, rest = _entries(stream)
-    if rest is not None:
-        raise WorkspaceError("not the stream of a workspace")
-    return Workspace(files, frozenset(folders))
 
 
 def returned(stream: bytes, before: Workspace, result: RunResult) -> WorkspaceRun:

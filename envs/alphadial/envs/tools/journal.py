@@ -44,9 +44,6 @@ class Journal(Protocol):
             JournalError: it cannot be written, or the episode has an entry of this call id.
         """
 
-    def final(self, episode: str) -> Workspace | None:
-        """The workspace after the episode's last call; None without one."""
-
     def forget(self, episode: str) -> None:
         """Drops an episode. Idempotent."""
 
@@ -77,11 +74,6 @@ class MemoryJournal:
             if entry.call_id in entries:
                 raise JournalError(f"episode {episode} has a call {entry.call_id!r} already")
             entries[entry.call_id] = entry
-
-    def final(self, episode: str) -> Workspace | None:
-        """See ``Journal``."""
-        entries = self.entries(episode)
-        return entries[-1].workspace if entries else None
 
     def forget(self, episode: str) -> None:
         """See ``Journal``."""

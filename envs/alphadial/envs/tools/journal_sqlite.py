@@ -14,29 +14,34 @@ from typing import Annotated, Any
 
 from pydantic import Field, Json, StrictStr, TypeAdapter, ValidationError
 
-from alphadial.envs.errors import ForeignError, JournalError, WorkspaceError
+from alphadial.envs.errors import ForeignError, JournalError
 from alphadial.envs.foreign import Schema, check_tables, schema
 from alphadial.envs.forking import in_child
-from alphadial.envs.sandbox.workspace import Workspace, parse
 from alphadial.envs.tools.journal import Entry
+from alphadial.envs.tools.journal_trees import TABLES, DamagedTreeError, TreeReader, forget, store
 from alphadial.envs.types import JudgeReport, Verdict
 
 _APPLICATION = 0x616C7068
-_VERSION = 1
+_VERSION = 2
 _BUSY_S = 30.0
-_SCHEMA = """
-CREATE TABLE workspaces (digest TEXT PRIMARY KEY, stream BLOB NOT NULL);
+_SCHEMA = f"""
 CREATE TABLE calls (
     episode TEXT, call_id TEXT, number INTEGER NOT NULL, name TEXT NOT NULL, arguments TEXT NOT NULL,
     content TEXT NOT NULL, ok INTEGER NOT NULL, ended INTEGER NOT NULL, report TEXT, verdict TEXT,
-    workspace TEXT NOT NULL REFERENCES workspaces (digest), PRIMARY KEY (episode, call_id)
+    workspace TEXT NOT NULL, max_bytes INTEGER NOT NULL, max_files INTEGER NOT NULL, PRIMARY KEY (episode, call_id)
 );
 CREATE INDEX calls_by_workspace ON calls (workspace);
+{TABLES.strip()}
 """
-_COLUMNS = ("call_id", "name", "arguments", "content", "ok", "ended", "report", "verdict", "stream")
+_COLUMNS = (
+    "call_id", "name", "arguments", "content", "ok", "ended", "report", "verdict", "workspace", "max_bytes", "max_files"
+)  # fmt: skip
 _Flag = Annotated[int, Field(strict=True, ge=0, le=1)]
-_Bytes = Annotated[bytes, Field(strict=True)]
-_Row = tuple[StrictStr, StrictStr, StrictStr, StrictStr, _Flag, _Flag, Json[JudgeReport] | None, Verdict | None, _Bytes]
+_Count = Annotated[int, Field(strict=True, ge=0)]
+_Row = tuple[
+    StrictStr, StrictStr, StrictStr, StrictStr, _Flag, _Flag, Json[JudgeReport] | None, Verdict | None,
+    StrictStr, _Count, _Count,
+]  # fmt: skip
 _ROW: TypeAdapter[_Row] = TypeAdapter(_Row)
 """A row may come from anywhere: every value of it is checked before it is used."""
 _of_parents: list[sqlite3.Connection] = []
@@ -44,7 +49,7 @@ _of_parents: list[sqlite3.Connection] = []
 
 
 class SqliteJournal:
-    """A journal in a SQLite file: one transaction per call, each workspace stored once.
+    """A journal in a SQLite file: one transaction per call, each content of a file stored once.
 
     Raises:
         JournalError: the file is no journal, is of another version, or cannot be opened.
@@ -82,48 +87,34 @@ class SqliteJournal:
 
     def entries(self, episode: str) -> tuple[Entry, ...]:
         """See ``Journal``."""
-        query = (
-            f"SELECT {', '.join(_COLUMNS)} FROM calls "
-            "JOIN workspaces ON digest = workspace WHERE episode = ? ORDER BY number"
-        )
-        with self._using(), closing(self._database.execute(query, (episode,))) as rows:
-            return tuple(map(self._entry, rows))
+        query = f"SELECT {', '.join(_COLUMNS)} FROM calls WHERE episode = ? ORDER BY number"
+        with self._using():
+            trees = TreeReader(self._database)
+            return tuple(self._entry(row, trees) for row in self._database.execute(query, (episode,)).fetchall())
 
     def append(self, episode: str, entry: Entry) -> None:
         """See ``Journal``."""
         report = json.dumps(asdict(entry.report)) if entry.report is not None else None
-        call = (entry.call_id, entry.name, entry.arguments, entry.content, entry.ok, entry.ended, report, entry.verdict)
-        workspace = entry.workspace
+        tree = entry.workspace
+        call = (
+            entry.call_id, entry.name, entry.arguments, entry.content, entry.ok, entry.ended, report, entry.verdict,
+            tree.digest, tree.max_bytes, tree.max_files,
+        )  # fmt: skip
         with self._using(), _Transaction(self._database):
+            store(self._database, episode, tree)
             self._database.execute(
-                "INSERT OR IGNORE INTO workspaces VALUES (?, ?)", (workspace.digest, workspace.stream())
+                f"INSERT INTO calls (episode, number, {', '.join(_COLUMNS)}) "
+                f"SELECT ?, (SELECT COUNT(*) FROM calls WHERE episode = ?){', ?' * len(_COLUMNS)}",
+                (episode, episode, *call),
             )
-            self._database.execute(
-                "INSERT INTO calls (episode, number, call_id, name, arguments, content, ok, ended, report, verdict, "
-                "workspace) SELECT ?, (SELECT COUNT(*) FROM calls WHERE episode = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?",
-                (episode, episode, *call, workspace.digest),
-            )
-
-    def final(self, episode: str) -> Workspace | None:
-        """See ``Journal``."""
-        query = (
-            "SELECT stream FROM calls JOIN workspaces ON digest = workspace "
-            "WHERE episode = ? ORDER BY number DESC LIMIT 1"
-        )
-        with self._using():
-            row = self._database.execute(query, (episode,)).fetchone()
-        return None if row is None else self._workspace(row[0])
 
     def forget(self, episode: str) -> None:
         """See ``Journal``."""
         with self._using(), _Transaction(self._database):
-            held = self._database.execute("SELECT DISTINCT workspace FROM calls WHERE episode = ?", (episode,))
-            digests = held.fetchall()
+            query = "SELECT DISTINCT workspace FROM calls WHERE episode = ?"
+            trees = [digest for (digest,) in self._database.execute(query, (episode,))]
             self._database.execute("DELETE FROM calls WHERE episode = ?", (episode,))
-            self._database.executemany(
-                "DELETE FROM workspaces WHERE digest = ?1 AND NOT EXISTS (SELECT 1 FROM calls WHERE workspace = ?1)",
-                digests,
-            )
+            forget(self._database, episode, trees)
 
     def close(self) -> None:
         """See ``Journal``."""
@@ -163,25 +154,21 @@ class SqliteJournal:
                     "of alphadial that began it, or start in a new folder"
                 )
 
-    def _entry(self, row: tuple[Any, ...]) -> Entry:
+    def _entry(self, row: tuple[Any, ...], trees: TreeReader) -> Entry:
         try:
-            call_id, name, arguments, content, ok, ended, report, verdict, stream = _ROW.validate_python(row)
+            call_id, name, arguments, content, ok, ended, report, verdict, digest, size, count = _ROW.validate_python(
+                row
+            )
+            workspace = trees.read(digest, size, count)
         except ValidationError as error:
             fault = error.errors(include_url=False, include_input=False)[0]
             column = _COLUMNS[int(fault["loc"][0])] if fault["loc"] else "report"
             raise JournalError(
                 f"the journal {self._path} is damaged: call {row[0]!r:.60}, column {column}: {fault['msg']}"
             ) from None
-        workspace = self._workspace(stream)
-        return Entry(call_id, name, arguments, content, bool(ok), bool(ended), workspace, report, verdict)
-
-    def _workspace(self, stream: object) -> Workspace:
-        if not isinstance(stream, bytes):
-            raise JournalError(f"the journal {self._path} is damaged: a workspace is not bytes")
-        try:
-            return parse(stream)
-        except WorkspaceError as error:
+        except DamagedTreeError as error:
             raise JournalError(f"the journal {self._path} is damaged: {error}") from None
+        return Entry(call_id, name, arguments, content, bool(ok), bool(ended), workspace, report, verdict)
 
 
 @cache
