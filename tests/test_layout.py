@@ -29,6 +29,8 @@ MAY_IMPORT = {
 }
 HEAVY = ("torch", "transformers", "matplotlib", "docker")
 LONG_FILES: dict[str, str] = {}
+TASKS = "envs/alphadial/envs/problems/repositories/tasks/"
+"""Code bases that are to be worked on are data."""
 TEMPLATES = "envs/alphadial/envs/problems/tiny/templates/"
 """Reference programs are data written as functions: their length is the problems', not ours."""
 
@@ -38,7 +40,7 @@ def part_folder(part: str) -> Path:
 
 
 def sources(part: str) -> list[Path]:
-    return sorted(part_folder(part).rglob("*.py"))
+    return sorted(file for file in part_folder(part).rglob("*.py") if not relative(file).startswith(TASKS))
 
 
 def all_sources() -> list[Path]:
