@@ -21,6 +21,12 @@ PROTECTED = (
 )
 """Names of files, and paths, that no patch changes where its changes are graded: they could change the grading."""
 
+PERFORMANCE = "performance"
+"""Name of the test that stands for ``Repository.performance`` among the problem's tests, at the highest level."""
+REWARD = "reward"
+"""Name of the test that stands for what a script rewards; a test by any other name stands for the number that
+``reward.json`` has under it ("level_2"). It passes with 1 or more."""
+
 
 @dataclass(frozen=True, slots=True)
 class ImageSource:
@@ -85,7 +91,9 @@ class Repository:
     The problem's tests name what the verifier runs: a pytest node ("tests/test_core.py::test_order"), or, where
     ``input`` is not empty, a call whose value is compared outside of the candidate's process: ``input`` is JSON of
     ``["module:function", arguments]``, ``answer`` JSON of what it returns. Level 1 holds what the patch is to mend
-    (FAIL_TO_PASS), level 2 everything else, level 3 is performance.
+    (FAIL_TO_PASS), level 2 everything else, level 3 is performance, as a test named ``PERFORMANCE``. A node may stand
+    for many: a file, a class, or a function with all its parameters. Of a script there is one test, ``REWARD``, or one
+    for each number that it writes.
     """
 
     image: ImageSource

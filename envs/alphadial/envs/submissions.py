@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 from .languages import PYTHON, find_language
 
+PATCH = "patch"
+"""The language of what is handed in to a repository: one file, as ``git diff`` writes it."""
+_PATCH_FILE = "model.patch"
+
 
 @dataclass(frozen=True, slots=True)
 class Submission:
@@ -17,7 +21,7 @@ class Submission:
     """
 
     language: str
-    """Its name in ``alphadial.envs.languages``."""
+    """Its name in ``alphadial.envs.languages``, or ``PATCH``."""
     files: Mapping[str, str]
     """Relative path to text, as ``raw.as_text`` gives it."""
     main: str
@@ -36,6 +40,11 @@ class Submission:
         """
         main = find_language(language).file_of(source)
         return cls(language, {main: source}, main)
+
+    @classmethod
+    def patch(cls, text: str) -> Submission:
+        """A patch to a repository, as ``alphadial.envs.patches.diff`` makes it."""
+        return cls(PATCH, {_PATCH_FILE: text}, _PATCH_FILE)
 
     @property
     def source(self) -> str:

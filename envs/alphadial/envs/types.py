@@ -11,6 +11,7 @@ from .kinds import KilledBy as KilledBy
 from .kinds import Verdict as Verdict
 from .raw import readable
 from .repository import Repository as Repository
+from .submissions import PATCH as PATCH
 from .submissions import Submission as Submission
 from .units import MIB as MIB
 
