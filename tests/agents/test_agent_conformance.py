@@ -14,6 +14,7 @@ import pytest
 from alphadial.agents.agent.checkpoint_store import CheckpointStore
 from alphadial.agents.agent.langgraph_agent import LangGraphAgent
 from alphadial.agents.agent.registry import AGENTS as AGENTS_OF_SETTINGS
+from alphadial.agents.agent.registry import AgentOptions
 from alphadial.agents.agent.single_turn import SingleTurn
 from alphadial.agents.errors import BadAnswerError, PolicyError, WrongWeightsError
 from alphadial.agents.policies import ScriptedPolicy
@@ -106,8 +107,8 @@ def ending(rollout: Rollout) -> tuple[EndReason, Verdict | None, FailureKind | N
 
 
 def test_every_setting_has_an_agent_of_the_suite() -> None:
-    assert set(AGENTS_OF_SETTINGS) == set(Setting)
-    made = {type(make(None)) for make in AGENTS_OF_SETTINGS.values()}
+    assert {setting for setting, _ in AGENTS_OF_SETTINGS} == set(Setting)
+    made = {type(make(AgentOptions())) for make in AGENTS_OF_SETTINGS.values()}
     assert made == {type(entrant.make(None)) for entrant in AGENTS.values()}
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from alphadial.agents.agent.registry import find_agent
 from alphadial.agents.errors import OptionError, PolicyError, StoreError
 from alphadial.agents.policies import RoutedPolicy, ScriptedPolicy
 from alphadial.agents.runs.arms import ArmSet, complete_arms, over_arms, read_arms
@@ -268,3 +269,16 @@ def test_each_model_is_asked_where_it_is() -> None:
     assert routed.concurrency == 6
     with pytest.raises(PolicyError, match="nobody answers as 'org/gpt@x': there are tiny"):
         ask_all(RoutedPolicy({"tiny": tiny}, None, [tiny]), asked[2:])
+
+
+def test_only_another_agent_is_part_of_a_runs_name(problems: tuple[Problem, ...]) -> None:
+    config = dataclasses.replace(make_config(), setting=Setting.AGENTIC, prompt="agent")
+    assert "agent" not in json.loads(config.to_json())
+    other = dataclasses.replace(config, agent="command: mend it")
+    assert RunConfig.from_values(json.loads(other.to_json())) == other
+    assert other.run_id != config.run_id
+    spec = Planner(other).attempt(problems[0], other.choices[0], 0)
+    assert (spec.agent, Planner(config).attempt(problems[0], other.choices[0], 0).agent) == (other.agent, "langgraph")
+    with pytest.raises(OptionError, match="there is no agent 'devin'; choose one of langgraph"):
+        find_agent(Setting.AGENTIC, "devin")
+    assert find_agent(Setting.TOOLS, "devin") is find_agent(Setting.TOOLS)

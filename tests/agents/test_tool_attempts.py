@@ -200,6 +200,10 @@ def test_nothing_is_kept_of_a_finished_attempt(problems: tuple[Problem, ...], tm
     spec = attempt_spec(problems[0], Setting.TOOLS, 3, prompt="tiny")
     (made,) = play_all([spec], policy, ReadingJudge(), folder=tmp_path)
     assert len(made.answers) == 3
-    for file, tables in ((CHECKPOINT_FILE, ("checkpoints", "writes")), (JOURNAL_FILE, ("calls", "workspaces"))):
+    for file, tables in (
+        (CHECKPOINT_FILE, ("checkpoints", "writes")),
+        (JOURNAL_FILE, ("calls", "trees", "contents", "held")),
+    ):
         with sqlite3.connect(tmp_path / file) as database:
-            assert [database.execute(f"SELECT COUNT(*) FROM {table}").fetchone() for table in tables] == [(0,), (0,)]
+            counts = [database.execute(f"SELECT COUNT(*) FROM {table}").fetchone() for table in tables]
+            assert counts == [(0,)] * len(tables)

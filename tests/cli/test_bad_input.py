@@ -221,6 +221,7 @@ def test_run_refuses_what_it_could_not_carry_out(cli: Cli, tmp_path: Path) -> No
     unverified = (*one, "--server", "http://127.0.0.1:9", "--unverified-weights")
     assert cli(*unverified).refused("posterior learns", "none can be used with --unverified-weights", "uniform")
     assert cli(*unverified, "--fit", "x.json").refused("--fit", "--unverified-weights")
+    assert cli(*one, "--agent", "devin").refused("no agent 'devin'", "langgraph")
     assert cli(*one[:2], "--problem-set", "workspaces").refused("workspaces has no split 'dev'", "uniform")
     assert left(tmp_path) == []
 

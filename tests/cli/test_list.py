@@ -29,7 +29,7 @@ def test_every_name_is_listed_with_a_line_of_what_it_is(cli: Cli) -> None:
         "controllers": list(CONTROLLERS),
         "strategies": list(STRATEGIES),
         "parsers": list(PARSERS),
-        "agents": list(AGENTS),
+        "agents": [f"{setting}: {name}" for setting, name in AGENTS],
         "languages": list(all_languages()),
         "sandboxes": list(SANDBOXES),
     }

@@ -103,7 +103,7 @@ def test_a_journal_with_a_trigger_is_refused_and_left_alone(tmp_path: Path) -> N
     file = tmp_path / "journal.sqlite"
     SqliteJournal(file).close()
     with closing(sqlite3.connect(file)) as database, database:
-        database.execute("CREATE TRIGGER t AFTER DELETE ON calls BEGIN DELETE FROM workspaces; END")
+        database.execute("CREATE TRIGGER t AFTER DELETE ON calls BEGIN DELETE FROM trees; END")
     before = file.read_bytes()
     with pytest.raises(JournalError, match="its trigger 't' is not one"):
         SqliteJournal(file)

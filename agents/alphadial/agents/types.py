@@ -134,6 +134,10 @@ class Policy(Protocol):
         ...
 
 
+DEFAULT_AGENT = "langgraph"
+"""Works in the setting agentic where nobody chooses another one."""
+
+
 @dataclass(frozen=True, slots=True)
 class AttemptSpec:
     """One attempt to be made. Everything but its times follows from these fields."""
@@ -158,6 +162,8 @@ class AttemptSpec:
     """As its row has it; see ``Attempt``."""
     strategy: str = ""
     """Likewise."""
+    agent: str = DEFAULT_AGENT
+    """Who works in the setting agentic, by the name that ``agent.registry`` has, and what that agent was told."""
 
     @property
     def arm_key(self) -> str:

@@ -71,7 +71,7 @@ def _parsers() -> Catalogue:
 def _agents() -> Catalogue:
     from alphadial.agents.agent.registry import AGENTS
 
-    return Catalogue({setting: first_words(found) for setting, found in AGENTS.items()})
+    return Catalogue({f"{setting}: {name}": first_words(found) for (setting, name), found in AGENTS.items()})
 
 
 def _languages() -> Catalogue:
@@ -108,7 +108,7 @@ OPTIONS = {
     "controllers": "--controller",
     "strategies": "--prompt",
     "parsers": "--parser",
-    "agents": "--setting",
+    "agents": "--setting and --agent",
     "languages": "--language",
     "sandboxes": "--sandbox",
 }

@@ -116,6 +116,10 @@ BudgetOption = Annotated[
 SettingOption = Annotated[
     str, typer.Option("--setting", metavar="NAME", help="reasoning (answer once), tools or agentic.")
 ]
+AgentOption = Annotated[
+    str,
+    typer.Option("--agent", metavar="NAME", help="Who works in the setting agentic: see alphadial list agents."),
+]
 PromptOption = Annotated[
     str | None,
     typer.Option(

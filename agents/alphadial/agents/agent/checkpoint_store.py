@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 JOURNAL_FILE = "journal.sqlite"
 CHECKPOINT_FILE = "checkpoints.sqlite"
+AGENT_FOLDER = "agent"
 _BUSY_S = 30.0
 
 
@@ -35,6 +37,8 @@ class CheckpointStore(Closing):
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / CHECKPOINT_FILE
+        self.agent_folder = folder / AGENT_FOLDER
+        """Where an agent with files of its own keeps an attempt's, in a folder by the attempt's id."""
         self.journal: Journal = SqliteJournal(folder / JOURNAL_FILE)
 
     @asynccontextmanager
@@ -60,6 +64,16 @@ class CheckpointStore(Closing):
         except sqlite3.Error as error:
             raise StoreError(f"{self._file} cannot be used: {error}") from error
 
+    def forget_calls(self, attempt: str) -> None:
+        """Drops all that an attempt would be resumed from but its checkpoints, once its row is stored.
+
+        Raises:
+            JournalError: the journal cannot be written.
+        """
+        self.journal.forget(attempt)
+        if self.agent_folder.exists():
+            shutil.rmtree(self.agent_folder / attempt, ignore_errors=True)
+
     def forget(self, attempts: Iterable[str]) -> None:
         """Drops what attempts would be resumed from, once their rows are stored. Not while attempts are being made.
 
@@ -68,7 +82,7 @@ class CheckpointStore(Closing):
         """
         threads = [(attempt,) for attempt in attempts]
         for (attempt,) in threads:
-            self.journal.forget(attempt)
+            self.forget_calls(attempt)
         if not self._file.exists():
             return
         try:
@@ -93,3 +107,5 @@ class CheckpointStore(Closing):
     def close(self) -> None:
         """Closes the journal. Idempotent."""
         self.journal.close()
+        with suppress(OSError):  # it is not there, or holds what interrupted attempts are resumed from
+            self.agent_folder.rmdir()

@@ -3,40 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from alphadial.agents.agent.single_turn import SingleTurn
-from alphadial.agents.types import Agent
+from alphadial.agents.errors import OptionError
+from alphadial.agents.types import DEFAULT_AGENT, Agent
 from alphadial.envs.types import Setting
 
-AgentMaker = Callable[[Any], Agent]
-"""Makes an agent, given LangGraph's checkpointer or None; an agent that keeps nothing there takes no notice of it."""
+
+@dataclass(frozen=True, slots=True)
+class AgentOptions:
+    """What an agent is made with."""
+
+    named: str = DEFAULT_AGENT
+    """As a run was asked for it, "command: ..." whole."""
+    checkpointer: Any = None
+    """LangGraph's; None where interrupted attempts begin anew."""
+    folder: Path | None = None
+    """Where an agent keeps what it resumes an attempt from, in a folder by the attempt's id that is removed once its
+    row is stored; None where interrupted attempts begin anew."""
 
 
-def _single_turn(_checkpointer: Any) -> Agent:
+AgentMaker = Callable[[AgentOptions], Agent]
+
+
+def _single_turn(_options: AgentOptions) -> Agent:
     """The model answers once, and the program in its answer is judged."""
     return SingleTurn()
 
 
-def _with_tools(checkpointer: Any) -> Agent:
+def _with_tools(options: AgentOptions) -> Agent:
     """The model's program is run on the public tests, and the model may mend it, up to so many answers."""
-    return _langgraph(checkpointer)
+    return _langgraph(options)
 
 
-def _in_a_workspace(checkpointer: Any) -> Agent:
+def _in_a_workspace(options: AgentOptions) -> Agent:
     """The model works in a folder with a shell, edits files and hands in; its strategy must call tools."""
-    return _langgraph(checkpointer)
+    return _langgraph(options)
 
 
-def _langgraph(checkpointer: Any) -> Agent:
+def _langgraph(options: AgentOptions) -> Agent:
     from alphadial.agents.agent.langgraph_agent import LangGraphAgent  # only here: a single turn needs no LangGraph
 
-    return LangGraphAgent(checkpointer)
+    return LangGraphAgent(options.checkpointer)
 
 
-AGENTS: Mapping[Setting, AgentMaker] = {
-    Setting.REASONING: _single_turn,
-    Setting.TOOLS: _with_tools,
-    Setting.AGENTIC: _in_a_workspace,
+AGENTS: Mapping[tuple[Setting, str], AgentMaker] = {
+    (Setting.REASONING, "single turn"): _single_turn,
+    (Setting.TOOLS, "langgraph"): _with_tools,
+    (Setting.AGENTIC, "langgraph"): _in_a_workspace,
 }
-"""Setting to its agent, which its docstring describes. An agent of your own stands beside these in one line."""
+"""Setting and name to an agent, which its docstring describes. An agent of your own stands beside these in one line."""
+
+
+def find_agent(setting: Setting, named: str = DEFAULT_AGENT) -> AgentMaker:
+    """The agent of a setting.
+
+    Args:
+        setting: of the attempt.
+        named: which agent works in the setting agentic, the one that has several; what follows a colon is the agent's
+            own affair.
+
+    Raises:
+        OptionError: there is none of this name.
+    """
+    of_setting = {name: make for (each, name), make in AGENTS.items() if each is setting}
+    if setting is not Setting.AGENTIC:
+        (make,) = of_setting.values()
+        return make
+    name = named.partition(":")[0]
+    if name not in of_setting:
+        raise OptionError(f"there is no agent {name[:80]!r}; choose one of {', '.join(of_setting)}")
+    return of_setting[name]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alphadial.agents.agent.checkpoint_store import CheckpointStore
-from alphadial.agents.agent.registry import AGENTS
+from alphadial.agents.agent.registry import AgentOptions, find_agent
 from alphadial.agents.types import Agent, Ask, AttemptSpec, Completion, Policy, Request, Rollout
 from alphadial.envs.judging import Judge
 from alphadial.envs.tools.session import ToolSession
@@ -76,7 +76,7 @@ class _Running:
         self._deps, self._saver, self._on_rollout = deps, saver, on_rollout
         self._asking = asyncio.Semaphore(deps.policy.concurrency)
         self._opened = asyncio.Semaphore(OPEN_FACTOR * deps.policy.concurrency)
-        self._agents: dict[Setting, Agent] = {}
+        self._agents: dict[tuple[Setting, str], Agent] = {}
 
     async def admit(self) -> None:
         """Waits until one more attempt may begin."""
@@ -84,18 +84,21 @@ class _Running:
 
     async def attempt(self, position: int, spec: AttemptSpec) -> None:
         try:
-            rollout = await self._agent(spec.rules.setting).attempt(spec, self._tools(spec), self._ask(spec))
+            rollout = await self._agent(spec).attempt(spec, self._tools(spec), self._ask(spec))
             self._on_rollout(position, rollout)
             if self._deps.checkpoints is not None:
-                await asyncio.to_thread(self._deps.checkpoints.journal.forget, spec.id)
+                await asyncio.to_thread(self._deps.checkpoints.forget_calls, spec.id)
                 await self._saver.adelete_thread(spec.id)
         finally:
             self._opened.release()
 
-    def _agent(self, setting: Setting) -> Agent:
-        if setting not in self._agents:
-            self._agents[setting] = AGENTS[setting](self._saver)
-        return self._agents[setting]
+    def _agent(self, spec: AttemptSpec) -> Agent:
+        setting, named = spec.rules.setting, spec.agent
+        if (setting, named) not in self._agents:
+            checkpoints = self._deps.checkpoints
+            folder = checkpoints.agent_folder if checkpoints is not None else None
+            self._agents[setting, named] = find_agent(setting, named)(AgentOptions(named, self._saver, folder))
+        return self._agents[setting, named]
 
     def _tools(self, spec: AttemptSpec) -> ToolSession:
         checkpoints = self._deps.checkpoints

@@ -14,7 +14,7 @@ from alphadial.agents.agent.prompts import find_strategy
 from alphadial.agents.errors import StoreError
 from alphadial.agents.runs.prices import Prices
 from alphadial.agents.seeds import attempt_seed
-from alphadial.agents.types import AttemptSpec, Message, Request, arm_key
+from alphadial.agents.types import DEFAULT_AGENT, AttemptSpec, Message, Request, arm_key
 from alphadial.controller.errors import ControllerError
 from alphadial.controller.types import Arm, Decision
 from alphadial.envs.checks import Count, Integer, Name, NotNegative, Number, Positive, Seconds, first_fault
@@ -105,6 +105,8 @@ class RunConfig:
     arms: tuple[ArmChoice, ...] | None = None
     """What the controller chooses from; None: every model, with all else as it is said above. Where there are arms,
     ``models`` are theirs, and temperature, tokens, setting, turns, prompt, parser and weights above are the first's."""
+    agent: Name = DEFAULT_AGENT
+    """Works in the setting agentic."""
 
     @property
     def format(self) -> int:
@@ -169,10 +171,12 @@ class RunConfig:
         return Rules(choice.setting, choice.max_turns, self.feedback, self.coverage, language=self.language)
 
     def to_json(self) -> str:
-        """Canonical: equal configurations give equal text, and those without arms the same as ever."""
+        """Canonical: equal configurations give equal text, and those that say no more than earlier ones the same."""
         values = asdict(self)
         if self.arms is None:
             del values["arms"]
+        if self.agent == DEFAULT_AGENT:
+            del values["agent"]
         if self.prices is not None and not self.prices.models:
             del values["prices"]["models"]
         return json.dumps({"format": self.format, **values}, sort_keys=True, indent=1)
@@ -245,6 +249,7 @@ class Planner:
             decision=decision,
             setting=setting,
             strategy=strategy,
+            agent=config.agent,
         )
 
     def _messages(self, problem: Problem, choice: ArmChoice) -> tuple[Message, ...]:

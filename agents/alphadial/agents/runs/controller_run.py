@@ -30,9 +30,11 @@ from alphadial.agents.runs.session import (
 )
 from alphadial.agents.runs.teaching import teach
 from alphadial.agents.runs.until_solved import attempt_until_solved
+from alphadial.agents.types import DEFAULT_AGENT
 from alphadial.controller import guarded, make_controller, save_state
 from alphadial.controller.types import Arm, Controller
 from alphadial.envs.problems import Split
+from alphadial.envs.types import Setting
 from alphadial.merge_engine import Family
 
 ONE_MODEL = "fixed"
@@ -170,11 +172,13 @@ def _configure(options: RunOptions, split: Split, runtime: RuntimeConfig) -> Run
         controller=controller,
         budget=options.budget,
     )
-    if not options.arms:
-        return config
-    families = options.all_families
-    names = [family.name for family in families if verified or family.name in runtime.in_process]
-    return over_arms(config, complete_arms(options, options.arms, families, names))
+    if options.arms:
+        families = options.all_families
+        names = [family.name for family in families if verified or family.name in runtime.in_process]
+        config = over_arms(config, complete_arms(options, options.arms, families, names))
+    if config.agent != DEFAULT_AGENT and Setting.AGENTIC not in config.settings:
+        raise OptionError(f"--agent {config.agent} works in the setting agentic alone: add --setting agentic")
+    return config
 
 
 def _make_controller(options: RunOptions, config: RunConfig) -> Controller | None:

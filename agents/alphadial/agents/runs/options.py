@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from alphadial.agents.agent.prompts import find_parser, find_strategy
+from alphadial.agents.agent.registry import find_agent
 from alphadial.agents.errors import OptionError
 from alphadial.agents.policies.weights import choose_models
 from alphadial.agents.runs.config import ModelChoice, RunConfig
 from alphadial.agents.runs.prices import Prices
+from alphadial.agents.types import DEFAULT_AGENT
 from alphadial.envs.judging import Judge
 from alphadial.envs.judging.compiling import self_test
 from alphadial.envs.judging.preparing import Step, prepare
@@ -71,6 +73,8 @@ class AttemptOptions:
     language: str | None = None
     """The language of the programs; None leaves it to the model."""
     setting: Setting = Setting.REASONING
+    agent: str = DEFAULT_AGENT
+    """Who works in the setting agentic: a name, or one with what the agent is told, as "command: ..."."""
     max_turns: int | None = None
     """Answers per attempt; None means the setting's default."""
     feedback: Feedback = Feedback.PUBLIC
@@ -241,7 +245,7 @@ def run_config(
 
     Raises:
         OptionError: a temperature or a number of turns that cannot be used.
-        AgentsError: no such prompting strategy or answer parser, or it cannot be used in the setting.
+        AgentsError: no such prompting strategy, answer parser or agent, or it cannot be used in the setting.
     """
     family, defaults = options.family, options.defaults
     language = None if options.language is None else find_language(options.language).name
@@ -250,6 +254,7 @@ def run_config(
     parser = options.parser or defaults.parser
     find_strategy(prompt, options.setting)
     find_parser(parser)
+    find_agent(Setting.AGENTIC, options.agent)
     return RunConfig(
         command=command,
         family=None if family is None else family.name,
@@ -273,4 +278,5 @@ def run_config(
         prices=options.prices,
         controller=controller,
         budget=budget,
+        agent=options.agent,
     )

@@ -21,6 +21,7 @@ from alphadial.cli.options import (
     DEFAULT_CONTROLLER,
     DEFAULT_RETRIES,
     DEFAULT_TIMEOUT_S,
+    AgentOption,
     AlphasOption,
     BudgetOption,
     ConcurrencyOption,
@@ -70,6 +71,7 @@ def run(
     attempts: Annotated[int, typer.Option("--attempts", min=1, metavar="N", help="Per problem, at most.")] = 5,
     controller: ControllerOption = None,
     setting: SettingOption = "reasoning",
+    agent: AgentOption = "langgraph",
     seed: SeedOption = 0,
     budget: BudgetOption = None,
     alphas: AlphasOption = DEFAULT_ALPHAS,
@@ -106,31 +108,14 @@ def run(
     check_json_target(json_to)
     chosen = load_arms(arms, model, (controller, alphas, fit))
     options = RunOptions(
-        family=load_optional_family(family),
-        model=model,
-        split=split,
-        problem_set=problem_set,
-        problems=parse_problems(problems),
-        limit_s=limit,
-        prices=load_prices(prices),
-        attempts=attempts,
-        controller=controller or DEFAULT_CONTROLLER,
-        budget=budget,
-        alphas=split_list(alphas, "--alphas"),
-        temperature=temperature,
-        max_tokens=max_tokens,
-        seed=seed,
-        fit=tuple(fit or ()),
-        reading=load_reading(features, percent, fit_temperatures),
-        arms=chosen.arms,
-        families=chosen.families,
-        prompt=prompt,
-        parser=parser,
-        language=language,
-        setting=pick(Setting, setting, "--setting"),
-        max_turns=max_turns,
-        feedback=pick(Feedback, feedback, "--feedback"),
-    )
+        family=load_optional_family(family), model=model, split=split, problem_set=problem_set,
+        problems=parse_problems(problems), limit_s=limit, prices=load_prices(prices), attempts=attempts,
+        controller=controller or DEFAULT_CONTROLLER, budget=budget, alphas=split_list(alphas, "--alphas"),
+        temperature=temperature, max_tokens=max_tokens, seed=seed, fit=tuple(fit or ()),
+        reading=load_reading(features, percent, fit_temperatures), arms=chosen.arms, families=chosen.families,
+        prompt=prompt, parser=parser, language=language, setting=pick(Setting, setting, "--setting"), agent=agent,
+        max_turns=max_turns, feedback=pick(Feedback, feedback, "--feedback"),
+    )  # fmt: skip
     asked = (server, unverified_weights, sandbox, workers, chosen.in_process, (concurrency, timeout, retries))
     show_run(make_run(options, out, *asked), json_to)
 
