@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from alphadial.agents.agent.checkpoint_store import CheckpointStore
 from alphadial.agents.agent.langgraph_agent import LangGraphAgent
+from alphadial.agents.agent.openhands_agent import OpenHandsAgent
 from alphadial.agents.agent.registry import AGENTS as AGENTS_OF_SETTINGS
 from alphadial.agents.agent.registry import AgentOptions
 from alphadial.agents.agent.single_turn import SingleTurn
@@ -25,7 +27,7 @@ from alphadial.envs.tools.session import ToolSession
 from alphadial.envs.types import EndReason, FailureKind, Problem, PublicResult, Setting, Test, Verdict
 
 from .fakes import ReadingJudge
-from .tool_fakes import attempt_spec
+from .tool_fakes import answers, attempt_spec, calls
 
 HIDDEN = ("5551212", "6661313")
 """Input and answer of a hidden test."""
@@ -36,18 +38,33 @@ TURNS = 3
 class Entrant:
     """An agent, and the setting that it is tried in."""
 
-    make: Callable[[Any], Agent]
+    make: Callable[[AgentOptions], Agent]
     setting: Setting
     turns: int = TURNS
+    prompt: str = "tiny"
+
+    def shown(self, problem: Problem) -> str:
+        """What of a problem its first question shows."""
+        return problem.statement if self.prompt == "agent" else problem.prompt
+
+    def line(self, said: Line, request: Request) -> Line:
+        """What the model says where it means a program: to an agent that leaves the tools to it, it calls one."""
+        if self.prompt != "agent" or not isinstance(said, str) or not said[:1].isupper() or said.endswith("."):
+            return said
+        last = said.startswith(("AC", "U")) or answers(request.messages) + 1 == self.turns
+        return calls(("submit" if last else "run_tests", {"program": said}), text=said)
 
 
 AGENTS = {
     "single turn": Entrant(lambda _: SingleTurn(), Setting.REASONING, turns=1),
-    "langgraph": Entrant(LangGraphAgent, Setting.TOOLS),
+    "langgraph": Entrant(lambda options: LangGraphAgent(options.checkpointer), Setting.TOOLS),
+    "langgraph, native": Entrant(lambda options: LangGraphAgent(options.checkpointer), Setting.TOOLS, prompt="agent"),
+    "openhands": Entrant(lambda options: OpenHandsAgent(options.folder), Setting.TOOLS, prompt="agent"),
 }
+MARKS = {"openhands": pytest.mark.openhands}
 
 
-@pytest.fixture(params=list(AGENTS.values()), ids=list(AGENTS))
+@pytest.fixture(params=[pytest.param(AGENTS[name], id=name, marks=MARKS.get(name, ())) for name in AGENTS])
 def entrant(request: pytest.FixtureRequest) -> Entrant:
     entrant: Entrant = request.param
     return entrant
@@ -87,8 +104,9 @@ def attempt(
     parser: str = "program",
 ) -> tuple[Rollout, ScriptedPolicy]:
     """One attempt in a process of its own, as far as the agent can tell."""
-    policy, judging = ScriptedPolicy(script), judge or ReadingJudge()
-    spec = attempt_spec(problem, entrant.setting, entrant.turns, prompt="tiny", parser=parser)
+    lines = script if callable(script) else partial(_next, iter(script))
+    policy, judging = ScriptedPolicy(lambda request: entrant.line(lines(request), request)), judge or ReadingJudge()
+    spec = attempt_spec(problem, entrant.setting, entrant.turns, prompt=entrant.prompt, parser=parser)
 
     async def make(spec: AttemptSpec) -> Rollout:
         with CheckpointStore(folder) as store:
@@ -96,9 +114,15 @@ def attempt(
                 tools = ToolSession(
                     problem, spec.rules, judging.sandbox, judging, journal=store.journal, episode=spec.id
                 )
-                return await entrant.make(saver).attempt(spec, tools, policy.complete)
+                return await entrant.make(AgentOptions(checkpointer=saver, folder=store.agent_folder)).attempt(
+                    spec, tools, policy.complete
+                )
 
     return asyncio.run(make(spec)), policy
+
+
+def _next(lines: Iterator[Line], _: Request) -> Line:
+    return next(lines)
 
 
 def ending(rollout: Rollout) -> tuple[EndReason, Verdict | None, FailureKind | None, str]:
@@ -109,7 +133,7 @@ def ending(rollout: Rollout) -> tuple[EndReason, Verdict | None, FailureKind | N
 def test_every_setting_has_an_agent_of_the_suite() -> None:
     assert {setting for setting, _ in AGENTS_OF_SETTINGS} == set(Setting)
     made = {type(make(AgentOptions())) for make in AGENTS_OF_SETTINGS.values()}
-    assert made == {type(entrant.make(None)) for entrant in AGENTS.values()}
+    assert made == {type(entrant.make(AgentOptions())) for entrant in AGENTS.values()}
 
 
 def test_a_program_is_handed_in_and_judged(entrant: Entrant, problem: Problem, tmp_path: Path) -> None:
@@ -117,7 +141,7 @@ def test_a_program_is_handed_in_and_judged(entrant: Entrant, problem: Problem, t
     assert ending(solved) == (EndReason.SUBMITTED, Verdict.AC, None, "AC 2")
     assert [answer.text for answer in solved.answers] == ["AC 2"]
     assert solved.request == policy.requests[0]
-    assert solved.request.messages[-1]["content"] == problem.prompt
+    assert entrant.shown(problem) in solved.request.messages[-1]["content"]
     slow, _ = attempt(entrant, problem, ["TLE 1"] * entrant.turns, new(tmp_path, "slow"))
     assert ending(slow) == (EndReason.SUBMITTED, Verdict.TLE, FailureKind.OPTIMISATION, "TLE 1")
 
@@ -170,7 +194,7 @@ def test_no_more_is_asked_than_the_rules_allow(entrant: Entrant, problem: Proble
 def test_hidden_tests_are_never_seen(entrant: Entrant, problem: Problem, tmp_path: Path) -> None:
     rollout, policy = attempt(entrant, problem, lambda _: "WA 1", tmp_path)
     seen = json.dumps([[*request.messages] for request in policy.requests]) + json.dumps(rollout.transcript)
-    assert problem.prompt in seen
+    assert entrant.shown(problem) in seen
     assert not any(secret in seen for secret in HIDDEN)
 
 

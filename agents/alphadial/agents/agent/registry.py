@@ -44,6 +44,13 @@ def _in_a_workspace(options: AgentOptions) -> Agent:
     return _langgraph(options)
 
 
+def _openhands(options: AgentOptions) -> Agent:
+    """The same tools, and a conversation that the OpenHands SDK leads, in a process of its own."""
+    from alphadial.agents.agent.openhands_agent import OpenHandsAgent  # only here: it needs a server of its own
+
+    return OpenHandsAgent(options.folder)
+
+
 def _langgraph(options: AgentOptions) -> Agent:
     from alphadial.agents.agent.langgraph_agent import LangGraphAgent  # only here: a single turn needs no LangGraph
 
@@ -54,6 +61,7 @@ AGENTS: Mapping[tuple[Setting, str], AgentMaker] = {
     (Setting.REASONING, "single turn"): _single_turn,
     (Setting.TOOLS, "langgraph"): _with_tools,
     (Setting.AGENTIC, "langgraph"): _in_a_workspace,
+    (Setting.AGENTIC, "openhands"): _openhands,
 }
 """Setting and name to an agent, which its docstring describes. An agent of your own stands beside these in one line."""
 
