@@ -20,6 +20,7 @@ from alphadial.envs.judging.validators import LIMITS as VALIDATOR_LIMITS
 from alphadial.envs.judging.verdicts import report
 from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.languages import PYTHON, find_language, implementations
+from alphadial.envs.sandbox.boxes.box import Boxes
 from alphadial.envs.sandbox.protocol import Sandbox
 from alphadial.envs.types import (
     FailedTest,
@@ -45,6 +46,7 @@ class Judge(OfOneProcess, Closing):
         cache: how many reports to keep, of problems that limit steps, whose verdicts are the same each time; 0, the
             default, judges every time.
         validator_limits: of custom validators.
+        boxes: where repositories are worked on and graded; it stays the caller's. None: only other problems are judged.
     """
 
     def __init__(
@@ -54,12 +56,15 @@ class Judge(OfOneProcess, Closing):
         *,
         cache: int = 0,
         validator_limits: Limits = VALIDATOR_LIMITS,
+        boxes: Boxes | None = None,
     ) -> None:
         self.workers = workers or len(os.sched_getaffinity(0))
         self.timed_workers = workers or spare_one()
         """Programs whose CPU time is measured at a time."""
         self.sandbox = sandbox
         """Where programs run; the commands of an attempt's tools too."""
+        self.boxes = boxes
+        """Where the commands of an attempt on a repository run, and its patch is graded."""
         cores = Cores(self.timed_workers)
         self._calls = CallJudging(sandbox, self.workers, cores)
         self._stdio = StdioJudging(sandbox, self.timed_workers, cores, validator_limits)
