@@ -12,12 +12,13 @@ from functools import cache
 from pathlib import Path
 from socket import send_fds
 
-from alphadial.agents.agent import openhands_worker
 from alphadial.agents.errors import MissingExtraError
 from alphadial.envs.forking import OfOneProcess, OwnSocket, in_child, socket_pair, starting
 
 PYTHON_VARIABLE = "ALPHADIAL_OPENHANDS_PYTHON"
 """Names the Python that has the SDK."""
+_WORKER = Path(__file__).with_name("openhands_worker.py")
+"""A script, which is imported nowhere: it sets the environment that the SDK reads as it is imported."""
 _START_S = 180.0
 """The longest that importing the SDK may take."""
 _LONGEST = 10_000
@@ -96,7 +97,7 @@ class OpenHandsProcess(OfOneProcess):
         env = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
         with starting, theirs:
             self._process = subprocess.Popen(
-                [self._python, "-I", str(openhands_worker.__file__)],
+                [self._python, "-I", str(_WORKER)],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

@@ -21,15 +21,6 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-HOME = tempfile.mkdtemp(prefix="alphadial-openhands-")
-"""Where the SDK looks for settings of a user, and finds none."""
-os.environ |= {
-    "HOME": HOME,
-    "OH_PERSISTENCE_DIR": HOME,
-    "OPENHANDS_SUPPRESS_BANNER": "1",
-    "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # or it asks the network for prices
-    "LOG_LEVEL": "CRITICAL",
-}
 _FOREVER = 10**9
 """Of limits that are not the SDK's to set: the endpoint counts."""
 
@@ -125,7 +116,7 @@ def _conversation(begin: dict[str, Any], call: Callable[[str, Any], tuple[str, b
     agent = Agent(llm=model, tools=[Tool(name="alphadial")], include_default_tools=[], system_prompt=begin["system"])
     return LocalConversation(
         agent,
-        workspace=HOME,
+        workspace=os.environ["HOME"],
         visualizer=None,
         callbacks=[note],
         stuck_detection=False,
@@ -198,6 +189,14 @@ def serve(control: socket.socket) -> None:
 def main() -> None:
     """Says which SDK there is, or why there is none, and serves."""
     control = socket.socket(fileno=os.dup(0))
+    home = tempfile.mkdtemp(prefix="alphadial-openhands-")
+    os.environ |= {
+        "HOME": home,  # where the SDK looks for settings of a user, and finds none
+        "OH_PERSISTENCE_DIR": home,
+        "OPENHANDS_SUPPRESS_BANNER": "1",
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # or it asks the network for prices
+        "LOG_LEVEL": "CRITICAL",
+    }
     try:
         from importlib.metadata import version
 
@@ -214,7 +213,7 @@ def main() -> None:
     except BrokenPipeError:
         pass
     finally:
-        shutil.rmtree(HOME, ignore_errors=True)
+        shutil.rmtree(home, ignore_errors=True)
 
 
 if __name__ == "__main__":
