@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,6 +16,7 @@ import pytest
 from alphadial.agents.agent.checkpoint_store import CheckpointStore
 from alphadial.agents.agent.langgraph_agent import LangGraphAgent
 from alphadial.agents.agent.openhands_agent import OpenHandsAgent
+from alphadial.agents.agent.openhands_process import PYTHON_VARIABLE
 from alphadial.agents.agent.registry import AGENTS as AGENTS_OF_SETTINGS
 from alphadial.agents.agent.registry import AgentOptions
 from alphadial.agents.agent.single_turn import SingleTurn
@@ -130,7 +132,8 @@ def ending(rollout: Rollout) -> tuple[EndReason, Verdict | None, FailureKind | N
     return rollout.end_reason, report.verdict, report.failure_kind, rollout.program
 
 
-def test_every_setting_has_an_agent_of_the_suite() -> None:
+def test_every_setting_has_an_agent_of_the_suite(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PYTHON_VARIABLE, sys.executable)  # none of them is begun
     assert {setting for setting, _ in AGENTS_OF_SETTINGS} == set(Setting)
     made = {type(make(AgentOptions())) for make in AGENTS_OF_SETTINGS.values()}
     assert made == {type(entrant.make(AgentOptions())) for entrant in AGENTS.values()}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,7 +34,7 @@ def test_here_the_sandbox_works(cli: Cli) -> None:
     report = json.loads(cli("doctor", "--json", "-").stdout)
     assert report["sandbox_works"] is True
     host = by_name(report["host"])
-    assert {"Python", "extra merge", "extra local", "extra report", "cores", "memory"} <= set(host)
+    assert {"Python", "extra merge", "extra local", "extra report", "OpenHands", "cores", "memory"} <= set(host)
     assert "torch" in host["extra local"]["detail"]
     assert by_name(report["languages"])["language python3"]["ok"] is True
 
@@ -64,3 +66,23 @@ def test_missing_extras_are_gaps_that_pip_mends(cli: Cli, monkeypatch: pytest.Mo
     check = by_name(report["host"])["extra report"]
     assert check["ok"] is False
     assert check["mend"] == "pip install 'alphadial[report]'"
+
+
+def test_a_python_with_openhands_is_looked_for(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def told() -> dict[str, Any]:
+        return by_name(json.loads(cli("doctor", "--json", "-").stdout)["host"])["OpenHands"]
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("ALPHADIAL_OPENHANDS_PYTHON", raising=False)
+    missing = told()
+    assert (missing["ok"], missing["detail"]) == (False, "attempts by the OpenHands SDK: no Python with it is known")
+    assert f"-m venv {tmp_path}/alphadial/openhands" in missing["mend"]
+    monkeypatch.setenv("ALPHADIAL_OPENHANDS_PYTHON", sys.executable)
+    assert "does not have it" in told()["detail"]
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho 9.9\n")
+    python.chmod(0o755)
+    monkeypatch.setenv("ALPHADIAL_OPENHANDS_PYTHON", str(python))
+    assert told() == {"name": "OpenHands", "ok": True, "detail": f"attempts by the OpenHands SDK: 9.9 of {python}"} | {
+        "mend": ""
+    }

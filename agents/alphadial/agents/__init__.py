@@ -18,6 +18,7 @@ from alphadial.agents.types import Agent, Ask, Attempt, AttemptSpec, Completion,
 
 if TYPE_CHECKING:
     from alphadial.agents.agent.checkpoint_store import CheckpointStore
+    from alphadial.agents.agent.openhands_process import check_openhands
     from alphadial.agents.experiments.compare.compare_folder import FinishedComparison
     from alphadial.agents.experiments.compare.compare_run import CompareOptions, compare_controllers
     from alphadial.agents.experiments.compare.datasets import ReplayDataset, join_tables
@@ -88,6 +89,7 @@ __all__ = [
     "WrongWeightsError",
     "attempt_problems",
     "attempts_like",
+    "check_openhands",
     "compare_controllers",
     "compare_outcomes",
     "describe",
@@ -119,6 +121,7 @@ _LAZY = {
     "read_arms": "runs.arms",
     "AttemptDeps": "runs.attempt_loop",
     "CheckpointStore": "agent.checkpoint_store",
+    "check_openhands": "agent.openhands_process",
     "TableReading": "runs.fit_tables",
     "Prices": "runs.prices",
     "read_prices": "runs.prices",

@@ -26,8 +26,10 @@ _COMFORTABLE_BYTES = 2 * 1024**3
 
 
 def checks() -> list[Check]:
-    """Python, each extra, cores and memory."""
-    return [_python(), *(_extra(name) for name in EXTRAS), _cores(), _memory()]
+    """Python, each extra, the SDK of OpenHands, cores and memory."""
+    from alphadial.agents import check_openhands
+
+    return [_python(), *(_extra(name) for name in EXTRAS), check_openhands(), _cores(), _memory()]
 
 
 def _python() -> Check:

@@ -43,16 +43,19 @@ class OpenHandsAgent:
     Args:
         folder: keeps what the model answered, from which an interrupted attempt is resumed; None: nothing is kept.
         process: has the SDK; None: that of the Python that ``openhands_process.find_python`` finds.
+
+    Raises:
+        MissingExtraError: there is no Python that should have the SDK.
     """
 
     def __init__(self, folder: Path | None = None, process: OpenHandsProcess | None = None) -> None:
-        self._folder, self._process = folder, process
+        self._folder, self._process = folder, process or process_of(find_python())
 
     async def attempt(self, spec: AttemptSpec, tools: ToolSession, ask: Ask) -> Rollout:
         """See ``Agent``.
 
         Raises:
-            MissingExtraError: there is no Python that has the SDK.
+            MissingExtraError: the Python does not have the SDK.
             StoreError: the record cannot be read or written, or does not fit what the SDK asks.
         """
         if spec.rules.setting not in find_strategy(spec.prompt, spec.rules.setting).native:
@@ -64,14 +67,13 @@ class OpenHandsAgent:
         answers = await asyncio.to_thread(CountedAnswers, spec, ask, record)
         if not answers.awaited:  # calls of answers that nobody recorded would be taken for those of this attempt
             tools.restart()
-        process = self._process or process_of(find_python())
         attempt = _Attempt(spec, tools, answers)
         for _ in range(_LIVES):
             answers.rewind()
-            rollout = await attempt.make(process)
+            rollout = await attempt.make(self._process)
             if rollout is not None:
                 return rollout
-        return attempt.broken(f"the process of OpenHands {process.version} died {_LIVES} times")
+        return attempt.broken(f"the process of OpenHands {self._process.version} died {_LIVES} times")
 
 
 class _Attempt:

@@ -14,6 +14,7 @@ from socket import send_fds
 
 from alphadial.agents.errors import MissingExtraError
 from alphadial.envs.forking import OfOneProcess, OwnSocket, in_child, socket_pair, starting
+from alphadial.envs.sandbox.probe import Check
 
 PYTHON_VARIABLE = "ALPHADIAL_OPENHANDS_PYTHON"
 """Names the Python that has the SDK."""
@@ -48,6 +49,20 @@ def find_python() -> str:
             f"that has it in {PYTHON_VARIABLE}"
         )
     return str(found[-1])
+
+
+def check_openhands() -> Check:
+    """Whether this machine has the SDK, and how to get it."""
+    mend = f"{how_to_get()}; pip install 'alphadial[openhands]'"
+    try:
+        python = find_python()
+    except MissingExtraError:
+        return Check("OpenHands", False, "attempts by the OpenHands SDK: no Python with it is known", mend)
+    asked = "from importlib.metadata import version; print(version('openhands-sdk'))"
+    done = subprocess.run([python, "-I", "-c", asked], capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode != 0:
+        return Check("OpenHands", False, f"attempts by the OpenHands SDK: {python} does not have it", mend)
+    return Check("OpenHands", True, f"attempts by the OpenHands SDK: {done.stdout.strip()} of {python}", "")
 
 
 class OpenHandsProcess(OfOneProcess):
@@ -129,7 +144,10 @@ def _first_line(control: OwnSocket) -> dict[str, str]:
         if not part:
             return {"error": "it took too long"} if not readable else {}
         said += part
-    told: dict[str, str] = json.loads(said)
+    try:
+        told: dict[str, str] = json.loads(said)
+    except ValueError:
+        return {"error": f"it said {said[:80]!r}"}
     return told
 
 

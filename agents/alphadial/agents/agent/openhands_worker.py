@@ -200,6 +200,7 @@ def main() -> None:
     try:
         from importlib.metadata import version
 
+        import openai.resources  # noqa: F401  # which the first question would load, in every fork
         import openhands.sdk.event
         import openhands.sdk.tool  # noqa: F401
 

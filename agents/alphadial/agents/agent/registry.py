@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from alphadial.agents.agent.single_turn import SingleTurn
-from alphadial.agents.errors import OptionError
+from alphadial.agents.errors import MissingExtraError, OptionError
 from alphadial.agents.types import DEFAULT_AGENT, Agent
 from alphadial.envs.types import Setting
 
@@ -46,8 +46,10 @@ def _in_a_workspace(options: AgentOptions) -> Agent:
 
 def _openhands(options: AgentOptions) -> Agent:
     """The same tools, and a conversation that the OpenHands SDK leads, in a process of its own."""
-    from alphadial.agents.agent.openhands_agent import OpenHandsAgent  # only here: it needs a server of its own
-
+    try:
+        from alphadial.agents.agent.openhands_agent import OpenHandsAgent  # only here: it needs a server of its own
+    except ModuleNotFoundError as error:
+        raise _without(error, "openhands") from error
     return OpenHandsAgent(options.folder)
 
 
@@ -55,6 +57,13 @@ def _langgraph(options: AgentOptions) -> Agent:
     from alphadial.agents.agent.langgraph_agent import LangGraphAgent  # only here: a single turn needs no LangGraph
 
     return LangGraphAgent(options.checkpointer)
+
+
+def _without(error: ModuleNotFoundError, extra: str) -> Exception:
+    """What to say where a module is not there; the error itself where no extra brings the module."""
+    if error.name not in ("starlette", "uvicorn"):
+        return error
+    return MissingExtraError(f"this agent needs {error.name}: pip install 'alphadial[{extra}]'")
 
 
 AGENTS: Mapping[tuple[Setting, str], AgentMaker] = {

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from alphadial.agents.agent.prompts import find_parser, find_strategy
-from alphadial.agents.agent.registry import find_agent
+from alphadial.agents.agent.registry import AgentOptions, find_agent
 from alphadial.agents.errors import OptionError
 from alphadial.agents.policies.weights import choose_models
 from alphadial.agents.runs.config import ModelChoice, RunConfig
@@ -254,7 +254,8 @@ def run_config(
     parser = options.parser or defaults.parser
     find_strategy(prompt, options.setting)
     find_parser(parser)
-    find_agent(Setting.AGENTIC, options.agent)
+    if options.agent != DEFAULT_AGENT:
+        find_agent(Setting.AGENTIC, options.agent)(AgentOptions(options.agent))  # refuses what cannot work here
     return RunConfig(
         command=command,
         family=None if family is None else family.name,

@@ -1,0 +1,86 @@
+"""The Python that has OpenHands: found, refused in one line, and never in our way. All of it without the SDK."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from alphadial.agents.agent.openhands_process import PYTHON_VARIABLE, OpenHandsProcess, find_python
+from alphadial.agents.errors import MissingExtraError
+
+
+def test_the_named_python_comes_before_the_newest_in_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv(PYTHON_VARIABLE, raising=False)
+    with pytest.raises(MissingExtraError, match=rf"python3.12 -m venv {tmp_path}/alphadial/openhands && .*pip install"):
+        find_python()
+    for age, name in ((50, "openhands-1.58.2"), (10, "openhands-1.60")):
+        python = tmp_path / "alphadial" / name / "bin" / "python"
+        python.parent.mkdir(parents=True)
+        python.touch()
+        os.utime(python.parent.parent, (1000 - age, 1000 - age))
+    assert find_python().endswith("openhands-1.60/bin/python")
+    monkeypatch.setenv(PYTHON_VARIABLE, sys.executable)
+    assert find_python() == sys.executable
+    monkeypatch.setenv(PYTHON_VARIABLE, str(tmp_path))
+    with pytest.raises(MissingExtraError, match=f"{tmp_path} is no Python .* correct {PYTHON_VARIABLE}"):
+        find_python()
+
+
+def test_a_python_without_the_sdk_is_told_in_one_line() -> None:
+    with pytest.raises(MissingExtraError, match=r"cannot import the OpenHands SDK .*No module named") as told:
+        OpenHandsProcess(sys.executable).check()
+    assert "\n" not in str(told.value)
+
+
+def test_a_process_that_ends_or_says_nonsense_is_no_sdk(tmp_path: Path) -> None:
+    for script, said in (("exit 1", "it ended without a word"), ("printf 'hello\\n' >&0", "it said b'hello")):
+        python = tmp_path / "python"
+        python.write_text(f"#!/bin/sh\n{script}\n")
+        python.chmod(0o755)
+        with pytest.raises(MissingExtraError, match=said):
+            OpenHandsProcess(str(python)).check()
+
+
+def test_nothing_of_ours_reaches_the_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "secret")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\nenv > {tmp_path}/env\n")
+    python.chmod(0o755)
+    with pytest.raises(MissingExtraError):
+        OpenHandsProcess(str(python)).check()
+    told = (tmp_path / "env").read_text()
+    assert "secret" not in told
+    assert "PROXY" not in told
+    assert "PATH=" in told
+
+
+def test_many_may_begin_at_once(tmp_path: Path) -> None:
+    """A process stands in for the SDK's: it says its version, and counts the channels that it is handed."""
+    python = tmp_path / "python"
+    python.write_text(
+        f"#!{sys.executable}\n"
+        "import os, socket\n"
+        "control = socket.socket(fileno=os.dup(0))\n"
+        'control.sendall(b\'{"version": "9.9"}\\n\')\n'
+        "while socket.recv_fds(control, 1, 1)[0]:\n"
+        f"    print('one', file=open({str(tmp_path / 'begun')!r}, 'a'))\n"
+        f"open({str(tmp_path / 'ended')!r}, 'w')\n"
+    )
+    python.chmod(0o755)
+    process = OpenHandsProcess(str(python))
+    threads = [threading.Thread(target=lambda: process.begin().close()) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert process.check() == "9.9"
+    while not (tmp_path / "begun").exists() or len((tmp_path / "begun").read_text().split()) < 5:
+        time.sleep(0.01)
+    assert not (tmp_path / "ended").exists()
