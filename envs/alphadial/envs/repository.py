@@ -111,3 +111,5 @@ class Repository:
     import_from: tuple[str, ...] = ("src", ".")
     """Folders of the repository on Python's path while its tests run, after everything else."""
     performance: Performance | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Variables of every command in its boxes, beside the image's."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from alphadial.envs.files import File
 from alphadial.envs.problems.formats.packages import Package
+from alphadial.envs.repository import ImageSource, Repository
 from alphadial.envs.types import Problem
 
 _CHECKER = {"rule": "kattis"}
@@ -35,7 +37,9 @@ def problems_hash(problems: Sequence[Problem]) -> str:
     """sha256 over all that a verdict can depend on, tests and limits included, features not."""
     digest = hashlib.sha256()
     for problem in problems:
-        values = _used(_plain(asdict(replace(problem, features={}))), _PROBLEM)
+        values = _used(_plain(asdict(replace(problem, features={}, repository=None))), _PROBLEM)
+        if problem.repository is not None:
+            values["repository"] = _repository(problem.repository)
         values["tests"] = [_used(_plain(test), _TEST) for test in values["tests"]]
         digest.update(json.dumps(values, sort_keys=True).encode())
     return digest.hexdigest()
@@ -56,6 +60,39 @@ def packages_hash(packages: Sequence[Package]) -> str:
     if not sources:
         return read
     return hashlib.sha256(json.dumps([read, sources], sort_keys=True).encode()).hexdigest()
+
+
+def _repository(repository: Repository) -> dict[str, Any]:
+    """A code base as plain values, every tree of files by its digest."""
+    verifier, performance = repository.verifier, repository.performance
+    values = asdict(
+        replace(
+            repository,
+            image=ImageSource(),
+            tree=None,
+            verifier=replace(verifier, files={}, image=None),
+            performance=performance and replace(performance, files={}),
+        )
+    )
+    values["image"] = _image(repository.image)
+    values["tree"] = repository.tree is not None and tree_digest(repository.tree)
+    values["verifier"] |= {"files": tree_digest(verifier.files), "image": verifier.image and _image(verifier.image)}
+    if performance is not None:
+        values["performance"]["files"] = tree_digest(performance.files)
+    return values
+
+
+def _image(source: ImageSource) -> list[str]:
+    return [source.name, tree_digest(source.context)]
+
+
+def tree_digest(files: Mapping[str, File]) -> str:
+    """sha256 over the paths, kinds and contents of a tree."""
+    digest = hashlib.sha256()
+    for path, file in sorted(files.items()):
+        content = hashlib.sha256(file.data).hexdigest()
+        digest.update(json.dumps([path, file.link, file.executable, content]).encode())
+    return digest.hexdigest()
 
 
 def _deciding_programs(package: Package) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from alphadial.envs.problems.formats import (
     codecontests,
     enamel,
     evalplus,
+    harbor,
     humaneval,
     judging_jsonl,
     kattis,
@@ -36,6 +37,8 @@ class Format(StrEnum):
     """Of anything below."""
     KATTIS = "kattis"
     """A problem package, legacy or 2025-09."""
+    HARBOR = "harbor"
+    """A task folder: a code base, as docs/repository_tasks.md describes it."""
     APPS_FOLDER = "apps-folder"
     """One problem of the APPS archive."""
     JUDGING = "judging"
@@ -80,6 +83,8 @@ def examine(path: Path) -> Format | LoadError | None:
         return None
     if kattis.is_package(path):
         return Format.KATTIS
+    if harbor.is_task(path):
+        return Format.HARBOR
     if kind_of(path / apps.QUESTION) == stat.S_IFREG and kind_of(path / apps.INPUT_OUTPUT) is not None:
         return Format.APPS_FOLDER
     return Format.FOLDER
