@@ -36,9 +36,17 @@ def read_tree(folder: Path) -> dict[str, File]:
 
 
 def below(tree: dict[str, File], folder: str) -> dict[str, File]:
-    """The files of a folder of a tree, by path relative to it."""
+    """The files of a folder of a tree, by path relative to it.
+
+    Raises:
+        FormatError: a link leads out of that folder.
+    """
     prefix = f"{folder}/"
-    return {path.removeprefix(prefix): file for path, file in tree.items() if path.startswith(prefix)}
+    found = {path.removeprefix(prefix): file for path, file in tree.items() if path.startswith(prefix)}
+    for path, file in found.items():
+        if file.link and leads_out(path, os.fsdecode(file.data)):
+            raise FormatError(f"a link that leads out of {folder[:100]}: {path[:200]}; replace it by what it leads to")
+    return found
 
 
 def read_regular(path: Path, largest: int) -> bytes:

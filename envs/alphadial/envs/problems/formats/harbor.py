@@ -53,13 +53,8 @@ def load(folder: Path, name: str) -> Iterator[Package | LoadError]:
         return
     yield from settings.warnings
     gold = problem.repository.gold if problem.repository is not None else ""
-    solutions = [LabelledSubmission("gold", patch_submission(gold), "accepted")] if gold else []
+    solutions = [LabelledSubmission("gold", Submission.patch(gold), "accepted")] if gold else []
     yield Package(problem, tuple(solutions), source=folder)
-
-
-def patch_submission(patch: str) -> Submission:
-    """A patch as what is handed in."""
-    return Submission("patch", {"model.patch": patch}, "model.patch")
 
 
 def repository_problem(

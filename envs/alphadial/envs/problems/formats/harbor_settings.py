@@ -23,6 +23,7 @@ LARGEST = 4 * MIB
 """Bytes of task.toml, of an instruction and of other files that are read as text."""
 _OURS = {
     *("image", "tree", "workdir", "verifier", "fail_to_pass", "pass_to_pass", "public", "calls", "test_tree", "gold"),
+    "rewards",
     *("editable", "protected", "import_from", "template", "performance"),
 }
 _VERSION = re.compile(r"1\.(\d{1,3})")

@@ -13,14 +13,10 @@ from alphadial.envs.problems.formats.fields import Row, mapping, number, parse, 
 from alphadial.envs.problems.formats.file_trees import below
 from alphadial.envs.problems.formats.harbor_settings import Settings
 from alphadial.envs.problems.formats.packages import FormatError
-from alphadial.envs.repository import Performance, VerifierKind
+from alphadial.envs.repository import PERFORMANCE, REWARD, Performance, VerifierKind
 from alphadial.envs.types import Test
 
-PERFORMANCE = "performance"
-"""Name of the test that stands for the highest level."""
-REWARD = "reward"
-"""Name of the only test of a task whose script decides."""
-_NODE = re.compile(r"([^:/\\\0][^:\\\0]*\.py)((?:::[^:\0\n]+)+)")
+_NODE = re.compile(r"([^:/\\\0\n][^:\\\0\n]*\.py)(::[^\0\n]+)?")
 _CALL = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _SCRIPTS = (VerifierKind.SCRIPT, VerifierKind.SHARED_SCRIPT)
 
@@ -65,7 +61,9 @@ def read_tests(settings: Settings, hidden: dict[str, File], tree: Mapping[str, F
     if kind in _SCRIPTS:
         if calls or any(nodes.values()):
             raise FormatError(f"verifier = {str(kind)!r} decides alone: state no tests or calls beside it")
-        return Tests(kind, (Test(1, "", "", name=REWARD),), {})
+        return Tests(kind, tuple(Test(level, "", "", name=name) for level, name in enumerate(_rewards(ours), 1)), {})
+    if "rewards" in ours:
+        raise FormatError("rewards are of a script: state them with verifier = 'script'")
     files = _test_tree(ours, hidden)
     known = [node for stated in nodes.values() for node in stated]
     if len(set(known)) < len(known):
@@ -123,6 +121,13 @@ def _kind(settings: Settings, tests_stated: bool) -> VerifierKind:
     if stated not in list(VerifierKind):
         raise FormatError(f"verifier must be {', '.join(map(repr, map(str, VerifierKind)))}, not {stated[:40]!r}")
     return VerifierKind(stated)
+
+
+def _rewards(ours: Row) -> list[str]:
+    found = [text(name, "each of rewards") for name in sequence(ours.get("rewards", [REWARD]), "rewards")]
+    if not found or len(set(found)) < len(found):
+        raise FormatError("rewards must name numbers of reward.json, one for each level, each once")
+    return found
 
 
 def _nodes(ours: Row, key: str) -> list[str]:
