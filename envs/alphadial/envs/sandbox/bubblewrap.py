@@ -69,7 +69,7 @@ class Bubblewrap(OfOneProcess, Closing):
         python = interpreter.choose(another_uid=root)
         if python is None:
             raise SandboxUnavailableError("no Python 3.11 within reach of the sandbox; run: apt-get install python3")
-        self._bwrap, self._python = bwrap, python
+        self.executable, self.python = bwrap, python
         orphans.sweep()
         self._cgroups = cgroups.find()
         if self._cgroups is not None:
@@ -100,19 +100,19 @@ class Bubblewrap(OfOneProcess, Closing):
         self, command: Sequence[str], files: Mapping[str, str | bytes], stdin: str | bytes, limits: Limits
     ) -> RunResult:
         """See ``Sandbox``."""
-        invocation = layout.for_command(self._bwrap, self._python, files, limits.files_bytes, self._seccomp)
-        invocation.add("--", *layout.limited(self._python, self._rlimits(limits), command))
+        invocation = layout.for_command(self.executable, self.python, files, limits.files_bytes, self._seccomp)
+        invocation.add("--", *layout.limited(self.python, self.rlimits(limits), command))
         return self._run(invocation, as_bytes(stdin) if isinstance(stdin, str) else stdin, limits)
 
     def run_in(self, workspace: Workspace, command: Sequence[str], limits: Limits) -> WorkspaceRun:
         """See ``Sandbox``."""
-        invocation = layout.for_workspace(self._bwrap, self._python, limits.files_bytes, self._seccomp)
-        rlimits = json.dumps([(which, *value) for which, value in self._rlimits(limits).items()])
+        invocation = layout.for_workspace(self.executable, self.python, limits.files_bytes, self._seccomp)
+        rlimits = json.dumps([(which, *value) for which, value in self.rlimits(limits).items()])
         with OwnFile(lambda: os.memfd_create("alphadial")) as back:
             outgoing = back.fileno()
             incoming = invocation.data(workspace.stream())
             arguments = [incoming, str(outgoing), str(workspace.max_bytes), rlimits, *command]
-            invocation.add("--", *layout.guest_command(self._python.executable, "workspace", arguments))
+            invocation.add("--", *layout.guest_command(self.python.executable, "workspace", arguments))
             result = self._run(invocation, b"", limits, pass_fds=[outgoing])
             back.seek(0)
             stream = back.read(workspace.longest_stream + 1)
@@ -167,14 +167,14 @@ class Bubblewrap(OfOneProcess, Closing):
         rlimits |= self._process_rlimit(limits, own)
         settings = json.dumps(self._isolation(limits, rlimits))
         ours, theirs = socket_pair(socket.SOCK_SEQPACKET)
-        invocation = layout.for_server(self._bwrap, self._python)
+        invocation = layout.for_server(self.executable, self.python)
         arguments = [str(theirs.fileno()), settings]
-        invocation.add("--", *layout.guest_command(self._python.executable, "server", arguments))
+        invocation.add("--", *layout.guest_command(self.python.executable, "server", arguments))
         return self._kept(self._serve(invocation, limits, own, ours, theirs, rlimited=rlimited)[0])
 
     def open_command(self, command: Sequence[str], limits: Limits) -> CommandServer:
         """See ``Sandbox``."""
-        rlimits = self._rlimits(limits) | self._process_rlimit(limits, _COMMANDS)
+        rlimits = self.rlimits(limits) | self._process_rlimit(limits, _COMMANDS)
         del rlimits[resource.RLIMIT_CPU]
         # The stack's limit decides on the address space at the start of an interpreter.
         stack = {resource.RLIMIT_STACK: rlimits.pop(resource.RLIMIT_STACK)}
@@ -183,14 +183,14 @@ class Bubblewrap(OfOneProcess, Closing):
         control = str(theirs.fileno())
         if layout.can_be_held(command):
             variables = {"PYTHONPATH": layout.GUEST_MODULES, "ALPHADIAL_CONTROL": control}
-            invocation = layout.for_server(self._bwrap, self._python, variables)
-            invocation.add("--", *layout.limited(self._python, stack, command))
+            invocation = layout.for_server(self.executable, self.python, variables)
+            invocation.add("--", *layout.limited(self.python, stack, command))
             ours.send(settings.encode())
         else:
-            invocation = layout.for_server(self._bwrap, self._python)
+            invocation = layout.for_server(self.executable, self.python)
             arguments = [control, settings, *command]
-            launcher = layout.guest_command(self._python.executable, "commands", arguments)
-            invocation.add("--", *layout.limited(self._python, stack, launcher))
+            launcher = layout.guest_command(self.python.executable, "commands", arguments)
+            invocation.add("--", *layout.limited(self.python, stack, launcher))
         server, slot = self._serve(invocation, limits, _COMMANDS, ours, theirs, rlimited=False)
         return self._kept(WarmCommands(server, slot))
 
@@ -222,9 +222,28 @@ class Bubblewrap(OfOneProcess, Closing):
     ) -> tuple[WarmServer, Slot]:
         with theirs, ExitStack() as stack:
             stack.callback(ours.close)
+            slot, _ = self.begin(invocation, limits, own, [theirs.fileno()])
+            stack.pop_all()
+        return WarmServer(ours, limits, slot, rlimited=rlimited), slot
+
+    def begin(
+        self, invocation: layout.Invocation, limits: Limits, own: Own, pass_fds: Sequence[int]
+    ) -> tuple[Slot, Contained]:
+        """Starts a process of ours that lasts, in a slot of its own.
+
+        Args:
+            invocation: closed here, whatever happens.
+            limits: memory and processes of all that will run beside it.
+            own: what the process itself needs.
+            pass_fds: descriptors for it.
+
+        Raises:
+            SandboxFailedError: it did not start.
+        """
+        with ExitStack() as stack:
             try:
-                slot = self._slot(limits, own)
                 empty = stack.enter_context(sealed(b""))
+                slot = self._slot(limits, own)
             except SandboxFailedError:
                 invocation.close()
                 raise
@@ -232,11 +251,9 @@ class Bubblewrap(OfOneProcess, Closing):
             failed.callback(slot.kill)
             # As those of a program are: an interpreter makes its streams before it is held.
             stdio = (empty.fileno(), slot.words.descriptor, slot.words.descriptor)
-            slot.launch(invocation, self._spawner, stdio, pass_fds=[theirs.fileno()])
+            contained = slot.launch(invocation, self._spawner, stdio, pass_fds)
             failed.pop_all()
-            stack.pop_all()
-            empty.close()
-        return WarmServer(ours, limits, slot, rlimited=rlimited), slot
+        return slot, contained
 
     def close(self) -> None:
         """See ``Sandbox``."""
@@ -256,7 +273,8 @@ class Bubblewrap(OfOneProcess, Closing):
     def _slot(self, limits: Limits, own: Own) -> Slot:
         return Slot(self._cgroups, limits, own, own_uid=self.protection.own_uid)
 
-    def _rlimits(self, limits: Limits) -> dict[int, tuple[int, int]]:
+    def rlimits(self, limits: Limits) -> dict[int, tuple[int, int]]:
+        """Of a command: soft and hard limit by resource."""
         cpu_s = int(limits.cpu_s) + 2  # whole seconds; the meter is sooner
         rlimits = {
             resource.RLIMIT_CPU: (cpu_s, cpu_s + 1),
@@ -277,7 +295,7 @@ class Bubblewrap(OfOneProcess, Closing):
 
     def _prove(self) -> None:
         """One real run: what bwrap refuses depends on kernel, distribution and container in ways no file tells."""
-        setup = (self._bwrap, self._python, self.protection)
+        setup = (self.executable, self.python, self.protection)
         if setup in _PROVEN:
             return
         try:

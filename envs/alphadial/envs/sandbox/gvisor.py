@@ -74,14 +74,14 @@ class Gvisor(Bubblewrap):
         self, command: Sequence[str], files: Mapping[str, str | bytes], stdin: str | bytes, limits: Limits
     ) -> RunResult:
         """See ``Sandbox``."""
-        rlimits = json.dumps([(which, *value) for which, value in self._rlimits(limits).items()])
+        rlimits = json.dumps([(which, *value) for which, value in self.rlimits(limits).items()])
         incoming = stream(files)
         invocation = self._bundle("command", [rlimits, *command], limits, incoming)
         return self._run(invocation, as_bytes(stdin) if isinstance(stdin, str) else stdin, _beside(limits, incoming))
 
     def run_in(self, workspace: Workspace, command: Sequence[str], limits: Limits) -> WorkspaceRun:
         """See ``Sandbox``."""
-        rlimits = json.dumps([(which, *value) for which, value in self._rlimits(limits).items()])
+        rlimits = json.dumps([(which, *value) for which, value in self.rlimits(limits).items()])
         with OwnFile(lambda: os.memfd_create("alphadial")) as back:
             outgoing = back.fileno()
             incoming = workspace.stream()
@@ -146,11 +146,13 @@ class Gvisor(Bubblewrap):
         incoming: bytes = b"",
         outgoing: Outgoing | None = None,
     ) -> Invocation:
-        return bundle(self._bwrap, self._runsc, self._python, kind, arguments, limits.files_bytes, incoming, outgoing)
+        return bundle(
+            self.executable, self._runsc, self.python, kind, arguments, limits.files_bytes, incoming, outgoing
+        )
 
-    def _rlimits(self, limits: Limits) -> dict[int, tuple[int, int]]:
+    def rlimits(self, limits: Limits) -> dict[int, tuple[int, int]]:
         """Without the limit on CPU time: where CPUs are few, the guest's kernel takes waiting for running."""
-        rlimits = super()._rlimits(limits)
+        rlimits = super().rlimits(limits)
         del rlimits[resource.RLIMIT_CPU]
         return rlimits
 

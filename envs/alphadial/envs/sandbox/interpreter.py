@@ -50,7 +50,7 @@ def choose(another_uid: bool) -> Interpreter | None:
     """
     running = Path(sys.executable).resolve()
     prefix = Path(sys.base_prefix).resolve()
-    reachable = _open_to_all if another_uid else _open_to_us
+    reachable = open_to_all if another_uid else _open_to_us
     if running.is_relative_to(prefix) and reachable(running) and reachable(prefix):
         return Interpreter(running, prefix)
     for name in _SYSTEM:
@@ -64,7 +64,8 @@ def _open_to_us(path: Path) -> bool:
     return os.access(path, os.R_OK | os.X_OK)
 
 
-def _open_to_all(path: Path) -> bool:
+def open_to_all(path: Path) -> bool:
+    """Whether any uid can get there and read it."""
     needed = stat.S_IROTH | stat.S_IXOTH
     return path.stat().st_mode & needed == needed and all(
         folder.stat().st_mode & stat.S_IXOTH for folder in path.parents

@@ -101,6 +101,15 @@ def for_server(bwrap: str, interpreter: Interpreter, variables: Mapping[str, str
     return invocation
 
 
+def for_keeper(bwrap: str, interpreter: Interpreter) -> Invocation:
+    """The namespaces of a box, for ``guest.keeper``, which lays out what commands find there."""
+    invocation = _base(bwrap, interpreter)
+    for capability in ("SYS_ADMIN", "SYS_CHROOT", "DAC_OVERRIDE"):
+        invocation.add("--cap-add", f"CAP_{capability}")
+    invocation.add("--as-pid-1", "--dir", BOX, "--chdir", "/")
+    return invocation
+
+
 def guest_command(interpreter: Path, module: str, arguments: Sequence[str], folder: str = _GUEST) -> list[str]:
     """The command line of ``guest.MODULE``; ``folder`` is the one that holds ``guest``."""
     code = f"import sys; sys.path.insert(0, {folder!r}); from guest.{module} import main; del sys.path[0]; main()"

@@ -14,7 +14,7 @@ from time import monotonic
 from typing import IO
 
 from ..errors import SandboxFailedError
-from ..forking import OwnFile
+from ..forking import OwnFile, starting
 from ..raw import as_text
 from ..types import KilledBy, Limits, RunResult
 from .usage import Meter, Usage
@@ -58,6 +58,15 @@ def sealed(content: bytes) -> OwnFile:
             return OwnFile(lambda: os.open(f"/proc/self/fd/{written.fileno()}", os.O_RDONLY | os.O_CLOEXEC))
     except OSError as error:
         raise SandboxFailedError(f"cannot hold the input for the sandbox: {error}") from None
+
+
+def pipe() -> tuple[OwnFile, OwnFile]:
+    """Our end and a program's, which it may open again, as /dev/stdout: the right way round."""
+    with starting:
+        read, written = os.pipe()
+        ours, theirs = OwnFile(lambda: read), OwnFile(lambda: written, "w")
+    os.fchmod(read, 0o222)
+    return ours, theirs
 
 
 @contextmanager

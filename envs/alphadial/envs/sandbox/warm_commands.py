@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import select
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -11,7 +10,6 @@ from io import FileIO
 from pathlib import Path
 
 from ..errors import NotWarmError, SandboxFailedError
-from ..forking import OwnFile, starting
 from ..raw import as_bytes
 from ..types import KilledBy, Limits, RunResult
 from . import layout
@@ -19,7 +17,7 @@ from .channel import Channel, Frame, Gone
 from .guest import frames
 from .protocol import Sandbox
 from .slot import Slot
-from .supervise import result_of, sealed, supervise
+from .supervise import pipe, result_of, sealed, supervise
 from .usage import Meter, tree_meter
 from .warm import WarmServer
 
@@ -67,8 +65,8 @@ class WarmCommands:
 
     def _run(self, stdin: bytes, limits: Limits, oom_kills: int) -> RunResult:
         with ExitStack() as stack:
-            stdout, stdout_end = _pipe()
-            stderr, stderr_end = _pipe()
+            stdout, stdout_end = pipe()
+            stderr, stderr_end = pipe()
             stack.enter_context(stdout)
             stack.enter_context(stderr)
             channel = Channel(self._server.take(), limits.output_bytes)
@@ -129,15 +127,6 @@ class FreshCommands:
     def close(self) -> None:
         """See ``CommandServer``."""
         self._alive = False
-
-
-def _pipe() -> tuple[OwnFile, OwnFile]:
-    """Our end and a program's, which it may open again, as /dev/stdout: the right way round."""
-    with starting:
-        read, written = os.pipe()
-        ours, theirs = OwnFile(lambda: read), OwnFile(lambda: written, "w")
-    os.fchmod(read, 0o222)
-    return ours, theirs
 
 
 def _asks(listener: FileIO) -> bool:

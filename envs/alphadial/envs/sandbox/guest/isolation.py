@@ -17,6 +17,7 @@ PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 4, 22, 38
 SECCOMP_MODE_FILTER, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER = 2, 1, 8
 PR_CAP_AMBIENT_CLEAR_ALL = 4
 CAPABILITY_VERSION_3 = 0x20080522
+_MOVE_MOUNT, _AT_FDCWD, _MOVE_MOUNT_F_EMPTY_PATH = 429, -100, 4
 
 FIRST = 1
 """The first process of a namespace, by its number there; it leads a process group."""
@@ -92,7 +93,7 @@ class Isolation:
             os.setpgid(0, group) if group else os.setsid()
             _check(_libc.unshare(CLONE_NEWNS | CLONE_NEWIPC), "unshare")
             if self._hidden is not None:
-                self._mount_proc(self._hidden)
+                self.mount_proc()
             _check(_libc.mount(b"tmpfs", b"/w", b"tmpfs", MS_NOSUID_NODEV, self._tmpfs), "mount tmpfs")
             for folder in ("/w/tmp", "/w/shm", "/w/box"):
                 os.mkdir(folder)  # noqa: PTH102 - pathlib would double the server's start
@@ -127,11 +128,35 @@ class Isolation:
         _check(min(listener, 0), "seccomp")
         return listener
 
-    def _mount_proc(self, hidden: list[str]) -> None:
-        _check(_libc.mount(b"proc", b"/proc", b"proc", MS_NOSUID_NODEV_NOEXEC, None), "mount proc")
-        for path in hidden:
-            _check(_libc.mount(b"/dev/null", path.encode(), None, MS_BIND, None), f"cover {path}")
-            _check(_libc.mount(None, path.encode(), None, MS_READ_ONLY_BIND, None), f"remount {path}")
+    def mount_proc(self) -> None:
+        """A /proc of the pid namespace that this process is in."""
+        mount("proc", "/proc", "proc", MS_NOSUID_NODEV_NOEXEC)
+        for path in self._hidden or ():
+            mount("/dev/null", path, flags=MS_BIND)
+            mount("", path, flags=MS_READ_ONLY_BIND)
+
+
+def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
+    """Mounts something, or changes a mount."""
+    given = (source.encode() or None, target.encode(), kind.encode() or None, flags, options.encode() or None)
+    _check(_libc.mount(*given), f"mount {target}")
+
+
+def move_mount(descriptor: int, target: str) -> None:
+    """Mounts what a descriptor of open_tree(2) holds, and closes it."""
+    moved = _libc.syscall(_MOVE_MOUNT, descriptor, b"", _AT_FDCWD, target.encode(), _MOVE_MOUNT_F_EMPTY_PATH)
+    _check(moved, f"mount {target}")
+    os.close(descriptor)
+
+
+def unmount(target: str, flags: int = 0) -> None:
+    """Takes a mount away."""
+    _check(_libc.umount2(target.encode(), flags), f"umount {target}")
+
+
+def unshare(namespaces: int) -> None:
+    """Moves this process into new ones."""
+    _check(_libc.unshare(namespaces), "unshare")
 
 
 def begin_namespace() -> int:

@@ -1,0 +1,307 @@
+"""A box that is a process in bubblewrap's namespaces: the owner's end of ``guest.keeper``."""
+
+from __future__ import annotations
+
+import json
+import resource
+import select
+import socket
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+
+from ...closing import Closing
+from ...errors import SandboxFailedError, WorkspaceError
+from ...files import File
+from ...forking import OfOneProcess, OwnSocket
+from ...types import KilledBy, Limits, RunResult
+from ..bubblewrap import Bubblewrap
+from ..guest.folder import END, ENTRY, EXECUTABLE, FILE, FOLDER, TOO_DEEP, TOO_LARGE, TOO_MANY
+from ..guest.keeper_frames import (
+    DONE,
+    EXEC,
+    FAILED,
+    GONE,
+    HEAD,
+    KILL,
+    LINK,
+    READ,
+    REFUSED,
+    RESTORE,
+    SEAL,
+    SNAPSHOT,
+    TREE,
+    WRITE,
+    end,
+    entry,
+)
+from ..launch import Contained
+from ..slot import Slot
+from ..supervise import pipe, result_of, sealed, supervise
+from ..workspace import Workspace
+from .box import MAX_TREE_BYTES, MAX_TREE_FILES, BoxLimits, Image, User
+
+_REPLY_S = 60.0
+"""How long the keeper may take for the next piece of an answer."""
+_KILLED = 128 + 9
+_OPEN_FILES = 1024
+_PIECE = 1 << 20
+_REASONS = {
+    TOO_MANY: f"more than {MAX_TREE_FILES:,} files and folders",
+    TOO_LARGE: f"more than {MAX_TREE_BYTES >> 20} MiB",
+    TOO_DEEP: "paths that are too long or too deep",
+}
+ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8"}
+"""Of every command, where the image says nothing else."""
+
+
+class RootfsBox(OfOneProcess, Closing):
+    """Implements ``Box``."""
+
+    def __init__(
+        self,
+        sandbox: Bubblewrap,
+        control: OwnSocket,
+        slot: Slot,
+        contained: Contained,
+        image: Image,
+        limits: BoxLimits,
+        settings: Mapping[str, object],
+    ) -> None:
+        self._sandbox, self._control, self._slot, self._init = sandbox, control, slot, contained.init
+        self._workdir = str(settings["workdir"])
+        self._limits = limits
+        self._env = {**ENVIRONMENT, **image.env}
+        self._alive = True
+        self._files: dict[str, File] = {}
+        self._folders: set[str] = set()
+        self._left_out = 0
+        """Of the working directory, when it was last looked at: names that no snapshot holds."""
+        control.settimeout(_REPLY_S)
+        self._send(DONE, settings)
+        self._answer()
+
+    @property
+    def alive(self) -> bool:
+        """See ``Box``."""
+        if self._alive:
+            poll = select.poll()
+            poll.register(self._control, select.POLLRDHUP)
+            self._alive = not poll.poll(0)
+        return self._alive
+
+    def exec(
+        self,
+        argv: Sequence[str],
+        limits: Limits,
+        *,
+        stdin: bytes = b"",
+        user: User = User.AGENT,
+        cwd: str = "",
+        env: Mapping[str, str] | None = None,
+    ) -> RunResult:
+        """See ``Box``. There is one uid, so that every user is the same."""
+        self._check_alive()
+        told = {
+            "argv": list(argv),
+            "cwd": cwd or self._workdir,
+            "env": {**self._env, **(env or {})},
+            "rlimits": self._rlimits(limits),
+        }
+        with ExitStack() as stack:
+            stdout, stdout_end = pipe()
+            stderr, stderr_end = pipe()
+            stack.enter_context(stdout)
+            stack.enter_context(stderr)
+            oom_kills = self._slot.oom_kills()
+            with sealed(stdin) as given, stdout_end, stderr_end:
+                self._slot.begin()
+                meter = self._slot.meter(self._init)
+                before = meter()
+                self._send(EXEC, told, [each.fileno() for each in (given, stdout_end, stderr_end)])
+            endings = [self._control.fileno()]
+            kill = partial(self._send, KILL)
+            got = supervise(stdout, stderr, endings, limits, lambda: meter().since(before), kill)
+            status = self._status(oom_kills)
+        used, peak, oom = meter().since(before), self._slot.peak_bytes(), self._slot.oom_kills() > oom_kills
+        result = result_of(got, status, used, peak if peak is not None else used.peak_bytes, oom)
+        if result.killed_by is KilledBy.MEMORY:
+            self.close()  # files count as memory: what filled it may still be there
+        return result
+
+    def snapshot(self) -> Workspace:
+        """See ``Box``."""
+        self._look()
+        return Workspace(dict(self._files), frozenset(self._folders), MAX_TREE_BYTES, MAX_TREE_FILES)
+
+    def restore(self, workspace: Workspace) -> None:
+        """See ``Box``."""
+        try:
+            self._look()
+            wiped = self._left_out > 0
+        except WorkspaceError:
+            wiped = True
+        files: Mapping[str, File] = {} if wiped else self._files
+        folders: set[str] = set() if wiped else self._folders
+        gone = [path for path in (*files, *folders) if path not in workspace.files and path not in workspace.folders]
+        gone += [path for path in folders if path in workspace.files]
+        changed = {path: file for path, file in workspace.files.items() if files.get(path) != file}
+        parts = [entry(GONE, path) for path in gone]
+        parts += [entry(FOLDER, path) for path in workspace.folders if path not in folders]
+        self._ask(RESTORE, wiped, (*parts, *_entries(changed)))
+        self._files, self._folders, self._left_out = dict(workspace.files), set(workspace.folders), 0
+
+    def seal(self, files: Mapping[str, File], at: str) -> None:
+        """See ``Box``."""
+        self._ask(SEAL, absolute(at), _entries(files))
+
+    def read(self, path: str, max_bytes: int) -> bytes | None:
+        """See ``Box``."""
+        if self._ask(READ, [absolute(path), max_bytes]) is None:
+            return None
+        return b"".join(content for _, _, content in self._entries(max_bytes))
+
+    def write(self, path: str, file: File, user: User = User.AGENT) -> None:
+        """See ``Box``."""
+        self._ask(WRITE, None, _entries({absolute(path): file}))
+
+    def tree(self, path: str) -> Workspace:
+        """What lies under an absolute path, without ``.git``.
+
+        Raises:
+            WorkspaceError: more than ``MAX_TREE_BYTES`` or ``MAX_TREE_FILES``.
+            SandboxFailedError: there is no such folder.
+        """
+        self._ask(TREE, [absolute(path), MAX_TREE_BYTES, MAX_TREE_FILES])
+        files, folders = {}, set()
+        for kind, name, content in self._entries(MAX_TREE_BYTES):
+            if kind == FOLDER:
+                folders.add(name)
+            else:
+                files[name] = File(content, kind == EXECUTABLE, kind == LINK)
+        return Workspace(files, frozenset(folders), MAX_TREE_BYTES, MAX_TREE_FILES)
+
+    def close(self) -> None:
+        """See ``Box``."""
+        self._alive = False
+        self._control.close()
+        self._slot.kill()
+
+    def _look(self) -> None:
+        """Learns what has changed in the working directory."""
+        self._ask(SNAPSHOT, [MAX_TREE_BYTES, MAX_TREE_FILES])
+        for kind, path, content in self._entries(MAX_TREE_BYTES):
+            before = self._files.pop(path, None)
+            self._folders.discard(path)
+            if kind == FOLDER:
+                self._folders.add(path)
+            elif kind != GONE:
+                after = File(content, kind == EXECUTABLE, kind == LINK)
+                self._files[path] = before if before == after and before is not None else after
+
+    def _rlimits(self, limits: Limits) -> list[tuple[int, int, int]]:
+        bounded = replace(
+            limits,
+            memory_bytes=self._limits.memory_bytes,
+            files_bytes=self._limits.files_bytes,
+            processes=self._limits.processes,
+        )
+        rlimits = self._sandbox.rlimits(bounded) | {resource.RLIMIT_NOFILE: (_OPEN_FILES, _OPEN_FILES)}
+        return [(which, *values) for which, values in rlimits.items()]
+
+    def _status(self, oom_kills: int) -> int | None:
+        """How the command ended, as shells report it; None where the kernel ended the box for memory."""
+        try:
+            status = self._answer()
+        except SandboxFailedError:
+            if self._slot.oom_kills() > oom_kills:
+                return None
+            raise
+        return status if isinstance(status, int) else _KILLED
+
+    def _ask(self, kind: bytes, told: object, entries: Iterable[bytes] = ()) -> object:
+        self._check_alive()
+        self._send(kind, told)
+        if kind in (RESTORE, SEAL, WRITE):
+            self._stream((*entries, end()))
+        return self._answer()
+
+    def _send(self, kind: bytes, told: object = None, descriptors: Sequence[int] = ()) -> None:
+        text = b"" if told is None else json.dumps(told).encode()
+        try:
+            socket.send_fds(self._control, [HEAD.pack(kind, len(text))], list(descriptors))
+            self._control.sendall(text)
+        except OSError as error:
+            raise self._broken(error) from None
+
+    def _stream(self, parts: Iterable[bytes]) -> None:
+        piece = bytearray()
+        try:
+            for part in parts:
+                piece += part
+                if len(piece) >= _PIECE:
+                    self._control.sendall(piece)
+                    piece.clear()
+            self._control.sendall(piece)
+        except OSError as error:
+            raise self._broken(error) from None
+
+    def _answer(self) -> object:
+        kind, length = HEAD.unpack(self._take(HEAD.size))
+        said = json.loads(self._take(length))
+        if kind == DONE:
+            return said
+        if kind == REFUSED:
+            raise WorkspaceError(f"the folder holds {_REASONS.get(said, said)}")
+        assert kind == FAILED
+        raise SandboxFailedError(f"the box: {said}")
+
+    def _entries(self, max_bytes: int) -> Iterator[tuple[bytes, str, bytes]]:
+        while True:
+            kind, length, size = ENTRY.unpack(self._take(ENTRY.size))
+            if kind == END:
+                self._left_out = size
+                return
+            max_bytes -= size
+            if max_bytes < 0:
+                raise self._broken("more than there can be")
+            yield kind, self._take(length).decode(), self._take(size)
+
+    def _take(self, length: int) -> bytes:
+        data = bytearray(length)
+        left = memoryview(data)
+        try:
+            while left:
+                got = self._control.recv_into(left)
+                if not got:
+                    raise self._broken("its first process has ended")
+                left = left[got:]
+        except OSError as error:
+            raise self._broken(error) from None
+        return bytes(data)
+
+    def _broken(self, reason: object) -> SandboxFailedError:
+        said = self._slot.last_words() if self._alive else ""
+        self.close()
+        return SandboxFailedError(f"the box is gone: {said or reason}")
+
+    def _check_alive(self) -> None:
+        if not self.alive:
+            raise SandboxFailedError("the box is gone")
+
+
+def absolute(path: str) -> str:
+    """The path.
+
+    Raises:
+        ValueError: it is not absolute, or goes back up.
+    """
+    if not path.startswith("/") or ".." in path.split("/") or "\0" in path:
+        raise ValueError(f"{path!r} is not an absolute path")
+    return path.rstrip("/") or "/"
+
+
+def _entries(files: Mapping[str, File]) -> Iterator[bytes]:
+    for path, file in files.items():
+        yield entry(LINK if file.link else EXECUTABLE if file.executable else FILE, path, file.data)

@@ -1,0 +1,123 @@
+"""Boxes without Docker: an image as a folder, under bubblewrap, as root or as an ordinary user."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from contextlib import ExitStack
+from pathlib import Path
+
+from ...closing import Closing
+from ...errors import ImageError, SandboxFailedError
+from ...forking import OfOneProcess, in_child, socket_pair
+from ...repository import ImageSource
+from ...types import MIB, Limits
+from .. import layout, seccomp
+from ..bubblewrap import Bubblewrap
+from ..guest.keeper_frames import IMAGE, SOCKETS
+from ..slot import INIT, Own
+from ..workspace import Workspace
+from . import rootfs_host
+from .box import BoxLimits, Image
+from .rootfs_box import RootfsBox, absolute
+from .rootfs_mounts import Shown
+
+_KEEPER = Own(32 * MIB, INIT + 1)
+"""The keeper, and the first process of a command's namespace."""
+
+
+class RootfsBoxes(OfOneProcess, Closing):
+    """Implements ``Boxes``.
+
+    Raises:
+        SandboxUnavailableError: bubblewrap cannot work on this machine; the message names the command that mends it.
+    """
+
+    name = "rootfs"
+
+    def __init__(self) -> None:
+        self._sandbox = Bubblewrap()
+        self._begin_process()
+        in_child(self, RootfsBoxes._begin_process)
+
+    def _begin_process(self) -> None:
+        """What every process has of its own; a forked child leaves the parent's boxes alone."""
+        self._lock = threading.Lock()
+        self._boxes: weakref.WeakSet[RootfsBox] = weakref.WeakSet()
+
+    def find(self, source: ImageSource) -> Image:
+        """See ``Boxes``."""
+        if source.name in (rootfs_host.NAME, "repository") and not source.context:
+            return rootfs_host.image(self._sandbox.python)
+        raise ImageError(f"there is no image {source.name!r} for rootfs")
+
+    def tree(self, image: Image, path: str) -> Workspace:
+        """See ``Boxes``."""
+        with self.open(image, "/tmp") as box:
+            try:
+                return box.tree(path)
+            except SandboxFailedError as error:
+                raise ImageError(f"the image {image.reference} has no readable folder {path}: {error}") from None
+
+    def open(
+        self, image: Image, workdir: str, limits: BoxLimits | None = None, *, sockets: Path | None = None
+    ) -> RootfsBox:
+        """See ``Boxes``."""
+        limits = limits or BoxLimits()
+        workdir = absolute(workdir)
+        bound = Limits(memory_bytes=limits.memory_bytes, processes=limits.processes)
+        with ExitStack() as stack:
+            ours, theirs = socket_pair()
+            invocation = layout.for_keeper(self._sandbox.executable, self._sandbox.python)
+            shown = Shown(invocation, self._sandbox.protection.own_uid)
+            stack.callback(shown.close)
+            stack.enter_context(theirs)
+            failed = stack.enter_context(ExitStack())
+            failed.callback(ours.close)
+            failed.callback(invocation.close)
+            self._show(image, shown)
+            if sockets is not None:
+                shown.show(sockets, SOCKETS)
+            control = str(theirs.fileno())
+            invocation.add("--", *layout.guest_command(self._sandbox.python.executable, "keeper", [control]))
+            passed = [theirs.fileno(), *(held.fileno() for _, held in shown.held)]
+            slot, contained = self._sandbox.begin(invocation, bound, _KEEPER, passed)
+            failed.callback(slot.kill)
+            theirs.close()
+            box = RootfsBox(self._sandbox, ours, slot, contained, image, limits, self._settings(shown, workdir, limits))
+            failed.pop_all()
+        with self._lock:
+            self._boxes.add(box)
+        return box
+
+    def close(self) -> None:
+        """See ``Boxes``."""
+        with self._lock:
+            boxes = list(self._boxes)
+        for box in boxes:
+            box.close()
+        self._sandbox.close()
+
+    def _settings(self, shown: Shown, workdir: str, limits: BoxLimits) -> dict[str, object]:
+        """Of ``guest.keeper``."""
+        return {
+            "isolated": True,
+            "devices": layout.DEVICES,
+            "seccomp": seccomp.deny_list().hex() if seccomp.supported() else "",
+            "listen": None,
+            "rlimits": [],
+            "files_bytes": limits.files_bytes,
+            "names": None,
+            "hidden": layout.hidden(),
+            "workdir": workdir,
+            "shown": [(at, held.fileno()) for at, held in shown.held],
+        }
+
+    def _show(self, image: Image, shown: Shown) -> None:
+        if image.reference == rootfs_host.NAME:
+            rootfs_host.show(shown, self._sandbox.python)
+            return
+        folder = Path(image.reference) / "rootfs"
+        if not folder.is_dir():
+            raise ImageError(f"the image {image.reference} is gone")
+        shown.show(folder, IMAGE)

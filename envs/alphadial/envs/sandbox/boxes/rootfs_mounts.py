@@ -1,0 +1,71 @@
+"""Folders of the host that boxes see, also where the uid that a box runs under cannot reach them by their paths."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...errors import SandboxFailedError
+from ...forking import OwnFile
+from ..interpreter import open_to_all
+from ..layout import Invocation
+
+_OPEN_TREE, _MOUNT_SETATTR = 428, 442
+_AT_FDCWD, _AT_EMPTY_PATH = -100, 0x1000
+_CLONE, _CLOEXEC = 1, os.O_CLOEXEC
+_READ_ONLY_NOSUID_NODEV = struct.pack("QQQQ", 7, 0, 0, 0)
+"""``struct mount_attr``."""
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(slots=True)
+class Shown:
+    """What one box sees of the host. ``close`` it after the start."""
+
+    invocation: Invocation
+    own_uid: bool
+    """The box runs under a uid of its own."""
+    held: list[tuple[str, OwnFile]] = field(default_factory=list)
+    """Where the keeper mounts what, as a descriptor of open_tree(2)."""
+
+    def show(self, source: Path, at: str) -> None:
+        """A file or a folder of the host, read-only.
+
+        Raises:
+            SandboxFailedError: it is gone, or the kernel refused.
+        """
+        if not self.own_uid or open_to_all(source):
+            self.invocation.add("--ro-bind", str(source), at)
+        elif source.is_dir():
+            self.invocation.add("--dir", at)
+            self.held.append((at, _opened(source)))
+        else:
+            self.invocation.add("--file", self.invocation.data(b""), at)  # one that is bound cannot be mounted on
+            self.held.append((at, _opened(source)))
+
+    def close(self) -> None:
+        """Closes the descriptors on our side."""
+        for _, held in self.held:
+            held.close()
+
+
+def _opened(source: Path) -> OwnFile:
+    """A mount that is nowhere yet: whoever has the descriptor can put it into namespaces of its own."""
+    try:
+        tree = OwnFile(lambda: _call(_OPEN_TREE, _AT_FDCWD, os.fsencode(source), _CLONE | _CLOEXEC))
+        attributes = _READ_ONLY_NOSUID_NODEV
+        _call(_MOUNT_SETATTR, tree.fileno(), b"", _AT_EMPTY_PATH, attributes, len(attributes))
+    except OSError as error:
+        raise SandboxFailedError(f"{source} cannot be shown to a box: {error}") from None
+    return tree
+
+
+def _call(number: int, *arguments: int | bytes) -> int:
+    result: int = _libc.syscall(number, *arguments)
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return result

@@ -1,0 +1,242 @@
+"""A folder in a box as entries, and back: only what changed since it was last looked at is read or written."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
+
+from .folder import EXECUTABLE, FILE, FOLDER, MAX_DEPTH, MAX_PATH, TOO_DEEP, TOO_LARGE, TOO_MANY
+from .keeper_frames import GONE, LINK, entry
+
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_FOLDER = _READ | os.O_DIRECTORY
+_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_COARSE = 6
+"""CLOCK_MONOTONIC_COARSE, which goes on when the clock of time stamps does."""
+_Signature = tuple[int, ...]
+
+
+class RefusedError(Exception):
+    """The folder is more than may be kept; the message is the reason."""
+
+
+class Found:
+    """What a folder holds, without contents."""
+
+    def __init__(self) -> None:
+        self.kinds: dict[str, bytes] = {}
+        self.signatures: dict[str, _Signature] = {}
+        """What tells that the content is another one than before, of files and links."""
+        self.left_out = 0
+        self.bytes = 0
+
+
+class Tree:
+    """The working directory, as its owner last saw it.
+
+    A change that no time stamp tells of there is not: writing through a mapping changes none of a tmpfs but the time of
+    the last access, as making the mapping does, which is why that is looked at as well. A stamp is as coarse as the
+    kernel's clock, so no command begins before the clock has gone on (``settle``).
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._seen: Found = Found()
+        self._looked_s = 0.0
+
+    def settle(self) -> None:
+        """Returns once whatever is changed from now on has a later time than what was seen."""
+        while time.clock_gettime(_COARSE) <= self._looked_s:
+            time.sleep(0.001)
+
+    def changes(self, max_bytes: int, max_files: int) -> tuple[Found, list[str]]:
+        """What there is now, and the paths of all that is another one than when it was last seen.
+
+        Raises:
+            RefusedError: more than that; it counts as not seen.
+        """
+        now = scan(self.path)
+        if len(now.kinds) > max_files:
+            raise RefusedError(TOO_MANY)
+        if now.bytes > max_bytes:
+            raise RefusedError(TOO_LARGE)
+        before = self._seen
+        gone = [path for path in before.kinds if path not in now.kinds]
+        changed = [
+            path
+            for path, kind in now.kinds.items()
+            if before.kinds.get(path) != kind or before.signatures.get(path) != now.signatures.get(path)
+        ]
+        self._see(now)
+        return now, gone + changed
+
+    def restore(self, entries: Iterable[tuple[bytes, str, bytes]]) -> None:
+        """Applies changes to what was last seen.
+
+        Raises:
+            OSError: it does not fit. All entries were taken all the same.
+        """
+        failure: OSError | None = None
+        for kind, path, content in entries:
+            try:
+                if failure is None:
+                    _apply(self.path, kind, path, content)
+            except OSError as error:
+                failure = error
+        self._see(scan(self.path))
+        if failure is not None:
+            raise failure
+
+    def clear(self) -> None:
+        """Removes everything, and what no snapshot holds as well."""
+        for folder, folders, files in os.walk(self.path, topdown=False):
+            for name in (*folders, *files):
+                path = f"{folder}/{name}"
+                if stat.S_ISDIR(os.lstat(path).st_mode):
+                    os.rmdir(path)  # noqa: PTH106
+                else:
+                    os.unlink(path)  # noqa: PTH108
+        self._see(Found())
+
+    def _see(self, found: Found) -> None:
+        self._seen = found
+        self._looked_s = time.monotonic()
+
+
+def scan(path: str, without: Collection[str] = ()) -> Found:
+    """Looks at a folder in which nothing is running. No link is followed.
+
+    Sockets, pipes and devices, and names that are not UTF-8, are left out and counted.
+
+    Args:
+        path: of the folder.
+        without: names that are passed over, wherever they are.
+
+    Raises:
+        RefusedError: it is too deep.
+        OSError: it cannot be read.
+    """
+    found = Found()
+    top = os.open(path, _FOLDER)
+    try:
+        _walk(top, "", 1, found, without)
+    finally:
+        os.close(top)
+    return found
+
+
+def _walk(folder: int, prefix: str, depth: int, found: Found, without: Collection[str]) -> None:
+    inner: list[str] = []
+    empty = True
+    with os.scandir(folder) as entries:
+        for each in entries:
+            name = each.name
+            if name in without:
+                continue
+            path = prefix + name
+            try:
+                length = len(path.encode())
+            except UnicodeEncodeError:
+                found.left_out += 1
+                continue
+            status = each.stat(follow_symlinks=False)
+            mode = status.st_mode
+            if length > MAX_PATH:
+                raise RefusedError(TOO_DEEP)
+            if stat.S_ISDIR(mode):
+                inner.append(name)
+            elif stat.S_ISREG(mode) or stat.S_ISLNK(mode):
+                link = stat.S_ISLNK(mode)
+                found.kinds[path] = LINK if link else EXECUTABLE if mode & stat.S_IXUSR else FILE
+                # Reading a link changes when it was last read, and nothing writes into one.
+                times = (status.st_ctime_ns, 0 if link else status.st_atime_ns)
+                found.signatures[path] = (status.st_dev, status.st_ino, status.st_size, *times)
+                found.bytes += status.st_size
+            else:
+                found.left_out += 1
+                continue
+            empty = False
+    if empty and prefix:
+        found.kinds[prefix[:-1]] = FOLDER
+    if inner and depth == MAX_DEPTH:
+        raise RefusedError(TOO_DEEP)
+    for name in inner:
+        opened = os.open(name, _FOLDER, dir_fd=folder)
+        try:
+            _walk(opened, f"{prefix}{name}/", depth + 1, found, without)
+        finally:
+            os.close(opened)
+
+
+def contents(top: str, found: Found, paths: Iterable[str]) -> Iterator[bytes]:
+    """The entries of some paths.
+
+    Raises:
+        OSError: one cannot be read.
+    """
+    for path in paths:
+        kind = found.kinds.get(path)
+        if kind is None:
+            yield entry(GONE, path)
+        elif kind == FOLDER:
+            yield entry(FOLDER, path)
+        elif kind == LINK:
+            yield entry(LINK, path, os.fsencode(os.readlink(f"{top}/{path}")))  # noqa: PTH115
+        else:
+            yield entry(kind, path, _content(f"{top}/{path}"))
+
+
+def _content(path: str) -> bytes:
+    """Without changing when it was last read, where that may be asked for."""
+    try:
+        descriptor = os.open(path, _READ | os.O_NOATIME)
+    except PermissionError:
+        descriptor = os.open(path, _READ)
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read()
+
+
+def _apply(top: str, kind: bytes, path: str, content: bytes) -> None:
+    whole = f"{top}/{path}"
+    if kind == GONE:
+        _remove(top, path)
+    elif kind == FOLDER:
+        os.makedirs(whole, exist_ok=True)  # noqa: PTH103
+    else:
+        put(whole, kind, content)
+
+
+def put(path: str, kind: bytes, content: bytes) -> None:
+    """Writes a file or a link in place of whatever has its name, and the folders above it.
+
+    Raises:
+        OSError: it does not fit, or a folder that is not empty has its name.
+    """
+    try:
+        os.unlink(path)  # noqa: PTH108
+    except IsADirectoryError:
+        os.rmdir(path)  # noqa: PTH106
+    except FileNotFoundError:
+        pass
+    os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
+    if kind == LINK:
+        os.symlink(content, os.fsencode(path))  # noqa: PTH211
+        return
+    with os.fdopen(os.open(path, _WRITE, 0o755 if kind == EXECUTABLE else 0o644), "wb") as file:
+        file.write(content)
+
+
+def _remove(top: str, path: str) -> None:
+    """With the folders above it that hold nothing any more: a folder that is to be empty comes as an entry."""
+    whole = f"{top}/{path}"
+    with suppress(FileNotFoundError):
+        if stat.S_ISDIR(os.lstat(whole).st_mode):
+            os.rmdir(whole)  # noqa: PTH106
+        else:
+            os.unlink(whole)  # noqa: PTH108
+    with suppress(OSError):
+        while path := path.rpartition("/")[0]:
+            os.rmdir(f"{top}/{path}")  # noqa: PTH106
