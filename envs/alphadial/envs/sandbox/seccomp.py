@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 # Both columns: what no judged program needs and what has opened kernels or leaked between sandboxes before.
-_DENIED: dict[str, tuple[int | None, int | None]] = {
+DENIED: dict[str, tuple[int | None, int | None]] = {
     # name: (x86_64, aarch64)
     "acct": (163, 89), "add_key": (248, 217), "adjtimex": (159, 171), "bpf": (321, 280), "cachestat": (451, 451),
     "chroot": (161, 51), "clock_adjtime": (305, 266), "clock_settime": (227, 112), "delete_module": (176, 106),
@@ -29,13 +29,13 @@ _DENIED: dict[str, tuple[int | None, int | None]] = {
     "statmount": (457, 457), "swapoff": (168, 225), "swapon": (167, 224), "syslog": (103, 116), "umount2": (166, 39),
     "unshare": (272, 97), "uselib": (134, None), "userfaultfd": (323, 282), "vhangup": (153, 58), "vmsplice": (278, 75),
 }  # fmt: skip
-_NEW_NAMESPACES = 0x7E02_0000
+NEW_NAMESPACES = 0x7E02_0000
 """CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET."""
-_SOCKET_FAMILIES = (1, 2, 10, 16)
+SOCKET_FAMILIES = (1, 2, 10, 16)
 """AF_UNIX, AF_INET, AF_INET6 and AF_NETLINK; no AF_VSOCK, AF_ALG, AF_PACKET or rarer ones."""
 _PAIRS = tuple(kind | flags for kind in (1, 5) for flags in (0, 0x800, 0x80000, 0x80800))
 """SOCK_STREAM and SOCK_SEQPACKET, with and without SOCK_NONBLOCK and SOCK_CLOEXEC: these never have an address."""
-_WATCHING_FCNTLS = dict.fromkeys((1024, 1026), errno.EPERM)
+WATCHING_FCNTLS = dict.fromkeys((1024, 1026), errno.EPERM)
 """F_SETLEASE and F_NOTIFY: watching what others do to files that all sandboxes see."""
 _DONE = 0
 _TOLD_LOCKS, _SET_LOCKS = (5, 36), (6, 7, 37, 38)
@@ -43,7 +43,7 @@ _TOLD_LOCKS, _SET_LOCKS = (5, 36), (6, 7, 37, 38)
 seen by every program that runs just then. A function that is called does without: the system call is not made, and the
 function is told that it has its lock, without which a database in a file would not work.
 """
-_TERMINAL_IOCTLS = dict.fromkeys((0x5412, 0x541C), errno.EPERM)
+TERMINAL_IOCTLS = dict.fromkeys((0x5412, 0x541C), errno.EPERM)
 """TIOCSTI and TIOCLINUX: typing into the judge's terminal."""
 
 
@@ -107,7 +107,7 @@ def deny_list(machine: str | None = None, *, warm: bool = False, told: bool = Fa
         KeyError: no table for the architecture; see ``supported``.
     """
     this = _MACHINES[machine or platform.machine()]
-    denied = {numbers[this.column]: [_fail(errno.EPERM)] for numbers in _DENIED.values()}
+    denied = {numbers[this.column]: [_fail(errno.EPERM)] for numbers in DENIED.values()}
     blocks = {number: block for number, block in denied.items() if number is not None}
     # glibc falls back to clone, whose flags can be looked at; those of clone3 lie behind a pointer.
     blocks[this.clone3] = [_fail(errno.ENOSYS)]
@@ -115,14 +115,14 @@ def deny_list(machine: str | None = None, *, warm: bool = False, told: bool = Fa
     blocks[this.preadv2] = [_fail(errno.ENOSYS)]
     blocks[this.clone] = [
         (_LOAD, 0, 0, _FIRST_ARGUMENT),
-        (_JUMP_ANY_BIT, 0, 1, _NEW_NAMESPACES),
+        (_JUMP_ANY_BIT, 0, 1, NEW_NAMESPACES),
         _fail(errno.EPERM),
         _ALLOWED,
     ]
-    families = _only(_FIRST_ARGUMENT, _SOCKET_FAMILIES, _fail(errno.EAFNOSUPPORT))
+    families = _only(_FIRST_ARGUMENT, SOCKET_FAMILIES, _fail(errno.EAFNOSUPPORT))
     blocks |= {this.socket: families, this.socketpair: families}
-    blocks[this.ioctl] = _failing(_SECOND_ARGUMENT, _TERMINAL_IOCTLS)
-    blocks[this.fcntl] = _failing(_SECOND_ARGUMENT, _WATCHING_FCNTLS)
+    blocks[this.ioctl] = _failing(_SECOND_ARGUMENT, TERMINAL_IOCTLS)
+    blocks[this.fcntl] = _failing(_SECOND_ARGUMENT, WATCHING_FCNTLS)
     if warm:
         blocks |= _of_warm_programs(this, told)
     blocks[_X32_BIT] = [(_RETURN, 0, 0, _KILL_PROCESS)]
@@ -142,7 +142,7 @@ def _of_warm_programs(this: _Machine, told: bool) -> dict[int, list[Instruction]
 
     no_socket, no_name = answer(errno.EAFNOSUPPORT), answer(errno.EACCES)
     locks = dict.fromkeys(_TOLD_LOCKS, answer(errno.ENOLCK)) | dict.fromkeys(_SET_LOCKS, answer(_DONE))
-    watching = {value: _fail(error) for value, error in _WATCHING_FCNTLS.items()}
+    watching = {value: _fail(error) for value, error in WATCHING_FCNTLS.items()}
     pairs = _only(_SECOND_ARGUMENT, _PAIRS, no_socket)
     return {
         this.socket: [no_socket],

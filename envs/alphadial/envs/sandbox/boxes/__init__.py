@@ -13,16 +13,27 @@ BOXES = {
     "docker": "alphadial.envs.sandbox.boxes.docker_boxes:DockerBoxes",
 }
 """Names to classes."""
+_NO_SDK = "the SDK of Docker is not installed; run: pip install 'alphadial[repositories]'"
 
 
 def open_boxes(name: str = "rootfs") -> Boxes:
     """Opens a provider of boxes by name, after it has shown that it works here. Use it as a context manager.
 
+    Args:
+        name: one of ``BOXES``. "docker:RUNTIME" is "docker" with another runtime of its daemon, such as runsc (gVisor).
+
     Raises:
         SandboxUnavailableError: an unknown name, or one that cannot work on this machine; never falls back to another.
     """
-    if name not in BOXES:
+    provider, colon, runtime = name.partition(":")
+    if provider not in BOXES or (colon and provider != "docker"):
         raise SandboxUnavailableError(f"no boxes are named {name!r}; choose from: {', '.join(BOXES)}")
-    module, _, attribute = BOXES[name].partition(":")
-    boxes: Boxes = getattr(imported(module), attribute)()
+    module, _, attribute = BOXES[provider].partition(":")
+    try:
+        make = getattr(imported(module), attribute)
+    except ModuleNotFoundError as error:
+        if error.name != "docker":
+            raise
+        raise SandboxUnavailableError(_NO_SDK) from None
+    boxes: Boxes = make(runtime) if runtime else make()
     return boxes

@@ -21,6 +21,13 @@ from ..workspace import Workspace
 MAX_TREE_BYTES = 256 * MIB
 """Of all files in a box's working directory."""
 MAX_TREE_FILES = 50_000
+FOLDERS = ("/grade", "/tests", "/solution", "/logs")
+"""Of every box beside its working directory and /tmp: empty, root's own, and lasting as long as the box. What a task
+seals lies there; whatever the image holds in their place is out of sight."""
+SOCKETS = "/sockets"
+"""Where a folder of the host's sockets lies."""
+AGENT_UID = 1000
+"""In the box."""
 
 
 class User(StrEnum):
@@ -106,10 +113,10 @@ class Box(Protocol):
         """
 
     def seal(self, files: Mapping[str, File], at: str) -> None:
-        """Lays files out under an absolute path outside of the working directory, where no command can change them.
+        """Lays files out below one of ``FOLDERS``, where no command of the agent's can change them.
 
         Raises:
-            SandboxFailedError: our machinery broke.
+            SandboxFailedError: our machinery broke, they do not fit, or it is another folder.
         """
 
     def read(self, path: str, max_bytes: int) -> bytes | None:
@@ -120,7 +127,7 @@ class Box(Protocol):
         """
 
     def write(self, path: str, file: File, user: User = User.AGENT) -> None:
-        """Writes one file at an absolute path, and the folders above it.
+        """Writes one file at an absolute path in a folder that can be written to, and the folders above it.
 
         Raises:
             SandboxFailedError: our machinery broke, or it does not fit.
@@ -162,14 +169,14 @@ class Boxes(Protocol):
         """A box whose working directory is empty.
 
         Args:
-            image: what it is made from; all of it but the working directory and temporary folders is read-only.
+            image: what it is made from; all of it but the working directory, /tmp and ``FOLDERS`` is read-only.
             workdir: absolute path of the working directory.
             limits: of all its commands together.
             sockets: a folder of the host whose unix sockets its commands may connect to, at /sockets; None: they reach
                 nothing.
 
         Raises:
-            SandboxFailedError: our machinery broke.
+            SandboxFailedError: our machinery broke, or no box can work in such a folder.
             ImageError: the image is gone.
         """
 

@@ -1,0 +1,53 @@
+"""Whose a container is: it ends with its owner, and what an owner could not end is ended by the next one."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import docker
+import docker.errors
+
+from ..cgroups import pid_namespace, started
+
+LABEL = "alphadial.owner"
+
+
+def owner() -> str:
+    """Tells this process from all others, before and after the machine starts anew."""
+    return f"{_boot()}/{pid_namespace()}/{os.getpid()}/{started(os.getpid())}"
+
+
+def orphaned(mark: str) -> bool:
+    """Whether an owner is known to be gone. Those of other machines and namespaces are not known."""
+    parts = mark.split("/")
+    if len(parts) != 4 or parts[:2] != [_boot(), str(pid_namespace())] or not parts[2].isdigit():
+        return False
+    try:
+        return started(int(parts[2])) != parts[3]
+    except OSError:
+        return True
+
+
+def reap(client: docker.APIClient) -> int:
+    """Removes the containers of owners that are gone; how many there were."""
+    found = client.containers(all=True, filters={"label": LABEL})
+    left = [each["Id"] for each in found if orphaned(each["Labels"][LABEL])]
+    for container in left:
+        remove(client, container)
+    return len(left)
+
+
+def remove(client: docker.APIClient, container: str) -> None:
+    """Ends and removes a container, or finds that it is being removed."""
+    with suppress(docker.errors.NotFound):
+        try:
+            client.remove_container(container, force=True, v=True)
+        except docker.errors.APIError as error:
+            if error.status_code != 409:
+                raise
+
+
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
