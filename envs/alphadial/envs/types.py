@@ -267,6 +267,8 @@ class Feedback(StrEnum):
 
 TOOL_LIMITS = Limits(cpu_s=10.0, wall_s=30.0, memory_bytes=1024 * MIB, files_bytes=64 * MIB, processes=128)
 """Of one tool call: room for the compilers of every language."""
+BOX_TOOL_LIMITS = Limits(cpu_s=240.0, wall_s=300.0)
+"""Of one tool call in a repository, whose own tests may take a while; memory, files and processes are the problem's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,8 +281,8 @@ class Rules:
     feedback: Feedback = Feedback.PUBLIC
     coverage: str | None = None
     """The named coverage that the reward requires; None: every level."""
-    tool_limits: Limits = TOOL_LIMITS
-    """Of one tool call."""
+    tool_limits: Limits | None = None
+    """Of one tool call; None: ``TOOL_LIMITS``, or in a repository ``BOX_TOOL_LIMITS``."""
     language: str | None = None
     """Of the program, by its name in ``alphadial.envs.languages``; None: the policy chooses."""
 

@@ -41,8 +41,8 @@ class LangGraphAgent:
         durability = {"durability": "sync"} if self._saver is not None else {}
         try:
             state = await self._graph.ainvoke(begin, config, context=AgentContext(attempt), **durability)
-        except SandboxFailedError:
-            return attempt.broken()
+        except SandboxFailedError as error:
+            return attempt.broken(str(error))
         except BadAnswerError as error:
             return await attempt.unanswered(str(error))
         return await attempt.outcome(state["messages"])

@@ -99,9 +99,9 @@ class ToolAttempt:
         """What came of the attempt, if its next answer cannot be used."""
         return await self._unsubmitted(self._seen, EndReason.POLICY, cause)
 
-    def broken(self) -> Rollout:
+    def broken(self, error: str) -> Rollout:
         """The attempt cannot be measured: the sandbox failed under a tool twice."""
-        report = JudgeReport(None, FailureKind.UNMEASURABLE, 0, "machinery")
+        report = JudgeReport(None, FailureKind.UNMEASURABLE, 0, "machinery", error=error)
         return self._rollout(self._seen, report, EndReason.MACHINERY)
 
     async def _unsubmitted(self, messages: list[AnyMessage], reason: EndReason, cause: str) -> Rollout:
@@ -135,7 +135,7 @@ class ToolAttempt:
             judge_s=session.judge_s,
             tools_s=max(0.0, self._seconds - session.judge_s),
             transcript=transcript(self._strategy, spec.problem, spec.rules, turns, handed_in),
-            workspace=session.workspace.digest if session.workspace.files else "",
+            workspace=session.digest,
         )
 
     def _handed_in(self, last: AIMessage) -> Sequence[Message]:

@@ -12,14 +12,17 @@ from typing import Any
 from alphadial.agents.agent.checkpoint_store import CheckpointStore
 from alphadial.agents.agent.registry import AgentOptions, find_agent
 from alphadial.agents.types import Agent, Ask, AttemptSpec, Completion, Policy, Request, Rollout
+from alphadial.envs.errors import ImageError, SandboxFailedError, WorkspaceError
 from alphadial.envs.judging import Judge
 from alphadial.envs.tools.session import ToolSession
-from alphadial.envs.types import Setting
+from alphadial.envs.types import EndReason, FailureKind, JudgeReport, Setting
 
 OPEN_FACTOR = 2
 """Attempts that may be open, judging included, for each that the policy answers at once: what a kill can lose."""
 THREADS_PER_WORKER = 2
 """Threads for tools and judge. The judge bounds itself, so that a command which only waits keeps no thread from it."""
+
+_CLOSING_THREADS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class _Running:
         self._asking = asyncio.Semaphore(deps.policy.concurrency)
         self._opened = asyncio.Semaphore(OPEN_FACTOR * deps.policy.concurrency)
         self._agents: dict[tuple[Setting, str], Agent] = {}
+        self._closing = ThreadPoolExecutor(_CLOSING_THREADS, thread_name_prefix="closing")
 
     async def admit(self) -> None:
         """Waits until one more attempt may begin."""
@@ -84,13 +88,26 @@ class _Running:
 
     async def attempt(self, position: int, spec: AttemptSpec) -> None:
         try:
-            rollout = await self._agent(spec).attempt(spec, self._tools(spec), self._ask(spec))
-            self._on_rollout(position, rollout)
+            self._on_rollout(position, await self._made(spec))
             if self._deps.checkpoints is not None:
                 await asyncio.to_thread(self._deps.checkpoints.forget_calls, spec.id)
                 await self._saver.adelete_thread(spec.id)
         finally:
             self._opened.release()
+
+    async def _made(self, spec: AttemptSpec) -> Rollout:
+        if spec.problem.repository is None:
+            return await self._agent(spec).attempt(spec, self._tools(spec), self._ask(spec))
+        try:  # reading a repository, opening its box and ending it take their time
+            tools = await asyncio.to_thread(self._tools, spec)
+        except (ImageError, SandboxFailedError, WorkspaceError) as error:
+            report = JudgeReport(None, FailureKind.UNMEASURABLE, 0, "machinery", error=str(error))
+            return Rollout(spec.request, (), None, report, EndReason.MACHINERY, 0.0)
+        try:
+            return await self._agent(spec).attempt(spec, tools, self._ask(spec))
+        finally:
+            # By a thread of its own: those of the loop may all be waiting for commands, which this ends.
+            await asyncio.get_running_loop().run_in_executor(self._closing, tools.close)
 
     def _agent(self, spec: AttemptSpec) -> Agent:
         setting, named = spec.rules.setting, spec.agent

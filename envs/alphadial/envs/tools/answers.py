@@ -7,15 +7,17 @@ from collections import deque
 from collections.abc import Sequence
 from functools import lru_cache
 
-from alphadial.envs.errors import ProblemError
+from alphadial.envs.errors import PatchError, ProblemError
 from alphadial.envs.forking import starting
 from alphadial.envs.languages import PYTHON, Language, all_languages, by_tag, find_language, implementations
+from alphadial.envs.patches import diff
 from alphadial.envs.sandbox.workspace import Workspace
 from alphadial.envs.tools.specs import BadCallError
-from alphadial.envs.types import Interface, Problem, Submission
+from alphadial.envs.types import PATCH, Interface, Problem, Submission
 
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})([^\n]*)$", re.MULTILINE)
 _TAG = re.compile(r"[ \t{.]*([A-Za-z0-9+#.-]{1,30})")
+_PATCHES = ("diff", "patch", "udiff")
 _COMMANDS = ("bash", "sh", "shell", "console")
 """Answers tell by such blocks how their program is compiled or run."""
 _OTHERS = {"c#": "csharp", "golang": "go"}
@@ -44,11 +46,22 @@ def read_submission(text: str, problem: Problem, language: str | None = None) ->
         ProblemError: the problem does not allow the language that is asked for.
     """
     allowed = allowed_languages(problem, language)
+    if problem.interface is Interface.REPOSITORY:
+        return _patch_in(text)
     for tag, start, end in reversed(_blocks(text)):
         named = _language(tag) if tag else PYTHON
         if named is not None and text[start:end].strip():
             return one_file(text[start:end], _read_as(named, allowed, sure=bool(tag) and language is None))
     return None
+
+
+def _patch_in(text: str) -> Submission | None:
+    """The patch in the last code block that is tagged as one."""
+    found = next(
+        (text[start:end] for tag, start, end in reversed(_blocks(text)) if tag in _PATCHES and text[start:end].strip()),
+        None,
+    )
+    return None if found is None else Submission.patch(found)
 
 
 def workspace_submission(workspace: Workspace, problem: Problem, language: str | None = None) -> Submission:
@@ -65,6 +78,18 @@ def workspace_submission(workspace: Workspace, problem: Problem, language: str |
         raise BadCallError(f"the workspace holds {' and '.join(found)}: remove all but the one that counts")
     (file,) = found
     return Submission(files[file], {file: workspace.files[file].data.decode(errors="replace")}, file)
+
+
+def changes_submission(before: Workspace, after: Workspace) -> Submission:
+    """The patch that a repository's workspace has become.
+
+    Raises:
+        BadCallError: it is too long to be handed in.
+    """
+    try:
+        return Submission.patch(diff(before.files, after.files))
+    except PatchError as error:
+        raise BadCallError(f"{error}: remove what does not belong to the solution") from None
 
 
 def solution_files(problem: Problem, language: str | None = None) -> dict[str, str]:
@@ -89,6 +114,10 @@ def allowed_languages(problem: Problem, language: str | None = None) -> tuple[st
     Raises:
         ProblemError: the problem does not allow the language, or the judge does not know it.
     """
+    if problem.interface is Interface.REPOSITORY:
+        if language is not None:
+            raise ProblemError(f"problem {problem.id} is a repository and takes a patch, not programs in {language}")
+        return (PATCH,)
     known = (PYTHON,) if problem.interface is Interface.CALL else problem.languages or tuple(all_languages())
     if language is None:
         return known
@@ -107,6 +136,8 @@ def offered_languages(problem: Problem, language: str | None = None) -> list[Lan
         ProblemError: as ``allowed_languages``.
     """
     allowed = allowed_languages(problem, language)
+    if allowed == (PATCH,):
+        return []
     return [known for known in map(find_language, allowed) if known.implements not in allowed]
 
 
@@ -115,6 +146,8 @@ def why_not_allowed(problem: Problem, submission: Submission, language: str | No
     allowed = allowed_languages(problem, language)
     if submission.language in allowed:
         return ""
+    if allowed == (PATCH,):
+        return "what is handed in to a repository is a patch"
     known = all_languages().get(submission.language)
     titles = listed([find_language(name).title for name in allowed])
     return f"the program is in {known.title if known else submission.language}, but must be in {titles}"

@@ -55,6 +55,8 @@ def tool_specs(setting: Setting, problem: Problem, language: str | None = None) 
     Raises:
         ProblemError: the problem does not allow the language, or the judge does not know it.
     """
+    if problem.interface is Interface.REPOSITORY:
+        return _repository_specs(setting, problem)
     if setting is Setting.AGENTIC:
         files = listed(list(solution_files(problem, language)))
         run, submit = (ToolSpec(n, text.format(what=f"{files} of the workspace")) for n, text in _BOTH)
@@ -62,6 +64,16 @@ def tool_specs(setting: Setting, problem: Problem, language: str | None = None) 
     arguments = _program_arguments(problem, language)
     run, submit = (ToolSpec(name, text.format(what="the program"), arguments) for name, text in _BOTH)
     return (submit,) if setting is Setting.REASONING else (run, submit)
+
+
+def _repository_specs(setting: Setting, problem: Problem) -> tuple[ToolSpec, ...]:
+    """Of a repository, where not every problem has public tests, and what is handed in is a patch."""
+    agentic = setting is Setting.AGENTIC
+    what = "what you have made of the repository" if agentic else "the patch"
+    arguments = () if agentic else (Argument("program", "The patch, as git diff writes it."),)
+    run, submit = (ToolSpec(name, text.format(what=what), arguments) for name, text in _BOTH)
+    runs = (run,) if any(test.public for test in problem.tests) and setting is not Setting.REASONING else ()
+    return (*(_WORKSPACE_TOOLS if agentic else ()), *runs, submit)
 
 
 def _program_arguments(problem: Problem, language: str | None) -> tuple[Argument, ...]:

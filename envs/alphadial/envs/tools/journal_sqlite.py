@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, Json, StrictStr, TypeAdapter, ValidationError
 
+from alphadial.envs.closing import Closing
 from alphadial.envs.errors import ForeignError, JournalError
 from alphadial.envs.foreign import Schema, check_tables, schema
 from alphadial.envs.forking import in_child
@@ -48,7 +49,7 @@ _of_parents: list[sqlite3.Connection] = []
 """Of the process that this one was forked from: kept, since dropping them would close them."""
 
 
-class SqliteJournal:
+class SqliteJournal(Closing):
     """A journal in a SQLite file: one transaction per call, each content of a file stored once.
 
     Raises:

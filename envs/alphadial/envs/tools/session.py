@@ -14,23 +14,35 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
 
-from alphadial.envs.errors import NoCompilerError, SandboxFailedError, WorkspaceError
+from alphadial.envs.closing import Closing
+from alphadial.envs.errors import ImageError, NoCompilerError, ProblemError, SandboxFailedError, WorkspaceError
 from alphadial.envs.forking import in_child
 from alphadial.envs.judging import Judge
 from alphadial.envs.languages import by_tag
 from alphadial.envs.sandbox import Sandbox, Workspace, WorkspaceRun
+from alphadial.envs.sandbox.boxes.box import BoxLimits
 from alphadial.envs.sandbox.guest.folder import MAX_BYTES, MAX_FILES
 from alphadial.envs.sandbox.workspace import check_path
 from alphadial.envs.tools import text as tool_text
-from alphadial.envs.tools.answers import allowed_languages, one_file, why_not_allowed, workspace_submission
+from alphadial.envs.tools.answers import (
+    allowed_languages,
+    changes_submission,
+    one_file,
+    why_not_allowed,
+    workspace_submission,
+)
+from alphadial.envs.tools.box_commands import BoxCommands, first_tree, without_history
 from alphadial.envs.tools.catalogue import tool_specs
 from alphadial.envs.tools.journal import Entry, Journal, MemoryJournal
 from alphadial.envs.tools.posing import task_files
 from alphadial.envs.tools.specs import MAX_STORED_BYTES, TOO_LONG, BadCallError, BadTextError, storable, why_no_text
 from alphadial.envs.types import (
+    BOX_TOOL_LIMITS,
+    TOOL_LIMITS,
     FailureKind,
     Feedback,
     JudgeReport,
+    Limits,
     Problem,
     PublicResult,
     Rules,
@@ -61,19 +73,22 @@ class ToolResult:
     """Of run_tests: the first public failure or AC, or the judge's verdict where the feedback is the judge's."""
 
 
-class ToolSession:
+class ToolSession(Closing):
     """The tools of one attempt. ``call`` is thread-safe and runs one call at a time.
 
+    On a repository the workspace is the repository, commands run in a box, and what is handed in is a patch: what the
+    workspace has become, beside what it was.
+
     Args:
-        problem: of either interface; ``posing.task_files`` says what an agentic workspace holds at first.
+        problem: of any interface; ``posing.task_files`` says what an agentic workspace holds at first.
         rules: setting, language, feedback, coverage and the limits of a command.
         sandbox: for commands; used in the agentic setting alone.
-        judge: for tests and the submission.
+        judge: for tests and the submission; in its boxes run the commands of an attempt on a repository.
         journal: None keeps one that ends with the session.
         episode: names the attempt within the journal.
 
     Raises:
-        ProblemError: the problem does not allow the language of the rules.
+        ProblemError: the problem does not allow the language of the rules, or is a repository and there are no boxes.
         JournalError: the journal cannot be read.
         WorkspaceError: the problem's files cannot be a workspace, or ``files_bytes`` has no room for every workspace.
     """
@@ -88,13 +103,17 @@ class ToolSession:
         journal: Journal | None = None,
         episode: str = "",
     ) -> None:
-        if rules.setting is Setting.AGENTIC and rules.tool_limits.files_bytes < MIN_FILES_BYTES:
-            raise WorkspaceError(f"tool_limits.files_bytes must be at least {MIN_FILES_BYTES:,}")
         self.problem, self.rules, self.episode = problem, rules, episode
+        self.limits = _limits(problem, rules)
+        """Of one command."""
+        if rules.setting is Setting.AGENTIC and self.limits.files_bytes < MIN_FILES_BYTES:
+            raise WorkspaceError(f"tool_limits.files_bytes must be at least {MIN_FILES_BYTES:,}")
         self._allowed = allowed_languages(problem, rules.language)
         self.specs = tool_specs(rules.setting, problem, rules.language)
         """The tools of this attempt."""
-        self._first = Workspace.of(task_files(problem, rules.language) if rules.setting is Setting.AGENTIC else {})
+        self._sandbox, self._judge = sandbox, judge
+        self._boxed = problem.repository is not None and rules.setting is Setting.AGENTIC
+        self._first = self._begins_with()
         self.workspace = self._first
         """After the last call."""
         self.report: JudgeReport | None = None
@@ -103,16 +122,39 @@ class ToolSession:
         """What was submitted; None before it, and where it was no text that a program could be."""
         self.judge_s = 0.0
         """Wall time of judging the submission; 0 where it came from the journal."""
-        self._sandbox, self._judge = sandbox, judge
         self._journal = journal if journal is not None else MemoryJournal()
         self._begin_process()
         in_child(self, ToolSession._begin_process)
         self._entries: dict[str, Entry] = {}
         for entry in self._journal.entries(episode):
             self._note(entry)
+        self._commands = self._open_commands()
 
     def _begin_process(self) -> None:
         self._lock = threading.Lock()
+
+    def _begins_with(self) -> Workspace:
+        problem = self.problem
+        if problem.repository is not None and self._boxed:
+            if self._judge.boxes is None:
+                raise ProblemError(f"problem {problem.id} is a repository: give the judge boxes to work on it in")
+            return first_tree(self._judge.boxes, problem.repository)
+        return Workspace.of(task_files(problem, self.rules.language) if self.rules.setting is Setting.AGENTIC else {})
+
+    def _open_commands(self) -> Sandbox | BoxCommands:
+        """What commands run in, by a method of one form; a box is not opened before the first of them."""
+        repository, limits = self.problem.repository, self.limits
+        if repository is None or not self._boxed:
+            return self._sandbox
+        assert self._judge.boxes is not None
+        begun = any(entry.name == "shell" and entry.ok for entry in self._entries.values())
+        box_limits = BoxLimits(limits.memory_bytes, limits.processes, limits.files_bytes)
+        return BoxCommands(self._judge.boxes, repository, self._first, box_limits, begun=begun)
+
+    @property
+    def digest(self) -> str:
+        """What tells the workspace from others, a repository's history aside; "" where it holds nothing."""
+        return without_history(self.workspace).digest if self.workspace.files else ""
 
     @property
     def submitted(self) -> bool:
@@ -128,7 +170,8 @@ class ToolSession:
             arguments: an object or its JSON text.
 
         Raises:
-            SandboxFailedError: our machinery failed twice; nothing is journaled and the call can be made again.
+            SandboxFailedError: our machinery failed twice, or the repository's image is gone; nothing is journaled and
+                the call can be made again.
             JournalError: the result could not be journaled.
         """
         given = storable(arguments)
@@ -179,6 +222,13 @@ class ToolSession:
                 self._journal.forget(self.episode)
                 self._entries.clear()
                 self.workspace, self.report, self.submission = self._first, None, None
+                self.close()
+                self._commands = self._open_commands()
+
+    def close(self) -> None:
+        """Ends the box of an attempt on a repository, if there is one, though a command runs in it. Idempotent."""
+        if isinstance(self._commands, BoxCommands):
+            self._commands.close()
 
     def _note(self, entry: Entry) -> None:
         self._entries[entry.call_id] = entry
@@ -197,6 +247,8 @@ class ToolSession:
             given = self._read(entry, arguments)
             tool: Callable[[Entry, dict[str, Any]], Entry] = getattr(self, f"_{entry.name}")
             return tool(entry, given)
+        except ImageError as error:
+            raise SandboxFailedError(str(error)) from error
         except (BadCallError, WorkspaceError) as error:
             said = tool_text.shorten(tool_text.clean(str(error)))
             if entry.name == "submit" and isinstance(error, BadTextError):
@@ -217,7 +269,7 @@ class ToolSession:
         if isinstance(run, SandboxFailedError):
             run = self._command(given["command"])
         if not isinstance(run, SandboxFailedError):
-            content = tool_text.command_text(run, self.rules.tool_limits)
+            content = tool_text.command_text(run, self.limits)
             return replace(entry, content=content, workspace=run.workspace)
         if isinstance(self._command("true"), SandboxFailedError):
             raise run
@@ -226,15 +278,17 @@ class ToolSession:
 
     def _command(self, command: str) -> WorkspaceRun | SandboxFailedError:
         try:
-            return self._sandbox.run_in(self.workspace, [*_SHELL, command], self.rules.tool_limits)
+            return self._commands.run_in(self.workspace, [*_SHELL, command], self.limits)
         except SandboxFailedError as error:
             return error
 
     def _view(self, entry: Entry, given: dict[str, Any]) -> Entry:
         path = given["path"].removeprefix("./").rstrip("/")
         if path in ("", "."):
-            return replace(entry, content=tool_text.folder_text(self.workspace, ""))
+            return replace(entry, content=tool_text.folder_text(without_history(self.workspace), ""))
         file = self.workspace.files.get(check_path(path))
+        if file is not None and file.link:
+            return replace(entry, content=tool_text.link_text(path, file.data))
         if file is not None:
             return replace(entry, content=tool_text.file_text(path, file.data, given.get("start"), given.get("end")))
         if path in self.workspace.folders or any(name.startswith(f"{path}/") for name in self.workspace.files):
@@ -245,6 +299,8 @@ class ToolSession:
         path = check_path(given["path"].removeprefix("./"))
         old, new = given["old"].encode(), given["new"].encode()
         file = self.workspace.files.get(path)
+        if file is not None and file.link:
+            raise BadCallError(f"{path!r} is a link: edit the file that it leads to")
         if not old:
             if file is not None and file.data:
                 raise BadCallError(f"{path!r} exists: give in 'old' the text to replace")
@@ -271,6 +327,8 @@ class ToolSession:
 
     def _submit(self, entry: Entry, given: dict[str, Any]) -> Entry:
         submission = self._submission(given)
+        if isinstance(self._commands, BoxCommands):
+            self._commands.drop()  # the judge opens boxes of its own
         began = monotonic()
         report = self._report(submission)
         self.judge_s = monotonic() - began
@@ -286,7 +344,9 @@ class ToolSession:
             raise self._refusal(error) from None
 
     def _report(self, submission: Submission) -> JudgeReport:
-        refused = why_not_allowed(self.problem, submission, self.rules.language) or why_no_text(submission.source)
+        refused = why_not_allowed(self.problem, submission, self.rules.language) or (
+            why_no_text(submission.source) if self.problem.repository is None else ""
+        )
         if refused:
             return _no_program(refused)
         try:
@@ -301,11 +361,28 @@ class ToolSession:
         return BadCallError(str(error))
 
     def _submission(self, given: dict[str, Any]) -> Submission:
+        if self._boxed:
+            return changes_submission(self._first, self.workspace)
+        if self.problem.repository is not None:
+            return Submission.patch(given["program"])
         if self.rules.setting is Setting.AGENTIC:
             return workspace_submission(self.workspace, self.problem, self.rules.language)
         named = given.get("language", self._allowed[0])
         known = by_tag(named)
         return one_file(given["program"], known.name if known is not None else named)
+
+
+def _limits(problem: Problem, rules: Rules) -> Limits:
+    """What one command may use."""
+    if problem.repository is None:
+        return rules.tool_limits or TOOL_LIMITS
+    own = problem.limits
+    return replace(
+        rules.tool_limits or BOX_TOOL_LIMITS,
+        memory_bytes=own.memory_bytes,
+        files_bytes=own.files_bytes,
+        processes=own.processes,
+    )
 
 
 def _handed_in(entry: Entry, report: JudgeReport) -> Entry:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from textwrap import indent
 
@@ -81,13 +82,31 @@ def file_text(path: str, data: bytes, start: int | None, end: int | None) -> str
 
 
 def folder_text(workspace: Workspace, folder: str) -> str:
-    """The files below a folder ("" is the whole workspace), with their sizes."""
-    shown = []
-    for path in paths(workspace):
-        if folder in ("", path.rstrip("/")) or path.startswith(f"{folder}/"):
-            file = workspace.files.get(path)
-            shown.append(f"{path} ({len(file.data):,} bytes)" if file is not None else path)
-    return shorten("\n".join(shown)) or "[empty]"
+    """The files below a folder ("" is the whole workspace), with their sizes; what lies in it alone, where those are
+    too many.
+    """
+    below = [path for path in paths(workspace) if folder in ("", path.rstrip("/")) or path.startswith(f"{folder}/")]
+    shown = "\n".join(_listed(workspace, path) for path in below)
+    if len(shown) > MAX_CHARS:
+        start = len(folder) + 1 if folder else 0
+        counts = Counter(path[: path.find("/", start) + 1] or path for path in below)
+        shown = "\n".join(
+            f"{path} ({count:,} files)" if path.endswith("/") else _listed(workspace, path)
+            for path, count in counts.items()
+        )
+    return shorten(shown) or "[empty]"
+
+
+def _listed(workspace: Workspace, path: str) -> str:
+    file = workspace.files.get(path)
+    if file is None:
+        return path
+    return link_text(path, file.data) if file.link else f"{path} ({len(file.data):,} bytes)"
+
+
+def link_text(path: str, target: bytes) -> str:
+    """What a symbolic link is."""
+    return f"{path} is a link to {clean(target.decode(errors='replace'))}"
 
 
 def public_text(problem: Problem, results: Sequence[PublicResult]) -> str:
