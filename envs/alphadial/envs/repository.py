@@ -58,6 +58,9 @@ class Verifier:
     kind: VerifierKind = VerifierKind.TESTS
     files: Mapping[str, File] = field(default_factory=dict)
     """Of tests: relative to the repository's root, in place of files there. Of a script: what lies at /tests."""
+    patch: str = ""
+    """Of tests: brings them into the code base as it was before the candidate's changes (SWE-bench's test_patch). What
+    ``patches.written`` makes of it goes beside ``files``."""
     command: tuple[str, ...] = ()
     """Of a script."""
     timeout_s: float = 600.0

@@ -4,8 +4,8 @@ A patch changes regular files, their content and whether they can be executed. L
 leaves them as they were, and ``apply`` refuses them, since whoever follows one on the host would leave the tree.
 """
 
-from alphadial.envs.patches.applying import apply
+from alphadial.envs.patches.applying import apply, written
 from alphadial.envs.patches.changes import MAX_PATCH_BYTES
 from alphadial.envs.patches.making import diff
 
-__all__ = ["MAX_PATCH_BYTES", "apply", "diff"]
+__all__ = ["MAX_PATCH_BYTES", "apply", "diff", "written"]

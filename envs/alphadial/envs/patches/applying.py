@@ -35,6 +35,15 @@ def apply(patch: str, tree: Mapping[str, File]) -> dict[str, File]:
     return applying.result()
 
 
+def written(patch: str, tree: Mapping[str, File]) -> dict[str, File]:
+    """The files that a patch writes, as they are after it.
+
+    Raises:
+        PatchError: as ``apply``.
+    """
+    return {path: file for path, file in apply(patch, tree).items() if file is not tree.get(path)}
+
+
 class _Applying:
     def __init__(self, tree: Mapping[str, File]) -> None:
         self._before = tree

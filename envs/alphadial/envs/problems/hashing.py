@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from alphadial.envs.files import File
+from alphadial.envs.problems.formats.git_tree import GitTree
 from alphadial.envs.problems.formats.packages import Package
 from alphadial.envs.repository import ImageSource, Repository
 from alphadial.envs.types import Problem
@@ -87,7 +88,9 @@ def _image(source: ImageSource) -> list[str]:
 
 
 def tree_digest(files: Mapping[str, File]) -> str:
-    """sha256 over the paths, kinds and contents of a tree."""
+    """sha256 over the paths, kinds and contents of a tree; of one in a git repository its name there."""
+    if isinstance(files, GitTree):
+        return files.digest
     digest = hashlib.sha256()
     for path, file in sorted(files.items()):
         content = hashlib.sha256(file.data).hexdigest()

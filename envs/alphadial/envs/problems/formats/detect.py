@@ -20,6 +20,7 @@ from alphadial.envs.problems.formats import (
     kattis,
     livecodebench,
     mbpp,
+    swebench,
     taco,
 )
 from alphadial.envs.problems.formats.fields import Row
@@ -39,6 +40,8 @@ class Format(StrEnum):
     """A problem package, legacy or 2025-09."""
     HARBOR = "harbor"
     """A task folder: a code base, as docs/repository_tasks.md describes it."""
+    SWEBENCH_FOLDER = "swebench-folder"
+    """The tasks of a data set of SWE-bench 5."""
     APPS_FOLDER = "apps-folder"
     """One problem of the APPS archive."""
     JUDGING = "judging"
@@ -51,10 +54,12 @@ class Format(StrEnum):
     HUMANEVAL = "humaneval"
     MBPP = "mbpp"
     ENAMEL = "enamel"
+    SWEBENCH = "swebench"
 
 
 Loader = Callable[[Row, Path, int | None], Package]
 ROWS: dict[Format, tuple[frozenset[str], Loader]] = {
+    Format.SWEBENCH: (swebench.KEYS, swebench.package),
     Format.LIVECODEBENCH: (livecodebench.KEYS, livecodebench.package),
     Format.CODECONTESTS: (codecontests.KEYS, codecontests.package),
     Format.TACO: (taco.KEYS, taco.package),
@@ -85,6 +90,8 @@ def examine(path: Path) -> Format | LoadError | None:
         return Format.KATTIS
     if harbor.is_task(path):
         return Format.HARBOR
+    if swebench.is_set(path):
+        return Format.SWEBENCH_FOLDER
     if kind_of(path / apps.QUESTION) == stat.S_IFREG and kind_of(path / apps.INPUT_OUTPUT) is not None:
         return Format.APPS_FOLDER
     return Format.FOLDER

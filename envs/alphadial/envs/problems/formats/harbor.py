@@ -8,24 +8,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-from alphadial.envs.errors import PatchError
 from alphadial.envs.files import File
-from alphadial.envs.labelled import LabelledSubmission
-from alphadial.envs.patches import apply
 from alphadial.envs.problems.formats.compose_file import check_services
 from alphadial.envs.problems.formats.fields import sequence, text
 from alphadial.envs.problems.formats.file_trees import below, read_regular, read_tree
 from alphadial.envs.problems.formats.harbor_settings import LARGEST, TASK, Settings, read_settings
 from alphadial.envs.problems.formats.harbor_tests import read_performance, read_tests
-from alphadial.envs.problems.formats.levels import coverages
 from alphadial.envs.problems.formats.packages import FormatError, LoadError, Package
+from alphadial.envs.problems.formats.repository_problems import check_gold, gold_solutions, repository_problem
 from alphadial.envs.problems.formats.tree import kind_of
 from alphadial.envs.raw import as_text
-from alphadial.envs.repository import PROTECTED, ImageSource, Repository, Verifier, VerifierKind
-from alphadial.envs.submissions import Submission
-from alphadial.envs.types import MIB, Interface, Limits, Problem, Test
+from alphadial.envs.repository import PERFORMANCE, PROTECTED, ImageSource, Repository, Verifier, VerifierKind
+from alphadial.envs.types import Problem, Test
 
 _CANARY = re.compile(r"(<!--.*canary.*-->|#.*canary.*)", re.IGNORECASE)
 _WORKDIR = re.compile(r"^[ \t]*WORKDIR[ \t]+(/[\w./-]*)[ \t]*$", re.IGNORECASE | re.MULTILINE)
@@ -52,47 +47,8 @@ def load(folder: Path, name: str) -> Iterator[Package | LoadError]:
         yield error.fault(folder / TASK)
         return
     yield from settings.warnings
-    gold = problem.repository.gold if problem.repository is not None else ""
-    solutions = [LabelledSubmission("gold", Submission.patch(gold), "accepted")] if gold else []
-    yield Package(problem, tuple(solutions), source=folder)
-
-
-def repository_problem(
-    name: str,
-    statement: str,
-    repository: Repository,
-    tests: tuple[Test, ...],
-    limits: Limits,
-    **more: Any,
-) -> Problem:
-    """A problem of a code base, whose levels are there already.
-
-    Raises:
-        FormatError: there are no tests, or the gold patch does not fit.
-    """
-    if not tests:
-        raise FormatError("a task without tests: nothing could tell right from wrong")
-    if repository.gold and repository.tree is not None:
-        try:
-            apply(repository.gold, repository.tree)
-        except PatchError as error:
-            raise FormatError(f"the gold patch does not apply: {error}") from None
-    return Problem(
-        id=name,
-        statement=statement,
-        tests=tests,
-        limits=limits,
-        coverages=coverages(tests),
-        interface=Interface.REPOSITORY,
-        time_limit_s=limits.cpu_s,
-        repository=repository,
-        **more,
-    )
-
-
-def limits_of(timeout_s: float, memory_bytes: int, files_bytes: int) -> Limits:
-    """What the tests of a code base may use."""
-    return Limits(timeout_s, 2 * timeout_s + 10, memory_bytes, 16 * MIB, files_bytes, 256)
+    solutions = gold_solutions(problem.repository) if problem.repository is not None else ()
+    yield Package(problem, solutions, source=folder)
 
 
 def _problem(folder: Path, name: str, settings: Settings) -> Problem:
@@ -103,6 +59,8 @@ def _problem(folder: Path, name: str, settings: Settings) -> Problem:
     tree = _tree(settings, environment)
     tests = read_tests(settings, hidden, tree)
     gold = _gold(settings, solution)
+    if tree is not None:
+        check_gold(gold, tree)
     performance = read_performance(settings, hidden, gold)
     repository = Repository(
         image=_image(settings, environment),
@@ -120,9 +78,10 @@ def _problem(folder: Path, name: str, settings: Settings) -> Problem:
         name,
         _statement(folder),
         repository,
-        tests.with_performance(performance is not None),
-        limits_of(settings.timeout_s, settings.memory_bytes, settings.files_bytes),
+        tests.tests if performance is None else (*tests.tests, Test(3, "", "", name=PERFORMANCE)),
         template=text(settings.ours.get("template", name), "template"),
+        memory_bytes=settings.memory_bytes,
+        files_bytes=settings.files_bytes,
         features=settings.features,
     )
 
@@ -193,12 +152,12 @@ def _verifier(
     return Verifier(
         kind,
         hidden,
-        ("bash", f"/tests/{_SCRIPT}"),
-        settings.timeout_s,
-        image,
-        settings.artifacts if separate else (),
-        settings.collect if separate else (),
-        settings.verifier_env,
+        command=("bash", f"/tests/{_SCRIPT}"),
+        timeout_s=settings.timeout_s,
+        image=image,
+        artifacts=settings.artifacts if separate else (),
+        collect=settings.collect if separate else (),
+        env=settings.verifier_env,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from alphadial.envs.files import File
@@ -13,7 +13,7 @@ from alphadial.envs.problems.formats.fields import Row, mapping, number, parse, 
 from alphadial.envs.problems.formats.file_trees import below
 from alphadial.envs.problems.formats.harbor_settings import Settings
 from alphadial.envs.problems.formats.packages import FormatError
-from alphadial.envs.repository import PERFORMANCE, REWARD, Performance, VerifierKind
+from alphadial.envs.repository import REWARD, Performance, VerifierKind
 from alphadial.envs.types import Test
 
 _NODE = re.compile(r"([^:/\\\0\n][^:\\\0\n]*\.py)(::[^\0\n]+)?")
@@ -27,19 +27,9 @@ class Tests:
 
     kind: VerifierKind
     tests: tuple[Test, ...]
-    """By level."""
+    """Their levels may have gaps."""
     files: Mapping[str, File]
     """What is laid over the code base before they run."""
-
-    def with_performance(self, there: bool) -> tuple[Test, ...]:
-        """The tests with the one that stands for performance, where there is such a level, and levels without gaps."""
-        return in_levels([*self.tests, *([Test(3, "", "", name=PERFORMANCE)] if there else [])])
-
-
-def in_levels(tests: list[Test]) -> tuple[Test, ...]:
-    """The tests in order of level, with levels 1, 2, ... without gaps."""
-    ranks = {level: rank for rank, level in enumerate(sorted({test.level for test in tests}), 1)}
-    return tuple(sorted((replace(test, level=ranks[test.level]) for test in tests), key=lambda test: test.level))
 
 
 def read_tests(settings: Settings, hidden: dict[str, File], tree: Mapping[str, File] | None) -> Tests:
@@ -80,7 +70,7 @@ def read_tests(settings: Settings, hidden: dict[str, File], tree: Mapping[str, F
         for level, stated in enumerate(nodes.values(), 1)
         for node in stated
     ]
-    return Tests(kind, tuple(sorted([*tests, *calls], key=lambda test: test.level)), files)
+    return Tests(kind, (*tests, *calls), files)
 
 
 def read_performance(settings: Settings, hidden: dict[str, File], gold: str) -> Performance | None:

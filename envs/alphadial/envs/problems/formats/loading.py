@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from alphadial.envs.problems.formats import apps, harbor, kattis
+from alphadial.envs.problems.formats import apps, harbor, kattis, swebench
 from alphadial.envs.problems.formats.detect import ROWS, Format, detect, examine
 from alphadial.envs.problems.formats.fields import mapping
 from alphadial.envs.problems.formats.lines import COMPRESSED, describe
@@ -50,6 +50,8 @@ def _load(path: Path, form: Format, name: str) -> Iterator[Package | LoadError]:
             yield from kattis.load(path, name)
         elif form is Format.HARBOR:
             yield from harbor.load(path, name)
+        elif form is Format.SWEBENCH_FOLDER:
+            yield from swebench.load(path)
         elif form is Format.APPS_FOLDER:
             yield from apps.load_folder(path, name)
         else:
