@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +20,7 @@ from alphadial.merge_engine import load_family
 
 from .servers import scripted, serving
 from .tool_child import make
-from .tool_fakes import answers, attempt_spec, calls, play_all, solution
+from .tool_fakes import answers, attempt_spec, calls, interrupt, play_all, solution
 
 PROBLEMS = load_split("workspaces", "test").problems
 
@@ -83,30 +79,13 @@ def test_leaving_the_workspace_unsubmitted_solves_nothing(judge: Judge) -> None:
     assert rollout.workspace
 
 
-def _interrupt(folder: Path, after: int, delay: float) -> None:
-    """Runs the child until so many commands have begun, and kills it a little later; in the end it ends."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.agents.tool_child", str(folder)],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])},
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        for _ in process.stdout:
-            after -= 1
-            if after == 0:
-                time.sleep(delay)
-                process.kill()
-                break
-
-
 @pytest.mark.slow
 def test_killed_in_the_middle_of_an_attempt_and_resumed_is_the_same(tmp_path: Path) -> None:
     whole = json.loads(json.dumps(make(tmp_path / "whole", traced=False)))
     assert [row["verdict"] for row in whole] == ["AC", "AC"]
     # The log of each workspace, as the second command saw it: every command has left its traces once.
     assert {json.loads(row["transcript"])[4]["content"] for row in whole} == {"begun\ndone\nbegun\ndone"}
-    _interrupt(tmp_path, after=3, delay=0.15)
+    interrupt(tmp_path, after=3, delay=0.15, what="command")
     assert not (tmp_path / "table.json").exists()
-    _interrupt(tmp_path, after=-1, delay=0.0)
+    interrupt(tmp_path, after=-1, delay=0.0)
     assert json.loads((tmp_path / "table.json").read_bytes()) == whole

@@ -1,6 +1,6 @@
-"""An agentic run in a process of its own, to be killed: python -m tests.agents.tool_child FOLDER.
+"""An agentic run in a process of its own, to be killed: python -m tests.agents.tool_child FOLDER [AGENT].
 
-Prints a line when a command begins, and writes the table at the end.
+Prints a line when the model is asked and when a command begins, and writes the table at the end.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from alphadial.agents.runs.attempt_rows import TIMES
 from alphadial.agents.runs.config import ModelChoice, RunConfig, plan
 from alphadial.agents.runs.run_folder import RunFolder
 from alphadial.agents.runs.runner import run_attempts
-from alphadial.agents.types import Completion, Request
+from alphadial.agents.types import DEFAULT_AGENT, Completion, Request
 from alphadial.envs.judging import Judge
 from alphadial.envs.problems import load_split
 from alphadial.envs.sandbox import open_sandbox
@@ -38,7 +38,7 @@ def script(request: Request) -> Completion:
     return steps[answers(request.messages)]
 
 
-def configure() -> RunConfig:
+def configure(agent: str) -> RunConfig:
     return RunConfig(
         command="run",
         family="toy",
@@ -55,12 +55,13 @@ def configure() -> RunConfig:
         parser="fenced",
         setting=Setting.AGENTIC,
         max_turns=6,
+        agent=agent,
     )
 
 
-def make(path: Path, *, traced: bool) -> list[dict[str, Any]]:
-    """Makes the run, or what is left of it; the table without its times."""
-    config = configure()
+def make(path: Path, *, traced: bool, agent: str = DEFAULT_AGENT) -> list[dict[str, Any]]:
+    """Makes the run, or what is left of it; the table without its times, and without the run that it is of."""
+    config = configure(agent)
     with RunFolder(path, config) as folder, open_sandbox() as sandbox, CheckpointStore(path) as checkpoints:
         run_in = sandbox.run_in
 
@@ -69,16 +70,23 @@ def make(path: Path, *, traced: bool) -> list[dict[str, Any]]:
                 print("command", flush=True)
             return run_in(*args)
 
+        def told_script(request: Request) -> Completion:
+            if traced:
+                print("question", flush=True)
+            return script(request)
+
         sandbox.run_in = told_run_in  # type: ignore[assignment, method-assign]
         with Judge(sandbox) as judge:
             run_attempts(
                 plan(config, PROBLEMS),
-                AttemptDeps(ScriptedPolicy(script, concurrency=2), judge, checkpoints),
+                AttemptDeps(ScriptedPolicy(told_script, concurrency=2), judge, checkpoints),
                 folder.store,
             )
-        return [{k: v for k, v in asdict(row).items() if k not in TIMES} for row in folder.store.attempts()]
+        left_out = {*TIMES, "id", "run"}
+        return [{k: v for k, v in asdict(row).items() if k not in left_out} for row in folder.store.attempts()]
 
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
-    (folder / "table.json").write_text(json.dumps(make(folder / "run", traced=True)))
+    made = make(folder / "run", traced=True, agent=sys.argv[2] if len(sys.argv) > 2 else DEFAULT_AGENT)
+    (folder / "table.json").write_text(json.dumps(made))

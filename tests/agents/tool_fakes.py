@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -68,3 +72,26 @@ def play_all(
         checkpoints = stack.enter_context(CheckpointStore(folder)) if folder is not None else None
         make_attempts(specs, AttemptDeps(policy, judge, checkpoints), made.__setitem__)
     return [made[position] for position in range(len(specs))]
+
+
+def interrupt(folder: Path, after: int, delay: float, agent: str = "langgraph", what: str = "") -> int:
+    """Runs ``tool_child`` until so many questions and commands have begun, or so many of one kind, and kills it a bit
+    later; where that many never begin, it ends. How many questions the model was asked.
+    """
+    questions = 0
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.agents.tool_child", str(folder), agent],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            questions += line == "question\n"
+            after -= line.startswith(what)
+            if after == 0:
+                time.sleep(delay)
+                process.kill()
+                break
+        questions += process.stdout.read().count("question")
+    return questions

@@ -154,7 +154,7 @@ class _Attempt:
         result = await asyncio.to_thread(self._session.call, said["call"], said["name"], said["arguments"])
         self._seconds += perf_counter() - began
         self._spoken.append(Message(role="tool", content=result.content, tool_call_id=result.call_id))
-        return {"content": result.content, "ok": result.ok}
+        return {"content": result.content}
 
     async def _unsubmitted(self, reason: EndReason, cause: str) -> Rollout:
         report = await asyncio.to_thread(self._session.hand_in, None)

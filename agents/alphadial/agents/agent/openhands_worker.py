@@ -75,10 +75,10 @@ def converse(channel: Channel) -> None:
     begin = channel.receive()
     ids = CallIds()
 
-    def call(name: str, action: Any) -> tuple[str, bool]:
+    def call(name: str, action: Any) -> str:
         channel.send({"call": ids.of(action), "name": name, "arguments": action.arguments})
-        result = channel.receive()
-        return result["content"], result["ok"]
+        content: str = channel.receive()["content"]
+        return content
 
     try:
         conversation = _conversation(begin, call, ids.note)
@@ -91,7 +91,7 @@ def converse(channel: Channel) -> None:
         channel.send({"error": f"{type(error).__name__}: {error}"})
 
 
-def _conversation(begin: dict[str, Any], call: Callable[[str, Any], tuple[str, bool]], note: Any) -> Any:
+def _conversation(begin: dict[str, Any], call: Callable[[str, Any], str], note: Any) -> Any:
     from openhands.sdk import LLM, Agent, LocalConversation
     from openhands.sdk.tool import Tool
 
@@ -125,7 +125,7 @@ def _conversation(begin: dict[str, Any], call: Callable[[str, Any], tuple[str, b
     )
 
 
-def _offer(functions: list[dict[str, Any]], call: Callable[[str, Any], tuple[str, bool]]) -> None:
+def _offer(functions: list[dict[str, Any]], call: Callable[[str, Any], str]) -> None:
     """Registers tools that pass every call on; the model sees them as they are given here."""
     from openhands.sdk.tool import Action, Observation, ToolDefinition, ToolExecutor, register_tool
 
@@ -141,10 +141,10 @@ def _offer(functions: list[dict[str, Any]], call: Callable[[str, Any], tuple[str
 
         def __call__(self, action: Any, conversation: Any = None) -> Any:
             try:
-                content, ok = call(self._name, action)
+                content = call(self._name, action)
             except BaseException:  # which the SDK would tell the model as if a tool had said it
                 os._exit(1)
-            return Said.from_text(content, is_error=not ok)
+            return Said.from_text(content)  # as an error it would get words of the SDK's
 
     class PassedOn(ToolDefinition):  # type: ignore[misc]
         @classmethod
