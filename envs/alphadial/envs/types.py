@@ -304,6 +304,8 @@ class TestResult:
     peak_bytes: int | None = None
     name: str = ""
     group: str = ""
+    ratio: float | None = None
+    """Of a test of performance: CPU time divided by the gold patch's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,6 +376,8 @@ class JudgeReport:
     """Why it is unmeasurable, in one line; "" where there is a verdict."""
     counted_by: str = ""
     """How CPU time and memory are known: "cgroup" or "polling" (see ``sandbox.Protection``)."""
+    shared_verifier: bool = False
+    """The verdict is a script's that ran in the candidate's own box, and can have been deceived."""
 
     @property
     def solved(self) -> bool:

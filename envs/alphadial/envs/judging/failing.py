@@ -39,6 +39,8 @@ def _texts(problem: Problem, test: Test, ran: TestRecord) -> tuple[str, str, str
         return test.answer, "", ""
     if problem.interface is Interface.CALL:
         return call_text(problem, test), python_value(test.answer), python_value(_output(ran, test))
+    if problem.interface is Interface.REPOSITORY:
+        return test.input or test.name, test.answer, ran.output or ""
     return test.input, test.answer, _output(ran, test)
 
 

@@ -15,14 +15,17 @@ from alphadial.envs.judging.calls import CallJudging
 from alphadial.envs.judging.cores import Cores, spare_one
 from alphadial.envs.judging.failing import failed_test
 from alphadial.envs.judging.records import SubmissionRecord
+from alphadial.envs.judging.repositories import RepositoryJudging
 from alphadial.envs.judging.stdio import StdioJudging
 from alphadial.envs.judging.validators import LIMITS as VALIDATOR_LIMITS
 from alphadial.envs.judging.verdicts import report
 from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.languages import PYTHON, find_language, implementations
+from alphadial.envs.repository import VerifierKind
 from alphadial.envs.sandbox.boxes.box import Boxes
 from alphadial.envs.sandbox.protocol import Sandbox
 from alphadial.envs.types import (
+    PATCH,
     FailedTest,
     FailureKind,
     Interface,
@@ -47,6 +50,8 @@ class Judge(OfOneProcess, Closing):
             default, judges every time.
         validator_limits: of custom validators.
         boxes: where repositories are worked on and graded; it stays the caller's. None: only other problems are judged.
+        allow_shared_verifier: run the verifiers of repositories that look at a candidate from within its own box, and
+            can be deceived by it; the report says so.
     """
 
     def __init__(
@@ -57,6 +62,7 @@ class Judge(OfOneProcess, Closing):
         cache: int = 0,
         validator_limits: Limits = VALIDATOR_LIMITS,
         boxes: Boxes | None = None,
+        allow_shared_verifier: bool = False,
     ) -> None:
         self.workers = workers or len(os.sched_getaffinity(0))
         self.timed_workers = workers or spare_one()
@@ -68,6 +74,7 @@ class Judge(OfOneProcess, Closing):
         cores = Cores(self.timed_workers)
         self._calls = CallJudging(sandbox, self.workers, cores)
         self._stdio = StdioJudging(sandbox, self.timed_workers, cores, validator_limits)
+        self._repositories = RepositoryJudging(boxes, cores, allow_shared_verifier=allow_shared_verifier)
         self._cache: OrderedDict[_Key, tuple[Problem, JudgeReport]] = OrderedDict()
         self._cache_size = cache
         self._begin_process()
@@ -88,7 +95,8 @@ class Judge(OfOneProcess, Closing):
 
         Args:
             problem: its limits hold for every test.
-            submission: a text is a Python program; None: the attempt brought no program (CE, correctness).
+            submission: a text is a Python program, or a patch to a repository; None: the attempt brought no program
+                (CE, correctness).
             coverage: the level to pass, by number or by a name in ``problem.coverages``; None: all levels.
             all_tests: go on after the first failing test, to time them all; the verdict is the same.
 
@@ -132,6 +140,8 @@ class Judge(OfOneProcess, Closing):
         labelled, limit_s = LabelledSubmission("", submission), time_limit(problem)
         if problem.interface is Interface.CALL:
             return self._calls.record(problem, labelled, limit_s, level=level, all_tests=all_tests)[0]
+        if problem.interface is Interface.REPOSITORY:
+            return self._repositories.record(problem, labelled, limit_s, level=level)
         return self._stdio.record(problem, labelled, limit_s, level=level, all_tests=all_tests, by_group=False)
 
     def run_public(self, problem: Problem, submission: Submission | str) -> tuple[PublicResult, ...]:
@@ -148,6 +158,8 @@ class Judge(OfOneProcess, Closing):
             return ()
         if refused := _refused(problem, submission):
             return tuple(PublicResult(test, Verdict.CE, refused, "") for test in shown.tests)
+        if problem.interface is Interface.REPOSITORY:
+            return self._repositories.run_public(shown, submission, limit_s)
         room = self._stdio if problem.interface is Interface.STDIO else self._calls
         return room.run_public(shown, submission, limit_s)
 
@@ -175,6 +187,8 @@ class Judge(OfOneProcess, Closing):
         level = problem.levels
         if problem.interface is Interface.CALL:
             return self._calls.record(problem, labelled, limit_s, level=level, all_tests=True)[0]
+        if problem.interface is Interface.REPOSITORY:
+            return self._repositories.record(problem, labelled, limit_s, level=level)
         return self._stdio.record(problem, labelled, limit_s, level=level, all_tests=all_tests, by_group=by_group)
 
     def close(self) -> None:
@@ -202,7 +216,10 @@ class Judge(OfOneProcess, Closing):
 def _report(problem: Problem, record: SubmissionRecord, level: int) -> JudgeReport:
     limit_s = time_limit(problem)
     found = report(record, limit_s, level=level)
-    return replace(found, public_failure=failed_test(problem, record, limit_s, public=True))
+    repository = problem.repository
+    shared = repository is not None and repository.verifier.kind is VerifierKind.SHARED_SCRIPT
+    failed = failed_test(problem, record, limit_s, public=True)
+    return replace(found, public_failure=failed, shared_verifier=shared)
 
 
 def coverage_level(problem: Problem, coverage: int | str | None) -> int:
@@ -240,6 +257,8 @@ def time_limit(problem: Problem) -> float:
     """
     if problem.interface is Interface.CALL and (problem.time_limit_s is None or problem.limits.steps is not None):
         return problem.limits.cpu_s
+    if problem.time_limit_s is None and problem.repository is not None:
+        return problem.repository.verifier.timeout_s
     if problem.time_limit_s is None:
         raise ProblemError(
             f"problem {problem.id} has no time limit: give it one (time_limit_s), or have it calibrated from the times "
@@ -250,6 +269,8 @@ def time_limit(problem: Problem) -> float:
 
 def _known(problem: Problem, submission: Submission | str) -> Submission:
     """The submission, in the language of the interpreter by which the problem has its programs run."""
+    if problem.interface is Interface.REPOSITORY:
+        return Submission.patch(submission) if isinstance(submission, str) else submission
     if isinstance(submission, str):
         submission = Submission.of(submission)
     find_language(submission.language)
@@ -261,6 +282,8 @@ def _known(problem: Problem, submission: Submission | str) -> Submission:
 
 def _refused(problem: Problem, submission: Submission) -> str:
     """Why the tests cannot speak to a program in its language; "" where they can."""
+    if (problem.interface is Interface.REPOSITORY) is not (submission.language == PATCH):
+        return f"the problem takes {'a patch' if problem.repository else 'a program'}, not {submission.language}"
     if problem.interface is Interface.CALL and submission.language != PYTHON:
         return f"the tests call a {PYTHON} function, not {submission.language}"
     if problem.languages and submission.language not in problem.languages:

@@ -59,6 +59,10 @@ class TestRecord:
     """What the validator wrote beside: the end of its output."""
     error: str = ""
     """Why our side cannot say, in one line that names the file at fault; "" where it can."""
+    ratio: float | None = None
+    """Of a test of performance: CPU time divided by the gold patch's. It decides, in place of ``cpu_s``."""
+    allowed_ratio: float = 0.0
+    """With ``allowed_s`` as the limit; more with a larger one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,8 @@ def around(limit_s: float, *, contended: bool = False) -> tuple[float, float]:
 
 def verdict_of(test: TestRecord, limit_s: float) -> Verdict | None:
     """The verdict of one test; None where our side cannot say."""
-    if test.cpu_s > limit_s:
+    slow = test.ratio is not None and test.ratio > test.allowed_ratio * limit_s / test.allowed_s
+    if slow or test.cpu_s > limit_s:
         return Verdict.TLE
     if test.error or (test.killed_by is KilledBy.CPU and limit_s != test.allowed_s):
         return None
@@ -164,6 +165,7 @@ def _result(test: TestRecord, limit_s: float) -> TestResult:
         peak_bytes=test.peak_bytes,
         name=test.name,
         group=test.group,
+        ratio=test.ratio,
     )
 
 

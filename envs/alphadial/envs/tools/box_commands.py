@@ -18,7 +18,7 @@ GIT = ".git/"
 """Where the history lies that a box begins with; nothing in it is part of what is handed in."""
 _ENV = {"PYTHONDONTWRITEBYTECODE": "1"}
 """Compiled files hold times, by which equal work would end in workspaces that differ."""
-_BEGIN_HISTORY = """
+BEGIN_HISTORY = """
 command -v git >/dev/null 2>&1 || exit 0
 export GIT_AUTHOR_DATE='2000-01-01T00:00:00Z' GIT_COMMITTER_DATE='2000-01-01T00:00:00Z'
 git -c init.defaultBranch=main init -q --template= . || exit 0
@@ -136,7 +136,7 @@ class BoxCommands(Closing):
     def _with_history(self, workspace: Workspace) -> Workspace:
         """A workspace that no command has seen yet, with a history that begins at the first tree, edited or not."""
         box = self._holding(self._first)
-        result = box.exec(["sh", "-c", _BEGIN_HISTORY], _BEGIN_LIMITS, env=_ENV)
+        result = box.exec(["sh", "-c", BEGIN_HISTORY], _BEGIN_LIMITS, env=_ENV)
         if result.killed_by is not None or not box.alive:
             raise SandboxFailedError(f"the history of a repository could not be begun: {result.words[:200]}")
         self._held = begun = box.snapshot()

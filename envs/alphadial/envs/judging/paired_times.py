@@ -1,0 +1,142 @@
+"""A candidate's speed against the gold patch's: CPU time of the same work, in turns, without that of starting.
+
+Each has boxes of its own, the candidate a fresh one for every run: it can neither read the gold patch, nor keep what it
+worked out before, nor slow the other down. CPU time tells where wall time does not: of the gold patch against itself,
+beside six busy loops on two CPUs, seven pairs had a median of 0.97 to 1.05, by wall time of 0.65 to 2.03.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from alphadial.envs.errors import EnvsError
+from alphadial.envs.judging.box_report import GRADE
+from alphadial.envs.repository import Performance
+from alphadial.envs.sandbox.boxes.box import Box
+from alphadial.envs.sandbox.workspace import Workspace
+from alphadial.envs.types import Limits, RunResult
+
+SPREAD = 1.8
+"""The longest of the gold patch's times, divided by the shortest: what differs more is no measure."""
+_FEWEST = 3
+"""Pairs, before it stops early."""
+_CLEARLY_FAST, _CLEARLY_SLOW = 0.75, 1.5
+"""Shares of the allowed ratio that all ratios are below, or above: no other pair would change the verdict."""
+_STOPPED = 3.0
+"""So many times what is allowed are run to the end."""
+_LEAST_S = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """What came of the pairs."""
+
+    ratio: float
+    """The candidate's CPU time divided by the gold patch's: the median of all pairs."""
+    result: RunResult
+    """The candidate's run that decides: the first that failed, or else the last."""
+    same: bool = True
+    """It printed what the gold patch prints."""
+    ratios: tuple[float, ...] = ()
+
+
+class UnsteadyError(EnvsError):
+    """The gold patch's own times differ too much to be a measure."""
+
+
+@dataclass(slots=True)
+class _Times:
+    gold: list[float] = field(default_factory=list)
+    ratios: list[float] = field(default_factory=list)
+    printed: set[str] = field(default_factory=set)
+
+
+class PairedTimes:
+    """Measures one candidate.
+
+    Args:
+        performance: what is run, and how often.
+        make: opens a box with a tree in its working directory.
+        limits: of one run.
+        env: variables of the command.
+    """
+
+    def __init__(
+        self, performance: Performance, make: Callable[[Workspace], Box], limits: Limits, env: Mapping[str, str]
+    ) -> None:
+        self._performance = performance
+        self._make = make
+        self._limits = limits
+        self._env = {"PYTHONDONTWRITEBYTECODE": "1", **env}
+
+    def measure(self, gold: Workspace, candidate: Workspace) -> Paired:
+        """The ratio, measured anew once where the gold patch's times differ too much.
+
+        Raises:
+            UnsteadyError: they did again.
+            EnvsError: the gold patch fails.
+            SandboxFailedError: our machinery broke.
+        """
+        with self._opened(gold) as box:
+            start_s = self._start_s(box)
+            try:
+                return self._pairs(box, candidate, start_s)
+            except UnsteadyError:
+                return self._pairs(box, candidate, start_s)
+
+    def _pairs(self, gold: Box, candidate: Workspace, start_s: float) -> Paired:
+        times, ran = _Times(), RunResult(0)
+        for pair in range(self._performance.pairs):
+            if pair % 2:
+                ran = self._candidate(candidate, times, start_s)
+                taken = self._gold(gold, times, start_s)
+            else:
+                taken = self._gold(gold, times, start_s)
+                ran = self._candidate(candidate, times, start_s)
+            if ran.killed_by is None and (ran.exit_status != 0 or ran.oom):
+                return Paired(0.0, ran)
+            if ran.killed_by is None and ran.stdout not in times.printed:
+                return Paired(0.0, ran, same=False)
+            times.ratios.append(max(ran.cpu_s - start_s, _LEAST_S) / taken)
+            if ran.killed_by is not None or self._clear(times.ratios):
+                break
+        if max(times.gold) > SPREAD * min(times.gold):
+            spread = max(times.gold) / min(times.gold)
+            raise UnsteadyError(f"the gold patch's own CPU times differ by a factor of {spread:.1f}")
+        return Paired(statistics.median(times.ratios), ran, ratios=tuple(times.ratios))
+
+    def _gold(self, box: Box, times: _Times, start_s: float) -> float:
+        ran = box.exec(self._performance.command, self._limits, env=self._env)
+        if ran.exit_status != 0 or ran.killed_by is not None:
+            raise EnvsError(f"the gold patch fails the measurement of performance: {ran.words[-200:]}")
+        times.printed.add(ran.stdout)
+        if len(times.printed) > 1:
+            raise EnvsError("the gold patch prints something else each time that its performance is measured")
+        times.gold.append(max(ran.cpu_s - start_s, _LEAST_S))
+        return times.gold[-1]
+
+    def _candidate(self, tree: Workspace, times: _Times, start_s: float) -> RunResult:
+        allowed = start_s + _STOPPED * self._performance.ratio * max(times.gold) + 0.1
+        limits = replace(self._limits, cpu_s=min(allowed, self._limits.cpu_s))
+        with self._opened(tree) as box:
+            return box.exec(self._performance.command, limits, env=self._env)
+
+    def _opened(self, tree: Workspace) -> Box:
+        box = self._make(tree)
+        box.seal(self._performance.files, GRADE)
+        return box
+
+    def _start_s(self, box: Box) -> float:
+        """CPU seconds of an interpreter that does nothing; 0 where the command begins with none."""
+        interpreter = self._performance.command[0]
+        if not interpreter.rpartition("/")[2].startswith("python"):
+            return 0.0
+        return min(box.exec([interpreter, "-c", "pass"], self._limits).cpu_s for _ in range(3))
+
+    def _clear(self, ratios: list[float]) -> bool:
+        allowed = self._performance.ratio
+        return len(ratios) >= _FEWEST and (
+            max(ratios) < _CLEARLY_FAST * allowed or min(ratios) > _CLEARLY_SLOW * allowed
+        )
