@@ -99,3 +99,28 @@ def test_shares_are_those_of_load_split(tmp_path: Path) -> None:
     listed = [line.id for line in survey(file, "dev:0.5").problems]
     assert listed == [each.id for each in load_split(file, "dev:0.5").problems]
     assert 0 < len(listed) < 20
+
+
+def test_a_code_base_is_told_of_without_what_is_hidden_in_it(cli: Cli, tmp_path: Path) -> None:
+    files = {
+        "task.toml": '[metadata.alphadial]\nimage = "repository"\neditable = ["src/*"]\n'
+        'fail_to_pass = ["tests/test_secret.py::test_a"]\npass_to_pass = ["tests/test_seen.py::test_b"]\n'
+        'public = ["tests/test_seen.py::test_b"]\n',
+        "instruction.md": "Mend the shop.\n",
+        "environment/repository/tests/test_seen.py": "",
+        "tests/repository/tests/test_secret.py": "",
+    }
+    for path, text in files.items():
+        (tmp_path / "set/shop" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "set/shop" / path).write_text(text)
+    (tmp_path / "set/other").mkdir()
+    (tmp_path / "set/other/task.toml").write_text("[[steps]]\n[[steps]]\n")
+    listed = cli("problems", "set")
+    assert "shop" in listed.stdout
+    assert "set/other/task.toml: tasks of several steps are not supported: it has 2" in listed.stderr
+    shown = cli("problems", "set", "shop").stdout
+    for fact in ("Mend the shop.", "1 files, at /app", "changes that count  src/*", "tests/test_seen.py::test_b"):
+        assert fact in shown
+    values = cli("problems", "set", "shop", "--json", "-").stdout
+    assert json.loads(values)["repository"]["verifier"] == "tests"
+    assert "secret" not in shown + values

@@ -50,17 +50,17 @@ def _facts(values: dict[str, Any], problem: Problem) -> dict[str, str]:
     count = f"{values['tests']}, {values['public_tests']} of them public" if levels else ""
     by_level = ", ".join(f"level {level} has {many}" for level, many in levels.items()) if len(levels) > 1 else ""
     coverages = ", ".join(f"{name} up to level {level}" for name, level in values["coverages"].items())
-    calls = f"calls the Python function {problem.entry}"
     return {
         "split": values["split"],
         "template": values["template"] if values["template"] != values["id"] else "",
         "group": values["group"],
         "compact prompt": values["prompt"],
-        "judged by": calls if problem.interface is Interface.CALL else "what a program prints for what it reads",
+        "judged by": _judged_by(problem),
         "tests": count or "made when it is first judged or attempted",
         "levels": by_level,
         "coverages": coverages,
-        "limit": f"{limit_words(values['steps'], values['limit_s'])} a test",
+        **(_repository(values["repository"]) if values["repository"] else {}),
+        "limit": f"{limit_words(values['steps'], values['limit_s'])} {'for all' if values['repository'] else 'a test'}",
         "memory": f"{values['memory_bytes'] // MIB} MiB",
         "languages": ", ".join(values["languages"]),
         "files": ", ".join(values["files"]),
@@ -71,6 +71,26 @@ def _facts(values: dict[str, Any], problem: Problem) -> dict[str, str]:
     }
 
 
+def _judged_by(problem: Problem) -> str:
+    if problem.repository is not None:
+        return f"what a patch makes of a code base: {problem.repository.verifier.kind}"
+    if problem.interface is Interface.CALL:
+        return f"calls the Python function {problem.entry}"
+    return "what a program prints for what it reads"
+
+
+def _repository(values: dict[str, Any]) -> dict[str, str]:
+    """Facts of a code base."""
+    files = "in the image" if values["files"] is None else f"{values['files']:,} files"
+    ratio = values["performance_ratio"]
+    return {
+        "code base": f"{files}, at {values['workdir']}",
+        "image": values["image"],
+        "changes that count": ", ".join(values["editable"]),
+        "performance": f"at most {ratio:g} times the CPU time of the gold patch" if ratio else "",
+    }
+
+
 def _public(problem: Problem) -> Iterator[RenderableType]:
     tests = [test for test in problem.tests if test.public]
     if not tests:
@@ -78,6 +98,9 @@ def _public(problem: Problem) -> Iterator[RenderableType]:
     yield cell("public tests", "bold")
     table = Table(box=None, pad_edge=False, show_header=False)
     for number, test in enumerate(tests, 1):
+        if problem.repository is not None:
+            table.add_row(cell(f"  {test.name}"))
+            continue
         if problem.interface is Interface.CALL:
             table.add_row(_text(f"  {shorten(readable(example_text(problem, test)), _MAX_CHARS)}"))
             continue

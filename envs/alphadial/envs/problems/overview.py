@@ -15,6 +15,7 @@ from alphadial.envs.problems.formats import LoadError, Package
 from alphadial.envs.problems.sets import Source, browse, has_statement
 from alphadial.envs.problems.shares import parse_share
 from alphadial.envs.problems.sources import called, first
+from alphadial.envs.repository import Repository
 from alphadial.envs.types import Interface
 
 
@@ -133,12 +134,27 @@ def shown(package: Package) -> dict[str, Any]:
         "languages": list(problem.languages),
         "starter": dict(problem.starter),
         "files": list(problem.files),
+        "repository": None if problem.repository is None else _repository(problem.repository),
         "public": [
             {"test": test.name or str(number), "input": test.input, "answer": test.answer}
             for number, test in enumerate(problem.tests)
             if test.public
         ],
         "source": str(package.source),
+    }
+
+
+def _repository(repository: Repository) -> dict[str, Any]:
+    """What may be told of a code base: nothing of what is hidden in its tests, and nothing of its solution."""
+    performance = repository.performance
+    return {
+        "image": repository.image.name or "built from its Dockerfile",
+        "workdir": repository.workdir,
+        "files": None if repository.tree is None else len(repository.tree),
+        "editable": list(repository.editable),
+        "verifier": str(repository.verifier.kind),
+        "performance_ratio": None if performance is None else performance.ratio,
+        "gold": bool(repository.gold),
     }
 
 

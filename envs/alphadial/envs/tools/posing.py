@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import re
-
 from alphadial.envs.errors import ProblemError
 from alphadial.envs.languages import PYTHON, find_language
 from alphadial.envs.raw import readable
 from alphadial.envs.tools.answers import allowed_languages, listed, offered_languages, solution_files
+from alphadial.envs.tools.posing_repositories import (
+    describe_repository,
+    how_to_patch,
+    how_to_submit_patch,
+    how_to_work_in_repository,
+)
+from alphadial.envs.tools.posing_repositories import fenced as fenced
 from alphadial.envs.tools.text import example_text, shorten
 from alphadial.envs.types import Interface, Problem, Setting
 
@@ -29,21 +34,25 @@ def pose(problem: Problem, setting: Setting, language: str | None = None) -> str
     Raises:
         ProblemError: the problem has no statement, or does not allow the language.
     """
+    if problem.repository is not None and setting is Setting.AGENTIC:
+        return f"{readable(_stated(problem).rstrip())}\n\n{how_to_work_in_repository(problem)}"
     how = how_to_answer(problem, language) if setting is Setting.REASONING else _how_to_work(problem, setting, language)
     return f"{describe(problem, language)}\n\n{how}"
 
 
 def describe(problem: Problem, language: str | None = None) -> str:
-    """What is to be solved: statement, rules, what kind of program is asked for, examples and starter code.
+    """What is to be solved: statement, rules, what kind of program is asked for, examples and starter code; of a code
+    base its files.
 
     Raises:
         ProblemError: the problem has no statement, or does not allow the language.
     """
-    if not problem.statement.strip():
-        raise ProblemError(f"problem {problem.id} has no statement: it cannot be posed in words")
+    statement = _stated(problem)
+    if problem.repository is not None:
+        return describe_repository(problem)
     rules = (("Input", problem.input_rules), ("Output", problem.output_rules))
     shown = examples(problem)
-    parts = [problem.statement.rstrip(), *(f"{title}:\n\n{rule.strip()}" for title, rule in rules if rule.strip())]
+    parts = [statement.rstrip(), *(f"{title}:\n\n{rule.strip()}" for title, rule in rules if rule.strip())]
     parts += [_asked(problem, language) + (" Examples:" if shown else ""), shown, *_starters(problem, language)]
     return readable("\n\n".join(part for part in parts if part))
 
@@ -67,6 +76,8 @@ def how_to_answer(problem: Problem, language: str | None = None) -> str:
     Raises:
         ProblemError: the problem does not allow the language.
     """
+    if problem.repository is not None:
+        return how_to_patch(problem)
     allowed = offered_languages(problem, language)
     if len(allowed) == 1:
         return f"Answer with one {allowed[0].title} code block that holds the whole program."
@@ -93,11 +104,10 @@ def task_files(problem: Problem, language: str | None = None) -> dict[str, str]:
     return {**made, **problem.files}
 
 
-def fenced(text: str, tag: str = "") -> str:
-    """A code block, its fence longer than any in the text."""
-    longest = max((len(marks) for marks in re.findall("`+", text)), default=0)
-    marks = "`" * max(3, longest + 1)
-    return f"{marks}{tag}\n{text}{'' if text.endswith(chr(10)) or not text else chr(10)}{marks}"
+def _stated(problem: Problem) -> str:
+    if not problem.statement.strip():
+        raise ProblemError(f"problem {problem.id} has no statement: it cannot be posed in words")
+    return problem.statement
 
 
 def _asked(problem: Problem, language: str | None) -> str:
@@ -123,6 +133,8 @@ def _starter(problem: Problem, language: str) -> str:
 
 
 def _how_to_work(problem: Problem, setting: Setting, language: str | None) -> str:
+    if problem.repository is not None:
+        return how_to_submit_patch(problem)
     if setting is Setting.TOOLS:
         return (
             "Work with the tools: run_tests runs a program on the examples; submit hands in your final program, once. "
