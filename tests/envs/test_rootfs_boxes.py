@@ -188,7 +188,7 @@ def test_a_tree_of_an_image_comes_without_its_history(boxes: Boxes) -> None:
 
 
 def test_an_image_that_is_not_there_is_named(boxes: Boxes) -> None:
-    with pytest.raises(ImageError, match="'other'"):
+    with pytest.raises(ImageError, match="the image other"):
         boxes.find(ImageSource("other"))
 
 

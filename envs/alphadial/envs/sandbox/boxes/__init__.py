@@ -32,7 +32,7 @@ def open_boxes(name: str = "rootfs") -> Boxes:
     try:
         make = getattr(imported(module), attribute)
     except ModuleNotFoundError as error:
-        if error.name != "docker":
+        if not error.name or error.name.partition(".")[0] != "docker":
             raise
         raise SandboxUnavailableError(_NO_SDK) from None
     boxes: Boxes = make(runtime) if runtime else make()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import docker
 from docker.types import LogConfig, Mount, Ulimit
+
+import docker
 
 from ...types import MIB
 from . import container_kit, leases, seccomp_profile

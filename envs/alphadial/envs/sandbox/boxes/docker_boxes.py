@@ -6,11 +6,12 @@ import os
 import threading
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path, PurePosixPath
 
-import docker
 import docker.errors
+
+import docker
 
 from ...closing import Closing
 from ...errors import ImageError, SandboxFailedError
@@ -22,6 +23,7 @@ from .box import FOLDERS, BoxLimits, Image
 from .container_link import BrokenLinkError, KeeperLink
 from .docker_box import DockerBox
 from .docker_daemon import ERRORS, line
+from .images import DockerImages, connect
 
 _ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8"}
 """Of every command, where image and caller say nothing else."""
@@ -57,15 +59,8 @@ class DockerBoxes(OfOneProcess, Closing):
 
     def find(self, source: ImageSource) -> Image:
         """See ``Boxes``."""
-        try:
-            found = self._client.inspect_image(source.name)
-        except docker.errors.ImageNotFound:
-            raise ImageError(f"Docker has no image {source.name!r}; run: docker pull {source.name}") from None
-        except ERRORS as error:
-            raise ImageError(f"Docker cannot tell of the image {source.name!r}: {error}") from None
-        config = found["Config"] or {}
-        env = dict(variable.partition("=")[::2] for variable in config.get("Env") or ())
-        return Image(found["Id"], source.name, env, config.get("WorkingDir") or "/")
+        with closing(connect()) as client:
+            return DockerImages(client).find(source)
 
     def tree(self, image: Image, path: str) -> Workspace:
         """See ``Boxes``."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import platform
 
-import docker
 import docker.errors
 import docker.utils
 import requests
+
+import docker
 
 from ...errors import SandboxUnavailableError
 
@@ -20,14 +21,17 @@ _ABLE = {"MemoryLimit": "memory", "CpuCfsQuota": "CPU time", "PidsLimit": "proce
 """What the daemon says of itself to what it limits."""
 
 
-def client() -> docker.APIClient:
+def client(timeout_s: float = _TIMEOUT_S) -> docker.APIClient:
     """A connection to the daemon of this environment (DOCKER_HOST).
+
+    Args:
+        timeout_s: how long it may take to say the next word.
 
     Raises:
         SandboxUnavailableError: none answers.
     """
     try:
-        return docker.APIClient(version="auto", timeout=_TIMEOUT_S, **docker.utils.kwargs_from_env())
+        return docker.APIClient(version="auto", timeout=timeout_s, **docker.utils.kwargs_from_env())
     except ERRORS as error:
         said = line(error)
         denied = "Permission denied" in said

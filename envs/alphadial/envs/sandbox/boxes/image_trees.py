@@ -6,8 +6,9 @@ import io
 import tarfile
 from collections.abc import Iterator
 
-import docker
 import docker.errors
+
+import docker
 
 from ...errors import ImageError, WorkspaceError
 from ...files import File

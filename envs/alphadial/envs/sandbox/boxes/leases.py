@@ -6,8 +6,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-import docker
 import docker.errors
+
+import docker
 
 from ..cgroups import pid_namespace, started
 

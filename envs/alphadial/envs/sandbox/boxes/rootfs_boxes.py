@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import weakref
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 from ...closing import Closing
@@ -19,6 +21,7 @@ from ..slot import INIT, Own
 from ..workspace import Workspace
 from . import rootfs_host
 from .box import BoxLimits, Image
+from .images import REPOSITORY, FolderImages
 from .rootfs_box import RootfsBox, absolute
 from .rootfs_mounts import Shown
 
@@ -47,9 +50,12 @@ class RootfsBoxes(OfOneProcess, Closing):
 
     def find(self, source: ImageSource) -> Image:
         """See ``Boxes``."""
-        if source.name in (rootfs_host.NAME, "repository") and not source.context:
-            return rootfs_host.image(self._sandbox.python)
-        raise ImageError(f"there is no image {source.name!r} for rootfs")
+        images = FolderImages()
+        if source == ImageSource(REPOSITORY) and not images.has(REPOSITORY):
+            _say_host()
+        elif source != ImageSource(rootfs_host.NAME):
+            return images.find(source)
+        return rootfs_host.image(self._sandbox.python)
 
     def tree(self, image: Image, path: str) -> Workspace:
         """See ``Boxes``."""
@@ -121,3 +127,11 @@ class RootfsBoxes(OfOneProcess, Closing):
         if not folder.is_dir():
             raise ImageError(f"the image {image.reference} is gone")
         shown.show(folder, IMAGE)
+
+
+@cache
+def _say_host() -> None:
+    # Without a handler of the user's, logging shows the line on stderr as it is.
+    logging.getLogger(__name__).warning(
+        "rootfs: the image repository was not built (alphadial images build), so this machine's own system serves"
+    )
