@@ -59,6 +59,7 @@ def bundle(
     for folder in ("", *_FOLDERS, *map(str, reversed(interpreter.prefix.parents[:-1]))):
         invocation.add("--dir", f"{_ROOT}{folder}")
     layout.show_host(invocation, interpreter, _ROOT)
+    layout.show_guest(invocation, _ROOT)
     invocation.add("--dir", f"{_ROOT}/tmp")
     invocation.add("--perms", "0444", "--file", invocation.data(incoming), f"{_ROOT}{INCOMING}")
     process = layout.guest_command(interpreter.executable, "gvisor", [kind, *arguments])

@@ -202,6 +202,7 @@ def _base(bwrap: str, interpreter: Interpreter) -> Invocation:
     for key, value in environment(interpreter).items():
         invocation.add("--setenv", key, value)
     show_host(invocation, interpreter)
+    show_guest(invocation)
     invocation.add("--proc", "/proc", "--dir", "/dev", "--symlink", "/w/shm", "/dev/shm", "--symlink", "/w/tmp", "/tmp")
     for listing in hidden():
         invocation.add("--ro-bind", "/dev/null", listing)
@@ -213,7 +214,7 @@ def _base(bwrap: str, interpreter: Interpreter) -> Invocation:
 
 
 def show_host(invocation: Invocation, interpreter: Interpreter, root: str = "") -> None:
-    """Adds what every program finds under ``root``: libraries, tools, the interpreter and our guest modules."""
+    """Adds what every program finds under ``root``: libraries, tools and the interpreter."""
     invocation.add("--ro-bind", "/usr", f"{root}/usr")
     for name in _LIBRARIES:
         path = Path("/") / name
@@ -230,9 +231,13 @@ def show_host(invocation: Invocation, interpreter: Interpreter, root: str = "") 
         # Read-only as well: a writable corner would carry files from one program to the next.
         invocation.add("--tmpfs", f"{root}{folder}", "--remount-ro", f"{root}{folder}")
     invocation.add("--symlink", str(interpreter.executable), f"{root}/opt/bin/python3")
+
+
+def show_guest(invocation: Invocation, root: str = "") -> None:
+    """Adds our guest modules. They are read-only once all that is mounted at ``root`` is."""
     for source in sorted(_GUEST_SOURCES.glob("*.py")):
         data = invocation.data(source.read_bytes())
-        invocation.add("--perms", "0444", "--ro-bind-data", data, f"{root}{_GUEST}/guest/{source.name}")
+        invocation.add("--perms", "0444", "--file", data, f"{root}{_GUEST}/guest/{source.name}")
 
 
 def environment(interpreter: Interpreter) -> dict[str, str]:

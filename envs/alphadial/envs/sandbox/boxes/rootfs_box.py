@@ -6,6 +6,7 @@ import json
 import resource
 import select
 import socket
+import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -17,7 +18,7 @@ from ...files import File
 from ...forking import OfOneProcess, OwnSocket
 from ...types import KilledBy, Limits, RunResult
 from ..bubblewrap import Bubblewrap
-from ..guest.folder import END, ENTRY, EXECUTABLE, FILE, FOLDER, TOO_DEEP, TOO_LARGE, TOO_MANY
+from ..guest.folder import END, EXECUTABLE, FILE, FOLDER, TOO_DEEP, TOO_LARGE, TOO_MANY
 from ..guest.keeper_frames import (
     DONE,
     EXEC,
@@ -26,6 +27,7 @@ from ..guest.keeper_frames import (
     HEAD,
     KILL,
     LINK,
+    PIECE,
     READ,
     REFUSED,
     RESTORE,
@@ -34,7 +36,10 @@ from ..guest.keeper_frames import (
     TREE,
     WRITE,
     end,
+    entries,
     entry,
+    exactly,
+    pieces,
 )
 from ..launch import Contained
 from ..slot import Slot
@@ -42,11 +47,12 @@ from ..supervise import pipe, result_of, sealed, supervise
 from ..workspace import Workspace
 from .box import MAX_TREE_BYTES, MAX_TREE_FILES, BoxLimits, Image, User
 
-_REPLY_S = 60.0
-"""How long the keeper may take for the next piece of an answer."""
+_REPLY = struct.pack("@ll", 60, 0)
+"""How long the keeper may take for the next piece of an answer, as ``struct timeval``."""
 _KILLED = 128 + 9
+_END = 16
+"""Bytes of the last entry's content, at most."""
 _OPEN_FILES = 1024
-_PIECE = 1 << 20
 _REASONS = {
     TOO_MANY: f"more than {MAX_TREE_FILES:,} files and folders",
     TOO_LARGE: f"more than {MAX_TREE_BYTES >> 20} MiB",
@@ -76,9 +82,13 @@ class RootfsBox(OfOneProcess, Closing):
         self._alive = True
         self._files: dict[str, File] = {}
         self._folders: set[str] = set()
+        self._seen: Workspace | None = None
+        """The same as a value, once it was asked for."""
         self._left_out = 0
         """Of the working directory, when it was last looked at: names that no snapshot holds."""
-        control.settimeout(_REPLY_S)
+        for direction in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            control.setsockopt(socket.SOL_SOCKET, direction, _REPLY)
+        self._stream = open(control.fileno(), "rb", buffering=PIECE, closefd=False)  # noqa: SIM115
         self._send(DONE, settings)
         self._answer()
 
@@ -133,7 +143,9 @@ class RootfsBox(OfOneProcess, Closing):
     def snapshot(self) -> Workspace:
         """See ``Box``."""
         self._look()
-        return Workspace(dict(self._files), frozenset(self._folders), MAX_TREE_BYTES, MAX_TREE_FILES)
+        if self._seen is None:
+            self._seen = Workspace(dict(self._files), frozenset(self._folders), MAX_TREE_BYTES, MAX_TREE_FILES)
+        return self._seen
 
     def restore(self, workspace: Workspace) -> None:
         """See ``Box``."""
@@ -150,7 +162,8 @@ class RootfsBox(OfOneProcess, Closing):
         parts = [entry(GONE, path) for path in gone]
         parts += [entry(FOLDER, path) for path in workspace.folders if path not in folders]
         self._ask(RESTORE, wiped, (*parts, *_entries(changed)))
-        self._files, self._folders, self._left_out = dict(workspace.files), set(workspace.folders), 0
+        self._files, self._folders = dict(workspace.files), set(workspace.folders)
+        self._seen, self._left_out = None, 0
 
     def seal(self, files: Mapping[str, File], at: str) -> None:
         """See ``Box``."""
@@ -160,11 +173,11 @@ class RootfsBox(OfOneProcess, Closing):
         """See ``Box``."""
         if self._ask(READ, [absolute(path), max_bytes]) is None:
             return None
-        return b"".join(content for _, _, content in self._entries(max_bytes))
+        return b"".join(content for kind, _, content in self._entries(max_bytes + _END) if kind == FILE)
 
     def write(self, path: str, file: File, user: User = User.AGENT) -> None:
         """See ``Box``."""
-        self._ask(WRITE, None, _entries({absolute(path): file}))
+        self._ask(WRITE, absolute(path), _entries({absolute(path)[1:]: file}))
 
     def tree(self, path: str) -> Workspace:
         """What lies under an absolute path, without ``.git``.
@@ -175,10 +188,10 @@ class RootfsBox(OfOneProcess, Closing):
         """
         self._ask(TREE, [absolute(path), MAX_TREE_BYTES, MAX_TREE_FILES])
         files, folders = {}, set()
-        for kind, name, content in self._entries(MAX_TREE_BYTES):
+        for kind, name, content in self._entries(MAX_TREE_BYTES + _END):
             if kind == FOLDER:
                 folders.add(name)
-            else:
+            elif kind != END:
                 files[name] = File(content, kind == EXECUTABLE, kind == LINK)
         return Workspace(files, frozenset(folders), MAX_TREE_BYTES, MAX_TREE_FILES)
 
@@ -190,8 +203,12 @@ class RootfsBox(OfOneProcess, Closing):
 
     def _look(self) -> None:
         """Learns what has changed in the working directory."""
-        self._ask(SNAPSHOT, [MAX_TREE_BYTES, MAX_TREE_FILES])
-        for kind, path, content in self._entries(MAX_TREE_BYTES):
+        if self._ask(SNAPSHOT, [MAX_TREE_BYTES, MAX_TREE_FILES]):
+            self._seen = None
+        for kind, path, content in self._entries(MAX_TREE_BYTES + _END):
+            if kind == END:
+                self._left_out = int(content)
+                return
             before = self._files.pop(path, None)
             self._folders.discard(path)
             if kind == FOLDER:
@@ -220,11 +237,15 @@ class RootfsBox(OfOneProcess, Closing):
             raise
         return status if isinstance(status, int) else _KILLED
 
-    def _ask(self, kind: bytes, told: object, entries: Iterable[bytes] = ()) -> object:
+    def _ask(self, kind: bytes, told: object, given: Iterable[bytes] = ()) -> object:
         self._check_alive()
         self._send(kind, told)
         if kind in (RESTORE, SEAL, WRITE):
-            self._stream((*entries, end()))
+            try:
+                for piece in pieces((*given, end())):
+                    self._control.sendall(piece)
+            except OSError as error:
+                raise self._broken(error) from None
         return self._answer()
 
     def _send(self, kind: bytes, told: object = None, descriptors: Sequence[int] = ()) -> None:
@@ -235,21 +256,12 @@ class RootfsBox(OfOneProcess, Closing):
         except OSError as error:
             raise self._broken(error) from None
 
-    def _stream(self, parts: Iterable[bytes]) -> None:
-        piece = bytearray()
-        try:
-            for part in parts:
-                piece += part
-                if len(piece) >= _PIECE:
-                    self._control.sendall(piece)
-                    piece.clear()
-            self._control.sendall(piece)
-        except OSError as error:
-            raise self._broken(error) from None
-
     def _answer(self) -> object:
-        kind, length = HEAD.unpack(self._take(HEAD.size))
-        said = json.loads(self._take(length))
+        try:
+            kind, length = HEAD.unpack(exactly(self._stream, HEAD.size))
+            said = json.loads(exactly(self._stream, length))
+        except (OSError, EOFError, ValueError) as error:
+            raise self._broken(error) from None
         if kind == DONE:
             return said
         if kind == REFUSED:
@@ -258,28 +270,14 @@ class RootfsBox(OfOneProcess, Closing):
         raise SandboxFailedError(f"the box: {said}")
 
     def _entries(self, max_bytes: int) -> Iterator[tuple[bytes, str, bytes]]:
-        while True:
-            kind, length, size = ENTRY.unpack(self._take(ENTRY.size))
-            if kind == END:
-                self._left_out = size
-                return
-            max_bytes -= size
-            if max_bytes < 0:
-                raise self._broken("more than there can be")
-            yield kind, self._take(length).decode(), self._take(size)
-
-    def _take(self, length: int) -> bytes:
-        data = bytearray(length)
-        left = memoryview(data)
         try:
-            while left:
-                got = self._control.recv_into(left)
-                if not got:
-                    raise self._broken("its first process has ended")
-                left = left[got:]
-        except OSError as error:
+            for kind, path, content in entries(self._stream):
+                max_bytes -= len(content)
+                if max_bytes < 0:
+                    raise ValueError("more than there can be")
+                yield kind, path, content
+        except (OSError, EOFError, ValueError) as error:
             raise self._broken(error) from None
-        return bytes(data)
 
     def _broken(self, reason: object) -> SandboxFailedError:
         said = self._slot.last_words() if self._alive else ""

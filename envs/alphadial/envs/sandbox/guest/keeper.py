@@ -26,6 +26,7 @@ from .keeper_frames import (
     FAILED,
     HEAD,
     KILL,
+    PIECE,
     READ,
     REFUSED,
     RESTORE,
@@ -33,13 +34,14 @@ from .keeper_frames import (
     SNAPSHOT,
     TREE,
     WRITE,
-    GoneError,
-    Reader,
     end,
+    entries,
     entry,
+    exactly,
+    pieces,
 )
 from .keeper_root import Root, freeze
-from .keeper_tree import Found, RefusedError, Tree, contents, put, scan
+from .keeper_tree import Found, RefusedError, Tree, contents, lay_out, scan
 from .limited import NOT_FOUND, attend
 
 _MOST_DESCRIPTORS = 4
@@ -47,12 +49,15 @@ _READ_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _FIRST_VICTIM = b"1000"
 """Where memory is short the kernel is to end the command, not this process."""
 _Answer = Iterator[bytes]
+_Entries = Iterator[tuple[bytes, str, bytes]]
 
 
 class _Keeper:
-    def __init__(self, control: socket.socket, settings: dict[str, Any]) -> None:
+    def __init__(self, control: socket.socket) -> None:
         self._control = control
-        self._reader = Reader(control.fileno())
+        self._stream = open(control.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115
+        _, length = HEAD.unpack(exactly(self._stream, HEAD.size))
+        settings = json.loads(exactly(self._stream, length))
         self._isolation = Isolation(settings)
         self._root = Root(settings)
         self._tree = Tree(self._root.workdir)
@@ -66,8 +71,8 @@ class _Keeper:
             head, descriptors, _, _ = socket.recv_fds(self._control, HEAD.size, _MOST_DESCRIPTORS)
             if not head:
                 return
-            kind, length = HEAD.unpack(head + self._reader.take(HEAD.size - len(head)))
-            told = json.loads(self._reader.take(length) or b"null")
+            kind, length = HEAD.unpack(head + exactly(self._stream, HEAD.size - len(head)))
+            told = json.loads(exactly(self._stream, length) or b"null")
             if kind == KILL:  # it has ended already
                 continue
             try:
@@ -79,8 +84,8 @@ class _Keeper:
                 self._say(FAILED, str(error))
                 continue
             self._say(DONE, done)
-            for part in answer:
-                self._control.sendall(part)
+            for piece in pieces(answer):
+                self._control.sendall(piece)
 
     def _say(self, kind: bytes, told: object) -> None:
         text = json.dumps(told).encode()
@@ -96,22 +101,30 @@ class _Keeper:
             return self._look(*told)
         if kind == READ:
             return self._read(*told)
-        entries = self._reader.entries()
-        try:
-            if kind == RESTORE:
-                if told:
-                    self._tree.clear()
-                self._tree.restore(entries)
-            elif kind == SEAL:
-                self._seal(told, entries)
-            elif kind == WRITE:
-                for each, path, content in entries:
-                    self._root.make_room(path)
-                    put(path, each, content)
-        finally:
-            for _ in entries:
-                pass
+        # The owner sends nothing more before it has an answer.
+        with open(self._control.fileno(), "rb", buffering=PIECE, closefd=False) as stream:
+            given = entries(stream)
+            try:
+                self._lay_out(kind, told, given)
+            finally:
+                for _ in given:
+                    pass
         return None, iter(())
+
+    def _lay_out(self, kind: bytes, told: Any, given: _Entries) -> None:
+        if kind == RESTORE:
+            if told:
+                self._tree.clear()
+            self._tree.restore(given)
+        elif kind == SEAL:
+            self._root.seal(told)
+            try:
+                lay_out(told, given)
+            finally:
+                self._root.close(told)
+        elif kind == WRITE:
+            self._root.make_room(told)
+            lay_out("", given)
 
     def _look(self, path: str, max_bytes: int, max_files: int) -> tuple[object, _Answer]:
         found = scan(path, (".git",))
@@ -131,14 +144,6 @@ class _Keeper:
             return None, iter(())
         with os.fdopen(descriptor, "rb") as file:
             return True, iter((entry(FILE, "", file.read(max_bytes)), end()))
-
-    def _seal(self, at: str, entries: Iterable[tuple[bytes, str, bytes]]) -> None:
-        self._root.seal(at)
-        try:
-            for kind, path, content in entries:
-                put(f"{at}/{path}", kind, content)
-        finally:
-            self._root.close(at)
 
     def _execute(self, told: dict[str, Any], streams: list[int]) -> int | None:
         """The exit status as shells report it; None where the whole of it was killed."""
@@ -209,7 +214,6 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     close_to_others(True)
     try:
-        _, length = HEAD.unpack(Reader(control.fileno()).take(HEAD.size))
-        _Keeper(control, json.loads(Reader(control.fileno()).take(length))).run()
-    except (GoneError, ConnectionError):
+        _Keeper(control).run()
+    except (EOFError, ConnectionError):
         os._exit(0)

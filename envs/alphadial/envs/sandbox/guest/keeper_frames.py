@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
 
 from .folder import END, ENTRY
 
@@ -20,14 +20,13 @@ GONE = b"G"
 """Further kinds of entries, beside those of ``guest.folder``: the content of a link is its target, and what was there
 before is there no more."""
 
+PIECE = 1 << 18
+"""Bytes that are sent or received at a time."""
+
 IMAGE = "/image"
 """Where the keeper finds the image that the box is made from."""
 SOCKETS = "/sockets"
 """Where it, and all commands, find the unix sockets that they may connect to."""
-
-
-class GoneError(Exception):
-    """The other end is closed."""
 
 
 def entry(kind: bytes, path: str, content: bytes = b"") -> bytes:
@@ -37,37 +36,43 @@ def entry(kind: bytes, path: str, content: bytes = b"") -> bytes:
 
 
 def end(left_out: int = 0) -> bytes:
-    """What comes after the last entry."""
-    return ENTRY.pack(END, 0, left_out)
+    """The last entry, whose content says how many names were left out."""
+    return entry(END, "", b"%d" % left_out)
 
 
-class Reader:
-    """Reads what a socket brings.
+def entries(stream: BinaryIO) -> Iterator[tuple[bytes, str, bytes]]:
+    """Kind, path and content of each, up to and with END; all of them must be taken.
 
     Raises:
-        GoneError: it was closed.
+        EOFError: the other end was closed.
     """
+    kind = b""
+    while kind != END:
+        kind, length, size = ENTRY.unpack(exactly(stream, ENTRY.size))
+        yield kind, exactly(stream, length).decode(), exactly(stream, size)
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self.left_out = 0
-        """Names that the last entries are without."""
 
-    def take(self, length: int) -> bytes:
-        """So many bytes."""
-        data = bytearray()
-        while len(data) < length:
-            more = os.read(self._descriptor, min(length - len(data), 1 << 20))
-            if not more:
-                raise GoneError
-            data += more
-        return bytes(data)
+def exactly(stream: BinaryIO, length: int) -> bytes:
+    """So many bytes.
 
-    def entries(self) -> Iterator[tuple[bytes, str, bytes]]:
-        """Kind, path and content of each; all of them must be taken."""
-        while True:
-            kind, length, size = ENTRY.unpack(self.take(ENTRY.size))
-            if kind == END:
-                self.left_out = size
-                return
-            yield kind, self.take(length).decode(), self.take(size)
+    Raises:
+        EOFError: the other end was closed, or says nothing.
+    """
+    data = stream.read(length) or b""
+    while len(data) < length:
+        more = stream.read(length - len(data))
+        if not more:
+            raise EOFError
+        data += more
+    return data
+
+
+def pieces(parts: Iterable[bytes]) -> Iterator[bytearray]:
+    """The same bytes in fewer parts, each of which costs a system call."""
+    piece = bytearray()
+    for part in parts:
+        piece += part
+        if len(piece) >= PIECE:
+            yield piece
+            piece = bytearray()
+    yield piece

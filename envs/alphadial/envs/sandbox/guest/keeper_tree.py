@@ -8,7 +8,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 
-from .folder import EXECUTABLE, FILE, FOLDER, MAX_DEPTH, MAX_PATH, TOO_DEEP, TOO_LARGE, TOO_MANY
+from .folder import END, EXECUTABLE, FILE, FOLDER, MAX_DEPTH, MAX_PATH, TOO_DEEP, TOO_LARGE, TOO_MANY
 from .keeper_frames import GONE, LINK, entry
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -73,32 +73,22 @@ class Tree:
         self._see(now)
         return now, gone + changed
 
-    def restore(self, entries: Iterable[tuple[bytes, str, bytes]]) -> None:
+    def restore(self, changes: Iterable[tuple[bytes, str, bytes]]) -> None:
         """Applies changes to what was last seen.
 
         Raises:
-            OSError: it does not fit. All entries were taken all the same.
+            OSError: they do not fit.
         """
-        failure: OSError | None = None
-        for kind, path, content in entries:
-            try:
-                if failure is None:
-                    _apply(self.path, kind, path, content)
-            except OSError as error:
-                failure = error
-        self._see(scan(self.path))
-        if failure is not None:
-            raise failure
+        try:
+            lay_out(self.path, changes)
+        finally:
+            self._see(scan(self.path))
 
     def clear(self) -> None:
         """Removes everything, and what no snapshot holds as well."""
         for folder, folders, files in os.walk(self.path, topdown=False):
             for name in (*folders, *files):
-                path = f"{folder}/{name}"
-                if stat.S_ISDIR(os.lstat(path).st_mode):
-                    os.rmdir(path)  # noqa: PTH106
-                else:
-                    os.unlink(path)  # noqa: PTH108
+                _clear_name(f"{folder}/{name}")
         self._see(Found())
 
     def _see(self, found: Found) -> None:
@@ -195,48 +185,67 @@ def _content(path: str) -> bytes:
         descriptor = os.open(path, _READ | os.O_NOATIME)
     except PermissionError:
         descriptor = os.open(path, _READ)
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read()
+    try:
+        size = os.fstat(descriptor).st_size
+        data = os.read(descriptor, size)
+        while len(data) < size:
+            data += os.read(descriptor, size - len(data)) or bytes(size - len(data))
+        return data
+    finally:
+        os.close(descriptor)
 
 
-def _apply(top: str, kind: bytes, path: str, content: bytes) -> None:
-    whole = f"{top}/{path}"
-    if kind == GONE:
-        _remove(top, path)
-    elif kind == FOLDER:
-        os.makedirs(whole, exist_ok=True)  # noqa: PTH103
-    else:
-        put(whole, kind, content)
-
-
-def put(path: str, kind: bytes, content: bytes) -> None:
-    """Writes a file or a link in place of whatever has its name, and the folders above it.
+def lay_out(top: str, given: Iterable[tuple[bytes, str, bytes]]) -> None:
+    """Writes entries under a folder, each in place of whatever has its name, with the folders above it.
 
     Raises:
-        OSError: it does not fit, or a folder that is not empty has its name.
+        OSError: they do not fit, or a folder that is not empty has such a name.
     """
-    try:
-        os.unlink(path)  # noqa: PTH108
-    except IsADirectoryError:
-        os.rmdir(path)  # noqa: PTH106
-    except FileNotFoundError:
-        pass
-    os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
+    made: set[str] = set()
+    for kind, path, content in given:
+        whole = f"{top}/{path}"
+        folder = os.path.dirname(whole)  # noqa: PTH120
+        if kind in (END, GONE):
+            if kind == GONE:
+                _remove(top, path)
+            continue
+        if folder not in made:
+            os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+            made.add(folder)
+        if kind == FOLDER:
+            os.makedirs(whole, exist_ok=True)  # noqa: PTH103
+            continue
+        try:
+            _put(whole, kind, content)
+        except FileExistsError:
+            _clear_name(whole)
+            _put(whole, kind, content)
+
+
+def _put(path: str, kind: bytes, content: bytes) -> None:
     if kind == LINK:
         os.symlink(content, os.fsencode(path))  # noqa: PTH211
         return
-    with os.fdopen(os.open(path, _WRITE, 0o755 if kind == EXECUTABLE else 0o644), "wb") as file:
-        file.write(content)
+    descriptor = os.open(path, _WRITE, 0o755 if kind == EXECUTABLE else 0o644)
+    try:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+    finally:
+        os.close(descriptor)
+
+
+def _clear_name(path: str) -> None:
+    if stat.S_ISDIR(os.lstat(path).st_mode):
+        os.rmdir(path)  # noqa: PTH106
+    else:
+        os.unlink(path)  # noqa: PTH108
 
 
 def _remove(top: str, path: str) -> None:
     """With the folders above it that hold nothing any more: a folder that is to be empty comes as an entry."""
-    whole = f"{top}/{path}"
     with suppress(FileNotFoundError):
-        if stat.S_ISDIR(os.lstat(whole).st_mode):
-            os.rmdir(whole)  # noqa: PTH106
-        else:
-            os.unlink(whole)  # noqa: PTH108
+        _clear_name(f"{top}/{path}")
     with suppress(OSError):
         while path := path.rpartition("/")[0]:
             os.rmdir(f"{top}/{path}")  # noqa: PTH106
