@@ -93,7 +93,7 @@ def test_names(lines, name):
 BENCH = """
 from shop.core import totals
 
-print(totals([f"n{n % 97} {n}" for n in range(12_000)])[:2])
+print(totals([f"n{n % 97} {n}" for n in range(120_000)])[:2])
 """
 NODES = (
     Test(1, "", "", name="tests/test_sums.py::test_sums"),
