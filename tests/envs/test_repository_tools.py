@@ -33,6 +33,7 @@ from alphadial.envs.tools.catalogue import tool_specs
 from alphadial.envs.tools.journal import Entry, MemoryJournal
 from alphadial.envs.tools.journal_sqlite import SqliteJournal
 from alphadial.envs.tools.session import ToolSession
+from alphadial.envs.tools.text import public_text
 from alphadial.envs.types import Interface
 
 from .fake_boxes import FolderBoxes, broken
@@ -332,3 +333,16 @@ def test_changes_that_are_too_large_can_still_be_mended(boxes: FolderBoxes, monk
         assert "remove what does not belong" in result.content
         shell(session, "rm big", "2")
         assert session.call("3", "submit", {}).ended
+
+
+def test_public_tests_are_told_by_name_with_what_they_wrote() -> None:
+    shown = Test(1, "", "", public=True, name="tests/test_core.py::test_f")
+    problem = replace(PROBLEM, tests=(shown,))
+    failed = PublicResult(shown, Verdict.WA, "", "assert 1 == 2\nTest 2: passed.")
+    assert public_text(problem, [failed, PublicResult(shown, Verdict.AC, "", "")]) == (
+        "1 of 2 public tests passed.\n"
+        "Test 1: wrong answer. tests/test_core.py::test_f\nOutput:\n    assert 1 == 2\n    Test 2: passed.\n"
+        "Test 2: passed. tests/test_core.py::test_f"
+    )
+    unfit = PublicResult(shown, Verdict.CE, "line 3: does not fit", "")
+    assert public_text(problem, [unfit]) == "The patch does not apply:\nline 3: does not fit"

@@ -51,6 +51,9 @@ SandboxOption = Annotated[
         "--sandbox", metavar="NAME", help="bubblewrap, gvisor, or trusted: no isolation at all, for your own programs."
     ),
 ]
+BoxOption = Annotated[
+    str, typer.Option("--box", metavar="NAME", help="Where repositories are worked on: rootfs (no Docker) or docker.")
+]
 WorkersOption = Annotated[
     int | None, typer.Option("--workers", min=1, metavar="N", help="Programs judged at once.", show_default="cores")
 ]
@@ -315,6 +318,7 @@ def open_runtime(
     workers: int | None,
     server_options: ServerOptions | None = None,
     in_process: frozenset[str] = frozenset(),
+    box: str = "rootfs",
 ) -> RuntimeConfig:
     """How a run is made, checked as far as that is quick.
 
@@ -325,7 +329,7 @@ def open_runtime(
     from alphadial.agents.runs.session import RuntimeConfig
     from alphadial.cli.extras import need
 
-    runtime = RuntimeConfig(server, unverified_weights, sandbox, workers, server_options, in_process)
+    runtime = RuntimeConfig(server, unverified_weights, sandbox, workers, server_options, in_process, box)
     runtime.check()
     if server is None or in_process:
         need("sampling in this process (without --server)", "torch", "transformers", extra="local")

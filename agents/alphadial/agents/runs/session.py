@@ -21,6 +21,7 @@ from alphadial.agents.runs.runner import Progress, run_attempts
 from alphadial.agents.types import AttemptSpec
 from alphadial.envs.judging import Judge
 from alphadial.envs.sandbox import open_sandbox
+from alphadial.envs.sandbox.boxes import open_boxes
 from alphadial.envs.types import Problem, Setting
 from alphadial.merge_engine import Family
 
@@ -49,6 +50,8 @@ class RuntimeConfig:
     """How the server is asked: how many requests at once, how long, how often."""
     in_process: frozenset[str] = frozenset()
     """Names of families that answer in this process though there is a server."""
+    box: str = "rootfs"
+    """Where repositories are worked on and graded; see ``alphadial.envs.sandbox.boxes``."""
 
     def check(self) -> None:
         """Refuses what cannot be.
@@ -87,19 +90,22 @@ def silent(session: Session) -> OnProgress:
 
 @contextmanager
 def open_judge(runtime: RuntimeConfig, problems: Sequence[Problem]) -> Iterator[Judge]:
-    """Opens the sandbox and the judge of a run, and closes them.
+    """Opens the sandbox and the judge of a run, and boxes where a problem is a repository; and closes them.
 
     Args:
         runtime: how the run is made.
         problems: those that are to be judged.
 
     Raises:
-        SandboxUnavailableError: the sandbox cannot work here.
+        SandboxUnavailableError: the sandbox or the boxes cannot work here.
     """
     # A step budget gives a program the same verdict each time; samples repeat each other often.
     cache = _CACHED_REPORTS if all(problem.limits.steps is not None for problem in problems) else 0
-    with open_sandbox(runtime.sandbox) as sandbox, Judge(sandbox, workers=runtime.workers, cache=cache) as judge:
-        yield judge
+    with ExitStack() as stack:
+        sandbox = stack.enter_context(open_sandbox(runtime.sandbox))
+        boxed = any(problem.repository is not None for problem in problems)
+        boxes = stack.enter_context(open_boxes(runtime.box)) if boxed else None
+        yield stack.enter_context(Judge(sandbox, workers=runtime.workers, cache=cache, boxes=boxes))
 
 
 @contextmanager

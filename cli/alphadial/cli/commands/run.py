@@ -23,6 +23,7 @@ from alphadial.cli.options import (
     DEFAULT_TIMEOUT_S,
     AgentOption,
     AlphasOption,
+    BoxOption,
     BudgetOption,
     ConcurrencyOption,
     ControllerOption,
@@ -99,6 +100,7 @@ def run(
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
     retries: RetriesOption = DEFAULT_RETRIES,
     sandbox: SandboxOption = "bubblewrap",
+    box: BoxOption = "rootfs",
     workers: WorkersOption = None,
 ) -> None:
     """Attempt problems until solved; a controller chooses each time. The same command resumes a stopped run."""
@@ -116,7 +118,8 @@ def run(
         prompt=prompt, parser=parser, language=language, setting=pick(Setting, setting, "--setting"), agent=agent,
         max_turns=max_turns, feedback=pick(Feedback, feedback, "--feedback"),
     )  # fmt: skip
-    asked = (server, unverified_weights, sandbox, workers, chosen.in_process, (concurrency, timeout, retries))
+    where = (sandbox, box, workers)
+    asked = (server, unverified_weights, where, chosen.in_process, (concurrency, timeout, retries))
     show_run(make_run(options, out, *asked), json_to)
 
 
@@ -125,8 +128,7 @@ def make_run(
     out: Path | None,
     server: str | None,
     unverified_weights: bool,
-    sandbox: str,
-    workers: int | None,
+    where: tuple[str, str, int | None],
     in_process: frozenset[str],
     patience: tuple[int, float, int],
 ) -> FinishedRun:
@@ -138,7 +140,8 @@ def make_run(
 
     with RunWatch() as watch:
         asked = open_server_options(*patience, watch.waits)
-        runtime = open_runtime(server, unverified_weights, sandbox, workers, asked, in_process)
+        sandbox, box, workers = where
+        runtime = open_runtime(server, unverified_weights, sandbox, workers, asked, in_process, box)
         return attempt_problems(options, out, runtime, watch.begin, say)
 
 

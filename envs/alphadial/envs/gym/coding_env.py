@@ -88,7 +88,11 @@ class CodingEnv(OfOneProcess, gymnasium.Env[str, str | dict[str, Any]]):
     ``left_out`` tells why others cannot), ``setting``, ``max_turns`` (None: ``DEFAULT_TURNS``), ``language`` (None: the
     policy chooses), ``coverage`` (a name in ``Problem.coverages``; None: all levels), ``reward`` ("coverage", "dense",
     "collapsed", or a function of report and coverage level), ``feedback``, ``prompt`` ("statement" or "compact"),
-    ``sandbox``, ``limits`` (fields of ``Limits`` for one tool call), ``backend`` (None: one of its own).
+    ``sandbox``, ``box`` (where repositories are worked on: "rootfs" or "docker"), ``limits`` (fields of ``Limits`` for
+    one tool call), ``backend`` (None: one of its own).
+
+    On a repository the workspace is the repository, and the program is a patch: in the setting ``agentic`` what the
+    workspace has become, elsewhere a text, in the setting ``reasoning`` a code block that is tagged diff.
 
     Raises:
         ProblemError: an unknown problem set, split, problem, language, coverage or reward, or no problem can be posed.
@@ -110,6 +114,7 @@ class CodingEnv(OfOneProcess, gymnasium.Env[str, str | dict[str, Any]]):
         feedback: str = "public",
         prompt: str = "statement",
         sandbox: str = "bubblewrap",
+        box: str = "rootfs",
         limits: Mapping[str, float] | None = None,
         backend: Backend | None = None,
         render_mode: str | None = None,
@@ -127,6 +132,7 @@ class CodingEnv(OfOneProcess, gymnasium.Env[str, str | dict[str, Any]]):
         if not self.problems or (problems is not None and self.left_out):
             raise ProblemError(next(iter(self.left_out.values()), "no problems were chosen"))
         self._sandbox, self._shared, self._backend = sandbox, backend, backend
+        self._box = box if any(problem.repository is not None for problem in self.problems) else None
         self.action_space = Utf8(MAX_ACTION_BYTES)
         self.observation_space = Utf8(MAX_OBSERVATION_BYTES)
         self._session: ToolSession | None = None
@@ -145,8 +151,10 @@ class CodingEnv(OfOneProcess, gymnasium.Env[str, str | dict[str, Any]]):
         """
         super().reset(seed=seed)
         if self._backend is None:
-            self._backend = Backend(self._sandbox, workers=1)
+            self._backend = Backend(self._sandbox, 1, self._box)
         problem = self._choose(self._backend, (options or {}).get("problem"))
+        if self._session is not None:
+            self._session.close()
         self._session = ToolSession(problem, self.rules, self._backend.sandbox, self._backend.judge)
         self._ended = self._invalid = False
         self._turns, self._public, self._end_reason = 0, None, None
@@ -190,6 +198,8 @@ class CodingEnv(OfOneProcess, gymnasium.Env[str, str | dict[str, Any]]):
 
     def close(self) -> None:
         """Ends every process of this environment. Idempotent; ``reset`` begins anew."""
+        if self._session is not None:
+            self._session.close()
         if self._backend is not None and self._shared is None:
             self._backend.close()
             self._backend = None
@@ -319,7 +329,7 @@ def _rules(
     unknown = set(limits or {}) - known
     if unknown:
         raise EnvsError(f"unknown limit {min(unknown)!r}: choose {', '.join(sorted(known))}")
-    tool_limits = replace(TOOL_LIMITS, **dict(limits or {}))  # type: ignore[arg-type]
+    tool_limits = replace(TOOL_LIMITS, **dict(limits)) if limits else None  # type: ignore[arg-type]
     named = None if language is None else find_language(language).name
     return Rules(Setting(setting), turns, Feedback(feedback), coverage, tool_limits, named)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from alphadial.envs.errors import ProblemError, SandboxFailedError
+from alphadial.envs.errors import ImageError, ProblemError, SandboxFailedError
 from alphadial.envs.judging.calibration import default_cache
 from alphadial.envs.judging.judge import Judge
 from alphadial.envs.judging.limits import Limit, LimitSource, find_limit
@@ -19,7 +19,7 @@ from alphadial.envs.problems.formats import LoadError, Package, generate_tests
 from alphadial.envs.problems.sets import Split, has_statement
 from alphadial.envs.problems.sources import first
 from alphadial.envs.sandbox.protocol import Sandbox
-from alphadial.envs.types import Interface, Problem
+from alphadial.envs.types import Interface, Problem, Repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,10 @@ class _Preparing:
     tell: Callable[[str], None]
 
     def one(self, package: Package, doing: Callable[[str], None]) -> tuple[Package, Limit] | LoadError:
+        if package.problem.repository is not None:
+            doing("finding its image")
+            if fault := self._unfit(package, package.problem.repository):
+                return fault
         if package.generator is not None:
             doing("making its tests")
         made = make_tests(package, self.judge.sandbox)
@@ -138,6 +142,17 @@ class _Preparing:
             record=partial(self._timed, doing),
         )
         return replace(made, problem=_limited(made.problem, limit, self.pythons.runs(made.python))), limit
+
+    def _unfit(self, package: Package, repository: Repository) -> LoadError | None:
+        """Why nobody can work on a repository here."""
+        name = package.problem.id
+        if self.judge.boxes is None:
+            return LoadError(package.source, None, f"problem {name!r} is a repository, and there are no boxes for it")
+        try:
+            self.judge.boxes.find(repository.image)
+        except (ImageError, SandboxFailedError) as error:
+            return LoadError(package.source, None, f"problem {name!r} has no image: {error}")
+        return None
 
     def _timed(
         self, doing: Callable[[str], None], problem: Problem, labelled: LabelledSubmission, limit_s: float

@@ -80,6 +80,7 @@ class BoxCommands(Closing):
         self._boxes, self._repository, self._limits = boxes, repository, limits
         self._first, self._begun = first, begun
         self._sockets = sockets
+        self._env = {**repository.env, **_ENV}
         self._box: Box | None = None
         self._ended = False
         self._held: Workspace | None = None
@@ -109,7 +110,7 @@ class BoxCommands(Closing):
         if not self._begun:
             before = self._with_history(before)
         box = self._holding(before)
-        result = box.exec(command, limits, env=_ENV)
+        result = box.exec(command, limits, env=self._env)
         self._begun = True
         if result.killed_by is not None or not box.alive:
             self.drop()
@@ -136,7 +137,7 @@ class BoxCommands(Closing):
     def _with_history(self, workspace: Workspace) -> Workspace:
         """A workspace that no command has seen yet, with a history that begins at the first tree, edited or not."""
         box = self._holding(self._first)
-        result = box.exec(["sh", "-c", BEGIN_HISTORY], _BEGIN_LIMITS, env=_ENV)
+        result = box.exec(["sh", "-c", BEGIN_HISTORY], _BEGIN_LIMITS, env=self._env)
         if result.killed_by is not None or not box.alive:
             raise SandboxFailedError(f"the history of a repository could not be begun: {result.words[:200]}")
         self._held = begun = box.snapshot()

@@ -26,6 +26,8 @@ MAX_CHARS = 8_000
 """Of one tool's answer."""
 _MAX_VALUE = 300
 """Characters of one input or value in the answer of run_tests."""
+_MAX_OUTPUT = 2_000
+"""Characters of what a failing test of a repository wrote."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _NOT_TEXT = "[what is not text is shown as \ufffd]"
 
@@ -112,9 +114,11 @@ def link_text(path: str, target: bytes) -> str:
 def public_text(problem: Problem, results: Sequence[PublicResult]) -> str:
     """A line of count, then for each public test what came of it; or what the compiler says."""
     if results and all(result.verdict is Verdict.CE for result in results):
+        if problem.interface is Interface.REPOSITORY:
+            return shorten(f"The patch does not apply:\n{clean(results[0].cause)}".rstrip())
         return shorten(f"The program does not compile:\n{clean(results[0].cause)}".rstrip())
     passed = sum(result.verdict is Verdict.AC for result in results)
-    told = _call_result if problem.interface is Interface.CALL else _stdio_result
+    told = _TOLD[problem.interface]
     lines = [f"{passed} of {len(results)} public tests passed."]
     lines += [f"Test {number}: {told(problem, result)}" for number, result in enumerate(results, 1)]
     return shorten("\n".join(lines))
@@ -137,6 +141,18 @@ def _stdio_result(problem: Problem, result: PublicResult) -> str:
     shown = [("Input", result.test.input), ("Expected output", result.test.answer), ("Output", result.got)]
     said = [f"{title}:\n{_indented(text)}" for title, text in shown]
     return "\n".join([f"{_failure(result.verdict, result.cause)}.", *said])
+
+
+def _node_result(problem: Problem, result: PublicResult) -> str:
+    name = _value(result.test.name or result.test.input)
+    if result.verdict is Verdict.AC:
+        return f"passed. {name}"
+    said = shorten(clean(readable(result.got)).strip("\n"), _MAX_OUTPUT)
+    output = f"\nOutput:\n{indent(said, '    ', lambda _: True)}" if said else ""
+    return f"{_failure(result.verdict, result.cause)}. {name}{output}"
+
+
+_TOLD = {Interface.CALL: _call_result, Interface.STDIO: _stdio_result, Interface.REPOSITORY: _node_result}
 
 
 def _indented(text: str) -> str:
