@@ -21,13 +21,25 @@ from ..workspace import Workspace
 MAX_TREE_BYTES = 256 * MIB
 """Of all files in a box's working directory."""
 MAX_TREE_FILES = 50_000
-FOLDERS = ("/grade", "/tests", "/solution", "/logs")
-"""Of every box beside its working directory and /tmp: empty, root's own, and lasting as long as the box. What a task
-seals lies there; whatever the image holds in their place is out of sight."""
+LOGS = "/logs"
+FOLDERS = ("/guest", "/grade", "/tests", "/solution", LOGS)
+"""Of every box beside its working directory and /tmp, lasting as long as the box: empty at first, and root's own but
+for LOGS, where all may write. What the image holds in their place is out of sight."""
 SOCKETS = "/sockets"
 """Where a folder of the host's sockets lies."""
 AGENT_UID = 1000
 """In the box."""
+
+
+def absolute(path: str) -> str:
+    """The path, without a slash at its end.
+
+    Raises:
+        ValueError: it is not absolute, or goes back up.
+    """
+    if not path.startswith("/") or ".." in path.split("/") or "\0" in path:
+        raise ValueError(f"{path!r} is not an absolute path")
+    return path.rstrip("/") or "/"
 
 
 class User(StrEnum):
@@ -117,13 +129,15 @@ class Box(Protocol):
 
         Raises:
             SandboxFailedError: our machinery broke, they do not fit, or it is another folder.
+            ValueError: the path is not absolute.
         """
 
     def read(self, path: str, max_bytes: int) -> bytes | None:
-        """A regular file's content; None where there is none, or a longer one. No link is followed out of the box.
+        """A regular file's content; None where there is none, or a longer one. Links are followed within the box.
 
         Raises:
             SandboxFailedError: our machinery broke.
+            ValueError: the path is not absolute.
         """
 
     def write(self, path: str, file: File, user: User = User.AGENT) -> None:
@@ -131,6 +145,7 @@ class Box(Protocol):
 
         Raises:
             SandboxFailedError: our machinery broke, or it does not fit.
+            ValueError: the path is not absolute.
         """
 
     def close(self) -> None:

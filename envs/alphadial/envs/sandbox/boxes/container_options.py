@@ -11,9 +11,9 @@ import docker
 
 from ...types import MIB
 from . import container_kit, leases, seccomp_profile
-from .box import AGENT_UID, FOLDERS, SOCKETS, BoxLimits
+from .box import AGENT_UID, FOLDERS, LOGS, SOCKETS, BoxLimits
 
-_OWN_BYTES, _OWN_PROCESSES = 96 * MIB, 4
+_OWN_BYTES, _OWN_PROCESSES = 96 * MIB, 1
 """The keeper's, beside what commands may use."""
 _POWERS = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID"]
 """The keeper looks after files of another user, ends that user's processes, and becomes that user for each command,
@@ -77,7 +77,7 @@ def create(
 
 def _tmpfs(folder: str, size: int, workdir: str) -> str:
     agents = f"mode=0755,uid={AGENT_UID},gid={AGENT_UID}"
-    owner = {workdir: agents, "/tmp": "mode=1777"}.get(folder, "mode=0755")
+    owner = {workdir: agents, "/tmp": "mode=1777", LOGS: "mode=1777"}.get(folder, "mode=0755")
     return f"rw,exec,nosuid,nodev,size={size},nr_inodes={_NAMES},{owner}"
 
 

@@ -15,7 +15,7 @@ from ..guest.folder import TOO_DEEP, TOO_LARGE, TOO_MANY
 from ..supervise import Supervised, result_of
 from ..usage import Usage
 from ..workspace import Workspace
-from .box import AGENT_UID, FOLDERS, MAX_TREE_BYTES, MAX_TREE_FILES, BoxLimits, User
+from .box import AGENT_UID, FOLDERS, MAX_TREE_BYTES, MAX_TREE_FILES, BoxLimits, User, absolute
 from .container_link import BrokenLinkError, KeeperLink
 
 _ANSWER_S = 60.0
@@ -120,19 +120,20 @@ class DockerBox(OfOneProcess, Closing):
 
     def seal(self, files: Mapping[str, File], at: str) -> None:
         """See ``Box``."""
+        at = absolute(at)
         if not any(at == folder or at.startswith(f"{folder}/") for folder in FOLDERS):
             raise SandboxFailedError(f"files can be sealed below {', '.join(FOLDERS)}, not at {at!r}")
         self._send_files({"do": "write", "uid": 0}, {f"{at}/{path}": file for path, file in files.items()})
 
     def read(self, path: str, max_bytes: int) -> bytes | None:
         """See ``Box``."""
-        facts, data = self._ask({"do": "read", "path": path, "max_bytes": max_bytes})
+        facts, data = self._ask({"do": "read", "path": absolute(path), "max_bytes": max_bytes})
         return bytes(data) if facts["found"] else None
 
     def write(self, path: str, file: File, user: User = User.AGENT) -> None:
         """See ``Box``."""
         self._known = False
-        self._send_files({"do": "write", "uid": _UIDS[user]}, {path: file})
+        self._send_files({"do": "write", "uid": _UIDS[user]}, {absolute(path): file})
 
     def close(self) -> None:
         """See ``Box``."""

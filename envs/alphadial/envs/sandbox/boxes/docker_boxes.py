@@ -7,7 +7,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import docker.errors
 
@@ -19,7 +19,7 @@ from ...forking import OfOneProcess, OwnSocket, in_child, starting
 from ...repository import ImageSource
 from ..workspace import Workspace
 from . import container_kit, container_options, docker_daemon, image_trees, leases
-from .box import FOLDERS, BoxLimits, Image
+from .box import FOLDERS, BoxLimits, Image, absolute
 from .container_link import BrokenLinkError, KeeperLink
 from .docker_box import DockerBox
 from .docker_daemon import ERRORS, line
@@ -75,7 +75,8 @@ class DockerBoxes(OfOneProcess, Closing):
     ) -> DockerBox:
         """See ``Boxes``."""
         limits = limits or BoxLimits()
-        if PurePosixPath(workdir).as_posix() != workdir or ".." in workdir.split("/") or workdir in _TAKEN:
+        workdir = absolute(workdir)
+        if workdir in _TAKEN:
             raise SandboxFailedError(f"no box can work in {workdir!r}")
         with self._told("start a box"):
             try:

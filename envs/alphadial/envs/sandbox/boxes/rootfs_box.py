@@ -45,7 +45,7 @@ from ..launch import Contained
 from ..slot import Slot
 from ..supervise import pipe, result_of, sealed, supervise
 from ..workspace import Workspace
-from .box import MAX_TREE_BYTES, MAX_TREE_FILES, BoxLimits, Image, User
+from .box import MAX_TREE_BYTES, MAX_TREE_FILES, BoxLimits, Image, User, absolute
 
 _REPLY = struct.pack("@ll", 60, 0)
 """How long the keeper may take for the next piece of an answer, as ``struct timeval``."""
@@ -287,17 +287,6 @@ class RootfsBox(OfOneProcess, Closing):
     def _check_alive(self) -> None:
         if not self.alive:
             raise SandboxFailedError("the box is gone")
-
-
-def absolute(path: str) -> str:
-    """The path.
-
-    Raises:
-        ValueError: it is not absolute, or goes back up.
-    """
-    if not path.startswith("/") or ".." in path.split("/") or "\0" in path:
-        raise ValueError(f"{path!r} is not an absolute path")
-    return path.rstrip("/") or "/"
 
 
 def _entries(files: Mapping[str, File]) -> Iterator[bytes]:

@@ -20,9 +20,9 @@ from ..guest.keeper_frames import IMAGE, SOCKETS
 from ..slot import INIT, Own
 from ..workspace import Workspace
 from . import rootfs_host
-from .box import BoxLimits, Image
+from .box import BoxLimits, Image, absolute
 from .images import REPOSITORY, FolderImages
-from .rootfs_box import RootfsBox, absolute
+from .rootfs_box import RootfsBox
 from .rootfs_mounts import Shown
 
 _KEEPER = Own(32 * MIB, INIT + 1)

@@ -22,7 +22,7 @@ from .container_wire import CHUNK, EXECUTABLE, HEAD, LINK
 from .meters import Meter
 
 _ORDERS, _ANSWERS = 0, 1
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 Answer = tuple[dict[str, Any], int, Iterable[bytes]]
@@ -42,6 +42,7 @@ class Keeper:
         self._workdir, self._agent = workdir, agent
         self._tree = Tree(workdir, agent)
         self._meter = Meter(apart=(workdir, *apart))
+        self._proc = os.stat("/proc").st_dev  # noqa: PTH116
         self._left = 0
 
     def serve(self) -> None:
@@ -133,7 +134,9 @@ class Keeper:
         except OSError:
             return {"found": False}, 0, ()
         try:
-            regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+            status = os.fstat(descriptor)
+            # What /proc says of this process is nobody else's.
+            regular = stat.S_ISREG(status.st_mode) and status.st_dev != self._proc
             data = b"".join(_content(descriptor, order["max_bytes"] + 1)) if regular else b""
         finally:
             os.close(descriptor)
