@@ -18,7 +18,7 @@ from alphadial.envs.judging.paired_times import PairedTimes, UnsteadyError
 from alphadial.envs.judging.records import KEPT_BYTES, TestRecord
 from alphadial.envs.judging.reward_scripts import Places, RewardScript
 from alphadial.envs.judging.verdicts import verdict_of
-from alphadial.envs.patches import apply
+from alphadial.envs.patches import apply, written
 from alphadial.envs.repository import PERFORMANCE, ImageSource, Repository, VerifierKind
 from alphadial.envs.sandbox.boxes.box import MAX_TREE_BYTES, MAX_TREE_FILES, Box, Boxes, BoxLimits
 from alphadial.envs.sandbox.workspace import Workspace
@@ -51,6 +51,7 @@ class Grading:
     def __init__(
         self, boxes: Boxes, problem: Problem, first: Workspace, patch: str, limit_s: float, *, level: int, told: bool
     ) -> None:
+        problem = _with_test_patch(problem, first.files)
         assert problem.repository is not None
         self.records: list[TestRecord] = []
         self.waited = self.killed = False
@@ -214,6 +215,23 @@ class Grading:
             stderr="" if stopped else _ENDED,
             checked=None,
         )
+
+
+def _with_test_patch(problem: Problem, first: Mapping[str, File]) -> Problem:
+    """The problem with the tests among its verifier's files that come as a patch.
+
+    Raises:
+        ProblemError: that patch does not fit the repository.
+    """
+    assert problem.repository is not None
+    verifier = problem.repository.verifier
+    if not verifier.patch:
+        return problem
+    try:
+        files = {**verifier.files, **written(verifier.patch, first)}
+    except PatchError as error:
+        raise ProblemError(f"problem {problem.id}: the patch of its tests does not apply: {error}") from error
+    return replace(problem, repository=replace(problem.repository, verifier=replace(verifier, files=files, patch="")))
 
 
 def _limits(limit_s: float) -> Limits:
