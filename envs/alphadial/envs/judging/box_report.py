@@ -16,10 +16,8 @@ from alphadial.envs.files import File
 from alphadial.envs.sandbox.boxes.box import Box
 from alphadial.envs.types import Limits, RunResult
 
-GUEST = "/guest"
-"""Where the guest's modules lie, sealed."""
-GRADE = "/grade"
-"""Where tests and what performance is measured with lie, sealed."""
+GUEST, TESTS, GRADE = "/grade/guest", "/grade/tests", "/grade"
+"""Where the guest's modules lie, the tests, and, in other boxes, what performance is measured with: all sealed."""
 _START = "import sys; sys.path.insert(0, {folder!r}); from grader.{module} import main; del sys.path[0]; main()"
 _MODULES = ("assertions", "calling", "pytest_run", "reporting", "values")
 _LONGEST = 4_000

@@ -11,7 +11,7 @@ from typing import Any
 
 from alphadial.envs.errors import ProblemError
 from alphadial.envs.files import File
-from alphadial.envs.judging.box_report import GRADE, GuestRun, Said, error_name, seconds, text_of
+from alphadial.envs.judging.box_report import TESTS, GuestRun, Said, error_name, seconds, text_of
 from alphadial.envs.judging.graded_tree import in_test_folder
 from alphadial.envs.judging.twins import Twin, name, twins
 from alphadial.envs.repository import Repository, VerifierKind
@@ -61,7 +61,7 @@ class BoxTests:
 
     @property
     def sealed(self) -> dict[str, File]:
-        """What lies at ``GRADE``."""
+        """What lies at ``TESTS``."""
         return self._files(self._shared()) if self._isolated else {}
 
     def in_tree(self, tree: Mapping[str, File]) -> dict[str, File]:
@@ -74,7 +74,7 @@ class BoxTests:
         Raises:
             SandboxFailedError: our machinery broke.
         """
-        root = GRADE if self._isolated else self._repository.workdir
+        root = TESTS if self._isolated else self._repository.workdir
         copies = [copy for module in self._modules.values() for copy in module.copies]
         secrets.SystemRandom().shuffle(copies)
         told = {

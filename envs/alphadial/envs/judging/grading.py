@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from alphadial.envs.errors import PatchError, ProblemError, WorkspaceError
 from alphadial.envs.files import File
 from alphadial.envs.judging.box_calls import run_calls
-from alphadial.envs.judging.box_report import GRADE, GUEST, Said, guest_files
+from alphadial.envs.judging.box_report import GUEST, TESTS, Said, guest_files
 from alphadial.envs.judging.box_tests import BoxTests
 from alphadial.envs.judging.course import name_of
 from alphadial.envs.judging.graded_tree import graded_tree
@@ -116,7 +116,7 @@ class Grading:
     def _run_nodes(self, tests: BoxTests, box: Box, *, sealed: bool) -> None:
         if not sealed:
             box.seal(guest_files(), GUEST)
-        box.seal(tests.sealed, GRADE)
+        box.seal(tests.sealed, TESTS)
         self._keep(*tests.run(box, self._import_from, self._limits))
 
     def _run_timed(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from time import monotonic
 
@@ -18,10 +19,8 @@ from alphadial.envs.repository import Repository, VerifierKind
 from alphadial.envs.sandbox.boxes.box import Boxes
 from alphadial.envs.sandbox.workspace import Workspace
 from alphadial.envs.tools.box_commands import first_tree
-from alphadial.envs.types import PATCH, Limits, Problem, PublicResult, Submission, Verdict
+from alphadial.envs.types import PATCH, Problem, PublicResult, Submission, Verdict
 
-_CANARY = ("python3", "-c", "print('ready')")
-_CANARY_LIMITS = Limits(cpu_s=10.0, wall_s=60.0)
 _COUNTED_BY = "cgroup"
 _KEPT_TREES = 8
 
@@ -65,8 +64,12 @@ class RepositoryJudging:
             first = self._first_tree(boxes, repository)
             patch = labelled.submission.source
             with self._cores.shared():
-                grading = Grading(boxes, problem, first, patch, limit_s, level=level, told=told)
-                error = self._settle(boxes, repository, grading)
+
+                def graded(text: str) -> Grading:
+                    return Grading(boxes, problem, first, text, limit_s, level=level, told=told)
+
+                grading = graded(patch)
+                error = _settle(grading, lambda: graded(""))
             if error:
                 return replace(record, error=" ".join(error.split()))
         except PatchError as failure:
@@ -129,35 +132,36 @@ class RepositoryJudging:
                     del self._trees[next(iter(self._trees))]
         return kept
 
-    def _settle(self, boxes: Boxes, repository: Repository, grading: Grading) -> str:
-        """Runs a grading, again where it must be; why it cannot be measured, or ""."""
-        failures: list[SandboxFailedError] = []
-        again = False
-        while len(failures) < 2:
-            try:
-                grading.run()
-            except SandboxFailedError as error:
-                failures.append(error)
-                continue
-            if not again and (grading.waited or grading.killed):
-                again = True
-            elif not grading.killed or _canary_passes(boxes, repository):
-                return ""
-            else:
-                return "a signal from outside ends every program; run: alphadial doctor"
-        if not isinstance(failures[-1], MachineFullError) and _canary_passes(boxes, repository):
-            grading.broke(str(failures[-1]))
+
+def _settle(grading: Grading, canary: Callable[[], Grading]) -> str:
+    """Runs a grading, again where it must be; why it cannot be measured, or ""."""
+    failures: list[SandboxFailedError] = []
+    again = False
+    while len(failures) < 2:
+        try:
+            grading.run()
+        except SandboxFailedError as error:
+            failures.append(error)
+            continue
+        if not again and (grading.waited or grading.killed):
+            again = True
+        elif not grading.killed or _passes(canary()):
             return ""
-        return f"our machinery failed twice on it: {failures[-1]}"
+        else:
+            return "a signal from outside ends every program; run: alphadial doctor"
+    if not isinstance(failures[-1], MachineFullError) and _passes(canary()):
+        grading.broke(str(failures[-1]))
+        return ""
+    return f"our machinery failed twice on it: {failures[-1]}"
 
 
-def _canary_passes(boxes: Boxes, repository: Repository) -> bool:
-    """Whether an honest program runs in a box of the same image."""
+def _passes(canary: Grading) -> bool:
+    """Whether the repository as it is can be graded: then it is the patch that fails each time."""
     try:
-        with boxes.open(boxes.find(repository.image), repository.workdir) as box:
-            return box.exec(_CANARY, _CANARY_LIMITS).stdout == "ready\n"
-    except EnvsError:
+        canary.run()
+    except SandboxFailedError:
         return False
+    return not canary.killed
 
 
 def _unrun(problem: Problem, ran: set[int]) -> tuple[TestRef, ...]:
