@@ -19,6 +19,7 @@ from alphadial.envs.types import Problem
 NAMES = {
     "tiny-problems": "alphadial.envs.problems.tiny:TinyProblems",
     "workspaces": "alphadial.envs.problems.workspaces:Workspaces",
+    "repositories": "alphadial.envs.problems.repositories:Repositories",
 }
 """Problem sets that come with alphadial: name to ``module:Class``."""
 CALLED = {"training": "train", "validation": "dev", "valid": "dev", "val": "dev"}
