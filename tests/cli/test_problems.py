@@ -22,12 +22,13 @@ def test_sets_by_name_with_their_splits_templates_and_groups(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(TinyProblems, "splits", ("dev",))  # building all takes seconds
-    first, second, third = cli("problems", "--json", "sets.json").stdout.splitlines()
+    first, second, third, fourth = cli("problems", "--json", "sets.json").stdout.splitlines()
     counts = "72 problems; dev 72; 24 templates; groups rl_templates 24, unseen_templates 48"
     assert first == f"tiny-problems: {counts}"
-    assert (second, third[:5]) == ("workspaces: 3 problems; test 3", "also:")
+    assert (second, third) == ("workspaces: 3 problems; test 3", "repositories: 5 problems; test 5")
+    assert fourth.startswith("also:")
     found = json.loads((tmp_path / "sets.json").read_text("utf-8"))
-    assert [each["splits"] for each in found] == [{"dev": 72}, {"test": 3}]
+    assert [each["splits"] for each in found] == [{"dev": 72}, {"test": 3}, {"test": 5}]
 
 
 def test_a_split_of_a_set_a_line_each(cli: Cli) -> None:

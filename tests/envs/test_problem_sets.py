@@ -84,7 +84,7 @@ def test_a_class_of_the_users_own() -> None:
         ("no_such_module:Own", "put its folder on PYTHONPATH"),
         (f"{__name__}:NoSet", r"needs splits, and load\(split\)"),
         (f"{__name__}:Strange", "holds a str, which is no Problem"),
-        ("no/such/folder", "no problem set, file or folder 'no/such/folder': choose tiny-problems, workspaces, a path"),
+        ("no/such/folder", "no problem set, file or folder 'no/such/folder': choose tiny-problems, workspaces, rep"),
         ((problem("a"), problem("a")), "holds two problems 'a'"),
         ((), "it is empty"),
         ((problem("a", tests=()),), "problem 'a' has no tests"),

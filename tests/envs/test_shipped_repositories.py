@@ -1,0 +1,74 @@
+"""The five shipped repository tasks are problems whose levels tell patches apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from alphadial.envs.judging import Judge
+from alphadial.envs.patches import apply
+from alphadial.envs.problems import load_split
+from alphadial.envs.problems.repositories import FOLDER
+from alphadial.envs.sandbox import open_sandbox
+from alphadial.envs.sandbox.boxes import open_boxes
+from alphadial.envs.types import FailureKind, Problem
+
+PATCHES = Path(__file__).parent / "repositories"
+PROBLEMS = {problem.id: problem for problem in load_split("repositories", "test").problems}
+LEVELS = {
+    "empty": (0, FailureKind.CORRECTNESS),
+    "partial": (1, FailureKind.CORRECTNESS),
+    "slow": (2, FailureKind.OPTIMISATION),
+    "gold": (3, None),
+}
+
+
+def candidate(problem: Problem, name: str) -> str:
+    assert problem.repository is not None
+    if name in ("empty", "gold"):
+        return problem.repository.gold if name == "gold" else ""
+    return (PATCHES / problem.id / f"{name}.patch").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def judge() -> Iterator[Judge]:
+    with open_sandbox() as sandbox, open_boxes() as boxes, Judge(sandbox, workers=1, boxes=boxes) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
+def test_every_task_has_three_levels_and_nothing_hidden_in_its_tree(problem: Problem) -> None:
+    repository = problem.repository
+    assert repository is not None
+    assert repository.tree is not None
+    assert {test.level for test in problem.tests} == {1, 2, 3}
+    for level in (1, 2):
+        assert any(test.input and test.level == level for test in problem.tests), "values compared outside"
+        assert any(not test.input and test.level == level for test in problem.tests)
+    assert any(test.public for test in problem.tests)
+    assert not any(test.public and test.level == 1 for test in problem.tests)
+    assert not repository.verifier.files.keys() & repository.tree.keys()
+    assert all(path.startswith(("src/", "README.md")) for path in changed(problem, candidate(problem, "gold")))
+    assert len([path for path in repository.tree if path.startswith("src/")]) >= 5
+
+
+def changed(problem: Problem, patch: str) -> set[str]:
+    assert problem.repository is not None
+    tree = problem.repository.tree or {}
+    return {path for path, file in apply(patch, tree).items() if tree.get(path) != file}
+
+
+def test_there_is_a_task_of_each_kind() -> None:
+    kinds = sorted(str(problem.features["category"]) for problem in PROBLEMS.values())
+    assert kinds == ["bug fix", "bug fix", "feature", "performance", "refactoring"]
+    assert {folder.name for folder in FOLDER.iterdir()} == PROBLEMS.keys()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LEVELS)
+@pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
+def test_patches_reach_their_level(judge: Judge, problem: Problem, name: str) -> None:
+    found = judge.judge(problem, candidate(problem, name))
+    assert (found.level_reached, found.failure_kind, found.error) == (*LEVELS[name], "")
