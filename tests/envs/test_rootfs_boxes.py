@@ -120,16 +120,27 @@ def test_folders_that_forbid_reading_and_writing_are_no_obstacle(box: Box) -> No
     assert dict(box.snapshot().files) == {"d/b": File(b"b")}
 
 
-def test_sealed_files_cannot_be_changed(boxes: Boxes) -> None:
-    with boxes.open(boxes.find(ImageSource("host")), "/app") as box:
-        for at in ("/grade", "/opt/some/grade"):
-            box.seal({"t/x.py": File(b"1")}, at)
-            attack = f"cat {at}/t/x.py; echo 2 > {at}/t/x.py; rm -rf {at}; mv {at} /tmp; mv {at}/t /tmp; touch {at}/y"
-            assert box.exec(["sh", "-c", attack + "; mv /opt/some /opt/other"], LIMITS).stdout == "1"
-            assert box.read(f"{at}/t/x.py", 10) == b"1"
-            assert box.read(f"{at}/y", 10) is None
-        for path in ("/x", "/etc/x", "/opt/x", "/opt/some/x", "/usr/x"):
+@pytest.mark.parametrize("workdir", ["/usr/src/new/app", "/usr/share/app", "/var/tmp/x", "/home/user/app", "/tmp"])
+def test_any_folder_can_be_the_working_directory(boxes: Boxes, workdir: str) -> None:
+    with boxes.open(boxes.find(ImageSource("host")), workdir) as box:
+        assert (
+            sh(box, "pwd; echo a > a; ls -d /usr/bin /usr/share/git-core")
+            == f"{workdir}\n/usr/bin\n/usr/share/git-core\n"
+        )
+        assert dict(box.snapshot().files) == {"a": File(b"a\n")}
+        beside = [f"{workdir}/../x", "/usr/src/x", "/usr/share/x", "/x"]
+        for path in beside if workdir.startswith("/usr") else beside[1:]:
             assert box.exec(["touch", path], LIMITS).exit_status == 1
+
+
+def test_nothing_is_sealed_where_commands_may_write(boxes: Boxes) -> None:
+    with boxes.open(boxes.find(ImageSource("host")), "/app") as box:
+        for at in ("/logs", "/tmp", "/app", "/gradex"):
+            with pytest.raises(SandboxFailedError, match="choose from /grade, /tests, /solution"):
+                box.seal({"x": File(b"1")}, at)
+    for workdir in ("/", "/dev", "/tests"):
+        with pytest.raises(SandboxFailedError, match="no box can work"):
+            boxes.open(boxes.find(ImageSource("host")), workdir)
 
 
 def test_files_are_read_and_written_at_absolute_paths(box: Box) -> None:

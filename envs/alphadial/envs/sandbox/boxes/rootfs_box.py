@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from ...closing import Closing
 from ...errors import SandboxFailedError, WorkspaceError
@@ -73,10 +74,10 @@ class RootfsBox(OfOneProcess, Closing):
         contained: Contained,
         image: Image,
         limits: BoxLimits,
-        settings: Mapping[str, object],
+        settings: Mapping[str, Any],
     ) -> None:
         self._sandbox, self._control, self._slot, self._init = sandbox, control, slot, contained.init
-        self._workdir = str(settings["workdir"])
+        self._workdir, self._sealed = str(settings["workdir"]), list(settings["sealed"])
         self._limits = limits
         self._env = {**ENVIRONMENT, **image.env}
         self._alive = True
@@ -167,7 +168,9 @@ class RootfsBox(OfOneProcess, Closing):
 
     def seal(self, files: Mapping[str, File], at: str) -> None:
         """See ``Box``."""
-        self._ask(SEAL, absolute(at), _entries(files))
+        if not any(f"{absolute(at)}/".startswith(f"{folder}/") for folder in self._sealed):
+            raise SandboxFailedError(f"nothing is sealed in {at}: choose from {', '.join(self._sealed)}")
+        self._ask(SEAL, f"{absolute(at)}/", _entries(files))
 
     def read(self, path: str, max_bytes: int) -> bytes | None:
         """See ``Box``."""
@@ -225,6 +228,7 @@ class RootfsBox(OfOneProcess, Closing):
             processes=self._limits.processes,
         )
         rlimits = self._sandbox.rlimits(bounded) | {resource.RLIMIT_NOFILE: (_OPEN_FILES, _OPEN_FILES)}
+        del rlimits[resource.RLIMIT_FSIZE]  # what a file holds is limited, not how long it pretends to be
         return [(which, *values) for which, values in rlimits.items()]
 
     def _status(self, oom_kills: int) -> int | None:

@@ -16,17 +16,20 @@ from ...repository import ImageSource
 from ...types import MIB, Limits
 from .. import layout, seccomp
 from ..bubblewrap import Bubblewrap
-from ..guest.keeper_frames import IMAGE, SOCKETS
+from ..guest.keeper_frames import IMAGE
 from ..slot import INIT, Own
 from ..workspace import Workspace
 from . import rootfs_host
-from .box import BoxLimits, Image, absolute
+from .box import FOLDERS, SOCKETS, BoxLimits, Image, absolute
 from .images import REPOSITORY, FolderImages
 from .rootfs_box import RootfsBox
 from .rootfs_mounts import Shown
 
 _KEEPER = Own(32 * MIB, INIT + 1)
 """The keeper, and the first process of a command's namespace."""
+_SHARED = "/logs"
+"""Verifiers write their reward there, and with one uid for all whatever they may write to any command may."""
+_NO_PLACES = ("/", "/proc", "/dev", "/sys", SOCKETS, *FOLDERS)
 
 
 class RootfsBoxes(OfOneProcess, Closing):
@@ -71,6 +74,8 @@ class RootfsBoxes(OfOneProcess, Closing):
         """See ``Boxes``."""
         limits = limits or BoxLimits()
         workdir = absolute(workdir)
+        if workdir in _NO_PLACES:
+            raise SandboxFailedError(f"no box can work in {workdir}")
         bound = Limits(memory_bytes=limits.memory_bytes, processes=limits.processes)
         with ExitStack() as stack:
             ours, theirs = socket_pair()
@@ -116,6 +121,8 @@ class RootfsBoxes(OfOneProcess, Closing):
             "names": None,
             "hidden": layout.hidden(),
             "workdir": workdir,
+            "sealed": [folder for folder in FOLDERS if folder != _SHARED],
+            "shared": [_SHARED],
             "shown": [(at, held.fileno()) for at, held in shown.held],
         }
 

@@ -30,7 +30,6 @@ from .keeper_frames import (
     READ,
     REFUSED,
     RESTORE,
-    SEAL,
     SNAPSHOT,
     TREE,
     WRITE,
@@ -114,17 +113,12 @@ class _Keeper:
     def _lay_out(self, kind: bytes, told: Any, given: _Entries) -> None:
         if kind == RESTORE:
             if told:
-                self._tree.clear()
+                self._root.renew()
+                self._tree.forget()
             self._tree.restore(given)
-        elif kind == SEAL:
-            self._root.seal(told)
-            try:
-                lay_out(told, given)
-            finally:
-                self._root.close(told)
-        elif kind == WRITE:
-            self._root.make_room(told)
-            lay_out("", given)
+        else:
+            self._root.check(told)
+            lay_out("" if kind == WRITE else told, given)
 
     def _look(self, path: str, max_bytes: int, max_files: int) -> tuple[object, _Answer]:
         found = scan(path, (".git",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable
 from contextlib import suppress
@@ -25,7 +26,7 @@ MS_STRICTATIME = 1 << 24
 _ROOT = "/box"
 _OWN = "/.box"
 """A tmpfs of limited size, on which everything lies that commands may write and that is not the working directory."""
-_OURS = frozenset(("proc", "dev", "sys", "tmp", "run", "sockets", _OWN[1:]))
+_OURS = frozenset(("proc", "dev", "sys", "tmp", "run", SOCKETS[1:], _OWN[1:]))
 _TEMPORARY = {"tmp": "/tmp", "shm": "/dev/shm", "var-tmp": "/var/tmp", "run": "/run"}
 _OPEN_TO_ALL = 0o1777
 
@@ -33,8 +34,9 @@ _OPEN_TO_ALL = 0o1777
 class Root:
     """The box's file system. Making one lays it out, and this process lives in it from then on.
 
-    ``settings`` holds ``workdir``, ``files_bytes``, ``devices`` (paths) and ``shown``: pairs of a path and a descriptor
-    of what is to be mounted there.
+    ``settings`` holds ``workdir``, ``files_bytes``, ``devices`` (paths), ``shown`` (pairs of a path and a descriptor of
+    what is to be mounted there), and ``sealed`` and ``shared``: folders at the top that the image has no part in, and
+    that commands may only read, or write into as well.
 
     Raises:
         OSError: the kernel refused a step.
@@ -45,9 +47,10 @@ class Root:
         for path, descriptor in settings["shown"]:
             move_mount(descriptor, path)
         os.mkdir(_ROOT)  # noqa: PTH102
-        mount("tmpfs", _ROOT, "tmpfs", MS_NOSUID_NODEV, "size=1m,mode=755")
-        _show(IMAGE, _ROOT, _OURS)
-        for name in sorted(_OURS):
+        mount("tmpfs", _ROOT, "tmpfs", MS_NOSUID_NODEV, f"{size},mode=755")
+        ours = _OURS | {folder[1:] for folder in (*settings["sealed"], *settings["shared"])}
+        _show(IMAGE, _ROOT, ours)
+        for name in sorted(ours):
             os.mkdir(f"{_ROOT}/{name}")  # noqa: PTH102
         mount("proc", f"{_ROOT}/proc", "proc", MS_NOSUID_NODEV_NOEXEC)
         _devices(settings["devices"])
@@ -56,39 +59,37 @@ class Root:
         mount("tmpfs", f"{_ROOT}{_OWN}", "tmpfs", MS_NOSUID_NODEV, f"{size},mode=755")
         os.chroot(_ROOT)
         os.chdir("/")
-        for name, path in _TEMPORARY.items():
+        for name, path in (_TEMPORARY | {folder[1:]: folder for folder in settings["shared"]}).items():
             _made(f"{_OWN}/{name}")
             _folder(path)
             mount(f"{_OWN}/{name}", path, flags=MS_BIND)
-        workdir = settings["workdir"]
-        _folder(workdir)
+        self._size = size
+        _folder(settings["workdir"])
+        self.workdir = os.path.realpath(settings["workdir"])
+        self._mount_workdir()
+        self._areas = (settings["workdir"], *_TEMPORARY.values(), *settings["sealed"], *settings["shared"])
+
+    def _mount_workdir(self) -> None:
         # Every access counts: see ``keeper_tree``.
-        mount("tmpfs", workdir, "tmpfs", MS_NOSUID_NODEV | MS_STRICTATIME, f"{size},mode=755")
-        self.workdir = os.path.realpath(workdir)
+        mount("tmpfs", self.workdir, "tmpfs", MS_NOSUID_NODEV | MS_STRICTATIME, f"{self._size},mode=755")
 
-    def seal(self, at: str) -> str:
-        """An empty folder at a path, which nothing but this process can write into before ``close``."""
-        _folder(at)
-        mount("tmpfs", at, "tmpfs", MS_NOSUID_NODEV, "mode=755")
-        return at
+    def renew(self) -> None:
+        """An empty working directory, whatever is in the one of before."""
+        unmount(self.workdir, MNT_DETACH)
+        self._mount_workdir()
 
-    def close(self, at: str) -> None:
-        """From now on no command can change what lies there."""
-        _read_only(at)
-
-    def make_room(self, path: str) -> None:
-        """Makes the folders above a path, for commands to write into where the image has none of them.
+    def check(self, path: str) -> None:
+        """Whether the owner may write at a path: where commands may, or into a folder of a task's.
 
         Raises:
-            OSError: they are to lie in a folder of the image, which is read-only.
+            OSError: it may not, or links that commands have made lead elsewhere.
         """
-        folder = os.path.dirname(path)  # noqa: PTH120
-        first = "/".join(folder.split("/")[:2])
-        if not os.path.lexists(first):
-            _made(f"{_OWN}/new{first}")
-            os.mkdir(first)  # noqa: PTH102
-            mount(f"{_OWN}/new{first}", first, flags=MS_BIND)
-        os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+        folder = os.path.realpath(os.path.dirname(path))  # noqa: PTH120
+        for area in self._areas:
+            real = os.path.realpath(area)
+            if path.startswith(f"{area}/") and (folder == real or folder.startswith(f"{real}/")):
+                return
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
 
 
 def freeze() -> None:

@@ -14,6 +14,7 @@ from .keeper_frames import GONE, LINK, entry
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FOLDER = _READ | os.O_DIRECTORY
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER_MODE, _EXECUTABLE_MODE, _FILE_MODE = 0o755, 0o755, 0o644
 _COARSE = 6
 """CLOCK_MONOTONIC_COARSE, which goes on when the clock of time stamps does."""
 _Signature = tuple[int, ...]
@@ -79,16 +80,11 @@ class Tree:
         Raises:
             OSError: they do not fit.
         """
-        try:
-            lay_out(self.path, changes)
-        finally:
-            self._see(scan(self.path))
+        lay_out(self.path, changes)
+        self._see(scan(self.path, straighten=True))
 
-    def clear(self) -> None:
-        """Removes everything, and what no snapshot holds as well."""
-        for folder, folders, files in os.walk(self.path, topdown=False):
-            for name in (*folders, *files):
-                _clear_name(f"{folder}/{name}")
+    def forget(self) -> None:
+        """The folder is a new one."""
         self._see(Found())
 
     def _see(self, found: Found) -> None:
@@ -96,7 +92,7 @@ class Tree:
         self._looked_s = time.monotonic()
 
 
-def scan(path: str, without: Collection[str] = ()) -> Found:
+def scan(path: str, without: Collection[str] = (), *, straighten: bool = False) -> Found:
     """Looks at a folder in which nothing is running. No link is followed.
 
     Sockets, pipes and devices, and names that are not UTF-8, are left out and counted.
@@ -104,6 +100,7 @@ def scan(path: str, without: Collection[str] = ()) -> Found:
     Args:
         path: of the folder.
         without: names that are passed over, wherever they are.
+        straighten: gives files and folders the permissions that they are made with.
 
     Raises:
         RefusedError: it is too deep.
@@ -112,13 +109,15 @@ def scan(path: str, without: Collection[str] = ()) -> Found:
     found = Found()
     top = os.open(path, _FOLDER)
     try:
-        _walk(top, "", 1, found, without)
+        if straighten:
+            os.fchmod(top, _FOLDER_MODE)
+        _walk(top, "", 1, found, without, straighten=straighten)
     finally:
         os.close(top)
     return found
 
 
-def _walk(folder: int, prefix: str, depth: int, found: Found, without: Collection[str]) -> None:
+def _walk(folder: int, prefix: str, depth: int, found: Found, without: Collection[str], *, straighten: bool) -> None:
     inner: list[str] = []
     empty = True
     with os.scandir(folder) as entries:
@@ -134,6 +133,9 @@ def _walk(folder: int, prefix: str, depth: int, found: Found, without: Collectio
                 continue
             status = each.stat(follow_symlinks=False)
             mode = status.st_mode
+            if straighten and _straightened(mode) != mode:
+                os.chmod(name, stat.S_IMODE(_straightened(mode)), dir_fd=folder)
+                status = os.lstat(name, dir_fd=folder)
             if length > MAX_PATH:
                 raise RefusedError(TOO_DEEP)
             if stat.S_ISDIR(mode):
@@ -156,9 +158,17 @@ def _walk(folder: int, prefix: str, depth: int, found: Found, without: Collectio
     for name in inner:
         opened = os.open(name, _FOLDER, dir_fd=folder)
         try:
-            _walk(opened, f"{prefix}{name}/", depth + 1, found, without)
+            _walk(opened, f"{prefix}{name}/", depth + 1, found, without, straighten=straighten)
         finally:
             os.close(opened)
+
+
+def _straightened(mode: int) -> int:
+    if stat.S_ISDIR(mode):
+        return stat.S_IFDIR | _FOLDER_MODE
+    if stat.S_ISREG(mode):
+        return stat.S_IFREG | (_EXECUTABLE_MODE if mode & stat.S_IXUSR else _FILE_MODE)
+    return mode
 
 
 def contents(top: str, found: Found, paths: Iterable[str]) -> Iterator[bytes]:
@@ -226,7 +236,7 @@ def _put(path: str, kind: bytes, content: bytes) -> None:
     if kind == LINK:
         os.symlink(content, os.fsencode(path))  # noqa: PTH211
         return
-    descriptor = os.open(path, _WRITE, 0o755 if kind == EXECUTABLE else 0o644)
+    descriptor = os.open(path, _WRITE, _EXECUTABLE_MODE if kind == EXECUTABLE else _FILE_MODE)
     try:
         rest = memoryview(content)
         while rest:
