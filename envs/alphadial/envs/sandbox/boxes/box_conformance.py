@@ -299,14 +299,9 @@ BEHAVIOURS: dict[str, Callable[[Yard], None]] = {
     )
 } | FILE_BEHAVIOURS  # fmt: skip
 
-# fmt: off
 KNOWN_GAPS: dict[str, frozenset[str]] = {
     # One uid does for all: what root may do in a box, the agent may.
-    "rootfs": frozenset((
-        "root_is_another_user", "file_limit", "boxes_are_apart", "restoring_undoes_everything",
-        "what_does_not_fit_is_our_failure", "what_is_too_much_is_refused",
-    )),
+    "rootfs": frozenset(("root_is_another_user",)),
     "docker": frozenset(),
 }
-# fmt: on
 """Provider's name to the behaviours that it does not promise."""
