@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,18 @@ from .judging_sets import GOOD, WRONG, problem, submission, write
 from .report_runs import make_attempt, make_config, write_run
 
 Cli = Callable[..., Any]
-COMMANDS = typer.main.get_command(make_app()).commands  # type: ignore[attr-defined]
+
+
+def flattened(commands: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Commands by all their words."""
+    found: dict[str, Any] = {}
+    for name, command in commands.items():
+        members = command.commands if isinstance(command, typer.core.TyperGroup) else None
+        found |= {f"{before}{name}": command} if members is None else flattened(members, f"{before}{name} ")
+    return found
+
+
+COMMANDS = flattened(typer.main.get_command(make_app()).commands)  # type: ignore[attr-defined]
 ARGUMENTS = {
     "run": ["tiny"],
     "frontier": ["tiny"],
@@ -40,6 +51,9 @@ ARGUMENTS = {
     "doctor": [],
     "list": ["families"],
     "problems": ["tiny-problems", "no such"],
+    "images build": ["no such"],
+    "images list": [],
+    "images clean": [],
 }
 NEEDED = {
     "merge": ["--alpha", "1", "--out", "file/below"],
@@ -59,16 +73,17 @@ STRANGE = HOSTILE.replace("/", "")
 def lines() -> Iterator[Any]:
     """Each command with each of its arguments and options hostile in turn; a path leads below a file."""
     for name, command in COMMANDS.items():
-        yield pytest.param((name, *ARGUMENTS[name], *NEEDED.get(name, []), f"--{STRANGE}"), id=f"{name} option")
+        words, needed = name.split(), NEEDED.get(name, [])
+        yield pytest.param((*words, *ARGUMENTS[name], *needed, f"--{STRANGE}"), id=f"{name} option")
         for at, parameter in enumerate(param for param in command.params if param.param_type_name == "argument"):
             given = [*ARGUMENTS[name][:at], STRANGE, *ARGUMENTS[name][at + 1 :]]
-            yield pytest.param((name, *given, *NEEDED.get(name, [])), id=f"{name} {parameter.name}")
+            yield pytest.param((*words, *given, *needed), id=f"{name} {parameter.name}")
         for parameter in command.params:
             if parameter.param_type_name == "option" and not parameter.is_flag:
                 value = f"{STRANGE}/below" if parameter.name in ("out", "json_to") else STRANGE
-                rest = [*ARGUMENTS[name], *NEEDED.get(name, []), f"{parameter.opts[0]}={value}"]
+                rest = [*ARGUMENTS[name], *needed, f"{parameter.opts[0]}={value}"]
                 marks = [pytest.mark.slow] if (name, parameter.name) in LONG else []
-                yield pytest.param((name, *rest), id=f"{name} {parameter.opts[0]}", marks=marks)
+                yield pytest.param((*words, *rest), id=f"{name} {parameter.opts[0]}", marks=marks)
 
 
 def test_problems(cli: Cli, tmp_path: Path) -> None:

@@ -21,12 +21,13 @@ from alphadial.training.errors import TrainingError
 
 Cli = Callable[..., Any]
 COMMANDS = ("run", "compare", "report", "frontier", "train", "merge", "serve", "judge", "rejudge", "show", "doctor")
+MEMBERS = ("images build", "images list", "images clean")
 HEAVY = ("torch", "transformers", "matplotlib", "plotly", "langgraph", "sqlalchemy", "gymnasium")
 
 
 LINES = (
     ("--help",),
-    *((name, "--help") for name in COMMANDS),
+    *((*name.split(), "--help") for name in (*COMMANDS, *MEMBERS)),
     ("frontier",),
     ("frontier", "no-such-family"),
     ("train", "no-such-family", "--out", "x"),
@@ -71,12 +72,14 @@ def test_help_and_refusals_load_nothing_heavy(
     assert endings[line] == (0 if "--help" in line else 2, [])
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", [*COMMANDS, *MEMBERS])
 def test_help_describes_every_option(cli: Cli, name: str) -> None:
-    done = cli(name, "--help")
+    done = cli(*name.split(), "--help")
     assert done.status == 0
-    commands = typer.main.get_command(make_app()).commands  # type: ignore[attr-defined]
-    for parameter in commands[name].params:
+    command: Any = typer.main.get_command(make_app())
+    for word in name.split():
+        command = command.commands[word]
+    for parameter in command.params:
         assert parameter.help, f"{name}: {parameter.name}"
 
 

@@ -14,6 +14,7 @@ from alphadial.cli.commands.compare import compare
 from alphadial.cli.commands.doctor import doctor
 from alphadial.cli.commands.export import export
 from alphadial.cli.commands.frontier import frontier
+from alphadial.cli.commands.images import build, clean, list_built
 from alphadial.cli.commands.judge import judge
 from alphadial.cli.commands.list import list_names
 from alphadial.cli.commands.merge import merge
@@ -68,22 +69,38 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "doctor": doctor,
     "list": list_names,
 }
+GROUPS: dict[str, tuple[str, dict[str, Callable[..., object]]]] = {
+    "images": ("Build, list and remove images of boxes.", {"build": build, "list": list_built, "clean": clean}),
+}
+"""Commands that have commands of their own: what they do together, and each."""
 
 
-def make_app(names: Iterable[str] = tuple(COMMANDS)) -> typer.Typer:
+def make_app(names: Iterable[str] = (*COMMANDS, *GROUPS)) -> typer.Typer:
     """The command line with these commands."""
-    app = typer.Typer(
-        name=NAME,
+    app = _commands(NAME, "")
+    app.callback()(options)
+    for name in names:
+        if name in COMMANDS:
+            app.command(name)(COMMANDS[name])
+            continue
+        help_, members = GROUPS[name]
+        group = _commands(name, help_)
+        for member, function in members.items():
+            group.command(member)(function)
+        app.add_typer(group)
+    return app
+
+
+def _commands(name: str, help_: str) -> typer.Typer:
+    return typer.Typer(
+        name=name,
+        help=help_ or None,
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback()(options)
-    for name in names:
-        app.command(name)(COMMANDS[name])
-    return app
 
 
 def execute() -> int:
@@ -94,8 +111,8 @@ def execute() -> int:
     """
     try:
         # Typer reads the options of every command that it is given, which takes as long as many a command.
-        asked = [name for name in sys.argv[1:2] if name in COMMANDS]
-        status: int | None = make_app(asked or COMMANDS)(prog_name=NAME, standalone_mode=False)
+        asked = [name for name in sys.argv[1:2] if name in COMMANDS or name in GROUPS]
+        status: int | None = make_app(asked or (*COMMANDS, *GROUPS))(prog_name=NAME, standalone_mode=False)
     except _UsageError as error:
         # Typer's own box would show arguments as they are. A command without any has shown its help.
         if not (said := error.format_message().rstrip(".")):

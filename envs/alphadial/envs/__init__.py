@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from alphadial.envs.problems import LoadError, Package, ProblemSet, Split, find_problem, load_split
     from alphadial.envs.rewarding import reward
     from alphadial.envs.sandbox import Sandbox, open_sandbox
+    from alphadial.envs.sandbox.boxes.images import build_image, clean_images, list_images
     from alphadial.envs.tools.answers import read_submission
     from alphadial.envs.tools.posing import pose
     from alphadial.envs.tools.session import ToolSession
@@ -89,9 +90,12 @@ __all__ = [
     "Validator",
     "Verdict",
     "WorkspaceError",
+    "build_image",
+    "clean_images",
     "find_problem",
     "find_reward",
     "judge_set",
+    "list_images",
     "load_split",
     "make_vec",
     "open_sandbox",
@@ -120,6 +124,9 @@ _LAZY = {
     "reward": "rewarding",
     "Sandbox": "sandbox",
     "open_sandbox": "sandbox",
+    "build_image": "sandbox.boxes.images",
+    "clean_images": "sandbox.boxes.images",
+    "list_images": "sandbox.boxes.images",
     "Backend": "gym",
     "CodingEnv": "gym",
     "tool_call": "gym",

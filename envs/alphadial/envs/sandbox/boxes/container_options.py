@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from docker.types import LogConfig, Mount, Ulimit
-
 import docker
+from docker.types import LogConfig, Mount, Ulimit
 
 from ...types import MIB
 from . import container_kit, leases, seccomp_profile

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import docker.errors
-
 import docker
+import docker.errors
 
 from ...closing import Closing
 from ...errors import ImageError, SandboxFailedError

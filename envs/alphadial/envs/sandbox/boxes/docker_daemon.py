@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import platform
 
+import docker
 import docker.errors
 import docker.utils
 import requests
-
-import docker
 
 from ...errors import SandboxUnavailableError
 

@@ -6,9 +6,8 @@ import io
 import tarfile
 from collections.abc import Iterator
 
-import docker.errors
-
 import docker
+import docker.errors
 
 from ...errors import ImageError, WorkspaceError
 from ...files import File

@@ -6,9 +6,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-import docker.errors
-
 import docker
+import docker.errors
 
 from ..cgroups import pid_namespace, started
 

@@ -14,12 +14,15 @@ from typing import IO
 
 from ....errors import ImageError
 from .daemon import shortened
+from .image_folders import remove_tree
 from .own_images import SUITE, packages
 
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 """Of every command in it."""
 _LEFT_OUT = ("man", "doc", "locale", "info", "lintian")
 """Folders of /usr/share that no program needs."""
+_WORK = "alphadial-debian-"
+"""A temporary folder of ours is called so, with the process that has it."""
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _AS_ROOT = (
     "run it as root, or let this user have a range of uids: apt-get install uidmap, and a line for it in /etc/subuid "
@@ -39,10 +42,22 @@ def debian(folder: Path, say: Callable[[str], None]) -> Iterator[IO[bytes]]:
         ImageError: mmdebstrap is not here, may not do it as this user, or reaches no mirror.
         OSError: the folder cannot be written.
     """
+    remove_leftovers()
     with tempfile.TemporaryFile(dir=folder) as tar:
-        _run(_command(), tar, say)
+        with tempfile.TemporaryDirectory(prefix=f"{_WORK}{os.getpid()}-", ignore_cleanup_errors=True) as work:
+            # As an ordinary user, mmdebstrap works under uids that may not look into a folder of this one's.
+            Path(work).chmod(0o711)
+            _run(_command(), tar, work, say)
         tar.seek(0)
         yield tar
+
+
+def remove_leftovers() -> None:
+    """Removes what bootstraps left that were killed; those that run are left alone."""
+    for work in Path(tempfile.gettempdir()).glob(f"{_WORK}*-*"):
+        owner = work.name.removeprefix(_WORK).partition("-")[0]
+        if owner.isdecimal() and not Path(f"/proc/{owner}").exists() and work.lstat().st_uid == os.geteuid():
+            remove_tree(work)
 
 
 def _command() -> list[str]:
@@ -60,9 +75,13 @@ def _command() -> list[str]:
     return [program, "--variant=minbase", f"--include={','.join(packages())}", *left_out, SUITE, "-"]
 
 
-def _run(command: list[str], tar: IO[bytes], say: Callable[[str], None]) -> None:
+def _run(command: list[str], tar: IO[bytes], work: str, say: Callable[[str], None]) -> None:
     # A PATH without sbin, as ordinary users have it, hides what dpkg needs.
-    environment = {**os.environ, "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin:/sbin"}
+    environment = {
+        **os.environ,
+        "TMPDIR": work,
+        "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin:/sbin",
+    }
     said = deque[str](maxlen=8)
     with subprocess.Popen(
         command,

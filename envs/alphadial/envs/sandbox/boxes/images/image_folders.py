@@ -106,6 +106,8 @@ def new_folder(name: str, digest: str, recipe: str = "") -> Iterator[tuple[Path,
     unique = uuid.uuid4().hex
     about: dict[str, Any] = {"env": {}, "workdir": "/", "id": f"folder:{unique}"}
     draft = home / f"{_DRAFT}{os.getpid()}-{unique[:8]}"
+    for left in drafts():
+        remove_tree(left)
     try:
         (draft / ROOT).mkdir(parents=True)
         yield draft / ROOT, about
