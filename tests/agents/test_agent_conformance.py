@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from alphadial.agents.agent.checkpoint_store import CheckpointStore
+from alphadial.agents.agent.command_agent import CommandAgent
 from alphadial.agents.agent.langgraph_agent import LangGraphAgent
 from alphadial.agents.agent.openhands_agent import OpenHandsAgent
 from alphadial.agents.agent.openhands_process import PYTHON_VARIABLE
@@ -135,8 +136,9 @@ def ending(rollout: Rollout) -> tuple[EndReason, Verdict | None, FailureKind | N
 def test_every_setting_has_an_agent_of_the_suite(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PYTHON_VARIABLE, sys.executable)  # none of them is begun
     assert {setting for setting, _ in AGENTS_OF_SETTINGS} == set(Setting)
-    made = {type(make(AgentOptions())) for make in AGENTS_OF_SETTINGS.values()}
-    assert made == {type(entrant.make(AgentOptions())) for entrant in AGENTS.values()}
+    made = {type(make(AgentOptions(f"{name}: true"))) for (_, name), make in AGENTS_OF_SETTINGS.items()}
+    # Programs work on repositories alone, and do what they like: what they promise is in test_command_agent.py.
+    assert made == {type(entrant.make(AgentOptions())) for entrant in AGENTS.values()} | {CommandAgent}
 
 
 def test_a_program_is_handed_in_and_judged(entrant: Entrant, problem: Problem, tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ from typing import Any
 from alphadial.agents.agent.answer_record import AnswerRecord, RecordedAnswer
 from alphadial.agents.agent.transcript import storable
 from alphadial.agents.seeds import turn_seed
-from alphadial.agents.types import Ask, AttemptSpec, Completion, Message, Request, ToolCall
+from alphadial.agents.types import Ask, AttemptSpec, Completion, Message, Request, Rollout, ToolCall
+from alphadial.envs.tools.session import ToolSession
+from alphadial.envs.types import EndReason, FailureKind, JudgeReport
 
 
 class TurnsSpentError(Exception):
@@ -81,6 +83,31 @@ class CountedAnswers:
                 await asyncio.to_thread(self._record.append, answer)
             self._given.append(answer)
             return answer
+
+    def rollout(
+        self, session: ToolSession, report: JudgeReport, reason: EndReason, calls_s: float, spoken: Sequence[Message]
+    ) -> Rollout:
+        """What came of the attempt.
+
+        Args:
+            session: its tools.
+            report: on what was submitted, or on nothing.
+            reason: how it ended, where it could be measured.
+            calls_s: wall time of all its calls, the submission included.
+            spoken: everything that was said, in order.
+        """
+        given = tuple(answer for answer in self.completions if answer.finish_reason != "context")
+        return Rollout(
+            request=self.first,
+            answers=given or self.completions[-1:],
+            submission=session.submission,
+            report=report,
+            end_reason=EndReason.MACHINERY if report.failure_kind is FailureKind.UNMEASURABLE else reason,
+            judge_s=session.judge_s,
+            tools_s=max(0.0, calls_s - session.judge_s),
+            transcript=tuple(spoken),
+            workspace=session.digest,
+        )
 
     def _request(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]], number: int) -> Request:
         seed = turn_seed(self._spec.request.seed, number)

@@ -161,19 +161,7 @@ class _Attempt:
         return self._rollout(replace(report, cause=storable(cause)), reason)
 
     def _rollout(self, report: JudgeReport, reason: EndReason) -> Rollout:
-        session, answers = self._session, self._answers.completions
-        given = tuple(answer for answer in answers if answer.finish_reason != "context")
-        return Rollout(
-            request=self._answers.first,
-            answers=given or answers[-1:],
-            submission=session.submission,
-            report=report,
-            end_reason=EndReason.MACHINERY if report.failure_kind is FailureKind.UNMEASURABLE else reason,
-            judge_s=session.judge_s,
-            tools_s=max(0.0, self._seconds - session.judge_s),
-            transcript=tuple(self._spoken),
-            workspace=session.workspace.digest if session.workspace.files else "",
-        )
+        return self._answers.rollout(self._session, report, reason, self._seconds, self._spoken)
 
 
 @asynccontextmanager

@@ -53,6 +53,15 @@ def _openhands(options: AgentOptions) -> Agent:
     return OpenHandsAgent(options.folder)
 
 
+def _command(options: AgentOptions) -> Agent:
+    """Any program, as "command: PROGRAM": it works on a repository in its box and asks the model by a socket there."""
+    try:
+        from alphadial.agents.agent.command_agent import CommandAgent
+    except ModuleNotFoundError as error:
+        raise _without(error, "repositories") from error
+    return CommandAgent(options.named, options.folder)
+
+
 def _langgraph(options: AgentOptions) -> Agent:
     from alphadial.agents.agent.langgraph_agent import LangGraphAgent  # only here: a single turn needs no LangGraph
 
@@ -71,6 +80,7 @@ AGENTS: Mapping[tuple[Setting, str], AgentMaker] = {
     (Setting.TOOLS, "langgraph"): _with_tools,
     (Setting.AGENTIC, "langgraph"): _in_a_workspace,
     (Setting.AGENTIC, "openhands"): _openhands,
+    (Setting.AGENTIC, "command"): _command,
 }
 """Setting and name to an agent, which its docstring describes. An agent of your own stands beside these in one line."""
 

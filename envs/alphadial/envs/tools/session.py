@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -53,6 +54,8 @@ from alphadial.envs.types import (
 
 MIN_FILES_BYTES = 2 * MAX_BYTES + 4096 * MAX_FILES
 """For commands in a workspace: else a policy could leave one that the next command's sandbox has no room for."""
+PROGRAM = "run_program"
+"""The call of a program that works by itself."""
 _SHELL = ("sh", "-c", 'exec "$@" 2>&1', "sh", "bash", "-c")
 """stdout and stderr in the order in which they were written."""
 
@@ -141,7 +144,7 @@ class ToolSession(Closing):
             return first_tree(self._judge.boxes, problem.repository)
         return Workspace.of(task_files(problem, self.rules.language) if self.rules.setting is Setting.AGENTIC else {})
 
-    def _open_commands(self) -> Sandbox | BoxCommands:
+    def _open_commands(self, sockets: Path | None = None) -> Sandbox | BoxCommands:
         """What commands run in, by a method of one form; a box is not opened before the first of them."""
         repository, limits = self.problem.repository, self.limits
         if repository is None or not self._boxed:
@@ -149,7 +152,7 @@ class ToolSession(Closing):
         assert self._judge.boxes is not None
         begun = any(entry.name == "shell" and entry.ok for entry in self._entries.values())
         box_limits = BoxLimits(limits.memory_bytes, limits.processes, limits.files_bytes)
-        return BoxCommands(self._judge.boxes, repository, self._first, box_limits, begun=begun)
+        return BoxCommands(self._judge.boxes, repository, self._first, box_limits, begun=begun, sockets=sockets)
 
     @property
     def digest(self) -> str:
@@ -185,6 +188,38 @@ class ToolSession(Closing):
             if self.submitted:
                 return ToolResult(call_id, name, "the attempt is over: nothing was run", False, True)
             entry = self._run(Entry(call_id, name, given, "", True, False, self.workspace), arguments)
+            self._journal.append(self.episode, entry)
+            self._note(entry)
+            return _result(entry)
+
+    def run_program(self, command: str, argv: Sequence[str], limits: Limits, sockets: Path) -> ToolResult:
+        """Runs a program that works on the repository by itself, in place of a policy's calls: one call, which is
+        journaled when the program has ended.
+
+        Args:
+            command: what is run, as it is journaled.
+            argv: what is run, with all that differs from one process to the next.
+            limits: time and output; the rest is the box's.
+            sockets: see ``Boxes.open``.
+
+        Raises:
+            SandboxFailedError: our machinery failed, or the session was closed meanwhile; nothing is journaled.
+            JournalError: the result could not be journaled.
+        """
+        with self._lock:
+            known = self._entries.get(PROGRAM)
+            if known is not None:
+                return _result(known)
+            self._commands = self._open_commands(sockets)
+            try:
+                run = self._commands.run_in(
+                    self.workspace, argv, replace(limits, memory_bytes=self.limits.memory_bytes)
+                )
+            except ImageError as error:
+                raise SandboxFailedError(str(error)) from error
+            content = tool_text.command_text(run, limits)
+            ended = run.result.killed_by is None
+            entry = Entry(PROGRAM, PROGRAM, storable(command), content, ended, False, run.workspace)
             self._journal.append(self.episode, entry)
             self._note(entry)
             return _result(entry)
