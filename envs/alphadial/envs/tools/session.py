@@ -23,7 +23,6 @@ from alphadial.envs.languages import by_tag
 from alphadial.envs.sandbox import Sandbox, Workspace, WorkspaceRun
 from alphadial.envs.sandbox.boxes.box import BoxLimits
 from alphadial.envs.sandbox.guest.folder import MAX_BYTES, MAX_FILES
-from alphadial.envs.sandbox.workspace import check_path
 from alphadial.envs.tools import text as tool_text
 from alphadial.envs.tools.answers import (
     allowed_languages,
@@ -34,6 +33,7 @@ from alphadial.envs.tools.answers import (
 )
 from alphadial.envs.tools.box_commands import BoxCommands, first_tree, without_history
 from alphadial.envs.tools.catalogue import tool_specs
+from alphadial.envs.tools.file_tools import edit, view
 from alphadial.envs.tools.journal import Entry, Journal, MemoryJournal
 from alphadial.envs.tools.posing import task_files
 from alphadial.envs.tools.specs import MAX_STORED_BYTES, TOO_LONG, BadCallError, BadTextError, storable, why_no_text
@@ -318,36 +318,11 @@ class ToolSession(Closing):
             return error
 
     def _view(self, entry: Entry, given: dict[str, Any]) -> Entry:
-        path = given["path"].removeprefix("./").rstrip("/")
-        if path in ("", "."):
-            return replace(entry, content=tool_text.folder_text(without_history(self.workspace), ""))
-        file = self.workspace.files.get(check_path(path))
-        if file is not None and file.link:
-            return replace(entry, content=tool_text.link_text(path, file.data))
-        if file is not None:
-            return replace(entry, content=tool_text.file_text(path, file.data, given.get("start"), given.get("end")))
-        if path in self.workspace.folders or any(name.startswith(f"{path}/") for name in self.workspace.files):
-            return replace(entry, content=tool_text.folder_text(self.workspace, path))
-        raise BadCallError(f"there is no file {path!r} in the workspace")
+        return replace(entry, content=view(self.workspace, **given))
 
     def _edit(self, entry: Entry, given: dict[str, Any]) -> Entry:
-        path = check_path(given["path"].removeprefix("./"))
-        old, new = given["old"].encode(), given["new"].encode()
-        file = self.workspace.files.get(path)
-        if file is not None and file.link:
-            raise BadCallError(f"{path!r} is a link: edit the file that it leads to")
-        if not old:
-            if file is not None and file.data:
-                raise BadCallError(f"{path!r} exists: give in 'old' the text to replace")
-            changed, done = new, f"created {path}"
-        else:
-            count = file.data.count(old) if file is not None else 0
-            if file is None:
-                raise BadCallError(f"there is no file {path!r} in the workspace")
-            if count != 1:
-                raise BadCallError(f"'old' occurs {count} times in {path}, not once: nothing was changed")
-            changed, done = file.data.replace(old, new), f"changed {path}"
-        return replace(entry, content=done, workspace=self.workspace.with_file(path, changed))
+        workspace, done = edit(self.workspace, **given)
+        return replace(entry, content=done, workspace=workspace)
 
     def _run_tests(self, entry: Entry, given: dict[str, Any]) -> Entry:
         submission = self._submission(given)
