@@ -12,7 +12,7 @@ from alphadial.envs.forking import in_child
 from alphadial.envs.repository import Repository
 from alphadial.envs.sandbox import Workspace, WorkspaceRun
 from alphadial.envs.sandbox.boxes.box import MAX_TREE_BYTES, MAX_TREE_FILES, Box, Boxes, BoxLimits
-from alphadial.envs.types import Limits
+from alphadial.envs.types import BOX_TOOL_LIMITS, TOOL_LIMITS, Limits, Problem, Rules
 
 GIT = ".git/"
 """Where the history lies that a box begins with; nothing in it is part of what is handed in."""
@@ -157,3 +157,16 @@ class BoxCommands(Closing):
         box, self._box, self._held = self._box, None, None
         if box is not None:
             box.close()
+
+
+def command_limits(problem: Problem, rules: Rules) -> Limits:
+    """What one command may use."""
+    if problem.repository is None:
+        return rules.tool_limits or TOOL_LIMITS
+    own = problem.limits
+    return replace(
+        rules.tool_limits or BOX_TOOL_LIMITS,
+        memory_bytes=own.memory_bytes,
+        files_bytes=own.files_bytes,
+        processes=own.processes,
+    )

@@ -31,15 +31,13 @@ from alphadial.envs.tools.answers import (
     why_not_allowed,
     workspace_submission,
 )
-from alphadial.envs.tools.box_commands import BoxCommands, first_tree, without_history
+from alphadial.envs.tools.box_commands import BoxCommands, command_limits, first_tree, without_history
 from alphadial.envs.tools.catalogue import tool_specs
 from alphadial.envs.tools.file_tools import edit, view
 from alphadial.envs.tools.journal import Entry, Journal, MemoryJournal
 from alphadial.envs.tools.posing import task_files
 from alphadial.envs.tools.specs import MAX_STORED_BYTES, TOO_LONG, BadCallError, BadTextError, storable, why_no_text
 from alphadial.envs.types import (
-    BOX_TOOL_LIMITS,
-    TOOL_LIMITS,
     FailureKind,
     Feedback,
     JudgeReport,
@@ -107,7 +105,7 @@ class ToolSession(Closing):
         episode: str = "",
     ) -> None:
         self.problem, self.rules, self.episode = problem, rules, episode
-        self.limits = _limits(problem, rules)
+        self.limits = command_limits(problem, rules)
         """Of one command."""
         if rules.setting is Setting.AGENTIC and self.limits.files_bytes < MIN_FILES_BYTES:
             raise WorkspaceError(f"tool_limits.files_bytes must be at least {MIN_FILES_BYTES:,}")
@@ -380,19 +378,6 @@ class ToolSession(Closing):
         named = given.get("language", self._allowed[0])
         known = by_tag(named)
         return one_file(given["program"], known.name if known is not None else named)
-
-
-def _limits(problem: Problem, rules: Rules) -> Limits:
-    """What one command may use."""
-    if problem.repository is None:
-        return rules.tool_limits or TOOL_LIMITS
-    own = problem.limits
-    return replace(
-        rules.tool_limits or BOX_TOOL_LIMITS,
-        memory_bytes=own.memory_bytes,
-        files_bytes=own.files_bytes,
-        processes=own.processes,
-    )
 
 
 def _handed_in(entry: Entry, report: JudgeReport) -> Entry:
