@@ -14,7 +14,7 @@ from alphadial.envs.judging.box_tests import BoxTests
 from alphadial.envs.judging.course import name_of
 from alphadial.envs.judging.graded_tree import graded_tree
 from alphadial.envs.judging.measuring import OVERRUN
-from alphadial.envs.judging.paired_times import PairedTimes, UnsteadyError
+from alphadial.envs.judging.paired_times import PairedTimes, UnmeasuredError
 from alphadial.envs.judging.records import KEPT_BYTES, TestRecord
 from alphadial.envs.judging.reward_scripts import Places, RewardScript
 from alphadial.envs.judging.verdicts import verdict_of
@@ -122,14 +122,12 @@ class Grading:
     def _run_timed(self) -> None:
         performance = self._repository.performance
         assert performance is not None
-        if not self._repository.gold:
-            raise ProblemError(f"problem {self._problem.id}: performance is measured against a gold patch; give it one")
         gold = _with(self._first, apply(self._repository.gold, self._first.files))
         times = PairedTimes(performance, self._open_repository, self._limits, self._repository.env)
         (index,) = self._timed
         try:
             paired = times.measure(gold, self._tree)
-        except UnsteadyError as error:
+        except UnmeasuredError as error:
             self.records.append(replace(self._recorded(index, Said(), RunResult(0)), error=str(error)))
             return
         failed = paired.result.exit_status != 0 and paired.result.killed_by is None

@@ -74,7 +74,7 @@ class Judge(OfOneProcess, Closing):
         cores = Cores(self.timed_workers)
         self._calls = CallJudging(sandbox, self.workers, cores)
         self._stdio = StdioJudging(sandbox, self.timed_workers, cores, validator_limits)
-        self._repositories = RepositoryJudging(boxes, cores, allow_shared_verifier=allow_shared_verifier)
+        self._repositories = RepositoryJudging(boxes, sandbox, cores, allow_shared_verifier=allow_shared_verifier)
         self._cache: OrderedDict[_Key, tuple[Problem, JudgeReport]] = OrderedDict()
         self._cache_size = cache
         self._begin_process()

@@ -42,8 +42,12 @@ class Paired:
     ratios: tuple[float, ...] = ()
 
 
-class UnsteadyError(EnvsError):
-    """The gold patch's own times differ too much to be a measure."""
+class UnmeasuredError(EnvsError):
+    """The gold patch fails, or prints something else each time, or its own times differ too much to be a measure."""
+
+
+class _UnsteadyError(UnmeasuredError):
+    pass
 
 
 @dataclass(slots=True)
@@ -75,15 +79,14 @@ class PairedTimes:
         """The ratio, measured anew once where the gold patch's times differ too much.
 
         Raises:
-            UnsteadyError: they did again.
-            EnvsError: the gold patch fails.
+            UnmeasuredError: they did again, or the gold patch fails.
             SandboxFailedError: our machinery broke.
         """
         with self._opened(gold) as box:
             start_s = self._start_s(box)
             try:
                 return self._pairs(box, candidate, start_s)
-            except UnsteadyError:
+            except _UnsteadyError:
                 return self._pairs(box, candidate, start_s)
 
     def _pairs(self, gold: Box, candidate: Workspace, start_s: float) -> Paired:
@@ -99,22 +102,22 @@ class PairedTimes:
                 return Paired(0.0, ran)
             if ran.killed_by is None and ran.stdout not in times.printed:
                 return Paired(0.0, ran, same=False)
-            times.ratios.append(max(ran.cpu_s - start_s, _LEAST_S) / taken)
+            times.ratios.append(_net_s(ran, start_s) / taken)
             if ran.killed_by is not None or self._clear(times.ratios):
                 break
         if max(times.gold) > SPREAD * min(times.gold):
             spread = max(times.gold) / min(times.gold)
-            raise UnsteadyError(f"the gold patch's own CPU times differ by a factor of {spread:.1f}")
+            raise _UnsteadyError(f"the gold patch's own CPU times differ by a factor of {spread:.1f}")
         return Paired(statistics.median(times.ratios), ran, ratios=tuple(times.ratios))
 
     def _gold(self, box: Box, times: _Times, start_s: float) -> float:
         ran = box.exec(self._performance.command, self._limits, env=self._env)
         if ran.exit_status != 0 or ran.killed_by is not None:
-            raise EnvsError(f"the gold patch fails the measurement of performance: {ran.words[-200:]}")
+            raise UnmeasuredError(f"the gold patch fails the measurement of performance: {ran.words[-200:]}")
         times.printed.add(ran.stdout)
         if len(times.printed) > 1:
-            raise EnvsError("the gold patch prints something else each time that its performance is measured")
-        times.gold.append(max(ran.cpu_s - start_s, _LEAST_S))
+            raise UnmeasuredError("the gold patch prints something else each time that its performance is measured")
+        times.gold.append(_net_s(ran, start_s))
         return times.gold[-1]
 
     def _candidate(self, tree: Workspace, times: _Times, start_s: float) -> RunResult:
@@ -140,3 +143,8 @@ class PairedTimes:
         return len(ratios) >= _FEWEST and (
             max(ratios) < _CLEARLY_FAST * allowed or min(ratios) > _CLEARLY_SLOW * allowed
         )
+
+
+def _net_s(ran: RunResult, start_s: float) -> float:
+    """CPU seconds without those of starting; where no cgroup counts them, with what may have been used unseen."""
+    return max(ran.cpu_s + ran.uncounted_s - start_s, _LEAST_S)

@@ -17,11 +17,11 @@ from alphadial.envs.judging.verdicts import report
 from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.repository import Repository, VerifierKind
 from alphadial.envs.sandbox.boxes.box import Boxes
+from alphadial.envs.sandbox.protocol import Sandbox
 from alphadial.envs.sandbox.workspace import Workspace
 from alphadial.envs.tools.box_commands import first_tree
 from alphadial.envs.types import PATCH, Problem, PublicResult, Submission, Verdict
 
-_COUNTED_BY = "cgroup"
 _KEPT_TREES = 8
 
 
@@ -30,13 +30,15 @@ class RepositoryJudging:
 
     Args:
         boxes: where they are graded; None: there are none.
+        sandbox: knows CPU time as boxes of rootfs do.
         cores: where gradings take their turn.
         allow_shared_verifier: run scripts that look at a candidate from within its own box, though it may deceive them.
     """
 
-    def __init__(self, boxes: Boxes | None, cores: Cores, *, allow_shared_verifier: bool) -> None:
+    def __init__(self, boxes: Boxes | None, sandbox: Sandbox, cores: Cores, *, allow_shared_verifier: bool) -> None:
         self._boxes = boxes
         self._cores = cores
+        self._sandbox = sandbox
         self._allow_shared = allow_shared_verifier
         self._begin_process()
         in_child(self, RepositoryJudging._begin_process)
@@ -56,12 +58,16 @@ class RepositoryJudging:
             limit_s: CPU seconds of all tests together.
             level: the highest that counts.
             told: what the tests say is wanted.
+
+        Raises:
+            ProblemError: there are no boxes.
         """
-        began = monotonic()
+        if self._boxes is None:
+            raise ProblemError(f"problem {problem.id} is a repository: open the judge with boxes=open_boxes()")
+        boxes, began = self._boxes, monotonic()
         record = SubmissionRecord(problem.id, labelled.name, PATCH, labelled.expected, requires=problem.requires)
         try:
-            boxes, repository = self._able(problem)
-            first = self._first_tree(boxes, repository)
+            first = self._first_tree(boxes, self._allowed(problem))
             patch = labelled.submission.source
             with self._cores.shared():
 
@@ -82,7 +88,7 @@ class RepositoryJudging:
             tests=tuple(sorted(grading.records, key=lambda test: test.index)),
             unrun=_unrun(problem, ran),
             wall_s=monotonic() - began,
-            counted_by=_COUNTED_BY,
+            counted_by=self._sandbox.protection.counted_by if boxes.name == "rootfs" else "cgroup",
         )
 
     def run_public(self, problem: Problem, submission: Submission, limit_s: float) -> tuple[PublicResult, ...]:
@@ -101,22 +107,20 @@ class RepositoryJudging:
             found.append(PublicResult(problem.tests[ran.index], told.verdict, told.cause, ran.output or ""))
         return tuple(found)
 
-    def _able(self, problem: Problem) -> tuple[Boxes, Repository]:
-        """What grades it.
+    def _allowed(self, problem: Problem) -> Repository:
+        """The problem's repository.
 
         Raises:
-            ProblemError: nothing does.
+            ProblemError: it has none, or one whose verifier is not allowed.
         """
         if problem.repository is None:
             raise ProblemError(f"problem {problem.id} has no repository")
-        if self._boxes is None:
-            raise ProblemError(f"problem {problem.id} is a repository: open the judge with boxes=open_boxes()")
         if problem.repository.verifier.kind is VerifierKind.SHARED_SCRIPT and not self._allow_shared:
             raise ProblemError(
                 f"problem {problem.id} has a verifier in the box of what it verifies, which can deceive it: allow such "
                 "verifiers with --allow-shared-verifier, or give the task a separate one"
             )
-        return self._boxes, problem.repository
+        return problem.repository
 
     def _first_tree(self, boxes: Boxes, repository: Repository) -> Workspace:
         if repository.tree is not None:

@@ -104,7 +104,9 @@ class RewardScript:
 
 def _make_logs(box: Box) -> None:
     """The folders that scripts find, without what a candidate may have left as a reward."""
-    script = f"mkdir -p {' '.join(_LOGS)}; chmod 777 {' '.join(_LOGS)}; rm -rf {_JSON} {_TEXT}"
+    box.write(_TEXT, File(b""), User.ROOT)  # a box may have no folder for logs before something is written there
+    folders = " ".join(_LOGS)
+    script = f"rm -rf {_JSON} {_TEXT}; mkdir -p {folders}; chmod 777 {folders}"
     box.exec(["sh", "-c", script], _COPYING, user=User.ROOT, cwd="/")
 
 
