@@ -247,7 +247,7 @@ class Anything:
 
 
 class Liar(list[int]):
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __eq__(self, other: object) -> bool:
         return True
