@@ -99,14 +99,20 @@ class Killer:
     in_call: int = 0
     """Kills while a command of a tool call slept."""
 
-    def kill(self, after: int, delay_s: float, under_way: bool = False) -> None:
+    def kill(self, after: int, delay_s: float, under_way: bool = False, more: int = 0, in_call: bool = False) -> None:
         """Kills the command a while after it holds the folder and so many attempts are stored in it.
 
-        ``under_way`` waits then for a tool call of an attempt that is not over, which a quick machine may hide.
+        ``under_way`` waits then for a tool call of an attempt that is not over, which a quick machine may hide;
+        before the while it waits for so many ``more`` calls than there were at its start, or for an attempt to end, and
+        with ``in_call`` for a command that sleeps.
         """
+        had = self._stored("attempts"), self._stored("calls")
         process = self.start(*self.command)
         self.owners.append(process.pid)
         self._await(process, lambda: self._holds(process.pid) and self._stored("attempts") >= after)
+        self._await(process, lambda: self._stored("attempts") > had[0] or self._stored("calls") >= had[1] + more)
+        if in_call:
+            self._await(process, lambda: sleeping(descendants(process.pid)))
         time.sleep(delay_s)
         if under_way:
             self._await(process, lambda: self._stored("calls") > 0)

@@ -15,15 +15,17 @@ import pytest
 
 from alphadial.envs.problems import load_split
 
-from ..agents.servers import serving
+from ..agents.servers import scripted, serving
 from .killing import Killer, count, rows
-from .workshop import AGENTIC, make_family, play, serve_as
+from .workshop import AGENTIC, IN_REPOSITORY, make_family, play, play_in_repository, serve_as
 
 pytestmark = pytest.mark.slow
 
 KILLS = int(os.environ.get("KILLS", "5"))
 """For the record, KILLS=20 takes some minutes per setting."""
 DELAY_S = 0.5
+NAP_S = 0.4
+"""What a command sleeps that is to be killed."""
 TAIL = 10
 """So many attempts at the end of a run take longer than the longest delay."""
 HARD = {"suffix_min", "pair_parity", "pair_spread", "pair_max_total"}
@@ -69,7 +71,7 @@ def same(parts: Killer, whole: Killer) -> None:
     table = rows(whole.folder)
     assert rows(parts.folder) == table
     assert {file.name for file in parts.folder.iterdir()} == {file.name for file in whole.folder.iterdir()}
-    for name in ("controller.json", "config.json"):
+    for name in {file.name for file in whole.folder.iterdir()} & {"controller.json", "config.json"}:
         assert (parts.folder / name).read_bytes() == (whole.folder / name).read_bytes()
     summary = summary_but_times(parts.folder)
     assert summary == summary_but_times(whole.folder)
@@ -105,6 +107,23 @@ def test_agentic(start: Start, tmp_path: Path) -> None:
     same(parts, whole)
     assert parts.in_attempt >= KILLS // 5
     assert parts.in_call >= 1
+
+
+def test_in_a_repository(start: Start, tmp_path: Path) -> None:
+    """In calls too: the box goes with its owner, and another one goes on from the last call that is in the journal."""
+    dice = random.Random(7)
+    with serving(scripted(lambda body: play_in_repository(body, NAP_S))) as url:
+        command = (*IN_REPOSITORY, "--attempts", str(2 + KILLS // 3), "--server", url)
+        whole = finished(start, command, tmp_path / "whole")
+        parts = Killer(start, (*command, "--out", str(tmp_path / "parts")), tmp_path / "parts")
+        for number in range(KILLS):
+            in_call = number % 2 == 0
+            delay_s = dice.uniform(0, NAP_S / 2 if in_call else DELAY_S)
+            parts.kill(0, delay_s, more=dice.randint(0, 3), in_call=in_call)
+        parts.finish()
+    same(parts, whole)
+    assert parts.in_attempt >= KILLS // 2
+    assert parts.in_call >= KILLS // 3
 
 
 def test_with_a_budget_for_all_problems(start: Start, tmp_path: Path) -> None:

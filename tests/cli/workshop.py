@@ -11,7 +11,7 @@ from typing import Any
 
 from alphadial.agents.policies.weights import expected_weights_id
 from alphadial.agents.types import Completion
-from alphadial.envs.problems import load_split
+from alphadial.envs.problems import load_split, repositories
 from alphadial.merge_engine import load_family
 
 from ..agents.servers import Behaviour, completion_of
@@ -53,6 +53,35 @@ def play(body: dict[str, Any], nap_s: float) -> Completion:
             ("shell", {"command": trace}),
             ("run_tests", {}),
         ),
+        calls(("submit", {})),
+    ]
+    return steps[answers(messages)]
+
+
+TASKS = Path(repositories.__file__).parent / "tasks"
+IN_REPOSITORY = (
+    "run", "--model", "m", "--problem-set", str(TASKS), "--problems", "fix-busy-times", "--setting", "agentic",
+    "--unverified-weights",
+)  # fmt: skip
+
+
+def play_in_repository(body: dict[str, Any], nap_s: float) -> Completion:
+    """The answer of an agent that works on a repository: it leaves traces, commits, edits, tests and hands in.
+
+    As ``play``, with plans of which the first hands in the gold patch.
+    """
+    problem = load_split(TASKS).select(["fix-busy-times"])[0]
+    assert problem.repository is not None
+    messages = body["messages"]
+    said = [message["content"] for message in messages if message["role"] == "assistant"]
+    plan = said[0] if said else f"plan {body['seed'] % PLANS}"
+    patch = problem.repository.gold if plan == "plan 0" else ""
+    trace = f"echo begun >> log.txt; sleep {nap_s}; echo done >> log.txt; cat log.txt; git status --short"
+    apply = "git apply --allow-empty mine.patch && git add src && git commit -qm mine; git log --oneline | wc -l"
+    steps = [
+        calls(("shell", {"command": trace}), ("shell", {"command": trace}), text=plan),
+        calls(("edit", {"path": "mine.patch", "old": "", "new": patch}), ("shell", {"command": apply})),
+        calls(("shell", {"command": trace}), ("shell", {"command": "rm log.txt mine.patch"}), ("view", {"path": "."})),
         calls(("submit", {})),
     ]
     return steps[answers(messages)]
