@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from alphadial.envs import KilledBy, Limits, SandboxFailedError
+from alphadial.envs.errors import ImageError
 from alphadial.envs.files import File
 from alphadial.envs.repository import ImageSource
 from alphadial.envs.sandbox import Workspace
-from alphadial.envs.sandbox.boxes import Box, Boxes, BoxLimits, open_boxes
+from alphadial.envs.sandbox.boxes import Box, Boxes, BoxLimits, Image, open_boxes
 from alphadial.envs.sandbox.cgroups import started
 from alphadial.envs.units import MIB
 
@@ -105,7 +109,7 @@ def test_a_box_ends_with_its_owner() -> None:
 import sys
 from alphadial.envs import Limits
 from alphadial.envs.repository import ImageSource
-from alphadial.envs.sandbox.boxes import open_boxes
+from alphadial.envs.sandbox.boxes import Box, BoxLimits, Boxes, Image, open_boxes
 boxes = open_boxes()
 box = boxes.open(boxes.find(ImageSource("host")), "/app")
 print(box._init, flush=True)
@@ -127,3 +131,53 @@ def _lives(pid: int) -> bool:
         return bool(started(pid))
     except OSError:  # it may be that nobody has waited for it
         return False
+
+
+@pytest.fixture(scope="module")
+def folder(boxes: Boxes, tmp_path_factory: pytest.TempPathFactory) -> Image:
+    """An image that is a folder, which nobody but its owner can reach."""
+    top = tmp_path_factory.mktemp("image")
+    top.chmod(0o700)
+    root = top / "rootfs"
+    for name in ("bin", "lib", "lib64"):
+        if Path(f"/{name}").is_symlink():
+            (root / "usr" / name).mkdir(parents=True)
+            (root / name).symlink_to(f"usr/{name}")
+        else:
+            (root / name).mkdir(parents=True)
+    for program in ("sh", "cat"):
+        found = shutil.which(program)
+        assert found is not None
+        shutil.copy(found, root / "bin" / program)
+        for library in re.findall(r"(/\S+) \(", subprocess.run(["ldd", found], capture_output=True, text=True).stdout):
+            (root / library[1:]).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(library, root / library[1:])
+    for path in ("srv/app/.git", "srv/app/src", "tests"):
+        (root / path).mkdir(parents=True)
+        (root / path / "file").write_text(path)
+    (root / "srv/app/secret").write_text("of root alone")
+    (root / "srv/app/secret").chmod(0o600)
+    (root / "srv/link").symlink_to("/etc")
+    return Image("an id", str(top), {"WHAT": "of the image"}, "/srv/app")
+
+
+def test_a_folder_is_an_image_though_its_owner_alone_can_reach_it(boxes: Boxes, folder: Image) -> None:
+    with boxes.open(folder, folder.workdir) as box:
+        assert sh(box, "echo $WHAT; echo /tests/*; echo x > a; cat a") == "of the image\n/tests/*\nx\n"
+        for path in ("/srv/b", "/srv/app/../b", "/bin/sh", "/b", "/tests/b"):
+            assert box.exec(["sh", "-c", f"echo > {path}"], LIMITS).exit_status == 2
+        assert dict(box.snapshot().files) == {"a": File(b"x\n")}
+
+
+def test_the_tree_of_a_folder_comes_without_history_and_follows_no_link(boxes: Boxes, folder: Image) -> None:
+    tree = boxes.tree(folder, "/srv/app")
+    assert dict(tree.files) == {"src/file": File(b"srv/app/src"), "secret": File(b"of root alone")}
+    for path in ("/srv/link", "/nowhere", "/srv/app/secret"):
+        with pytest.raises(ImageError, match=f"no readable folder {path}"):
+            boxes.tree(folder, path)
+
+
+def test_an_image_that_was_removed_is_named(boxes: Boxes, tmp_path: Path) -> None:
+    for ask in (lambda image: boxes.open(image, "/app"), lambda image: boxes.tree(image, "/app")):
+        with pytest.raises(ImageError, match="is gone: make it again"):
+            ask(Image("an id", str(tmp_path)))

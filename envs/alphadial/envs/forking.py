@@ -61,6 +61,26 @@ class OwnFile(FileIO):
             super().close()
 
 
+class OwnFolder:
+    """As ``OwnFile``, for the descriptor of a folder, which cannot be read."""
+
+    def __init__(self, make: Callable[[], int]) -> None:
+        with starting:
+            self._descriptor = make()
+            in_child(self, OwnFolder.close)
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        return self._descriptor
+
+    def close(self) -> None:
+        """As of ``OwnFile``. Idempotent."""
+        with starting:
+            if self._descriptor >= 0:
+                os.close(self._descriptor)
+                self._descriptor = -1
+
+
 class OwnSocket(socket.socket):
     """A socket that forked children close: as long as one of them held it, the other end would never see it close."""
 

@@ -190,13 +190,7 @@ class RootfsBox(OfOneProcess, Closing):
             SandboxFailedError: there is no such folder.
         """
         self._ask(TREE, [absolute(path), MAX_TREE_BYTES, MAX_TREE_FILES])
-        files, folders = {}, set()
-        for kind, name, content in self._entries(MAX_TREE_BYTES + _END):
-            if kind == FOLDER:
-                folders.add(name)
-            elif kind != END:
-                files[name] = File(content, kind == EXECUTABLE, kind == LINK)
-        return Workspace(files, frozenset(folders), MAX_TREE_BYTES, MAX_TREE_FILES)
+        return workspace_of(self._entries(MAX_TREE_BYTES + _END))
 
     def close(self) -> None:
         """See ``Box``."""
@@ -269,7 +263,7 @@ class RootfsBox(OfOneProcess, Closing):
         if kind == DONE:
             return said
         if kind == REFUSED:
-            raise WorkspaceError(f"the folder holds {_REASONS.get(said, said)}")
+            raise refusal(said)
         assert kind == FAILED
         raise SandboxFailedError(f"the box: {said}")
 
@@ -291,6 +285,22 @@ class RootfsBox(OfOneProcess, Closing):
     def _check_alive(self) -> None:
         if not self.alive:
             raise SandboxFailedError("the box is gone")
+
+
+def workspace_of(given: Iterable[tuple[bytes, str, bytes]]) -> Workspace:
+    """The tree that entries tell of, none of which is GONE."""
+    files, folders = {}, set()
+    for kind, path, content in given:
+        if kind == FOLDER:
+            folders.add(path)
+        elif kind != END:
+            files[path] = File(content, kind == EXECUTABLE, kind == LINK)
+    return Workspace(files, frozenset(folders), MAX_TREE_BYTES, MAX_TREE_FILES)
+
+
+def refusal(reason: object) -> WorkspaceError:
+    """Why a folder cannot be kept, given what ``guest.keeper_tree`` says of it."""
+    return WorkspaceError(f"the folder holds {_REASONS.get(str(reason), reason)}")
 
 
 def _entries(files: Mapping[str, File]) -> Iterator[bytes]:

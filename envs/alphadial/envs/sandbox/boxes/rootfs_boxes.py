@@ -19,9 +19,10 @@ from ..bubblewrap import Bubblewrap
 from ..guest.keeper_frames import IMAGE
 from ..slot import INIT, Own
 from ..workspace import Workspace
-from . import rootfs_host
+from . import rootfs_host, rootfs_trees
 from .box import FOLDERS, SOCKETS, BoxLimits, Image, absolute
 from .images import REPOSITORY, FolderImages
+from .images.image_folders import ROOT
 from .rootfs_box import RootfsBox
 from .rootfs_mounts import Shown
 
@@ -62,11 +63,13 @@ class RootfsBoxes(OfOneProcess, Closing):
 
     def tree(self, image: Image, path: str) -> Workspace:
         """See ``Boxes``."""
-        with self.open(image, "/tmp") as box:
-            try:
+        try:
+            if image.reference != rootfs_host.NAME:
+                return rootfs_trees.read(_root(image), absolute(path))
+            with self.open(image, "/tmp") as box:
                 return box.tree(path)
-            except SandboxFailedError as error:
-                raise ImageError(f"the image {image.reference} has no readable folder {path}: {error}") from None
+        except (OSError, SandboxFailedError) as error:
+            raise ImageError(f"the image {image.reference} has no readable folder {path}: {error}") from None
 
     def open(
         self, image: Image, workdir: str, limits: BoxLimits | None = None, *, sockets: Path | None = None
@@ -130,10 +133,14 @@ class RootfsBoxes(OfOneProcess, Closing):
         if image.reference == rootfs_host.NAME:
             rootfs_host.show(shown, self._sandbox.python)
             return
-        folder = Path(image.reference) / "rootfs"
-        if not folder.is_dir():
-            raise ImageError(f"the image {image.reference} is gone")
-        shown.show(folder, IMAGE)
+        shown.show(_root(image), IMAGE)
+
+
+def _root(image: Image) -> Path:
+    folder = Path(image.reference) / ROOT
+    if not folder.is_dir():
+        raise ImageError(f"the image {image.reference} is gone: make it again")
+    return folder
 
 
 @cache

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import SandboxFailedError
-from ...forking import OwnFile
+from ...forking import OwnFolder
 from ..interpreter import open_to_all
 from ..layout import Invocation
 
@@ -28,7 +28,7 @@ class Shown:
     invocation: Invocation
     own_uid: bool
     """The box runs under a uid of its own."""
-    held: list[tuple[str, OwnFile]] = field(default_factory=list)
+    held: list[tuple[str, OwnFolder]] = field(default_factory=list)
     """Where the keeper mounts what, as a descriptor of open_tree(2)."""
 
     def show(self, source: Path, at: str) -> None:
@@ -52,11 +52,11 @@ class Shown:
             held.close()
 
 
-def _opened(source: Path) -> OwnFile:
+def _opened(source: Path) -> OwnFolder:
     """A mount that is nowhere yet: whoever has the descriptor can put it into namespaces of its own."""
+    attributes = _READ_ONLY_NOSUID_NODEV
     try:
-        tree = OwnFile(lambda: _call(_OPEN_TREE, _AT_FDCWD, os.fsencode(source), _CLONE | _CLOEXEC))
-        attributes = _READ_ONLY_NOSUID_NODEV
+        tree = OwnFolder(lambda: _call(_OPEN_TREE, _AT_FDCWD, os.fsencode(source), _CLONE | _CLOEXEC))
         _call(_MOUNT_SETATTR, tree.fileno(), b"", _AT_EMPTY_PATH, attributes, len(attributes))
     except OSError as error:
         raise SandboxFailedError(f"{source} cannot be shown to a box: {error}") from None
