@@ -302,3 +302,31 @@ CHEATS = {
     "skipped later": {shop.CORE: "import pytest\ndef totals(lines):\n    pytest.skip('no')\nbest = totals\n"},
 }
 """By name the files of each."""
+
+_TOTALS = shop.GOLD.partition("def best")[0]
+CURRENT_TEST = """
+import os, re, sys
+
+
+def best(lines):
+    if not lines:
+        raise ValueError("no lines")
+    found = re.search(r"\\[lines\\d+-(.*?)\\]", os.environ["PYTEST_CURRENT_TEST"])
+    return (found[1], 0) if found else ("ale", 9)
+"""
+PARAMETER = """
+import sys
+
+
+def best(lines):
+    if not lines:
+        raise ValueError("no lines")
+    name = sys._getframe(1).f_locals.get("name")
+    return (name, 0) if name else ("ale", 9)
+"""
+HALF_CHEATS = {
+    "swallowed exceptions": SWALLOWED,
+    "id of the test": _TOTALS + CURRENT_TEST,
+    "parameter of the test": _TOTALS + PARAMETER,
+}
+"""By name the module that is right at level 1 and cheats at level 2."""

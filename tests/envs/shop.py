@@ -100,7 +100,8 @@ NODES = (
     Test(1, "", "", name="tests/test_sums.py::test_many"),
     Test(2, "", "", public=True, name="tests/test_shop.py::test_one_line"),
     Test(2, "", "", name="tests/test_best.py::Best"),
-    Test(2, "", "", name="tests/test_best.py::test_names"),
+    Test(2, "", "", name="tests/test_best.py::test_names[lines0-b]"),
+    Test(2, "", "", name="tests/test_best.py::test_names[lines1-a]"),
 )
 CALL = Test(1, json.dumps(["shop.core:totals", [["tea 3", "tea 1"]]]), json.dumps([["tea", 4]]), name="a call")
 TIMED = Test(3, "", "", name=PERFORMANCE)

@@ -52,3 +52,10 @@ def test_nobody_is_deceived(judge: Judge, name: str) -> None:
     problem = shop.shop(*shop.NODES)
     found = judge.judge(problem, shop.patch(patch_cheats.CHEATS[name]))
     assert (found.level_reached, found.failure_kind, found.error) == (0, FailureKind.CORRECTNESS, "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", patch_cheats.HALF_CHEATS)
+def test_nobody_is_deceived_at_a_higher_level(judge: Judge, name: str) -> None:
+    found = judge.judge(shop.shop(*shop.NODES), shop.patch({shop.CORE: patch_cheats.HALF_CHEATS[name]}))
+    assert (found.level_reached, found.failure_kind, found.error) == (1, FailureKind.CORRECTNESS, "")

@@ -158,6 +158,40 @@ def test_a_value_from_a_frame_holds_where_it_must_not() -> None:
     assert all(right(twin, "test_it", f=lambda _: 900) for twin in both(text))
 
 
+ROWS = """
+    import pytest
+
+    @pytest.mark.parametrize("n", [1, 2])
+    @pytest.mark.parametrize(("a", "expected"), [([1, 2], "b c"), (3, "q")])
+    def test_rows(a, expected, n):
+        assert f(a, n) == expected
+
+    @pytest.mark.parametrize("n", [7, "b"])
+    def test_alone(n):
+        assert f() == n
+
+    @pytest.mark.parametrize("n", [7, "b\u00fc"])
+    def test_not_plain(n):
+        assert f() == n
+
+    @pytest.mark.parametrize("n", [7, 8])
+    def test_read_twice(n):
+        assert f(n) == n
+"""
+
+
+def test_expected_values_in_rows_are_altered_and_their_ids_say_nothing() -> None:
+    copies = both(ROWS)
+    for twin in copies:
+        assert twin.renamed == {"test_rows", "test_alone"}
+        assert sorted(twin.rows.values()) == ["3-q", "7", "a0-b c", "b"]
+        assert "3-q" not in twin.text
+        assert "[7, 'b\u00fc']" in twin.text
+        assert "[7, 8])" in twin.text
+    assert sum("'b c')" in twin.text for twin in copies) == 1
+    assert sum("[7, 'b'], ids=" in twin.text for twin in copies) == 1
+
+
 def test_future_imports_and_docstrings_stay_first() -> None:
     for twin in both('"""Words."""\nfrom __future__ import annotations\n\ndef test_it():\n    assert f(1) == 2\n'):
         assert right(twin, "test_it", **HONEST)

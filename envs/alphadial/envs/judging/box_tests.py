@@ -113,7 +113,7 @@ class BoxTests:
     def _copies(self, path: str) -> tuple[Twin, ...]:
         text = self._sources[path].data.decode("utf-8", "replace")
         if self._told:
-            return (Twin(path, text, {}, {}),)
+            return (Twin(path, text, {}, {}, {}, frozenset()),)
         try:
             return twins(path, text, self._assertions, strict=self._isolated)
         except (SyntaxError, ValueError, RecursionError) as error:
@@ -141,8 +141,10 @@ class BoxTests:
         for index, node in self._nodes.items():
             for path, rest in node:
                 for copy in self._modules[path].copies:
+                    test = rest.removeprefix("::").partition("[")[0]
+                    each = copy.path + (f"::{test}" if test in copy.renamed else rest)
                     level = self._problem.tests[index].level
-                    wanted[copy.path + rest] = min(level, wanted.get(copy.path + rest, level))
+                    wanted[each] = min(level, wanted.get(each, level))
         return wanted
 
 
@@ -160,14 +162,25 @@ def _node(
     rest: str, copy: Twin, collected: Sequence[str], results: _Results, broken: _Results, result: RunResult
 ) -> Said:
     """What a node came to in one copy."""
-    node = copy.path + rest
-    ids = [each for each in dict.fromkeys(collected) if each == node or each.startswith((f"{node}::", f"{node}["))]
+    ids = [each for each in dict.fromkeys(collected) if _is_of(_original(each, copy), copy.path + rest)]
     if ids:
         return _worst(_item(copy, each, results.get(each, []), result) for each in ids)
     errors = broken.get(copy.path, [])
     if errors:
         return Said(error=error_name(errors[0].get("error")), text=text_of(errors[0], "text"))
     return Said(missing=True) if not collected else Said(error="no such test was found")
+
+
+def _is_of(item: str, node: str) -> bool:
+    return item == node or item.startswith((f"{node}::", f"{node}["))
+
+
+def _original(item: str, copy: Twin) -> str:
+    """The id of a test with its rows called as in the module."""
+    test, bracket, row = item.partition("[")
+    for called, original in copy.rows.items() if bracket else ():
+        row = row.replace(called, original)
+    return f"{test}{bracket}{row}"
 
 
 def _item(copy: Twin, item: str, lines: list[dict[str, Any]], result: RunResult) -> Said:

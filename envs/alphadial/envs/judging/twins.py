@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import ast
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from alphadial.envs.judging.altering import altered
+from alphadial.envs.judging.parametrized import Table, expected_columns
 from alphadial.envs.judging.unittest_methods import as_assertion
 
 _RAISING = ("assertRaises", "assertRaisesRegex")
@@ -35,6 +36,10 @@ class Twin:
     """Number of an assertion to whether it holds where the program is right."""
     due: Mapping[str, frozenset[int]]
     """Test ("TestCase::test_order") to the assertions that no right program leaves out."""
+    rows: Mapping[str, str]
+    """What rows of parameters are called here, to what pytest calls them in the module."""
+    renamed: frozenset[str]
+    """The tests that have such rows."""
 
 
 def name() -> str:
@@ -78,7 +83,8 @@ def _twin(path: str, text: str, module: str, strict: bool, drawn: list[bool], ot
     tree.body[_prologue(tree.body) : 0] = [_import(names, strict)]
     stem = f"test{name()}.py"
     written = ast.unparse(ast.fix_missing_locations(tree))
-    return Twin(str(PurePosixPath(path).with_name(stem)), written, change.held, change.due)
+    place = str(PurePosixPath(path).with_name(stem))
+    return Twin(place, written, change.held, change.due, change.rows, frozenset(change.renamed))
 
 
 def _prologue(body: Sequence[ast.stmt]) -> int:
@@ -115,6 +121,8 @@ class _Change(ast.NodeTransformer):
     def __init__(self, names: _Names, drawn: list[bool], other: bool) -> None:
         self.held: dict[int, bool] = {}
         self.due: dict[str, frozenset[int]] = {}
+        self.rows: dict[str, str] = {}
+        self.renamed: set[str] = set()
         self._names = names
         self._drawn = drawn
         self._other = other
@@ -124,6 +132,8 @@ class _Change(ast.NodeTransformer):
         self._in_function = False
         self._literals: dict[str, ast.Assign] = {}
         """Of the test at hand: names that stand for a literal in one comparison and nowhere else."""
+        self._columns: dict[str, Table] = {}
+        """Likewise: parameters of it."""
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         self._within.append(node.name)
@@ -156,10 +166,14 @@ class _Change(ast.NodeTransformer):
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
         is_test = node.name.startswith("test") and not self._in_function
-        outside = self._in_function, self._literals
+        outside = self._in_function, self._literals, self._columns
         self._in_function, self._literals = True, _single_literals(node)
+        self._columns = expected_columns(node, _conditions(node)) if is_test else {}
+        for table in {id(table): table for table in self._columns.values()}.values():
+            self.rows |= table.rename()
+            self.renamed.add("::".join([*self._within, node.name]))
         self.generic_visit(node)
-        self._in_function, self._literals = outside
+        self._in_function, self._literals, self._columns = outside
         if is_test:
             leaves = any(isinstance(part, ast.Return | ast.Yield | ast.YieldFrom) for part in ast.walk(node))
             marker = self._noted(ast.Constant(True))
@@ -214,11 +228,18 @@ class _Change(ast.NodeTransformer):
         for literal, rest in ((right, left), (left, right)):
             if (other := altered(literal)) is not None:
                 return self._equal(rest, other)
-            assigned = self._literals.get(literal.id) if isinstance(literal, ast.Name) else None
-            if assigned is not None and (other := altered(assigned.value)) is not None:
-                assigned.value = other
+            if isinstance(literal, ast.Name) and self._altered_elsewhere(literal.id):
                 return self._equal(left, right)
         return None
+
+    def _altered_elsewhere(self, called: str) -> bool:
+        """Whether a name stood for a literal, or for a column of them, and stands for another now."""
+        assigned = self._literals.get(called)
+        if assigned is None:
+            return called in self._columns and self._columns[called].alter(called)
+        other = altered(assigned.value)
+        assigned.value = other or assigned.value
+        return other is not None
 
     def _raising(self, node: ast.With) -> ast.With:
         match node.items:
@@ -229,6 +250,15 @@ class _Change(ast.NodeTransformer):
                 inner = ast.withitem(_call(self._names.raising, ast.Constant(number), asked))
                 node.body = [ast.With(items=[inner], body=node.body)]
         return node
+
+
+def _conditions(node: ast.AST) -> Iterator[ast.expr]:
+    """All that is asserted below a node."""
+    for part in ast.walk(node):
+        asserted = part.test if isinstance(part, ast.Assert) else None
+        if isinstance(part, ast.Expr):
+            asserted = as_assertion(part.value)
+        yield from () if asserted is None else _all_of(asserted)
 
 
 def _all_of(condition: ast.expr) -> list[ast.expr]:
