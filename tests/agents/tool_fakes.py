@@ -74,13 +74,15 @@ def play_all(
     return [made[position] for position in range(len(specs))]
 
 
-def interrupt(folder: Path, after: int, delay: float, agent: str = "langgraph", what: str = "") -> int:
+def interrupt(
+    folder: Path, after: int, delay: float, agent: str = "langgraph", what: str = "", name: str = "workspaces"
+) -> int:
     """Runs ``tool_child`` until so many questions and commands have begun, or so many of one kind, and kills it a bit
     later; where that many never begin, it ends. How many questions the model was asked.
     """
     questions = 0
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.agents.tool_child", str(folder), agent],
+        [sys.executable, "-m", "tests.agents.tool_child", str(folder), agent, name],
         env=os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])},
         stdout=subprocess.PIPE,
         text=True,

@@ -211,7 +211,7 @@ def test_show_refuses(cli: Cli, tmp_path: Path) -> None:
     assert cli("show", attempt, "--run", "run").refused("run/config.json")
 
 
-def test_run_refuses_what_it_could_not_carry_out(cli: Cli, tmp_path: Path) -> None:
+def test_run_refuses_what_it_could_not_carry_out(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = ("run", "tiny", "--problems", TEST_PROBLEM)
     assert cli(*one, "--max-turns", "5").refused("--max-turns 5", "--setting tools")
     assert cli(*one, "--temperature", "inf", "--controller", "uniform").refused("--temperature inf", "0.6")
@@ -222,6 +222,10 @@ def test_run_refuses_what_it_could_not_carry_out(cli: Cli, tmp_path: Path) -> No
     assert cli(*unverified).refused("posterior learns", "none can be used with --unverified-weights", "uniform")
     assert cli(*unverified, "--fit", "x.json").refused("--fit", "--unverified-weights")
     assert cli(*one, "--agent", "devin").refused("no agent 'devin'", "langgraph")
+    monkeypatch.delenv("ALPHADIAL_OPENHANDS_PYTHON", raising=False)
+    agentic = (*one, "--setting", "agentic", "--prompt", "agent")
+    assert cli(*agentic, "--agent", "openhands").refused("needs the OpenHands SDK", "pip install 'openhands-sdk")
+    assert cli(*agentic, "--agent", "command:").refused("--agent command:", "say what is to be run")
     assert cli(*one[:2], "--problem-set", "workspaces").refused("workspaces has no split 'dev'", "uniform")
     assert left(tmp_path) == []
 
