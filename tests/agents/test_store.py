@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from alphadial.agents.errors import StoreError
 from alphadial.agents.runs.attempt_rows import TABLES
-from alphadial.agents.runs.config import RUN_FORMAT, RunConfig, attempt_id
+from alphadial.agents.runs.config import REPOSITORIES_FORMAT, RUN_FORMAT, RunConfig, attempt_id
 from alphadial.agents.runs.run_folder import RunFolder
 from alphadial.agents.runs.store import Store, find_attempts
 from alphadial.agents.types import Attempt
@@ -27,11 +27,17 @@ def attempt(config: RunConfig, sample: int = 0, verdict: str = "AC") -> Attempt:
     values: dict[str, object] = dict.fromkeys((field.name for field in dataclasses.fields(Attempt)), "")
     values |= dict.fromkeys(("prompt_tokens", "completion_tokens", "turns", "level_reached"), 1)
     values |= dict.fromkeys(("temperature", "cpu_s", "judge_s", "model_s", "tools_s", "success_prob"), 0.1)
-    values |= dict.fromkeys(("coverage", "decision", "propensity", "model_cost", "sandbox_cost"), None)
+    values |= dict.fromkeys(("coverage", "decision", "propensity", "model_cost", "sandbox_cost", "ratio"), None)
     model, problem = config.models[0], config.problems[0]
     values |= {"model": model.name, "alpha": model.alpha, "problem": problem, "sample": sample, "run": config.run_id}
     values |= {"id": attempt_id(config.run_id, problem, model.name, sample), "seed": 2**53 - 1}
-    values |= {"borderline": 0, "finish_reason": "stop", "status": "judged", "end_reason": "submitted"}
+    values |= {
+        "borderline": 0,
+        "shared_verifier": 0,
+        "finish_reason": "stop",
+        "status": "judged",
+        "end_reason": "submitted",
+    }
     values |= {
         "verdict": verdict,
         "public_verdict": verdict,
@@ -48,6 +54,19 @@ def test_rows_come_back_as_they_went_in(tmp_path: Path, config: RunConfig) -> No
     with Store(url, config) as store:
         assert list(store.attempts()) == [row]
     assert list(find_attempts(tmp_path / "s.sqlite", config, ["b", row.id])) == [row]
+
+
+def test_rows_of_repositories_say_how_each_test_went(tmp_path: Path, config: RunConfig) -> None:
+    url, config = sqlite_url(tmp_path / "s.sqlite"), dataclasses.replace(config, repositories=True)
+    assert (config.format, RunConfig.from_values(json.loads(config.to_json()))) == (REPOSITORIES_FORMAT, config)
+    tests = json.dumps([["tests/test_a.py::test_b", 1, "AC"], ["performance", 3, None]])
+    row = dataclasses.replace(attempt(config), tests=tests, ratio=1.5, shared_verifier=1, language="patch")
+    with Store(url, config) as store:
+        store.append(row)
+        for damaged in ('[["x", 1, "XX"]]', '[["x", 0, "AC"]]', "[1]", "{"):
+            with pytest.raises(StoreError, match="column tests"):
+                store.append(dataclasses.replace(row, tests=damaged))
+    assert list(find_attempts(tmp_path / "s.sqlite", config, [row.id])) == [row]
 
 
 def test_a_store_is_read_where_nothing_can_be_written(

@@ -116,6 +116,30 @@ def frontier_run(folder: Path, problems: int = 4, samples: int = 2) -> Path:
     )
 
 
+PATCH = """diff --git a/src/core.py b/src/core.py
+--- a/src/core.py
++++ b/src/core.py
+@@ -1,2 +1,2 @@
+ def f():
+-    return 1
++    return "</script><script>document.title='owned'</script>"
+"""
+TESTS = json.dumps(
+    [["tests/test_core.py::test_f", 1, "AC"], ["tests/test_core.py::test_<b>g</b>", 2, "WA"], ["tests/x.py", 2, "AC"]]
+)
+
+
+def repository_run(folder: Path) -> Path:
+    """A run on a repository: one patch that reached level 1, one that a shared verifier accepted."""
+    config = make_config(["repo"], 2, repositories=True)
+    first = make_attempt(config, "repo", 0.0, 0, "WA", program=PATCH, language="patch", tests=TESTS)
+    accepted = json.dumps([["reward", 1, "AC"]])
+    second = make_attempt(
+        config, "repo", 0.0, 1, "AC", program=PATCH, language="patch", tests=accepted, ratio=1.25, shared_verifier=1
+    )
+    return write_run(folder, config, [first, second])
+
+
 def controlled_run(folder: Path, **fields: Any) -> Path:
     """Three problems under a controller: one solved at once, one by the third attempt, one never."""
     fields = {"command": "run", "controller": "posterior", **fields}

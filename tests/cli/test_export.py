@@ -17,7 +17,7 @@ def test_the_command_writes_beside_the_run_or_where_it_is_told(cli: Cli, tmp_pat
     controlled_run(tmp_path / "run")
     done = cli("export", "run")
     assert done.status == 0, done.stderr
-    assert done.stdout == "7 attempts: run/attempts.csv (2 kB)\n"
+    assert done.stdout == "7 attempts: run/attempts.csv (3 kB)\n"
     assert cli("export", "run").refused("run/attempts.csv is there already", "--overwrite")
     assert cli("export", "run", "--overwrite").status == 0
     assert cli("export", "run", "--format", "jsonl", "--out", "a.jsonl").status == 0

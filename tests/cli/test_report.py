@@ -38,7 +38,18 @@ from alphadial.controller import Arm, OutcomeLog
 from alphadial.envs.errors import SandboxUnavailableError
 from alphadial.envs.types import FailedTest, Verdict
 
-from .report_runs import ALPHAS, HOSTILE, Document, controlled_run, frontier_run, make_attempt, make_config, write_run
+from .report_runs import (
+    ALPHAS,
+    HOSTILE,
+    PATCH,
+    Document,
+    controlled_run,
+    frontier_run,
+    make_attempt,
+    make_config,
+    repository_run,
+    write_run,
+)
 
 Cli = Callable[..., Any]
 
@@ -318,6 +329,17 @@ def test_transcripts_hold_what_the_attempts_hold(tmp_path: Path) -> None:
     assert told == [[], ["Here:\n```\nx\n```"], ["go", "gone"]]
     assert [row["program"] is None for row in rows] == [False, False, True]
     assert [row["verdict"] for row in rows] == ["AC", "WA", "WA"]
+
+
+def test_a_patch_comes_with_its_tests_level_by_level(tmp_path: Path) -> None:
+    unpacked = report(repository_run(tmp_path / "run")).transcripts()
+    first, second = sorted(unpacked["attempts"], key=lambda row: row["sample"])
+    assert unpacked["strings"][first["program"]] == PATCH
+    assert first["tests"] == [
+        [1, 1, 1, [["tests/test_core.py::test_f", "AC"]]],
+        [2, 1, 2, [["tests/test_core.py::test_<b>g</b>", "WA"], ["tests/x.py", "AC"]]],
+    ]
+    assert (second["ratio"], second["shared_verifier"]) == (1.25, 1)
 
 
 @pytest.mark.slow

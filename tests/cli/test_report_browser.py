@@ -17,7 +17,16 @@ from alphadial.agents.runs.reading_runs import StoredRun, read_results
 from alphadial.cli.report import write_pair, write_report
 
 from .chrome import Tab, chrome
-from .report_runs import HOSTILE, controlled_run, frontier_run, make_attempt, make_config, pair_of_runs, write_run
+from .report_runs import (
+    HOSTILE,
+    controlled_run,
+    frontier_run,
+    make_attempt,
+    make_config,
+    pair_of_runs,
+    repository_run,
+    write_run,
+)
 from .test_report import compare_folder, run_at_hand
 
 PROGRAM = next(
@@ -225,6 +234,30 @@ def test_the_public_test_that_fails_is_shown(tab: Tab, screen: str, tmp_path: Pa
     assert "input f([" in told
     assert "got 'wrong'" in told
     assert fits(tab, SCREENS[screen][0])
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_a_patch_is_shown_by_line_and_its_tests_by_level(tab: Tab, screen: str, tmp_path: Path) -> None:
+    folder = repository_run(tmp_path / "run")
+    run = read_results(folder)
+    assert isinstance(run, StoredRun)
+    wrong, solved = (next(one for one in run.attempts if one.verdict == verdict) for verdict in ("WA", "AC"))
+    write_report(folder, tmp_path / "r.html")
+    tab.screen(*SCREENS[screen])
+    tab.open(tmp_path / "r.html", f"#attempt-{wrong.id}")
+    tab.wait(f"({SHOWN}).includes('tests by level')")
+    lines = "[...document.querySelectorAll('#attempt .{}')].map(line => line.textContent)"
+    assert tab.value(lines.format("removed")) == ["-    return 1\n"]
+    assert len(tab.value(lines.format("added"))) == 1
+    assert len(tab.value(lines.format("code .c"))) == 3
+    told = " ".join(tab.value(SHOWN).split())
+    assert "level 1: 1 of 1 tests passed" in told
+    assert "level 2: 1 of 2 tests passed ✗ tests/test_core.py::test_<b>g</b> (WA) ✓ tests/x.py" in told
+    assert tab.value("document.title") != "owned"
+    assert fits(tab, SCREENS[screen][0])
+    tab.value(f"location.hash = '#attempt-{solved.id}'")
+    tab.wait(f"({SHOWN}).includes('1.25 times the CPU time of the gold patch')")
+    assert "which can be deceived" in tab.value(SHOWN)
 
 
 def test_an_attempt_beyond_the_sample_is_told_how_to_see(tab: Tab, tmp_path: Path) -> None:

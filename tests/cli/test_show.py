@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from alphadial.agents.runs.config import RunConfig
+from alphadial.agents.runs.reading_runs import StoredRun, read_results
 from alphadial.agents.types import Attempt
 from alphadial.envs.problems import load_split
 
-from .report_runs import make_attempt, make_config, write_run
+from .report_runs import make_attempt, make_config, repository_run, write_run
 
 Cli = Callable[..., Any]
 PROBLEM = load_split("tiny-problems", "dev").select(["near_equal.most8.half.loose"])[0]
@@ -135,3 +136,14 @@ def test_a_class_is_imported_only_where_the_user_names_it(
     assert "name it yourself, with --problem-set my_problems:Mine" in done.stderr
     named = cli("report", "run", "--problem-set", "my_problems:Mine")
     assert (named.status, named.stderr) == (0, "")
+
+
+def test_a_patch_is_shown_with_its_tests(cli: Cli, tmp_path: Path) -> None:
+    run = read_results(repository_run(tmp_path / "run"))
+    assert isinstance(run, StoredRun)
+    shown = {one.verdict: words(cli("show", one.id, "--run", "run").stdout) for one in run.attempts}
+    assert "patch of toy@0" in shown["WA"]
+    assert "- return 1" in shown["WA"]
+    assert "2 tests/test_core.py::test_<b>g</b> WA" in shown["WA"]
+    assert "1.25 times the CPU time of the gold patch" in shown["AC"]
+    assert "which can be deceived" in shown["AC"]

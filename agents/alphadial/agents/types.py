@@ -312,6 +312,12 @@ class Attempt:
     """How the attempt was made, in a run over arms; "" where the whole run has one setting."""
     strategy: Name = ""
     """The prompting strategy, likewise."""
+    tests: Text = ""
+    """JSON list of name, level and verdict of every test that a patch was graded by; "" for programs."""
+    ratio: NotNegative | None = None
+    """CPU time beside the gold patch's; None where it was not measured."""
+    shared_verifier: Flag = 0
+    """1 where a script in the candidate's own box decided, which can be deceived."""
 
     @property
     def arm_key(self) -> str:

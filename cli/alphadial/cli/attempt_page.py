@@ -17,10 +17,11 @@ from alphadial.cli.failed_test import failed_test
 from alphadial.cli.output import VERDICT_STYLES, cell
 from alphadial.cli.problem_page import statement_panel
 from alphadial.cli.visible import visible
-from alphadial.envs.types import FailedTest, Problem
+from alphadial.envs.types import PATCH, FailedTest, Problem
 
-_LEXERS = {"python3": "python", "pypy3": "python", "cpp": "cpp", "c": "c", "java": "java"}
+_LEXERS = {"python3": "python", "pypy3": "python", "cpp": "cpp", "c": "c", "java": "java", "patch": "diff"}
 """The language of a program to what colours it."""
+_DECEIVABLE = "a script in the candidate's own box, which can be deceived"
 _NEARLY = "a time is so near the limit that another run may end differently"
 
 
@@ -46,10 +47,22 @@ def attempt_page(
     program: RenderableType = Text("(none)")
     if source.strip():
         program = Syntax(source, _LEXERS.get(attempt.language, "text"), line_numbers=True)
-    yield Panel(program, title=cell(f"program of {attempt.model}"), title_align="left")
+    what = "patch" if attempt.language == PATCH else "program"
+    yield Panel(program, title=cell(f"{what} of {attempt.model}"), title_align="left")
+    if attempt.tests:
+        yield _tests_by_level(attempt.tests)
     if failed is not None:
         yield failed_test(failed, public=True)
     yield _facts(attempt, None if problem is None else problem.levels)
+
+
+def _tests_by_level(stored: str) -> Table:
+    """How the tests went that a patch was graded by."""
+    table = Table("level", "test", "verdict", box=None, pad_edge=False)
+    for name, level, verdict in json.loads(stored):
+        verdict = verdict or "unmeasurable"
+        table.add_row(str(level), cell(name), cell(verdict, VERDICT_STYLES.get(verdict, "red")))
+    return table
 
 
 def _spoken(message: Mapping[str, Any], heard: Collection[str]) -> str:
@@ -85,6 +98,8 @@ def _facts(attempt: Attempt, levels: int | None) -> Table:
         "chosen": cell(_choice(attempt)),
         "level": cell(f"{attempt.level_reached} of {'?' if levels is None else levels} passed"),
         "public tests": cell(attempt.public_verdict or ""),
+        "speed": cell("" if attempt.ratio is None else f"{attempt.ratio:.3g} times the CPU time of the gold patch"),
+        "verifier": cell(_DECEIVABLE if attempt.shared_verifier else ""),
         "times": cell(
             f"program {attempt.cpu_s * 1e3:.1f} ms CPU, judge {attempt.judge_s * 1e3:.1f} ms, "
             f"tools {attempt.tools_s * 1e3:.1f} ms, model {attempt.model_s * 1e3:.1f} ms"

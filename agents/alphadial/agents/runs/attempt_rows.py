@@ -14,15 +14,15 @@ import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from alphadial.agents.errors import StoreError
-from alphadial.agents.runs.config import ARMS_FORMAT, RUN_FORMAT, RunConfig, attempt_id
+from alphadial.agents.runs.config import ARMS_FORMAT, REPOSITORIES_FORMAT, RUN_FORMAT, RunConfig, attempt_id
 from alphadial.agents.types import Attempt
-from alphadial.envs.checks import Count, Number, Text, first_fault
+from alphadial.envs.checks import Count, Number, Positive, Text, VerdictName, first_fault
 from alphadial.envs.types import EndReason, FailureKind, Verdict
 from alphadial.merge_engine import is_blend_id
 
-TIMES = frozenset({"cpu_s", "judge_s", "model_s", "tools_s", "sandbox_cost"})
+TIMES = frozenset({"cpu_s", "judge_s", "model_s", "tools_s", "sandbox_cost", "ratio"})
 """Columns that differ between two runs of one configuration."""
-TEXTS = frozenset({"answer", "program", "transcript", "token_ids", "logprobs"})
+TEXTS = frozenset({"answer", "program", "transcript", "token_ids", "logprobs", "tests"})
 """Columns that may be longer than all others together."""
 _UNANSWERED = (EndReason.POLICY, EndReason.CONTEXT)
 """How attempts end whose last answer could not be used, so that no weights vouch for it."""
@@ -41,10 +41,13 @@ class Tables:
     def selection(self, *, texts: bool = True) -> sa.Select[Any]:
         """The columns of an attempt, in the order of ``FIELDS``; without ``texts``, the long ones are empty."""
         columns, left_out = self.attempts.c, frozenset() if texts else TEXTS
-        empty = sa.literal("")
-        return sa.select(
-            *(columns[name] if name in columns and name not in left_out else empty.label(name) for name in FIELDS)
-        )
+        there = {name for name in FIELDS if name in columns and name not in left_out}
+        return sa.select(*(columns[name] if name in there else _absent(name).label(name) for name in FIELDS))
+
+
+def _absent(name: str) -> sa.ColumnElement[Any]:
+    """What rows have in a column that their table is without, or that is left out."""
+    return sa.null() if name == "ratio" else sa.literal(0 if name == "shared_verifier" else "")
 
 
 def _tables(*more: sa.Column[Any]) -> Tables:
@@ -106,9 +109,19 @@ def _tables(*more: sa.Column[Any]) -> Tables:
     return Tables(metadata, runs, attempts)
 
 
+def _of_arms() -> list[sa.Column[Any]]:
+    return [sa.Column("setting", sa.Text, nullable=False), sa.Column("strategy", sa.Text, nullable=False)]
+
+
 TABLES = {
     RUN_FORMAT: _tables(),
-    ARMS_FORMAT: _tables(sa.Column("setting", sa.Text, nullable=False), sa.Column("strategy", sa.Text, nullable=False)),
+    ARMS_FORMAT: _tables(*_of_arms()),
+    REPOSITORIES_FORMAT: _tables(
+        *_of_arms(),
+        sa.Column("tests", sa.Text, nullable=False),
+        sa.Column("ratio", sa.Double),
+        sa.Column("shared_verifier", sa.Integer, nullable=False),
+    ),
 }
 """By the version of the run that they are of."""
 
@@ -140,6 +153,7 @@ _JSON: dict[str, TypeAdapter[Any]] = {
     "transcript": TypeAdapter(list[_Message]),
     "token_ids": TypeAdapter(list[list[Count]]),
     "logprobs": TypeAdapter(list[list[Number | None]]),
+    "tests": TypeAdapter(list[tuple[Text, Positive, VerdictName | None]]),
 }
 """Columns that hold JSON, "" where there is nothing, to what they hold."""
 

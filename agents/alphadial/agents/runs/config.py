@@ -28,6 +28,8 @@ _NAMED = 3
 """Models that a label names one by one, at most."""
 ARMS_FORMAT = 4
 """Version of those of runs over arms, whose rows say setting and strategy."""
+REPOSITORIES_FORMAT = 5
+"""Version of those of runs on repositories, with arms or without, whose rows also say how each test went."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +109,14 @@ class RunConfig:
     ``models`` are theirs, and temperature, tokens, setting, turns, prompt, parser and weights above are the first's."""
     agent: Name = DEFAULT_AGENT
     """Works in the setting agentic."""
+    repositories: bool = False
+    """Some of the problems are repositories."""
 
     @property
     def format(self) -> int:
         """Version of the run's folder."""
+        if self.repositories:
+            return REPOSITORIES_FORMAT
         return RUN_FORMAT if self.arms is None else ARMS_FORMAT
 
     @property
@@ -177,6 +183,8 @@ class RunConfig:
             del values["arms"]
         if self.agent == DEFAULT_AGENT:
             del values["agent"]
+        if not self.repositories:
+            del values["repositories"]
         if self.prices is not None and not self.prices.models:
             del values["prices"]["models"]
         return json.dumps({"format": self.format, **values}, sort_keys=True, indent=1)
@@ -191,8 +199,10 @@ class RunConfig:
         try:
             fields_there = dict(values)
             version = fields_there.pop("format")
-            if version not in (RUN_FORMAT, ARMS_FORMAT):
-                raise StoreError(f"it is of format version {version}, and this alphadial writes version {ARMS_FORMAT}")
+            if version not in (RUN_FORMAT, ARMS_FORMAT, REPOSITORIES_FORMAT):
+                raise StoreError(
+                    f"it is of format version {version}, and this alphadial writes version {REPOSITORIES_FORMAT}"
+                )
             if unknown := fields_there.keys() - {field.name for field in fields(cls)}:
                 raise StoreError(f"its configuration has an unknown field {min(unknown)[:80]!r}")
             config = _CONFIG.validate_python(fields_there)

@@ -42,8 +42,8 @@ def public_failure(judge: Judge, problem: Problem, attempt: Attempt) -> FailedTe
     Raises:
         ProblemError: the judge does not know the language, or there is no compiler for it.
     """
-    if not fails_publicly(attempt) or not attempt.program.strip():
-        return None
+    if not fails_publicly(attempt) or not attempt.program.strip() or problem.repository is not None:
+        return None  # of a patch, the row itself tells how each test went
     shown = replace(problem, tests=tuple(test for test in problem.tests if test.public))
     if shown.time_limit_s is None and shown.interface is Interface.STDIO:
         shown = replace(shown, time_limit_s=TOOL_LIMITS.cpu_s)

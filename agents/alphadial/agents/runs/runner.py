@@ -13,7 +13,7 @@ from alphadial.agents.runs.prices import Prices
 from alphadial.agents.runs.store import Store
 from alphadial.agents.seeds import attempt_seed
 from alphadial.agents.types import Attempt, AttemptSpec, Request, Rollout
-from alphadial.envs.types import FailureKind, Problem, Rules
+from alphadial.envs.types import FailureKind, JudgeReport, Problem, Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,14 @@ def _row(spec: AttemptSpec, rollout: Rollout, run: str, prices: Prices | None) -
         sandbox_cost=prices.sandbox_cost(rollout) if prices is not None else None,
         setting=spec.setting,
         strategy=spec.strategy,
+        tests=_tests(report) if spec.problem.repository is not None else "",
+        ratio=next((test.ratio for test in report.tests if test.ratio is not None), None),
+        shared_verifier=int(report.shared_verifier),
     )
+
+
+def _tests(report: JudgeReport) -> str:
+    return json.dumps([[_storable(test.name), test.level, _text(test.verdict)] for test in report.tests])
 
 
 def _finite(value: float) -> float | None:

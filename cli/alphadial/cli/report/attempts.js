@@ -72,11 +72,18 @@ function python(source) {
   return [...parts, source.slice(end)];
 }
 
-function code(source) {
+// What a line of a patch is: of its head, added, removed or where it belongs.
+function patch(source) {
+  const heads = /^(diff |index |--- |\+\+\+ |new file|deleted file|old mode|new mode|GIT binary)/;
+  const sign = (line) => (heads.test(line) ? "c" : { "+": "added", "-": "removed", "@": "k" }[line[0]]);
+  return source.split(/(?<=\n)/).map((line) => (sign(line) ? node("span", { class: sign(line) }, line) : line));
+}
+
+function code(source, paint = python) {
   const lines = source.replace(/\n$/, "").split("\n").length;
   const numbers = Array.from({ length: lines }, (_, at) => at + 1).join("\n");
   return node("div", { class: "code" }, node("pre", { class: "numbers", "aria-hidden": "true" }, numbers),
-    node("pre", { tabindex: "0" }, ...python(source)));
+    node("pre", { tabindex: "0" }, ...paint(source)));
 }
 
 function block(title, role, tools, ...content) {
@@ -104,6 +111,8 @@ function facts(attempt) {
     cause: attempt.cause,
     levels: attempt.levels ? `${attempt.level_reached} of ${attempt.levels} passed` : `${attempt.level_reached} passed`,
     "public tests": attempt.public_verdict,
+    speed: attempt.ratio === null ? "" : `${attempt.ratio.toPrecision(3)} times the CPU time of the gold patch`,
+    verifier: attempt.shared_verifier ? "a script in the candidate's own box, which can be deceived" : "",
     model: attempt.model,
     chosen: attempt.propensity === null ? "" : `attempt ${attempt.sample + 1} on this problem, with probability ${attempt.propensity.toPrecision(3)}`,
     reason: attempt.reason,
@@ -132,6 +141,14 @@ function failedTest({ test, told, input, expected, got }, strings) {
   return block(title, "failed", null, node("dl", { class: "test" }, ...parts));
 }
 
+// How the tests went that a patch was graded by, level by level; a level that failed is open.
+function testsByLevel(levels) {
+  const shown = levels.map(([level, passed, ran, tests]) => node("details", passed < ran ? { open: "" } : {},
+    node("summary", {}, `level ${level}: ${passed} of ${ran} tests passed`),
+    node("ul", {}, ...tests.map(([name, verdict]) => node("li", {}, `${verdict === "AC" ? "✓" : verdict ? "✗" : "?"} ${name}`, verdict === "AC" ? "" : ` (${verdict || "unmeasurable"})`)))));
+  return block("tests by level", "tests", null, ...shown);
+}
+
 // The messages of an attempt with their texts, as JSON.
 function transcript(attempt, strings) {
   const messages = attempt.messages.map(({ role, content, call, calls }) => ({
@@ -144,12 +161,14 @@ function transcript(attempt, strings) {
 
 function whole(attempt, strings) {
   const name = `${attempt.problem}-${attempt.id}`;
-  const program = attempt.program === null ? node("pre", {}, "(none)") : code(strings[attempt.program]);
-  const tools = attempt.program === null ? null : buttons(strings[attempt.program], "the program", `${name}.${EXTENSIONS[attempt.language] || "txt"}`);
+  const isPatch = attempt.language === "patch";
+  const program = attempt.program === null ? node("pre", {}, "(none)") : code(strings[attempt.program], isPatch ? patch : python);
+  const tools = attempt.program === null ? null : buttons(strings[attempt.program], isPatch ? "the patch" : "the program", `${name}.${EXTENSIONS[attempt.language] || "txt"}`);
   const text = transcript(attempt, strings);
   return [
     facts(attempt), node("p", { class: "tools" }, "Transcript ", buttons(text, "the transcript", `${name}.json`)),
-    ...attempt.messages.map((message) => messageBlocks(message, strings)), block("program", "assistant", tools, program),
+    ...attempt.messages.map((message) => messageBlocks(message, strings)), block(isPatch ? "patch" : "program", "assistant", tools, program),
+    attempt.tests.length ? testsByLevel(attempt.tests) : "",
     attempt.failed ? failedTest(attempt.failed, strings) : "",
   ];
 }

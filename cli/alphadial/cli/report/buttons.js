@@ -1,5 +1,5 @@
 // Copy and download of a text as it is shown, and what keys do where nothing is typed.
-const EXTENSIONS = { python3: "py", pypy3: "py", cpp: "cpp", c: "c", java: "java" };
+const EXTENSIONS = { python3: "py", pypy3: "py", cpp: "cpp", c: "c", java: "java", patch: "patch" };
 
 async function copy(text, near) {
   try {

@@ -20,7 +20,7 @@ from alphadial.agents.types import Attempt
 from alphadial.cli.report.text import arm, cut
 from alphadial.cli.visible import visible
 from alphadial.envs.errors import EnvsError
-from alphadial.envs.types import FailedTest, Problem
+from alphadial.envs.types import FailedTest, Problem, Verdict
 
 PACKED_BYTES = 6 * 2**20
 """Deflated transcripts take no more: 8 MiB as base64, which leaves room for plotly and the charts in 15 MB."""
@@ -131,11 +131,28 @@ def _row(attempt: Attempt, posed: _Posed, strings: _Strings) -> dict[str, Any]:
     }
     for name in TEXTS:
         del row[name]
+    row["tests"] = _tests(attempt.tests)
     row["levels"] = posed.levels
     statement = [{"role": "problem", "content": posed.statement}] if posed.statement.strip() else []
     row["messages"] = [_message(message, strings) for message in [*statement, *_messages(attempt, posed)]]
     row["program"] = strings.place(attempt.program) if attempt.program.strip() else None
     return row
+
+
+def _tests(stored: str) -> list[tuple[int, int, int, list[list[str | None]]]]:
+    """Level, how many tests of it passed, how many ran, and name and verdict of each as far as there is room."""
+    levels: dict[int, list[tuple[str, str | None]]] = {}
+    for name, level, verdict in json.loads(stored) if stored else ():
+        levels.setdefault(level, []).append((name, verdict))
+    return [
+        (
+            level,
+            sum(verdict == Verdict.AC for _, verdict in tests),
+            len(tests),
+            [[visible(cut(name, 200)), verdict] for name, verdict in tests[:PARTS]],
+        )
+        for level, tests in sorted(levels.items())
+    ]
 
 
 def _failed(failed: FailedTest, strings: _Strings) -> dict[str, Any]:
