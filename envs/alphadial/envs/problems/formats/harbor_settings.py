@@ -23,7 +23,7 @@ LARGEST = 4 * MIB
 """Bytes of task.toml, of an instruction and of other files that are read as text."""
 _OURS = {
     *("image", "tree", "workdir", "verifier", "fail_to_pass", "pass_to_pass", "public", "calls", "test_tree", "gold"),
-    "rewards",
+    *("rewards", "timeout_s"),
     *("editable", "protected", "import_from", "template", "performance"),
 }
 _VERSION = re.compile(r"1\.(\d{1,3})")
@@ -89,7 +89,7 @@ def read_settings(folder: Path) -> Settings:
         memory_bytes=int(number(environment.get("memory_mb", 1024), "memory_mb")) * MIB,
         files_bytes=int(number(environment.get("storage_mb", 512), "storage_mb")) * MIB,
         separate=separate == "separate",
-        timeout_s=number(verifier.get("timeout_sec", 600.0), "[verifier] timeout_sec", most=86_400),
+        timeout_s=_timeout_s(ours, verifier),
         verifier_env=reader.variables(verifier, "verifier.env"),
         artifacts=_artifacts(reader, reader.text(environment, "workdir")),
         collect=_collect(reader, verifier),
@@ -179,6 +179,12 @@ def _refuse_network(reader: _Reader, name: str, table: Row) -> None:
         raise FormatError(f"[{name}] network_mode must be no-network, public or allowlist")
     if "allow_internet" in table:
         flag(table["allow_internet"], f"[{name}] allow_internet")
+
+
+def _timeout_s(ours: Row, verifier: Row) -> float:
+    if "timeout_s" in ours:
+        return number(ours["timeout_s"], "[metadata.alphadial] timeout_s", most=86_400)
+    return number(verifier.get("timeout_sec", 600.0), "[verifier] timeout_sec", most=86_400)
 
 
 def _features(reader: _Reader, metadata: Row) -> Features:
