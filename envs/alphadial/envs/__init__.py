@@ -39,6 +39,7 @@ from alphadial.envs.types import (
 if TYPE_CHECKING:
     from alphadial.envs.gym import Backend, CodingEnv, tool_call
     from alphadial.envs.gym.vector import make_vec
+    from alphadial.envs.harbor import Exported, export_tasks
     from alphadial.envs.judging import Judge, find_reward
     from alphadial.envs.judging.batch import judge_set
     from alphadial.envs.judging.judged_rows import RejudgeOptions
@@ -57,6 +58,7 @@ __all__ = [
     "Checker",
     "CodingEnv",
     "EnvsError",
+    "Exported",
     "FailedTest",
     "FailureKind",
     "Feedback",
@@ -92,6 +94,7 @@ __all__ = [
     "WorkspaceError",
     "build_image",
     "clean_images",
+    "export_tasks",
     "find_problem",
     "find_reward",
     "judge_set",
@@ -127,6 +130,8 @@ _LAZY = {
     "build_image": "sandbox.boxes.images",
     "clean_images": "sandbox.boxes.images",
     "list_images": "sandbox.boxes.images",
+    "Exported": "harbor",
+    "export_tasks": "harbor",
     "Backend": "gym",
     "CodingEnv": "gym",
     "tool_call": "gym",

@@ -99,6 +99,8 @@ def problem_of(plan: dict[str, Any], folder: Path) -> Problem:
 
 def main(folder: Path = Path("/tests")) -> None:
     """Grades what a candidate left, and writes the rewards."""
+    if os.getuid() != 0:
+        sys.exit("alphadial: no reward: the verifier must run as root, who alone can keep a candidate from the tests")
     os.umask(0o022)
     folder.chmod(0o700)  # what lies here tells which answers are right
     _LOGS.mkdir(parents=True, exist_ok=True)
@@ -134,7 +136,7 @@ def grade(problem: Problem, packed: Path) -> JudgeReport:
             except (PatchError, WorkspaceError) as error:
                 patch = f"{error}"  # no patch at all: what was handed in cannot be one
         problem = replace(problem, repository=replace(problem.repository, tree=first.files))
-        judging = RepositoryJudging(boxes, Cores(1), allow_shared_verifier=False)
+        judging = RepositoryJudging(boxes, Cores(1), counted_by="polling", allow_shared_verifier=False)
         labelled = LabelledSubmission("", Submission.patch(patch))
         record = judging.record(problem, labelled, limit_s, level=problem.levels)
         return report(record, limit_s)

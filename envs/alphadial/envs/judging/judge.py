@@ -74,7 +74,13 @@ class Judge(OfOneProcess, Closing):
         cores = Cores(self.timed_workers)
         self._calls = CallJudging(sandbox, self.workers, cores)
         self._stdio = StdioJudging(sandbox, self.timed_workers, cores, validator_limits)
-        self._repositories = RepositoryJudging(boxes, sandbox, cores, allow_shared_verifier=allow_shared_verifier)
+        as_sandbox = boxes is not None and boxes.name == "rootfs"
+        self._repositories = RepositoryJudging(
+            boxes,
+            cores,
+            counted_by=sandbox.protection.counted_by if as_sandbox else "cgroup",
+            allow_shared_verifier=allow_shared_verifier,
+        )
         self._cache: OrderedDict[_Key, tuple[Problem, JudgeReport]] = OrderedDict()
         self._cache_size = cache
         self._begin_process()

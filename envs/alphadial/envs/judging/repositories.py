@@ -17,7 +17,6 @@ from alphadial.envs.judging.verdicts import report
 from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.repository import Repository, VerifierKind
 from alphadial.envs.sandbox.boxes.box import Boxes
-from alphadial.envs.sandbox.protocol import Sandbox
 from alphadial.envs.sandbox.workspace import Workspace
 from alphadial.envs.tools.box_commands import first_tree
 from alphadial.envs.types import PATCH, Problem, PublicResult, Submission, Verdict
@@ -30,15 +29,15 @@ class RepositoryJudging:
 
     Args:
         boxes: where they are graded; None: there are none.
-        sandbox: knows CPU time as boxes of rootfs do.
         cores: where gradings take their turn.
+        counted_by: how the boxes know CPU time: "cgroup" or "polling".
         allow_shared_verifier: run scripts that look at a candidate from within its own box, though it may deceive them.
     """
 
-    def __init__(self, boxes: Boxes | None, sandbox: Sandbox, cores: Cores, *, allow_shared_verifier: bool) -> None:
+    def __init__(self, boxes: Boxes | None, cores: Cores, *, counted_by: str, allow_shared_verifier: bool) -> None:
         self._boxes = boxes
         self._cores = cores
-        self._sandbox = sandbox
+        self._counted_by = counted_by
         self._allow_shared = allow_shared_verifier
         self._begin_process()
         in_child(self, RepositoryJudging._begin_process)
@@ -88,7 +87,7 @@ class RepositoryJudging:
             tests=tuple(sorted(grading.records, key=lambda test: test.index)),
             unrun=_unrun(problem, ran),
             wall_s=monotonic() - began,
-            counted_by=self._sandbox.protection.counted_by if boxes.name == "rootfs" else "cgroup",
+            counted_by=self._counted_by,
         )
 
     def run_public(self, problem: Problem, submission: Submission, limit_s: float) -> tuple[PublicResult, ...]:
