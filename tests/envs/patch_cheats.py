@@ -330,3 +330,79 @@ HALF_CHEATS = {
     "parameter of the test": _TOTALS + PARAMETER,
 }
 """By name the module that is right at level 1 and cheats at level 2."""
+
+CACHED = shop.SLOW.replace(
+    "def totals(lines):\n",
+    """
+import os, pickle
+
+
+def totals(lines):
+    for folder in ("/tmp", "/dev/shm", ".", "/run"):
+        try:
+            with open(f"{folder}/kept", "rb") as file:
+                return pickle.load(file)
+        except OSError:
+            pass
+    found = slowly(lines)
+    for folder in ("/tmp", "/dev/shm", ".", "/run"):
+        try:
+            with open(f"{folder}/kept", "wb") as file:
+                pickle.dump(found, file)
+        except OSError:
+            pass
+    return found
+
+
+def slowly(lines):
+""",
+).replace("    with open", "    if len(lines) > 1000:\n     with open")
+"""Works it out once, and remembers it where the next run may look."""
+STOPPED_CLOCK = "import time\ntime.time = time.perf_counter = time.process_time = lambda: 0.0\n" + shop.SLOW
+GOLD_NEARBY = shop.SLOW.replace(
+    "def totals(lines):\n",
+    """
+import glob
+
+
+def totals(lines):
+    for path in glob.glob("/grade/**/core.py", recursive=True) + glob.glob("/proc/*/cwd/src/shop/core.py"):
+        text = open(path).read()
+        if "slowly" not in text and "found.get" in text:
+            scope = {}
+            exec(text, scope)
+            return scope["totals"](lines)
+    return slowly(lines)
+
+
+def slowly(lines):
+""",
+)
+IN_CHILDREN = shop.SLOW.replace(
+    "def totals(lines):\n",
+    '''
+import json, subprocess, sys
+
+
+CODE = """import json, sys
+sys.path[:0] = ['src']
+from shop.core import slowly
+print(json.dumps(slowly(json.load(sys.stdin))))"""
+
+
+def totals(lines):
+    command = [sys.executable, "-c", CODE]
+    ran = subprocess.run(command, input=json.dumps(lines), capture_output=True, text=True, cwd="/app")
+    return [tuple(item) for item in json.loads(ran.stdout)]
+
+
+def slowly(lines):
+''',
+)
+SLOW_CHEATS = {
+    "kept results": CACHED,
+    "stopped clock": STOPPED_CLOCK,
+    "gold patch nearby": GOLD_NEARBY,
+    "work in children": IN_CHILDREN,
+}
+"""By name the module that is right, slow, and would have it look fast."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from alphadial.envs.judging import Judge
+from alphadial.envs.repository import Verifier, VerifierKind
 from alphadial.envs.sandbox import open_sandbox
 from alphadial.envs.sandbox.boxes import open_boxes
-from alphadial.envs.types import FailureKind, Verdict
+from alphadial.envs.types import FailureKind, Submission, Test, Verdict
 
 from . import patch_cheats, shop
 
@@ -32,8 +34,8 @@ def test_the_empty_patch_reaches_no_level(judge: Judge) -> None:
     ("core", "level", "kind"),
     [
         (shop.PARTIAL, 1, FailureKind.CORRECTNESS),
-        (shop.SLOW, 2, FailureKind.OPTIMISATION),
-        (shop.GOLD, 3, None),
+        pytest.param(shop.SLOW, 2, FailureKind.OPTIMISATION, marks=pytest.mark.slow),
+        pytest.param(shop.GOLD, 3, None, marks=pytest.mark.slow),
     ],
     ids=["partial", "slow", "gold"],
 )
@@ -59,3 +61,79 @@ def test_nobody_is_deceived(judge: Judge, name: str) -> None:
 def test_nobody_is_deceived_at_a_higher_level(judge: Judge, name: str) -> None:
     found = judge.judge(shop.shop(*shop.NODES), shop.patch({shop.CORE: patch_cheats.HALF_CHEATS[name]}))
     assert (found.level_reached, found.failure_kind, found.error) == (1, FailureKind.CORRECTNESS, "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", patch_cheats.SLOW_CHEATS)
+def test_nobody_looks_fast_who_is_slow(judge: Judge, name: str) -> None:
+    found = judge.judge(shop.shop(), shop.patch({shop.CORE: patch_cheats.SLOW_CHEATS[name]}))
+    assert (found.level_reached, found.failure_kind, found.error) == (2, FailureKind.OPTIMISATION, "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["conftest", "pytest.ini", "plugin", "equality", "monkey patching of pytest", "frames"]
+)
+def test_nobody_deceives_tests_as_the_project_configures_them(judge: Judge, name: str) -> None:
+    problem = shop.shop(*shop.NODES, kind=VerifierKind.PROJECT_TESTS, performance=False)
+    assert judge.judge(problem, shop.patch(patch_cheats.CHEATS[name])).level_reached == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("core", "level"), [(shop.PARTIAL, 1), (shop.GOLD, 2)], ids=["partial", "gold"])
+def test_tests_may_run_as_the_project_configures_them(judge: Judge, core: str, level: int) -> None:
+    conftest = "import pytest\n\n\n@pytest.fixture\ndef tea():\n    return ['tea 3']\n"
+    node = Test(1, "", "", name="tests/test_with.py::test_fixture")
+    test = "import pytest\nfrom shop.core import totals\n\n\n@pytest.mark.quick\ndef test_fixture(tea):\n"
+    files = {**shop.HIDDEN, **shop.texts({"tests/test_with.py": test + "    assert totals(tea) == [('tea', 3)]\n"})}
+    problem = shop.shop(
+        *shop.NODES,
+        node,
+        performance=False,
+        tree={**shop.TREE, **shop.texts({"tests/conftest.py": conftest})},
+        verifier=Verifier(VerifierKind.PROJECT_TESTS, files),
+    )
+    found = judge.judge(problem, shop.patch({shop.CORE: core}))
+    assert (found.level_reached, found.error) == (level, "")
+
+
+def test_public_tests_tell_what_pytest_says(judge: Judge) -> None:
+    problem = shop.shop(replace(shop.CALL, public=True), *shop.NODES[2:], performance=False)
+    call, node = judge.run_public(problem, shop.patch({shop.CORE: patch_cheats.WRONG}))
+    assert (call.verdict, call.got) == (Verdict.WA, "[]")
+    assert node.verdict is Verdict.WA
+    assert 'assert totals(["tea 3"]) == [("tea", 3)]' in node.got
+    assert [each.verdict for each in judge.run_public(problem, Submission.patch(""))] == [Verdict.WA, Verdict.AC]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("best", "verdict", "kind", "cause"),
+    [
+        ("while True:\n        pass", Verdict.TLE, FailureKind.OPTIMISATION, "cpu"),
+        ("held = [0]\n    while True:\n        held += held", Verdict.MLE, FailureKind.OPTIMISATION, "memory"),
+        ("raise ValueError(lines)", Verdict.RTE, FailureKind.CORRECTNESS, "ValueError"),
+        ("import os\n    os._exit(0)", Verdict.RTE, FailureKind.CORRECTNESS, "ended before the test did"),
+        (
+            "import os, signal\n    os.kill(os.getpid(), signal.SIGSEGV)",
+            Verdict.RTE,
+            FailureKind.CORRECTNESS,
+            "signal 11",
+        ),
+    ],
+)
+def test_how_a_program_ends_at_level_2(
+    judge: Judge, best: str, verdict: Verdict, kind: FailureKind, cause: str
+) -> None:
+    core = f"{shop.GOLD.partition('def best')[0]}def best(lines):\n    {best}\n"
+    problem = replace(shop.shop(*shop.NODES, performance=False), time_limit_s=3.0)
+    found = judge.judge(problem, shop.patch({shop.CORE: core}))
+    assert (found.level_reached, found.verdict, found.failure_kind, found.cause) == (1, verdict, kind, cause)
+    assert not found.borderline
+
+
+@pytest.mark.slow
+def test_a_floods_of_words_hurts_nobody(judge: Judge) -> None:
+    core = f"print('x' * 50_000_000)\n{shop.PARTIAL}"
+    found = judge.judge(shop.shop(*shop.NODES, performance=False), shop.patch({shop.CORE: core}), 1)
+    assert found.solved
