@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -37,6 +38,23 @@ def test_here_the_sandbox_works(cli: Cli) -> None:
     assert {"Python", "extra merge", "extra local", "extra report", "OpenHands", "cores", "memory"} <= set(host)
     assert "torch" in host["extra local"]["detail"]
     assert by_name(report["languages"])["language python3"]["ok"] is True
+    assert "this machine as an image has pytest" in by_name(report["boxes"])["boxes: rootfs"]["detail"]
+
+
+def test_without_a_docker_daemon_it_says_where_it_looked(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    monkeypatch.setattr("alphadial.envs.sandbox.boxes.docker_daemon.shutil.which", lambda _: None)
+    check = by_name(json.loads(cli("doctor", "--json", "-").stdout)["boxes"])["boxes: docker"]
+    assert check["ok"] is False
+    assert check["detail"] == "no Docker daemon answers at unix:///nowhere/docker.sock (DOCKER_HOST names another)"
+    assert check["mend"] == "apt-get install docker.io"
+
+
+@pytest.mark.docker
+def test_a_docker_daemon_is_told_with_its_version(cli: Cli) -> None:
+    check = by_name(json.loads(cli("doctor", "--json", "-").stdout)["boxes"])["boxes: docker"]
+    assert check["ok"] is True
+    assert re.fullmatch(r"Docker \d+\..+, cgroup v[12], runtimes .*runc.*", check["detail"])
 
 
 def test_a_language_that_does_not_work_names_the_command(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,9 +24,10 @@ def doctor(
     from alphadial.cli.boundary import USAGE
     from alphadial.cli.output import STDOUT, cell, check_json_target, print_line, results, write_json
     from alphadial.envs.sandbox import open_sandbox, probe
+    from alphadial.envs.sandbox.boxes import box_probe
 
     check_json_target(json_to)
-    found = {"host": host.checks(), "sandbox": probe.checks(), "languages": []}
+    found = {"host": host.checks(), "sandbox": probe.checks(), "boxes": box_probe.checks(), "languages": []}
     works = any(check.name == "sandbox" and check.ok for check in found["sandbox"])
     if works:
         with open_sandbox() as sandbox:

@@ -43,7 +43,7 @@ def checks() -> list[Check]:
         with Bubblewrap() as sandbox:
             return [*found, *_reached(sandbox.protection), _gvisor()]
     except SandboxUnavailableError as error:
-        return [*found, _unavailable("sandbox", error)]
+        return [*found, unavailable("sandbox", error)]
 
 
 def _gvisor() -> Check:
@@ -51,10 +51,11 @@ def _gvisor() -> Check:
         with Gvisor() as sandbox:
             return Check("gvisor", True, f"release {sandbox.release}: --sandbox gvisor has a kernel of its own")
     except SandboxUnavailableError as error:
-        return _unavailable("gvisor", error)
+        return unavailable("gvisor", error)
 
 
-def _unavailable(name: str, error: SandboxUnavailableError) -> Check:
+def unavailable(name: str, error: SandboxUnavailableError) -> Check:
+    """What an error says, with the command that mends it apart."""
     what, _, mend = str(error).rpartition("; run: ")
     return Check(name, False, what, mend)
 

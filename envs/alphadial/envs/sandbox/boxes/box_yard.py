@@ -21,10 +21,11 @@ class Yard(Closing):
         boxes: the provider.
         image: what all boxes are made from.
         workdir: where all of them work.
+        limits: of each.
     """
 
-    def __init__(self, boxes: Boxes, image: Image, workdir: str = "/srv/app") -> None:
-        self.boxes, self.image, self.workdir = boxes, image, workdir
+    def __init__(self, boxes: Boxes, image: Image, workdir: str = "/srv/app", limits: BoxLimits = SMALL) -> None:
+        self.boxes, self.image, self.workdir, self._limits = boxes, image, workdir, limits
         self._shared: Box | None = None
 
     @property
@@ -37,9 +38,9 @@ class Yard(Closing):
         self._shared.restore(Workspace())
         return self._shared
 
-    def open(self, limits: BoxLimits = SMALL, sockets: Path | None = None) -> Box:
+    def open(self, limits: BoxLimits | None = None, sockets: Path | None = None) -> Box:
         """Another box."""
-        return self.boxes.open(self.image, self.workdir, limits, sockets=sockets)
+        return self.boxes.open(self.image, self.workdir, limits or self._limits, sockets=sockets)
 
     def sh(
         self,

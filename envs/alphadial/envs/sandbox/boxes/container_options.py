@@ -17,7 +17,7 @@ _OWN_BYTES, _OWN_PROCESSES = 96 * MIB, 1
 _POWERS = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID"]
 """The keeper looks after files of another user, ends that user's processes, and becomes that user for each command,
 which keeps none of them."""
-_OPEN_FILES, _NAMES = 4096, 200_000
+_OPEN_FILES, _NAMES = 4096, 100_000
 _LOADERS = dict.fromkeys(("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "GLIBC_TUNABLES"), "")
 """An image has no say in what the keeper loads."""
 _SHARED_PART = 8

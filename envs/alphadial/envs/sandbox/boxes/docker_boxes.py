@@ -118,7 +118,7 @@ class DockerBoxes(OfOneProcess, Closing):
         with starting:
             attached = self._client.attach_socket(container, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
             own = OwnSocket(fileno=os.dup(attached.fileno()))
-            attached.close()
+            attached._response.close()  # which holds the same connection, and is held by it
             return own
 
     def _fill(self, image: Image) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import shutil
 
 import docker
 import docker.errors
@@ -11,7 +13,8 @@ import requests
 
 from ...errors import SandboxUnavailableError
 
-INSTALL = "apt-get install docker.io"
+INSTALL, START = "apt-get install docker.io", "sudo systemctl start docker"
+_SOCKET = "unix:///var/run/docker.sock"
 ERRORS = (docker.errors.DockerException, requests.exceptions.RequestException, OSError)
 """All that a call of the daemon can raise."""
 _TIMEOUT_S = 60
@@ -32,10 +35,13 @@ def client(timeout_s: float = _TIMEOUT_S) -> docker.APIClient:
     try:
         return docker.APIClient(version="auto", timeout=timeout_s, **docker.utils.kwargs_from_env())
     except ERRORS as error:
-        said = line(error)
-        denied = "Permission denied" in said
-        mend = "sudo usermod -aG docker $USER" if denied else f"{INSTALL}, or set DOCKER_HOST"
-        raise SandboxUnavailableError(f"no Docker daemon answers ({said}); run: {mend}") from None
+        where = os.environ.get("DOCKER_HOST") or _SOCKET
+        if "Permission denied" in str(error):
+            what, mend = f"the Docker daemon at {where} is not for this user", "sudo usermod -aG docker $USER"
+        else:
+            what = f"no Docker daemon answers at {where}"
+            mend = START if shutil.which("dockerd") else INSTALL
+        raise SandboxUnavailableError(f"{what} (DOCKER_HOST names another); run: {mend}") from None
 
 
 def check(reached: docker.APIClient, runtime: str = "") -> dict[str, object]:
@@ -44,6 +50,8 @@ def check(reached: docker.APIClient, runtime: str = "") -> dict[str, object]:
     Raises:
         SandboxUnavailableError: it cannot; the message says why.
     """
+    if reached.base_url.startswith(("https://", "http+docker://ssh")):
+        raise SandboxUnavailableError("boxes need a Docker daemon behind a unix socket or plain TCP, not TLS or SSH")
     try:
         facts: dict[str, object] = reached.info()
     except ERRORS as error:
