@@ -60,7 +60,6 @@ while True:
 REPOSITORY = Repository(
     ImageSource("host"), Verifier(), tree={"core.py": File(b"def f():\n    return 1\n"), "mini.py": File(MINI)}
 )
-DOCKER_IMAGE = os.environ.get("ALPHADIAL_TEST_IMAGE", "alphadial/base:bookworm")
 PROBLEM = Problem(
     "repo",
     statement="Let f return 2.",
@@ -107,7 +106,7 @@ def attempt(
     limits: Limits = PROGRAM_LIMITS,
 ) -> tuple[Rollout, ScriptedPolicy]:
     policy = script if isinstance(script, ScriptedPolicy) else ScriptedPolicy(script)
-    image = ImageSource("host" if boxes.name == "rootfs" else DOCKER_IMAGE)
+    image = ImageSource("host" if boxes.name == "rootfs" else "repository")
     problem = replace(PROBLEM, repository=replace(REPOSITORY, image=image))
     spec = attempt_spec(problem, Setting.AGENTIC, turns, name=NAME)
     with ExitStack() as stack:

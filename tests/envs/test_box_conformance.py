@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +9,7 @@ from alphadial.envs.repository import ImageSource
 from alphadial.envs.sandbox.boxes import BOXES, open_boxes
 from alphadial.envs.sandbox.boxes.box_conformance import BEHAVIOURS, KNOWN_GAPS, Yard
 
-IMAGES = {"rootfs": "host", "docker": os.environ.get("ALPHADIAL_TEST_IMAGE", "alphadial/base:bookworm")}
+IMAGES = {"rootfs": "host", "docker": "repository"}
 QUICK = (
     *("exit_status", "streams", "no_network", "nothing_of_the_host", "system_calls_are_filtered", "background_ends"),
     *("the_keeper_is_out_of_reach", "trees_come_back", "every_change_is_seen", "sealed_files_stay"),

@@ -26,7 +26,7 @@ from alphadial.envs.sandbox.workspace import Workspace
 from alphadial.envs.types import Limits
 
 pytestmark = pytest.mark.docker
-IMAGE = ImageSource(os.environ.get("ALPHADIAL_TEST_IMAGE", "alphadial/base:bookworm"))
+IMAGE = ImageSource("repository")
 LIMITS = Limits(cpu_s=10.0, wall_s=30.0)
 
 

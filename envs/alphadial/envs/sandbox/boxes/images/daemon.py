@@ -39,11 +39,13 @@ def told(doing: str) -> Iterator[None]:
     Raises:
         ImageError: in place of every error of Docker's.
     """
+    from urllib3.exceptions import HTTPError
+
     from ..docker_daemon import ERRORS, line
 
     try:
         yield
-    except ERRORS as error:
+    except (*ERRORS, HTTPError) as error:  # the latter of a stream that breaks off
         said = shortened(line(error))
         if FULL in said.lower():
             said = f"{said}; the disk of Docker's images is full: make room (alphadial images clean), and run it again"

@@ -196,7 +196,7 @@ def _follow(events: Iterator[dict[str, Any]], deadline: float, say: Say, *, netw
             elif line.strip() and not line.startswith(_OF_DOCKER):
                 lines.append(line)
         if "error" in event:
-            said = shortened("; ".join([*lines, str(event["error"])]))
+            said = "; ".join(filter(None, [shortened("; ".join(lines)), shortened(str(event["error"]))]))
             if FULL in said:
                 said = f"{said}; the disk of Docker's images is full: alphadial images clean, or docker system prune"
             without = "" if networked or ": RUN " not in step else _NO_NETWORK
