@@ -18,7 +18,7 @@ from alphadial.envs import KilledBy, Limits, SandboxFailedError
 from alphadial.envs.errors import ImageError
 from alphadial.envs.files import File
 from alphadial.envs.repository import ImageSource
-from alphadial.envs.sandbox import Workspace
+from alphadial.envs.sandbox import Workspace, cgroups
 from alphadial.envs.sandbox.boxes import Box, Boxes, BoxLimits, Image, open_boxes
 from alphadial.envs.sandbox.cgroups import started
 from alphadial.envs.units import MIB
@@ -131,6 +131,23 @@ def _lives(pid: int) -> bool:
         return bool(started(pid))
     except OSError:  # it may be that nobody has waited for it
         return False
+
+
+@pytest.mark.skipif(cgroups.find() is None, reason="CPUs are limited by a cgroup alone")
+def test_a_box_has_no_more_than_its_cpus(boxes: Boxes) -> None:
+    limits = BoxLimits(cpus=0.25)
+    code = "import os, time\nos.fork(); end = time.time() + 0.6\nwhile time.time() < end: pass"
+    with boxes.open(boxes.find(ImageSource("host")), "/app", limits) as box:
+        assert box.exec(["python3", "-c", code], LIMITS).cpu_s < 0.4
+
+
+def test_a_terminal_can_be_made(box: Box) -> None:
+    assert sh(box, "python3 -c 'import pty; pty.spawn([\"tty\"])'") == "/dev/pts/0\r\n"
+
+
+def test_where_temporary_files_lie_cannot_be_taken_away(box: Box) -> None:
+    box.exec(["sh", "-c", "rm -rf /.box/* /tmp /logs; mv /.box/tmp /.box/x; mv /.box/logs /tmp/x"], LIMITS)
+    assert sh(box, "echo x > /tmp/a; echo x > /logs/a; cat /tmp/a /logs/a") == "x\nx\n"
 
 
 @pytest.fixture(scope="module")

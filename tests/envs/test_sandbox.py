@@ -446,7 +446,7 @@ def test_v2_groups_are_made_where_controllers_are_handed_down(tmp_path: Path) ->
         (own / "cgroup.subtree_control").mkdir()  # not even root writes there
     mountinfo = f"30 25 0:26 / {tmp_path} rw - cgroup2 cgroup2 rw\n"
     found = list(cgroups.candidates("0::/user.slice/app.slice/run.scope\n", mountinfo))
-    assert found == [cgroups.Parent("v2", own.parent, own.parent, own.parent)]
+    assert found == [cgroups.Parent("v2", own.parent, own.parent, own.parent, own.parent)]
 
 
 def test_v2_counters(tmp_path: Path) -> None:
@@ -454,14 +454,14 @@ def test_v2_counters(tmp_path: Path) -> None:
     (tmp_path / "memory.events").write_text("low 0\noom 3\noom_kill 2\noom_group_kill 0\n")
     (tmp_path / "memory.swap.max").write_text("max")
     (tmp_path / "memory.peak").write_text("4096\n")
-    group = cgroups.Group("v2", tmp_path, tmp_path, tmp_path)
-    group.limit(1 << 20, 5)
+    group = cgroups.Group("v2", tmp_path, tmp_path, tmp_path, tmp_path)
+    group.limit(1 << 20, 5, 1.5)
     assert (group.cpu_s(), group.oom_kills(), group.peak_bytes()) == (1.5, 2, 4096)
     (tmp_path / "memory.events").write_text("low 0\noom 0\noom_kill 1\n")
     with pytest.raises(MachineFullError):  # killed, but not for a limit of its own
         group.oom_kills()
-    limits = [(tmp_path / name).read_text() for name in ("memory.max", "memory.swap.max", "pids.max")]
-    assert limits == [str(1 << 20), "0", "5"]
+    limits = [(tmp_path / name).read_text() for name in ("memory.max", "memory.swap.max", "pids.max", "cpu.max")]
+    assert limits == [str(1 << 20), "0", "5", "150000 100000"]
     for path in tmp_path.iterdir():
         path.unlink()
     group.close()

@@ -227,7 +227,12 @@ class Bubblewrap(OfOneProcess, Closing):
         return WarmServer(ours, limits, slot, rlimited=rlimited), slot
 
     def begin(
-        self, invocation: layout.Invocation, limits: Limits, own: Own, pass_fds: Sequence[int]
+        self,
+        invocation: layout.Invocation,
+        limits: Limits,
+        own: Own,
+        pass_fds: Sequence[int],
+        cpus: float | None = None,
     ) -> tuple[Slot, Contained]:
         """Starts a process of ours that lasts, in a slot of its own.
 
@@ -236,6 +241,7 @@ class Bubblewrap(OfOneProcess, Closing):
             limits: memory and processes of all that will run beside it.
             own: what the process itself needs.
             pass_fds: descriptors for it.
+            cpus: see ``cgroups.Parent.create``.
 
         Raises:
             SandboxFailedError: it did not start.
@@ -243,7 +249,7 @@ class Bubblewrap(OfOneProcess, Closing):
         with ExitStack() as stack:
             try:
                 empty = stack.enter_context(sealed(b""))
-                slot = self._slot(limits, own)
+                slot = self._slot(limits, own, cpus)
             except SandboxFailedError:
                 invocation.close()
                 raise
@@ -270,8 +276,8 @@ class Bubblewrap(OfOneProcess, Closing):
             self._servers.add(server)
         return server
 
-    def _slot(self, limits: Limits, own: Own) -> Slot:
-        return Slot(self._cgroups, limits, own, own_uid=self.protection.own_uid)
+    def _slot(self, limits: Limits, own: Own, cpus: float | None = None) -> Slot:
+        return Slot(self._cgroups, limits, own, own_uid=self.protection.own_uid, cpus=cpus)
 
     def rlimits(self, limits: Limits) -> dict[int, tuple[int, int]]:
         """Of a command: soft and hard limit by resource."""

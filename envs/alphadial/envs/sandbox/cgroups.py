@@ -19,6 +19,8 @@ _REMOVAL_TRIES = 400
 _REMOVAL_PAUSE_S = 0.005
 _FULL = 0.9
 _numbers = itertools.count()
+_PERIOD_US, _LEAST_QUOTA_US = 100_000, 1_000
+"""Of limits on CPUs: the kernel's own period, and the least that it takes."""
 _CONTROLLERS = ("memory", "pids", "cpuacct")
 
 
@@ -30,26 +32,41 @@ class Parent:
     memory: Path
     pids: Path
     cpu: Path
+    quota: Path | None = None
+    """Where CPUs can be limited, if they can."""
 
     @property
     def folders(self) -> tuple[Path, ...]:
         """Without repetition."""
         return tuple(dict.fromkeys((self.memory, self.pids, self.cpu)))
 
-    def create(self, memory_bytes: int, processes: int) -> Group:
+    @property
+    def all_folders(self) -> tuple[Path, ...]:
+        """With that for limits on CPUs."""
+        quota = () if self.quota is None else (self.quota,)
+        return tuple(dict.fromkeys((*self.folders, *quota)))
+
+    def create(self, memory_bytes: int, processes: int, cpus: float | None = None) -> Group:
         """A new group, limited and empty.
+
+        Args:
+            memory_bytes: of all its processes.
+            processes: how many there may be.
+            cpus: of the time of how many CPUs they may have, where that can be limited; None: of all.
 
         Raises:
             SandboxFailedError: the kernel refused.
         """
         name = f"{PREFIX}{pid_namespace()}-{os.getpid()}-{started(os.getpid())}-{next(_numbers)}"
+        quota = self.quota if cpus is not None else None
+        folders = self.folders if quota is None else self.all_folders
         try:
-            for folder in self.folders:
+            for folder in folders:
                 (folder / name).mkdir()
-            group = Group(self.version, self.memory / name, self.pids / name, self.cpu / name)
-            group.limit(memory_bytes, processes)
+            group = Group(self.version, self.memory / name, self.pids / name, self.cpu / name, quota and quota / name)
+            group.limit(memory_bytes, processes, cpus)
         except OSError as error:
-            for folder in self.folders:
+            for folder in folders:
                 with suppress(OSError):
                     (folder / name).rmdir()
             raise SandboxFailedError(f"cannot make the cgroup {name}: {error}") from None
@@ -59,17 +76,17 @@ class Parent:
 class Group:
     """One slot's group. Reading its counters costs one system call each."""
 
-    def __init__(self, version: str, memory: Path, pids: Path, cpu: Path) -> None:
+    def __init__(self, version: str, memory: Path, pids: Path, cpu: Path, quota: Path | None = None) -> None:
         self._v2 = version == "v2"
-        self._memory, self._pids = memory, pids
-        self._folders = tuple(dict.fromkeys((memory, pids, cpu)))
+        self._memory, self._pids, self._quota = memory, pids, quota
+        self._folders = tuple(dict.fromkeys((memory, pids, cpu, *([quota] if quota else []))))
         self._usage = _open(cpu / ("cpu.stat" if self._v2 else "cpuacct.usage"), os.O_RDONLY)
         self._oom = _open(memory / ("memory.events" if self._v2 else "memory.oom_control"), os.O_RDONLY)
         self._peak = _peak_file(memory / ("memory.peak" if self._v2 else "memory.max_usage_in_bytes"))
         self._limit = self._peak_before = self._kills_before = 0
         self._cpu_before = 0.0
 
-    def limit(self, memory_bytes: int, processes: int) -> None:
+    def limit(self, memory_bytes: int, processes: int, cpus: float | None = None) -> None:
         """Sets the limits; swap, where it is counted, is closed."""
         self._limit = memory_bytes
         _write(self._memory / ("memory.max" if self._v2 else "memory.limit_in_bytes"), str(memory_bytes))
@@ -77,6 +94,13 @@ class Group:
         if swap.exists():
             _write(swap, "0" if self._v2 else str(memory_bytes))
         _write(self._pids / "pids.max", str(processes))
+        if self._quota is not None and cpus is not None:
+            quota_us = max(_LEAST_QUOTA_US, round(cpus * _PERIOD_US))
+            if self._v2:
+                _write(self._quota / "cpu.max", f"{quota_us} {_PERIOD_US}")
+            else:
+                _write(self._quota / "cpu.cfs_period_us", str(_PERIOD_US))
+                _write(self._quota / "cpu.cfs_quota_us", str(quota_us))
 
     def attach(self, pid: int) -> None:
         """Moves a process in; its later children follow."""
@@ -194,24 +218,27 @@ def candidates(memberships: str, mountinfo: str) -> Iterator[Parent]:
     mounts = dict(_mounts(mountinfo))
     if all(name in own and name in mounts for name in _CONTROLLERS):
         memory, pids, cpu = (_under(mounts[name], own[name]) for name in _CONTROLLERS)
-        yield Parent("v1", memory, pids, cpu)
+        quota = _under(mounts["cpu"], own["cpu"]) if "cpu" in own and "cpu" in mounts else None
+        yield Parent("v1", memory, pids, cpu, quota if quota and (quota / "cpu.cfs_quota_us").exists() else None)
     if "" in own and "" in mounts:
         top = mounts[""][1]
         folder = _under(mounts[""], own[""])
         with suppress(OSError):
             # Refused while the group holds processes and is not the root (cgroups(7), "no internal processes").
             (folder / "cgroup.subtree_control").write_text("+memory +pids")
+        with suppress(OSError):
+            (folder / "cgroup.subtree_control").write_text("+cpu")
         # Then a parent, where a service manager has handed it the controllers.
         for parent in (folder, *folder.parents):
-            if _delegates(parent):
-                yield Parent("v2", parent, parent, parent)
+            if _delegates(parent, "memory", "pids"):
+                yield Parent("v2", parent, parent, parent, parent if _delegates(parent, "cpu") else None)
             if parent == top:
                 return
 
 
-def _delegates(folder: Path) -> bool:
+def _delegates(folder: Path, *controllers: str) -> bool:
     with suppress(OSError):
-        return {"memory", "pids"} <= set((folder / "cgroup.subtree_control").read_text().split())
+        return set(controllers) <= set((folder / "cgroup.subtree_control").read_text().split())
     return False
 
 

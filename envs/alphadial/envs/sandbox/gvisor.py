@@ -156,8 +156,8 @@ class Gvisor(Bubblewrap):
         del rlimits[resource.RLIMIT_CPU]
         return rlimits
 
-    def _slot(self, limits: Limits, own: Own) -> Slot:
-        return super()._slot(limits, Own(own.memory_bytes + _OWN.memory_bytes, own.processes + _OWN.processes))
+    def _slot(self, limits: Limits, own: Own, cpus: float | None = None) -> Slot:
+        return super()._slot(limits, Own(own.memory_bytes + _OWN.memory_bytes, own.processes + _OWN.processes), cpus)
 
 
 class FreshServer:

@@ -29,7 +29,7 @@ def sweep() -> None:
 def sweep_groups(parent: Parent) -> None:
     """Removes the cgroups of owners that are gone, forked children among them."""
     ours = f"{PREFIX}{pid_namespace()}-"
-    for group in (group for folder in parent.folders for group in folder.glob(f"{ours}*")):
+    for group in (group for folder in parent.all_folders for group in folder.glob(f"{ours}*")):
         owner, _, rest = group.name.removeprefix(ours).partition("-")
         try:
             orphaned = started(int(owner)) != rest.partition("-")[0]

@@ -40,7 +40,9 @@ class Slot:
         SandboxFailedError: no uid is free, or the cgroup cannot be made.
     """
 
-    def __init__(self, parent: Parent | None, limits: Limits, own: Own, *, own_uid: bool) -> None:
+    def __init__(
+        self, parent: Parent | None, limits: Limits, own: Own, *, own_uid: bool, cpus: float | None = None
+    ) -> None:
         self._lock = threading.Lock()
         self._oom_kills = 0
         self._starved: SandboxFailedError | None = None
@@ -53,7 +55,7 @@ class Slot:
         if parent is not None:
             processes = limits.processes + own.processes + _OUTER
             try:
-                self._group = parent.create(self._memory_bytes, processes)
+                self._group = parent.create(self._memory_bytes, processes, cpus)
             except SandboxFailedError:
                 self.kill()
                 raise

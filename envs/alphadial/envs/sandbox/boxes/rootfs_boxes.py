@@ -95,7 +95,7 @@ class RootfsBoxes(OfOneProcess, Closing):
             control = str(theirs.fileno())
             invocation.add("--", *layout.guest_command(self._sandbox.python.executable, "keeper", [control]))
             passed = [theirs.fileno(), *(held.fileno() for _, held in shown.held)]
-            slot, contained = self._sandbox.begin(invocation, bound, _KEEPER, passed)
+            slot, contained = self._sandbox.begin(invocation, bound, _KEEPER, passed, limits.cpus)
             failed.callback(slot.kill)
             theirs.close()
             box = RootfsBox(self._sandbox, ours, slot, contained, image, limits, self._settings(shown, workdir, limits))

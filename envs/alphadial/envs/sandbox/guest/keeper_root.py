@@ -22,6 +22,7 @@ from .keeper_frames import IMAGE, SOCKETS
 
 MS_BIND_ALL = MS_BIND | 0x4000
 """MS_REC: with all that is mounted below."""
+MS_NODEV = 4
 MS_STRICTATIME = 1 << 24
 _ROOT = "/box"
 _OWN = "/.box"
@@ -29,6 +30,8 @@ _OWN = "/.box"
 _OURS = frozenset(("proc", "dev", "sys", "tmp", "run", SOCKETS[1:], _OWN[1:]))
 _TEMPORARY = {"tmp": "/tmp", "shm": "/dev/shm", "var-tmp": "/var/tmp", "run": "/run"}
 _OPEN_TO_ALL = 0o1777
+_MOST_FILES = 200_000
+"""Files without content use memory as well."""
 
 
 class Root:
@@ -43,7 +46,7 @@ class Root:
     """
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        size = f"size={settings['files_bytes']}"
+        size = f"size={settings['files_bytes']},nr_inodes={_MOST_FILES}"
         for path, descriptor in settings["shown"]:
             move_mount(descriptor, path)
         os.mkdir(_ROOT)  # noqa: PTH102
@@ -67,6 +70,7 @@ class Root:
         _folder(settings["workdir"])
         self.workdir = os.path.realpath(settings["workdir"])
         self._mount_workdir()
+        _read_only(_OWN)  # the folders that are shown elsewhere stay as they are there
         self._areas = (settings["workdir"], *_TEMPORARY.values(), *settings["sealed"], *settings["shared"])
 
     def _mount_workdir(self) -> None:
@@ -124,7 +128,10 @@ def _devices(devices: Iterable[str]) -> None:
         path = f"{_ROOT}{device}"
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC))
         mount(device, path, flags=MS_BIND)
-    os.mkdir(f"{_ROOT}/dev/shm")  # noqa: PTH102
+    for folder in ("shm", "pts"):
+        os.mkdir(f"{_ROOT}/dev/{folder}")  # noqa: PTH102
+    mount("devpts", f"{_ROOT}/dev/pts", "devpts", MS_NOSUID_NODEV_NOEXEC & ~MS_NODEV, "newinstance,ptmxmode=666")
+    os.symlink("pts/ptmx", f"{_ROOT}/dev/ptmx")  # noqa: PTH211
     os.symlink("/proc/self/fd", f"{_ROOT}/dev/fd")  # noqa: PTH211
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         os.symlink(f"/proc/self/fd/{number}", f"{_ROOT}/dev/{name}")  # noqa: PTH211
