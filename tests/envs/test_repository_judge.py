@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from alphadial.envs.files import File
 from alphadial.envs.judging import Judge
 from alphadial.envs.repository import Verifier, VerifierKind
 from alphadial.envs.sandbox import open_sandbox
@@ -137,3 +138,61 @@ def test_a_floods_of_words_hurts_nobody(judge: Judge) -> None:
     core = f"print('x' * 50_000_000)\n{shop.PARTIAL}"
     found = judge.judge(shop.shop(*shop.NODES, performance=False), shop.patch({shop.CORE: core}), 1)
     assert found.solved
+
+
+SCRIPT = b"""#!/bin/bash
+cd /app
+patch -p1 < /logs/artifacts/model.patch || exit 1
+test -f /app/.git/HEAD && exit 1
+if PYTHONPATH=src python3 -c 'from shop.core import totals; assert totals(["a 1", "a 2"]) == [("a", 3)]'; then
+    echo '{"reward": 1, "level_2": 0.5}' > /logs/verifier/reward.json
+fi
+echo 0 > /logs/verifier/reward.txt
+exit 3
+"""
+SCRIPTED = shop.shop(
+    Test(1, "", "", name="reward"),
+    Test(2, "", "", name="level_2"),
+    performance=False,
+    verifier=Verifier(
+        VerifierKind.SCRIPT,
+        {"test.sh": File(SCRIPT)},
+        command=("bash", "/tests/test.sh"),
+        artifacts=("/logs/artifacts/model.patch",),
+        collect=("cd /app && git add -A && git diff --cached HEAD > /logs/artifacts/model.patch",),
+    ),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("core", "level"), [(shop.BUGGY, 0), (shop.GOLD, 1)], ids=["empty", "gold"])
+def test_scripts_look_at_the_artifacts_in_a_box_of_their_own(judge: Judge, core: str, level: int) -> None:
+    found = judge.judge(SCRIPTED, shop.patch({shop.CORE: core}))
+    assert (found.level_reached, found.error) == (level, "")
+
+
+@pytest.fixture(scope="module")
+def docker_judge() -> Iterator[Judge]:
+    with open_sandbox() as sandbox, open_boxes("docker") as boxes, Judge(sandbox, boxes=boxes) as opened:
+        yield opened
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize(
+    ("core", "level"),
+    [(shop.BUGGY, 0), (shop.PARTIAL, 1), (shop.SLOW, 2), (shop.GOLD, 3)],
+    ids=["empty", "partial", "slow", "gold"],
+)
+def test_containers_grade_alike(docker_judge: Judge, core: str, level: int) -> None:
+    found = docker_judge.judge(shop.shop(), shop.patch({shop.CORE: core}))
+    assert (found.level_reached, found.error) == (level, "")
+    assert (found.failure_kind is FailureKind.OPTIMISATION) is (level == 2)
+
+
+@pytest.mark.docker
+def test_scripts_and_cheats_in_containers(docker_judge: Judge) -> None:
+    assert docker_judge.judge(SCRIPTED, shop.patch({shop.CORE: shop.GOLD})).level_reached == 1
+    problem = shop.shop(*shop.NODES, performance=False)
+    found = {name: docker_judge.judge(problem, shop.patch(files)) for name, files in patch_cheats.CHEATS.items()}
+    assert {name: report.level_reached for name, report in found.items()} == dict.fromkeys(patch_cheats.CHEATS, 0)
+    assert not any(report.error for report in found.values())
