@@ -17,8 +17,8 @@ from alphadial.cli.training_progress import SPARKS, Curves, describe, sparkline
 from alphadial.training.state import CurvePoint
 
 
-def attempt(model: str, failure_kind: str | None) -> Any:
-    return SimpleNamespace(arm_key=model, problem="p", failure_kind=failure_kind)
+def attempt(model: str, failure_kind: str | None, error: str = "") -> Any:
+    return SimpleNamespace(arm_key=model, problem="p", failure_kind=failure_kind, error=error)
 
 
 def shown(renderable: Any) -> str:
@@ -47,6 +47,14 @@ def test_rates_count_earlier_processes(capsys: pytest.CaptureFixture[str]) -> No
     assert "3/8" in text
     assert "1 problems solved" in text
     assert "resuming: 2 of 8 attempts" in capsys.readouterr().err
+
+
+def test_why_attempts_cannot_be_measured_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with AttemptProgress({"m": "m"}, 20) as progress:
+        for number in range(20):
+            progress.update(Progress(number + 1, 20, 0, attempt("m", "unmeasurable", f"image {number // 2} is gone")))
+    lines = [line for line in capsys.readouterr().err.splitlines() if "measured" in line]
+    assert lines == [f"an attempt on p cannot be measured: image {number} is gone" for number in range(5)]
 
 
 def test_sparkline_spans_its_range() -> None:

@@ -11,12 +11,66 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from alphadial.envs import KilledBy, Limits, RunResult
+from alphadial.envs import (
+    FailureKind,
+    JudgeReport,
+    KilledBy,
+    Limits,
+    Problem,
+    PublicResult,
+    RunResult,
+    Submission,
+    Test,
+    TestResult,
+    Verdict,
+)
 from alphadial.envs.closing import Closing
 from alphadial.envs.errors import SandboxFailedError
-from alphadial.envs.repository import ImageSource
+from alphadial.envs.judging import Judge
+from alphadial.envs.repository import ImageSource, Repository, Verifier
 from alphadial.envs.sandbox import File, Workspace
 from alphadial.envs.sandbox.boxes.box import MAX_TREE_BYTES, MAX_TREE_FILES, Box, BoxLimits, Image, User
+from alphadial.envs.sandbox.trusted import Trusted
+from alphadial.envs.types import Interface
+
+TREE = {
+    "src/core.py": File(b"def f():\n    return 1\n"),
+    "run.sh": File(b"echo ran\n", executable=True),
+    "latest": File(b"src/core.py", link=True),
+    ".gitignore": File(b"*.log\n"),
+}
+REPOSITORY = Repository(ImageSource("repository"), Verifier(), tree=TREE)
+PROBLEM = Problem(
+    "repo",
+    statement="Let f return 2.",
+    tests=(Test(1, "", "", name="tests/test_core.py::test_f"),),
+    interface=Interface.REPOSITORY,
+    time_limit_s=10.0,
+    limits=Limits(memory_bytes=1 << 30, files_bytes=64 << 20),
+    repository=REPOSITORY,
+)
+
+
+class PatchJudge(Judge):
+    """Accepts a patch with "return 2" in it, and keeps what was handed in."""
+
+    def __init__(self, boxes: FolderBoxes | None) -> None:
+        super().__init__(Trusted(), workers=2, boxes=boxes)
+        self.handed_in: list[str] = []
+
+    def judge(self, problem: Problem, submission: Submission | str | None, *_: Any, **__: Any) -> JudgeReport:
+        if submission is None:
+            return JudgeReport(Verdict.CE, FailureKind.CORRECTNESS, 0, "no program")
+        assert isinstance(submission, Submission)
+        self.handed_in.append(submission.source)
+        right = "+    return 2" in submission.source
+        verdict = Verdict.AC if right else Verdict.WA
+        ran = TestResult(1, verdict, None, 0.1, name=problem.tests[0].name)
+        return JudgeReport(verdict, None if right else FailureKind.CORRECTNESS, int(right), tests=(ran,))
+
+    def run_public(self, problem: Problem, submission: Submission | str) -> tuple[PublicResult, ...]:
+        shown = next(test for test in problem.tests if test.public)
+        return (PublicResult(shown, Verdict.WA, "AssertionError", ""),)
 
 
 def read_folder(folder: Path) -> Workspace:

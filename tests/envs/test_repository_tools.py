@@ -10,22 +10,18 @@ from typing import Any
 import pytest
 
 from alphadial.envs import (
-    JudgeReport,
     Limits,
     Problem,
     PublicResult,
     Rules,
     SandboxFailedError,
     Setting,
-    Submission,
     Test,
     Verdict,
     WorkspaceError,
 )
 from alphadial.envs.errors import ImageError, JournalError, ProblemError
-from alphadial.envs.judging import Judge
 from alphadial.envs.patches import apply
-from alphadial.envs.repository import ImageSource, Repository, Verifier
 from alphadial.envs.sandbox import File
 from alphadial.envs.sandbox.trusted import Trusted
 from alphadial.envs.tools.answers import read_submission
@@ -34,45 +30,10 @@ from alphadial.envs.tools.journal import Entry, MemoryJournal
 from alphadial.envs.tools.journal_sqlite import SqliteJournal
 from alphadial.envs.tools.session import ToolSession
 from alphadial.envs.tools.text import public_text
-from alphadial.envs.types import Interface
 
-from .fake_boxes import FolderBoxes, broken
+from .fake_boxes import PROBLEM, REPOSITORY, TREE, FolderBoxes, PatchJudge, broken
 
-TREE = {
-    "src/core.py": File(b"def f():\n    return 1\n"),
-    "run.sh": File(b"echo ran\n", executable=True),
-    "latest": File(b"src/core.py", link=True),
-    ".gitignore": File(b"*.log\n"),
-}
-REPOSITORY = Repository(ImageSource("repository"), Verifier(), tree=TREE)
-PROBLEM = Problem(
-    "repo",
-    statement="Let f return 2.",
-    tests=(Test(1, "", "", name="tests/test_core.py::test_f"),),
-    interface=Interface.REPOSITORY,
-    time_limit_s=10.0,
-    limits=Limits(memory_bytes=1 << 30, files_bytes=64 << 20),
-    repository=REPOSITORY,
-)
 RULES = Rules(Setting.AGENTIC, max_turns=9, tool_limits=Limits(cpu_s=5.0, wall_s=10.0))
-
-
-class PatchJudge(Judge):
-    """Accepts a patch with "return 2" in it, and keeps what was handed in."""
-
-    def __init__(self, boxes: FolderBoxes | None) -> None:
-        super().__init__(Trusted(), workers=2, boxes=boxes)
-        self.handed_in: list[str] = []
-
-    def judge(self, problem: Problem, submission: Submission | str | None, *_: Any, **__: Any) -> JudgeReport:
-        assert isinstance(submission, Submission)
-        self.handed_in.append(submission.source)
-        right = "+    return 2" in submission.source
-        return JudgeReport(Verdict.AC if right else Verdict.WA, None, int(right))
-
-    def run_public(self, problem: Problem, submission: Submission | str) -> tuple[PublicResult, ...]:
-        shown = next(test for test in problem.tests if test.public)
-        return (PublicResult(shown, Verdict.WA, "AssertionError", ""),)
 
 
 @pytest.fixture

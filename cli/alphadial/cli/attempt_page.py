@@ -94,6 +94,7 @@ def _facts(attempt: Attempt, levels: int | None) -> Table:
     rows = {
         "verdict": cell(f"{verdict} ({kind})", VERDICT_STYLES.get(verdict, "red")),
         "cause": cell(attempt.cause),
+        "error": cell(attempt.error),
         "borderline": cell(_NEARLY if attempt.borderline else ""),
         "chosen": cell(_choice(attempt)),
         "level": cell(f"{attempt.level_reached} of {'?' if levels is None else levels} passed"),

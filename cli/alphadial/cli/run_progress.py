@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _PLAIN_SECONDS = 10.0
 """Time between two lines where there is no terminal."""
 _LOOK_SECONDS = 1.0
+_REASONS = 5
+"""Why attempts cannot be measured, that are told at most; rows have them all."""
 _ROWS = 20
 """Arms that are shown at once, at most: a terminal has few lines."""
 
@@ -74,6 +76,7 @@ class AttemptProgress:
         self._solved: set[str] = set()
         self._begun = False
         self._latest = ""
+        self._told: set[str] = set()
         for attempt in earlier:
             self._count(attempt)
         self._earlier = sum(tally.done for tally in self._tallies.values())
@@ -110,6 +113,7 @@ class AttemptProgress:
         now = self._latest_at = time.monotonic()
         if progress.latest is not None:
             self._count(progress.latest)
+            self._tell_of_error(progress.latest)
         elif not self._begun:
             self._begun, self._started, self._spoken = True, now, now
             if self._earlier:
@@ -126,6 +130,12 @@ class AttemptProgress:
                 f"{progress.done:,}/{progress.total:,} attempts, {len(self._solved)} problems solved, {rate:,.0f}/s, "
                 f"about {left:,.0f} s left"
             )
+
+    def _tell_of_error(self, attempt: Attempt) -> None:
+        """Says why an attempt cannot be measured, each reason once."""
+        if attempt.error and attempt.error not in self._told and len(self._told) < _REASONS:
+            self._told.add(attempt.error)
+            say(f"an attempt on {attempt.problem} cannot be measured: {attempt.error}")
 
     def _tell_of_silence(self) -> None:
         """Says now and then, ever more rarely, that no attempt ends: a slow model looks like a hanging command."""

@@ -12,7 +12,7 @@ from typing import Any
 from alphadial.agents.agent.checkpoint_store import CheckpointStore
 from alphadial.agents.agent.registry import AgentOptions, find_agent
 from alphadial.agents.types import Agent, Ask, AttemptSpec, Completion, Policy, Request, Rollout
-from alphadial.envs.errors import ImageError, SandboxFailedError, WorkspaceError
+from alphadial.envs.errors import ImageError, SandboxFailedError, SandboxUnavailableError, WorkspaceError
 from alphadial.envs.judging import Judge
 from alphadial.envs.tools.session import ToolSession
 from alphadial.envs.types import EndReason, FailureKind, JudgeReport, Setting
@@ -50,6 +50,8 @@ def make_attempts(specs: Sequence[AttemptSpec], deps: AttemptDeps, on_rollout: O
             stored.
 
     Raises:
+        SandboxUnavailableError: boxes were not to be had any more. All other attempts are made; those on repositories
+            can be resumed.
         AgentsError, EnvsError: the first error of policy, judge or tools; attempts still open are dropped.
     """
     try:
@@ -66,10 +68,13 @@ async def _make_all(specs: Sequence[AttemptSpec], deps: AttemptDeps, on_rollout:
         if deps.checkpoints is not None:
             saver = await stack.enter_async_context(deps.checkpoints.checkpointer())
         running = _Running(deps, saver, on_rollout)
+        stack.callback(running.close)
         async with asyncio.TaskGroup() as group:
             for position, spec in enumerate(specs):
                 await running.admit()
                 group.create_task(running.attempt(position, spec))
+        if running.unavailable is not None:
+            raise running.unavailable
 
 
 class _Running:
@@ -80,7 +85,13 @@ class _Running:
         self._asking = asyncio.Semaphore(deps.policy.concurrency)
         self._opened = asyncio.Semaphore(OPEN_FACTOR * deps.policy.concurrency)
         self._agents: dict[tuple[Setting, str], Agent] = {}
+        self.unavailable: SandboxUnavailableError | None = None
+        """Why attempts on repositories wait for another process."""
         self._closing = ThreadPoolExecutor(_CLOSING_THREADS, thread_name_prefix="closing")
+
+    def close(self) -> None:
+        """Ends the threads that it has of its own."""
+        self._closing.shutdown()
 
     async def admit(self) -> None:
         """Waits until one more attempt may begin."""
@@ -88,10 +99,14 @@ class _Running:
 
     async def attempt(self, position: int, spec: AttemptSpec) -> None:
         try:
+            if self.unavailable is not None and spec.problem.repository is not None:
+                return
             self._on_rollout(position, await self._made(spec))
             if self._deps.checkpoints is not None:
                 await asyncio.to_thread(self._deps.checkpoints.forget_calls, spec.id)
                 await self._saver.adelete_thread(spec.id)
+        except SandboxUnavailableError as error:
+            self.unavailable = self.unavailable or error
         finally:
             self._opened.release()
 

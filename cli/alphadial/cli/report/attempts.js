@@ -109,6 +109,7 @@ function facts(attempt) {
   const rows = {
     verdict: `${attempt.verdict || "none"}: ${WORDS[kind(attempt)] || kind(attempt)}`,
     cause: attempt.cause,
+    error: attempt.error,
     levels: attempt.levels ? `${attempt.level_reached} of ${attempt.levels} passed` : `${attempt.level_reached} passed`,
     "public tests": attempt.public_verdict,
     speed: attempt.ratio === null ? "" : `${attempt.ratio.toPrecision(3)} times the CPU time of the gold patch`,

@@ -108,6 +108,7 @@ class Judge(OfOneProcess, Closing):
 
         Raises:
             ProblemError: the problem has no such coverage or no time limit, or the judge does not know the language.
+            SandboxUnavailableError: boxes, that a repository needs, are not to be had any more.
         """
         level = coverage_level(problem, coverage)
         if submission is None:

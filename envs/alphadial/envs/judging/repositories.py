@@ -7,7 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from time import monotonic
 
-from alphadial.envs.errors import EnvsError, MachineFullError, PatchError, ProblemError, SandboxFailedError
+from alphadial.envs.errors import (
+    EnvsError,
+    MachineFullError,
+    PatchError,
+    ProblemError,
+    SandboxFailedError,
+    SandboxUnavailableError,
+)
 from alphadial.envs.forking import in_child
 from alphadial.envs.judging.cores import Cores
 from alphadial.envs.judging.course import name_of
@@ -60,6 +67,7 @@ class RepositoryJudging:
 
         Raises:
             ProblemError: there are no boxes.
+            SandboxUnavailableError: there are none any more.
         """
         if self._boxes is None:
             raise ProblemError(f"problem {problem.id} is a repository: open the judge with boxes=open_boxes()")
@@ -77,6 +85,8 @@ class RepositoryJudging:
                 error = _settle(grading, lambda: graded(""))
             if error:
                 return replace(record, error=" ".join(error.split()))
+        except SandboxUnavailableError:
+            raise  # not of this patch: nothing can be graded any more
         except PatchError as failure:
             return replace(record, compile_error=str(failure), unrun=_unrun(problem, set()))
         except EnvsError as failure:

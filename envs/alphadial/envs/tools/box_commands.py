@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -156,7 +157,8 @@ class BoxCommands(Closing):
         """Ends the box; the next command gets another one."""
         box, self._box, self._held = self._box, None, None
         if box is not None:
-            box.close()
+            with suppress(SandboxFailedError):  # it ends with this process at the latest
+                box.close()
 
 
 def command_limits(problem: Problem, rules: Rules) -> Limits:

@@ -173,6 +173,7 @@ class ToolSession(Closing):
         Raises:
             SandboxFailedError: our machinery failed twice, or the repository's image is gone; nothing is journaled and
                 the call can be made again.
+            SandboxUnavailableError: boxes are not to be had any more; likewise.
             JournalError: the result could not be journaled.
         """
         given = storable(arguments)

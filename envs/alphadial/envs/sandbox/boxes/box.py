@@ -170,6 +170,7 @@ class Boxes(Protocol):
 
         Raises:
             ImageError: it is not there, or cannot be built; the message says what to do.
+            SandboxUnavailableError: nothing is to be had any more, such as from a daemon that has ended.
         """
 
     def tree(self, image: Image, path: str) -> Workspace:

@@ -58,6 +58,7 @@ class DockerBoxes(OfOneProcess, Closing):
 
     def find(self, source: ImageSource) -> Image:
         """See ``Boxes``."""
+        docker_daemon.check_answers(self._client)
         with closing(connect()) as client:
             return DockerImages(client).find(source)
 

@@ -44,6 +44,20 @@ def client(timeout_s: float = _TIMEOUT_S) -> docker.APIClient:
         raise SandboxUnavailableError(f"{what} (DOCKER_HOST names another); run: {mend}") from None
 
 
+def check_answers(reached: docker.APIClient) -> None:
+    """Sees to it that the daemon is still there.
+
+    Raises:
+        SandboxUnavailableError: it is not.
+    """
+    try:
+        reached.ping()
+    except ERRORS as error:
+        raise SandboxUnavailableError(
+            f"the Docker daemon does not answer any more ({line(error)}): start it, and run the same command again"
+        ) from None
+
+
 def check(reached: docker.APIClient, runtime: str = "") -> dict[str, object]:
     """What the daemon says of itself, where it can hold a box.
 
