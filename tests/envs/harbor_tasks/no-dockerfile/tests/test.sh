@@ -1,0 +1,2 @@
+#!/bin/bash
+[ -s /app/hello.txt ]; echo $((1 - $?)) > /logs/verifier/reward.txt

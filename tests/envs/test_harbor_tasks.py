@@ -1,0 +1,76 @@
+"""Five task folders written after the pages of Harbor's format: they load, or are refused with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from alphadial.envs.files import File
+from alphadial.envs.judging import Judge
+from alphadial.envs.patches import diff
+from alphadial.envs.problems import load_split
+from alphadial.envs.repository import ImageSource, Repository, VerifierKind
+from alphadial.envs.sandbox import open_sandbox
+from alphadial.envs.sandbox.boxes import open_boxes
+from alphadial.envs.types import Problem, Submission, Verdict
+
+TASKS = Path(__file__).parent / "harbor_tasks"
+SPLIT = load_split(TASKS)
+
+
+def _found(name: str) -> tuple[Problem, Repository]:
+    problem = next(problem for problem in SPLIT.problems if problem.id == name)
+    assert problem.repository is not None
+    return problem, problem.repository
+
+
+def test_two_load_and_three_are_refused_with_the_reason() -> None:
+    assert [problem.id for problem in SPLIT.problems] == ["artifacts", "separate-verifier"]
+    refused = {fault.path.relative_to(TASKS).parts[0]: fault for fault in SPLIT.faults if not fault.harmless}
+    assert {name: (fault.path.name, fault.message) for name, fault in refused.items()} == {
+        "compose": ("docker-compose.yaml", "side services (greeter) are not supported: a box is one machine"),
+        "multi-step": ("task.toml", "tasks of several steps are not supported: it has 2"),
+        "no-dockerfile": (
+            "task.toml",
+            "it has no image: neither environment/Dockerfile nor [environment] docker_image is there",
+        ),
+    }
+    assert [str(fault.path.relative_to(TASKS)) for fault in SPLIT.faults if fault.harmless] == ["artifacts/task.toml"]
+
+
+def test_a_separate_verifier_with_an_image_of_its_own() -> None:
+    problem, repository = _found("separate-verifier")
+    verifier = repository.verifier
+    assert verifier.kind is VerifierKind.SCRIPT
+    assert verifier.image is not None
+    assert sorted(verifier.image.context) == ["Dockerfile", "test.sh"]
+    assert verifier.collect == ("cp /app/words.py /logs/artifacts/words.py",)
+    assert verifier.env == {"EXPECTED": "3"}
+    assert (repository.image, repository.workdir) == (ImageSource("alphadial/repository"), "/app")
+    assert problem.features == {"difficulty": "easy", "tags": "text"}
+
+
+def test_artifacts_are_carried_to_the_verifier() -> None:
+    _, repository = _found("artifacts")
+    assert repository.verifier.artifacts == ("/logs/artifacts", "/app/report", "/app/data/summary.txt")
+    assert repository.verifier.image is None
+
+
+@pytest.fixture(scope="module")
+def judge() -> Iterator[Judge]:
+    with open_sandbox() as sandbox, open_boxes() as boxes, Judge(sandbox, boxes=boxes) as opened:
+        yield opened
+
+
+@pytest.mark.slow
+def test_its_script_judges_what_a_patch_makes(judge: Judge) -> None:
+    problem, repository = _found("artifacts")
+    here = replace(repository, image=ImageSource("repository"), tree={})  # /app is empty in the image, or not there
+    problem = replace(problem, repository=here)
+    right = {"report/state.txt": File(b"done\n"), "data/summary.txt": File(b"1\n")}
+    for files, verdict in ((right, Verdict.AC), ({"report/state.txt": File(b"done\n")}, Verdict.WA), ({}, Verdict.WA)):
+        report = judge.judge(problem, Submission.patch(diff({}, files)))
+        assert (report.verdict, report.error) == (verdict, "")
