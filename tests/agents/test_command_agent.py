@@ -232,6 +232,8 @@ def test_what_cannot_be_run_is_refused(problems: tuple[Problem, ...]) -> None:
     for named in ("command", "command:", "command:  "):
         with pytest.raises(OptionError, match="say what is to be run"):
             CommandAgent(named)
+    with pytest.raises(OptionError, match="put them into a script"):
+        CommandAgent(f"command: {'x' * 5000}")
     spec = attempt_spec(problems[0], Setting.AGENTIC)
     with PatchJudge(Trusted(), workers=1) as judge, ToolSession(spec.problem, spec.rules, Trusted(), judge) as tools:
         policy = ScriptedPolicy([])

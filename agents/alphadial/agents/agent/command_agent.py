@@ -24,10 +24,11 @@ from time import perf_counter
 from alphadial.agents.agent import command_forwarder
 from alphadial.agents.agent.answer_record import AnswerRecord
 from alphadial.agents.agent.counted_answers import CountedAnswers, TurnsSpentError
-from alphadial.agents.agent.model_endpoint import ModelEndpoint, Question, call_entries, said_by_model
+from alphadial.agents.agent.model_endpoint import ModelEndpoint, Question, call_entries, own_listener, said_by_model
 from alphadial.agents.agent.transcript import storable
 from alphadial.agents.errors import BadAnswerError, OptionError
 from alphadial.agents.types import Ask, AttemptSpec, Message, Rollout, ToolCall
+from alphadial.envs.checks import LONGEST_NAME
 from alphadial.envs.errors import SandboxFailedError
 from alphadial.envs.raw import readable
 from alphadial.envs.tools.session import ToolResult, ToolSession
@@ -56,7 +57,7 @@ class CommandAgent:
         limits: of the program.
 
     Raises:
-        OptionError: it names no program.
+        OptionError: it names no program, or in more words than a run's configuration holds.
     """
 
     def __init__(self, named: str, folder: Path | None = None, limits: Limits = PROGRAM_LIMITS) -> None:
@@ -64,6 +65,8 @@ class CommandAgent:
         self._folder, self._limits = folder, limits
         if not self._command:
             raise OptionError(f"--agent {named}: say what is to be run, as in --agent '{NAME}: mini --yolo'")
+        if len(named) > LONGEST_NAME or "\0" in named:
+            raise OptionError(f"--agent {NAME}: more than {LONGEST_NAME:,} characters: put them into a script")
 
     async def attempt(self, spec: AttemptSpec, tools: ToolSession, ask: Ask) -> Rollout:
         """See ``Agent``.
@@ -185,12 +188,11 @@ class _Attempt:
 @contextmanager
 def _sockets(task: str) -> Iterator[tuple[Path, socket.socket]]:
     """A folder for a box, which holds the task, the forwarder, and a socket that is listened to."""
-    with tempfile.TemporaryDirectory(prefix="alphadial-model-") as name, socket.socket(socket.AF_UNIX) as listener:
+    with tempfile.TemporaryDirectory(prefix="alphadial-model-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # a box's user is another one
         (folder / _TASK).write_text(f"{task}\n", "utf-8")
         (folder / _FORWARDER).write_bytes(Path(str(command_forwarder.__file__)).read_bytes())
-        listener.bind(str(folder / _MODEL))
-        (folder / _MODEL).chmod(0o666)
-        listener.listen()
-        yield folder, listener
+        with own_listener(socket.AF_UNIX, str(folder / _MODEL)) as listener:
+            (folder / _MODEL).chmod(0o666)
+            yield folder, listener

@@ -28,6 +28,7 @@ from starlette.routing import Route
 from alphadial.agents.agent.transcript import call_id, storable
 from alphadial.agents.types import CalledFunction, CallEntry, Completion, Message
 from alphadial.envs.checks import first_fault
+from alphadial.envs.forking import OwnSocket
 from alphadial.envs.tools.specs import MAX_CALLS
 
 MAX_BYTES = 32 * 1024 * 1024
@@ -110,7 +111,7 @@ class ModelEndpoint:
 
     def __init__(self, on_question: Callable[[Question], None], listener: socket.socket | None = None) -> None:
         self._on_question = on_question
-        self._listener = listener or socket.create_server(("127.0.0.1", 0))
+        self._listener = listener or own_listener(socket.AF_INET, ("127.0.0.1", 0))
         self._asked: set[Question] = set()
         self.key = secrets.token_urlsafe(24)
         """Sent as a bearer token with every question."""
@@ -182,6 +183,14 @@ class ModelEndpoint:
     def _allowed(self, request: HttpRequest) -> bool:
         given = request.headers.get("Authorization", "")
         return hmac.compare_digest(given.encode(), f"Bearer {self.key}".encode())
+
+
+def own_listener(family: socket.AddressFamily, address: tuple[str, int] | str) -> OwnSocket:
+    """A socket that is listened to, by this process and no fork of it."""
+    listener = OwnSocket(family, socket.SOCK_STREAM)
+    listener.bind(address)
+    listener.listen(_CONNECTIONS)
+    return listener
 
 
 class _Server(uvicorn.Server):
