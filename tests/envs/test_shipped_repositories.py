@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from alphadial.envs.files import File
 from alphadial.envs.judging import Judge
-from alphadial.envs.patches import apply
+from alphadial.envs.patches import apply, diff
 from alphadial.envs.problems import load_split
 from alphadial.envs.problems.repositories import FOLDER
 from alphadial.envs.sandbox import open_sandbox
 from alphadial.envs.sandbox.boxes import open_boxes
 from alphadial.envs.types import FailureKind, Problem
+
+from .repository_cheats import CHEATS
 
 PATCHES = Path(__file__).parent / "repositories"
 PROBLEMS = {problem.id: problem for problem in load_split("repositories", "test").problems}
@@ -72,3 +75,17 @@ def test_there_is_a_task_of_each_kind() -> None:
 def test_patches_reach_their_level(judge: Judge, problem: Problem, name: str) -> None:
     found = judge.judge(problem, candidate(problem, name))
     assert (found.level_reached, found.failure_kind, found.error) == (*LEVELS[name], "")
+
+
+def cheat(name: str) -> str:
+    repository = PROBLEMS["fix-busy-times"].repository
+    assert repository is not None
+    tree = dict(repository.tree or {})
+    return diff(tree, {**tree, **{path: File(text.encode()) for path, text in CHEATS[name].items()}})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CHEATS)
+def test_nobody_passes_without_mending_anything(judge: Judge, name: str) -> None:
+    found = judge.judge(PROBLEMS["fix-busy-times"], cheat(name))
+    assert (found.level_reached, found.failure_kind, found.error) == (0, FailureKind.CORRECTNESS, "")
