@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from alphadial.envs.errors import ProblemError
 from alphadial.envs.files import File
 from alphadial.envs.judging import Judge
-from alphadial.envs.patches import diff
+from alphadial.envs.judging.oracle import oracle_patch
+from alphadial.envs.patches import apply, diff
 from alphadial.envs.problems import load_split
 from alphadial.envs.repository import ImageSource, Repository, VerifierKind
 from alphadial.envs.sandbox import open_sandbox
-from alphadial.envs.sandbox.boxes import open_boxes
+from alphadial.envs.sandbox.boxes import Boxes, open_boxes
 from alphadial.envs.types import Problem, Submission, Verdict
 
 TASKS = Path(__file__).parent / "harbor_tasks"
@@ -60,9 +62,33 @@ def test_artifacts_are_carried_to_the_verifier() -> None:
 
 
 @pytest.fixture(scope="module")
-def judge() -> Iterator[Judge]:
-    with open_sandbox() as sandbox, open_boxes() as boxes, Judge(sandbox, boxes=boxes) as opened:
+def boxes() -> Iterator[Boxes]:
+    with open_boxes() as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def judge(boxes: Boxes) -> Iterator[Judge]:
+    with open_sandbox() as sandbox, Judge(sandbox, boxes=boxes) as opened:
+        yield opened
+
+
+def test_the_script_that_solves_a_task_gives_its_patch(boxes: Boxes) -> None:
+    problem, repository = _found("artifacts")
+    here = replace(repository, image=ImageSource("repository"), tree={"kept": File(b"")})
+    problem = replace(problem, repository=here)
+    patch = oracle_patch(boxes, problem)
+    assert apply(patch, {"kept": File(b"")}) == {
+        "kept": File(b""),
+        "report/state.txt": File(b"done\n"),
+        "data/summary.txt": File(b"1\n"),
+    }
+    fails = replace(here, solution={"solve.sh": File(b"echo cannot >&2; exit 3")})
+    with pytest.raises(ProblemError, match=r"solve\.sh fails: cannot"):
+        oracle_patch(boxes, replace(problem, repository=fails))
+    with pytest.raises(ProblemError, match="no gold patch, and no script"):
+        oracle_patch(boxes, replace(problem, repository=replace(here, solution={})))
+    assert oracle_patch(boxes, replace(problem, repository=replace(here, gold="x"))) == "x"
 
 
 @pytest.mark.slow

@@ -119,6 +119,7 @@ def task_folder(problem: Problem, base: str = BASE) -> dict[str, File]:
         **_below("environment", _environment(repository, base)),
         **_below("tests", _tests(problem, repository)),
     }
+    files |= _below("solution", repository.solution)
     if repository.gold:
         solve = _text(_SOLVE.format(workdir=repository.workdir), executable=True)
         files |= {"solution/gold.patch": _text(repository.gold), "solution/solve.sh": solve}

@@ -71,10 +71,12 @@ def _repository(repository: Repository) -> dict[str, Any]:
             repository,
             image=ImageSource(),
             tree=None,
+            solution={},  # no verdict depends on it
             verifier=replace(verifier, files={}, image=None),
             performance=performance and replace(performance, files={}),
         )
     )
+    del values["solution"]
     values["image"] = _image(repository.image)
     values["tree"] = repository.tree is not None and tree_digest(repository.tree)
     values["verifier"] |= {"files": tree_digest(verifier.files), "image": verifier.image and _image(verifier.image)}
@@ -93,8 +95,7 @@ def tree_digest(files: Mapping[str, File]) -> str:
         return files.digest
     digest = hashlib.sha256()
     for path, file in sorted(files.items()):
-        content = hashlib.sha256(file.data).hexdigest()
-        digest.update(json.dumps([path, file.link, file.executable, content]).encode())
+        digest.update(json.dumps([path, file.link, file.executable, file.sha256]).encode())
     return digest.hexdigest()
 
 

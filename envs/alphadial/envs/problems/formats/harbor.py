@@ -26,6 +26,7 @@ _CANARY = re.compile(r"(<!--.*canary.*-->|#.*canary.*)", re.IGNORECASE)
 _WORKDIR = re.compile(r"^[ \t]*WORKDIR[ \t]+(/[\w./-]*)[ \t]*$", re.IGNORECASE | re.MULTILINE)
 _DOCKERFILE = "Dockerfile"
 _SCRIPT = "test.sh"
+_SOLVE = "solve.sh"
 
 
 def is_task(folder: Path) -> bool:
@@ -68,6 +69,7 @@ def _problem(folder: Path, name: str, settings: Settings) -> Problem:
         workdir=_workdir(settings, environment),
         tree=tree,
         gold=gold,
+        solution={} if gold or _SOLVE not in solution else solution,
         editable=_patterns(settings, "editable", ("*",)),
         protected=(*PROTECTED, *_patterns(settings, "protected", ())),
         import_from=_patterns(settings, "import_from", ("src", ".")),
