@@ -42,7 +42,7 @@ COMMAND = json.dumps({"command": "echo x >> notes.txt; ls src"})
 
 @dataclass(frozen=True)
 class Times:
-    """Of one attempt, in seconds."""
+    """How long an attempt took, in seconds."""
 
     wall: float
     tools: float

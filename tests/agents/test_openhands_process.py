@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import threading
@@ -10,8 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from alphadial.agents.agent.openhands_agent import OpenHandsAgent
 from alphadial.agents.agent.openhands_process import PYTHON_VARIABLE, OpenHandsProcess, find_python
-from alphadial.agents.errors import MissingExtraError
+from alphadial.agents.errors import AgentsError, MissingExtraError
+from alphadial.agents.policies import ScriptedPolicy
+from alphadial.envs.tools.session import ToolSession
+from alphadial.envs.types import Problem, Setting
+
+from .fakes import ReadingJudge
+from .tool_fakes import attempt_spec
 
 
 def test_the_named_python_comes_before_the_newest_in_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -61,20 +69,52 @@ def test_nothing_of_ours_reaches_the_process(monkeypatch: pytest.MonkeyPatch, tm
     assert "PATH=" in told
 
 
-def test_many_may_begin_at_once(tmp_path: Path) -> None:
-    """A process stands in for the SDK's: it says its version, and counts the channels that it is handed."""
-    python = tmp_path / "python"
+def stand_in(folder: Path, does: str) -> OpenHandsProcess:
+    """A process in place of the SDK's, which does something with every channel that it is handed."""
+    python = folder / "python"
     python.write_text(
         f"#!{sys.executable}\n"
         "import os, socket\n"
         "control = socket.socket(fileno=os.dup(0))\n"
         'control.sendall(b\'{"version": "9.9"}\\n\')\n'
-        "while socket.recv_fds(control, 1, 1)[0]:\n"
-        f"    print('one', file=open({str(tmp_path / 'begun')!r}, 'a'))\n"
-        f"open({str(tmp_path / 'ended')!r}, 'w')\n"
+        "while (got := socket.recv_fds(control, 1, 1))[0]:\n"
+        f"    channel = socket.socket(fileno=got[1][0])\n    {does}\n"
+        f"open({str(folder / 'ended')!r}, 'w')\n"
     )
     python.chmod(0o755)
-    process = OpenHandsProcess(str(python))
+    return OpenHandsProcess(str(python))
+
+
+@pytest.mark.parametrize(
+    ("says", "reason", "cause"),
+    [
+        (b'{"error": "ValueError: no"}\n', "policy", "OpenHands: ValueError: no"),
+        (b"nonsense\n", "machinery", "machinery"),
+        (b"", "machinery", "machinery"),
+    ],
+)
+def test_a_process_that_gives_up_ends_its_attempt(
+    problems: tuple[Problem, ...], tmp_path: Path, says: bytes, reason: str, cause: str
+) -> None:
+    process = stand_in(tmp_path, f"channel.recv(9); channel.sendall({says!r}); channel.close()")
+    spec, judge = attempt_spec(problems[0], Setting.TOOLS, 2), ReadingJudge()
+    tools, policy = ToolSession(problems[0], spec.rules, judge.sandbox, judge), ScriptedPolicy([])
+    rollout = asyncio.run(OpenHandsAgent(process=process).attempt(spec, tools, policy.complete))
+    assert (rollout.end_reason, rollout.report.cause, rollout.answers) == (reason, cause, ())
+    assert ("died 2 times" in rollout.report.error) == (reason == "machinery")
+
+
+def test_only_strategies_that_leave_the_tools_to_the_model_are_taken(
+    problems: tuple[Problem, ...], tmp_path: Path
+) -> None:
+    spec, judge = attempt_spec(problems[0], Setting.TOOLS, 2, prompt="tiny"), ReadingJudge()
+    tools, policy = ToolSession(problems[0], spec.rules, judge.sandbox, judge), ScriptedPolicy([])
+    with pytest.raises(AgentsError, match=r"'tiny' reads programs from answers.*: choose agent"):
+        asyncio.run(OpenHandsAgent(process=stand_in(tmp_path, "")).attempt(spec, tools, policy.complete))
+
+
+def test_many_may_begin_at_once(tmp_path: Path) -> None:
+    process = stand_in(tmp_path, f"print('one', file=open({str(tmp_path / 'begun')!r}, 'a'))")
     threads = [threading.Thread(target=lambda: process.begin().close()) for _ in range(4)]
     for thread in threads:
         thread.start()

@@ -36,7 +36,7 @@ from alphadial.envs.types import EndReason, FailureKind, JudgeReport, Limits
 
 NAME = "command"
 PROGRAM_LIMITS = Limits(cpu_s=3600.0, wall_s=3600.0, output_bytes=16 * 1024 * 1024)
-"""Of the program and all that it starts; memory, files and processes are the box's."""
+"""What the program and all that it starts may use; memory, files and processes are the box's."""
 _SOCKETS = "/sockets"
 """Where a box has the folder of sockets that it was given."""
 _MODEL, _TASK, _FORWARDER = "model.sock", "task.md", "forward.py"

@@ -81,7 +81,7 @@ class OpenHandsProcess(OfOneProcess):
         self._control: OwnSocket | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self.version = ""
-        """Of the SDK, once it is known."""
+        """The SDK's, once it is known."""
 
     def begin(self) -> OwnSocket:
         """Begins an attempt: our end of its channel.

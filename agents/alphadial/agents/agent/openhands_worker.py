@@ -22,7 +22,7 @@ from collections.abc import Callable
 from typing import Any
 
 _FOREVER = 10**9
-"""Of limits that are not the SDK's to set: the endpoint counts."""
+"""Stands for limits that are not the SDK's to set: the endpoint counts."""
 
 
 class Channel:
