@@ -124,11 +124,16 @@ def test_a_forked_child_holds_no_box_of_its_parent(boxes: Boxes) -> None:
     os.waitpid(child, 0)
 
 
-def test_closed_boxes_leave_nothing(boxes: Boxes) -> None:
+def test_closed_boxes_leave_nothing() -> None:
     with closing(docker_daemon.client()) as client:
         volumes = len(client.volumes()["Volumes"])
-        with boxes.open(boxes.find(IMAGE), "/app") as box:
-            box.exec(["true"], LIMITS)
+        with open_boxes("docker") as boxes:
+            closed, left_open = (boxes.open(boxes.find(IMAGE), "/app") for _ in range(2))
+            closed.close()
+            assert left_open.exec(["true"], LIMITS).exit_status == 0
+            first = _first()
+        assert not left_open.alive
+        assert not _lives(first)
         assert not _containers(client, os.getpid())
         assert len(client.volumes()["Volumes"]) <= volumes
 
@@ -172,14 +177,14 @@ def _program_without_libraries() -> bytes:
         return loader.read()
 
 
-def test_a_keeper_that_is_not_there_is_laid_out(boxes: Boxes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_keeper_that_is_not_there_is_laid_out(monkeypatch: pytest.MonkeyPatch) -> None:
     client = docker_daemon.client()
     name = f"{container_kit.name()}-{os.getpid()}"
     monkeypatch.setattr(container_kit, "name", lambda: name)
     with closing(client):
         client.create_volume(name)  # empty, as of an owner that was killed before it had filled it
         try:
-            with boxes.open(boxes.find(IMAGE), "/app") as box:
+            with open_boxes("docker") as boxes, boxes.open(boxes.find(IMAGE), "/app") as box:
                 assert box.exec(["echo", "1"], LIMITS).stdout == "1\n"
         finally:
             client.remove_volume(name, force=True)
@@ -204,12 +209,9 @@ def test_an_image_that_was_removed_meanwhile_is_named(boxes: Boxes) -> None:
 
 
 def _first() -> int:
-    """The host's number of the first process of the one box that is open."""
-    client = docker_daemon.client()
-    with closing(client):
-        states = [client.inspect_container(each)["State"] for each in _containers(client, os.getpid())]
-    (first,) = [state["Pid"] for state in states if state["Running"]]
-    return int(first)
+    """The host's number of the first process of the box that was opened last."""
+    with closing(docker_daemon.client()) as client:
+        return int(client.inspect_container(_containers(client, os.getpid())[0])["State"]["Pid"])
 
 
 def _containers(client: docker.APIClient, pid: int) -> list[str]:

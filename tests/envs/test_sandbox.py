@@ -394,8 +394,12 @@ def test_the_filter_decides_every_call(machine: str) -> None:
     assert [decide("ioctl", 0, command) for command in (0x5401, 0x5412, 0x541C)] == [allow, eperm, eperm]
     denied = [n for n in range(600) if _interpret(code, n, arch, ()) not in (allow, eafnosupport)]
     column = 0 if machine == "x86_64" else 1
-    listed = {row[column] for row in seccomp.DENIED.values()} - {None} | {435, (327, 286)[column]}
+    listed = {row[column] for row in seccomp.DENIED.values()} - {None} | {435, 437, (327, 286)[column]}
     assert set(denied) == listed
+    openat, fcntl = ((257, 72), (56, 25))[column]
+    assert [_interpret(code, openat, arch, (0, 0, flags)) for flags in (0x2, 0x40002)] == [allow, eperm]
+    assert [_interpret(code, fcntl, arch, (0, 4, flags)) for flags in (0x800, 0x40800)] == [allow, eperm]
+    assert [_interpret(code, fcntl, arch, (0, call, 0x40000)) for call in (3, 1024, 1026)] == [allow, eperm, eperm]
     assert _interpret(code, 0x40000000, arch, ()) == kill
     told = seccomp.deny_list(machine, warm=True, told=True)
     asks = [n for n in range(600) if _interpret(told, n, arch, (1, 1)) == 0x7FC00000]

@@ -37,6 +37,10 @@ _PAIRS = tuple(kind | flags for kind in (1, 5) for flags in (0, 0x800, 0x80000, 
 """SOCK_STREAM and SOCK_SEQPACKET, with and without SOCK_NONBLOCK and SOCK_CLOEXEC: these never have an address."""
 WATCHING_FCNTLS = dict.fromkeys((1024, 1026), errno.EPERM)
 """F_SETLEASE and F_NOTIFY: watching what others do to files that all sandboxes see."""
+NO_ACCESS_TIME = 0x40000
+"""O_NOATIME: what was read or mapped is known by it, where no snapshot is to miss a change (see ``guest``)."""
+SET_FLAGS = 4
+"""F_SETFL."""
 _DONE = 0
 _TOLD_LOCKS, _SET_LOCKS = (5, 36), (6, 7, 37, 38)
 """F_GETLK and F_OFD_GETLK; F_SETLK, F_SETLKW, F_OFD_SETLK and F_OFD_SETLKW. A lock on a file that all sandboxes see is
@@ -59,18 +63,21 @@ class _Machine:
     connect: int
     ioctl: int
     fcntl: int
+    open: int | None
+    openat: int
+    openat2: int
     flock: int
     preadv2: int
     seccomp: int
 
 
 _MACHINES = {
-    "x86_64": _Machine(0, 0xC000_003E, 56, 435, 41, 53, 49, 42, 16, 72, 73, 327, 317),
-    "aarch64": _Machine(1, 0xC000_00B7, 220, 435, 198, 199, 200, 203, 29, 25, 32, 286, 277),
+    "x86_64": _Machine(0, 0xC000_003E, 56, 435, 41, 53, 49, 42, 16, 72, 2, 257, 437, 73, 327, 317),
+    "aarch64": _Machine(1, 0xC000_00B7, 220, 435, 198, 199, 200, 203, 29, 25, None, 56, 437, 32, 286, 277),
 }
 
 _LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _JUMP_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_NUMBER, _ARCH, _FIRST_ARGUMENT, _SECOND_ARGUMENT = 0, 4, 16, 24
+_NUMBER, _ARCH, _FIRST_ARGUMENT, _SECOND_ARGUMENT, _THIRD_ARGUMENT = 0, 4, 16, 24, 32
 _ALLOW, _KILL_PROCESS, _ERRNO, _USER_NOTIF = 0x7FFF_0000, 0x8000_0000, 0x0005_0000, 0x7FC0_0000
 _X32_BIT = 0x4000_0000
 
@@ -113,16 +120,16 @@ def deny_list(machine: str | None = None, *, warm: bool = False, told: bool = Fa
     blocks[this.clone3] = [_fail(errno.ENOSYS)]
     # So it does to preadv, which cannot tell whether the page of a file is in memory because another program read it.
     blocks[this.preadv2] = [_fail(errno.ENOSYS)]
-    blocks[this.clone] = [
-        (_LOAD, 0, 0, _FIRST_ARGUMENT),
-        (_JUMP_ANY_BIT, 0, 1, NEW_NAMESPACES),
-        _fail(errno.EPERM),
-        _ALLOWED,
-    ]
+    blocks[this.clone] = _without(_FIRST_ARGUMENT, NEW_NAMESPACES)
     families = _only(_FIRST_ARGUMENT, SOCKET_FAMILIES, _fail(errno.EAFNOSUPPORT))
     blocks |= {this.socket: families, this.socketpair: families}
     blocks[this.ioctl] = _failing(_SECOND_ARGUMENT, TERMINAL_IOCTLS)
-    blocks[this.fcntl] = _failing(_SECOND_ARGUMENT, WATCHING_FCNTLS)
+    blocks[this.fcntl] = _without_access_time(_failing(_SECOND_ARGUMENT, WATCHING_FCNTLS))
+    # Its flags lie behind a pointer; glibc does not use it.
+    blocks[this.openat2] = [_fail(errno.ENOSYS)]
+    blocks[this.openat] = _without(_THIRD_ARGUMENT, NO_ACCESS_TIME)
+    if this.open is not None:
+        blocks[this.open] = _without(_SECOND_ARGUMENT, NO_ACCESS_TIME)
     if warm:
         blocks |= _of_warm_programs(this, told)
     blocks[_X32_BIT] = [(_RETURN, 0, 0, _KILL_PROCESS)]
@@ -150,7 +157,7 @@ def _of_warm_programs(this: _Machine, told: bool) -> dict[int, list[Instruction]
         # A name in the network namespace outlives its owner, where the socket was sent over itself.
         this.bind: [no_name],
         this.connect: [no_name],
-        this.fcntl: _answering(_SECOND_ARGUMENT, watching | locks),
+        this.fcntl: _without_access_time(_answering(_SECOND_ARGUMENT, watching | locks)),
         this.flock: [answer(_DONE)],
     }
 
@@ -177,6 +184,16 @@ def _tree(segments: list[tuple[int, list[Instruction]]]) -> list[Instruction]:
 def _only(argument: int, values: tuple[int, ...], otherwise: Instruction) -> list[Instruction]:
     tests = [(_JUMP_EQUAL, len(values) - index, 0, value) for index, value in enumerate(values)]
     return [(_LOAD, 0, 0, argument), *tests, otherwise, _ALLOWED]
+
+
+def _without(argument: int, bits: int) -> list[Instruction]:
+    """Allowed without any of these bits."""
+    return [(_LOAD, 0, 0, argument), (_JUMP_ANY_BIT, 0, 1, bits), _fail(errno.EPERM), _ALLOWED]
+
+
+def _without_access_time(fcntls: list[Instruction]) -> list[Instruction]:
+    setting = _without(_THIRD_ARGUMENT, NO_ACCESS_TIME)
+    return [(_LOAD, 0, 0, _SECOND_ARGUMENT), (_JUMP_EQUAL, 0, len(setting), SET_FLAGS), *setting, *fcntls]
 
 
 def _answering(argument: int, answers: Mapping[int, Instruction]) -> list[Instruction]:

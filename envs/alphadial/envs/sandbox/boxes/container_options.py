@@ -9,6 +9,7 @@ import docker
 from docker.types import LogConfig, Mount, Ulimit
 
 from ...types import MIB
+from ..guest.container_wire import BY_TIMES
 from . import container_kit, leases, seccomp_profile
 from .box import AGENT_UID, FOLDERS, LOGS, SOCKETS, BoxLimits
 
@@ -59,9 +60,11 @@ def create(
         sysctls=None if runtime else {"kernel.shmall": str(shared // 4096)},
         runtime=runtime or None,
     )
+    # Another kernel's times of files may mean something else.
+    times = "" if runtime else BY_TIMES
     created = client.create_container(
         image,
-        entrypoint=container_kit.command(workdir, str(AGENT_UID), "/tmp", "/dev/shm", *FOLDERS),
+        entrypoint=container_kit.command(workdir, str(AGENT_UID), times, "/tmp", "/dev/shm", *FOLDERS),
         stdin_open=True,
         user="0:0",
         working_dir="/",
@@ -77,7 +80,7 @@ def create(
 def _tmpfs(folder: str, size: int, workdir: str) -> str:
     agents = f"mode=0755,uid={AGENT_UID},gid={AGENT_UID}"
     owner = {workdir: agents, "/tmp": "mode=1777", LOGS: "mode=1777"}.get(folder, "mode=0755")
-    return f"rw,exec,nosuid,nodev,size={size},nr_inodes={_NAMES},{owner}"
+    return f"rw,exec,nosuid,nodev,size={size},nr_inodes={_NAMES},strictatime,{owner}"
 
 
 def _mounts(sockets: Path | None) -> list[Any]:

@@ -38,19 +38,21 @@ class DockerBox(OfOneProcess, Closing):
         limits: of all its commands.
         env: of every command.
         workdir: where it works.
-        remove: ends and removes the container.
+        kill: ends the container, whatever state it is in.
     """
 
     def __init__(
-        self, link: KeeperLink, limits: BoxLimits, env: Mapping[str, str], workdir: str, remove: Callable[[], None]
+        self, link: KeeperLink, limits: BoxLimits, env: Mapping[str, str], workdir: str, kill: Callable[[], None]
     ) -> None:
         self._link, self._limits, self._env, self._workdir = link, limits, env, workdir
-        self._remove = remove
+        self._kill = kill
         self._alive = True
         self._files: dict[str, File] = {}
         self._empty: frozenset[str] = frozenset()
         self._known = True
         """The working directory is what ``_files`` and ``_empty`` say."""
+        self._seen: Workspace | None = None
+        """The same as a value, where it was asked for."""
         self._agreed = True
         """The keeper last handed over or got what ``_files`` says."""
 
@@ -96,6 +98,9 @@ class DockerBox(OfOneProcess, Closing):
         facts, contents = self._look(contents=True)
         if "refused" in facts:
             raise WorkspaceError(f"the working directory holds {_REASONS.get(facts['refused'], 'too much')}")
+        if self._seen is not None and not facts["changed"] and not facts["gone"] and self._empty == set(facts["empty"]):
+            self._known = True
+            return self._seen
         for path in facts["gone"]:
             self._files.pop(path, None)
         at = 0
@@ -106,11 +111,13 @@ class DockerBox(OfOneProcess, Closing):
             at += size
         self._empty = frozenset(facts["empty"])
         self._known = True
-        return Workspace(dict(self._files), self._empty, MAX_TREE_BYTES, MAX_TREE_FILES)
+        self._seen = Workspace(dict(self._files), self._empty, MAX_TREE_BYTES, MAX_TREE_FILES)
+        return self._seen
 
     def restore(self, workspace: Workspace) -> None:
         """See ``Box``."""
         self._find_differences()
+        self._seen = None
         wanted = workspace.files
         gone = [path for path in (*self._files, *self._empty) if path not in wanted and path not in workspace.folders]
         written = {path: file for path, file in wanted.items() if self._files.get(path) != file}
@@ -136,14 +143,9 @@ class DockerBox(OfOneProcess, Closing):
         self._send_files({"do": "write", "uid": _UIDS[user]}, {absolute(path): file})
 
     def close(self) -> None:
-        """See ``Box``."""
-        if self._alive:
-            self._end()
-
-    def _end(self) -> None:
+        """See ``Box``. The keeper ends at once, and all else with it; the daemon removes what is left of them."""
         self._alive = False
         self._link.close()
-        self._remove()
 
     def _find_differences(self) -> None:
         """Makes ``_files`` and ``_empty`` true without reading what has changed: files that may have are unknown."""
@@ -180,7 +182,8 @@ class DockerBox(OfOneProcess, Closing):
         try:
             facts, data = self._link.ask(order, pieces, size, timeout_s=_ANSWER_S + longer_s)
         except BrokenLinkError as error:
-            self._end()
+            self.close()
+            self._kill()
             raise SandboxFailedError(f"the box broke: {error}") from None
         if "failed" in facts:
             self._known = self._agreed = False

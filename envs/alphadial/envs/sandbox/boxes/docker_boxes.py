@@ -54,6 +54,8 @@ class DockerBoxes(OfOneProcess, Closing):
         """What every process has of its own; a forked child leaves the parent's boxes alone."""
         self._lock = threading.Lock()
         self._open: weakref.WeakSet[DockerBox] = weakref.WeakSet()
+        self._containers: list[str] = []
+        """Of all boxes that were ever opened here."""
         self._client = docker_daemon.client()
 
     def find(self, source: ImageSource) -> Image:
@@ -87,14 +89,18 @@ class DockerBoxes(OfOneProcess, Closing):
         box = DockerBox(link, limits, {**_ENV, **image.env}, workdir, lambda: self._remove(container))
         with self._lock:
             self._open.add(box)
+            self._containers.append(container)
         return box
 
     def close(self) -> None:
         """See ``Boxes``."""
         with self._lock:
             boxes = list(self._open)
+            containers, self._containers = self._containers, []
         for box in boxes:
             box.close()
+        with self._told("remove boxes"):
+            leases.await_removal(self._client, containers)
         self._client.close()
 
     def _started(self, image: Image, workdir: str, limits: BoxLimits, sockets: Path | None) -> tuple[str, KeeperLink]:

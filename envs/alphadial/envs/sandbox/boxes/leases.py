@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import docker.errors
 from ..cgroups import pid_namespace, started
 
 LABEL = "alphadial.owner"
+_REMOVAL_S, _PAUSE_S = 10.0, 0.02
 
 
 def owner() -> str:
@@ -47,6 +50,24 @@ def remove(client: docker.APIClient, container: str) -> None:
         except docker.errors.APIError as error:
             if error.status_code != 409:
                 raise
+
+
+def await_removal(client: docker.APIClient, containers: Sequence[str]) -> None:
+    """Returns once none of these is there any more: those that do not go by themselves are removed."""
+    deadline = time.monotonic() + _REMOVAL_S
+    while left := _living(client, containers):
+        if time.monotonic() > deadline:
+            for container in left:
+                remove(client, container)
+            return
+        time.sleep(_PAUSE_S)
+
+
+def _living(client: docker.APIClient, containers: Sequence[str]) -> list[str]:
+    if not containers:
+        return []
+    found = client.containers(all=True, filters={"label": f"{LABEL}={owner()}"})
+    return [each["Id"] for each in found if each["Id"] in containers]
 
 
 def _boot() -> str:

@@ -6,7 +6,15 @@ import errno
 import json
 from typing import Any
 
-from ..seccomp import DENIED, NEW_NAMESPACES, SOCKET_FAMILIES, TERMINAL_IOCTLS, WATCHING_FCNTLS
+from ..seccomp import (
+    DENIED,
+    NEW_NAMESPACES,
+    NO_ACCESS_TIME,
+    SET_FLAGS,
+    SOCKET_FAMILIES,
+    TERMINAL_IOCTLS,
+    WATCHING_FCNTLS,
+)
 
 _MASKED_EQUAL = "SCMP_CMP_MASKED_EQ"
 
@@ -15,8 +23,11 @@ def profile() -> str:
     """JSON for the option ``seccomp`` of a container."""
     rules = [
         _fail(list(DENIED), errno.EPERM),
-        # glibc falls back to clone, whose flags can be looked at; those of clone3 lie behind a pointer.
-        _fail(["clone3", "preadv2"], errno.ENOSYS),
+        # Their flags lie behind pointers; glibc does without.
+        _fail(["clone3", "openat2", "preadv2"], errno.ENOSYS),
+        _fail(["open"], errno.EPERM, 1, _MASKED_EQUAL, NO_ACCESS_TIME, NO_ACCESS_TIME),
+        _fail(["openat"], errno.EPERM, 2, _MASKED_EQUAL, NO_ACCESS_TIME, NO_ACCESS_TIME),
+        _setting_flags(),
         *(_fail(["clone"], errno.EPERM, 0, _MASKED_EQUAL, bit, bit) for bit in _bits(NEW_NAMESPACES)),
         *(_fail(["ioctl"], error, 1, "SCMP_CMP_EQ", value) for value, error in TERMINAL_IOCTLS.items()),
         *(_fail(["fcntl"], error, 1, "SCMP_CMP_EQ", value) for value, error in WATCHING_FCNTLS.items()),
@@ -34,6 +45,13 @@ def _other_sockets() -> list[dict[str, Any]]:
         if family not in SOCKET_FAMILIES
     ]
     return [*between, _fail(calls, errno.EAFNOSUPPORT, 0, "SCMP_CMP_GT", last)]
+
+
+def _setting_flags() -> dict[str, Any]:
+    """F_SETFL with O_NOATIME."""
+    rule = _fail(["fcntl"], errno.EPERM, 1, "SCMP_CMP_EQ", SET_FLAGS)
+    more = _fail(["fcntl"], errno.EPERM, 2, _MASKED_EQUAL, NO_ACCESS_TIME, NO_ACCESS_TIME)
+    return {**rule, "args": [*rule["args"], *more["args"]]}
 
 
 def _fail(names: list[str], error: int, *argument: int | str) -> dict[str, Any]:

@@ -10,8 +10,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from .container_wire import CHUNK, CPU, MEMORY, OUTPUT, WALL
 from .limited import become
@@ -28,8 +27,7 @@ _FIRST_TO_DIE = b"1000"
 """For the kernel, where memory runs out: any process of a command before the keeper."""
 
 
-@dataclass(frozen=True)
-class Order:
+class Order(NamedTuple):
     """What to run. Sizes in bytes."""
 
     argv: list[str]
@@ -44,19 +42,17 @@ class Order:
     memory_bytes: int
 
 
-@dataclass
 class Ended:
     """How it ended."""
 
-    status: int = 128 + signal.SIGKILL
-    """As shells report it."""
-    stdout: bytearray = field(default_factory=bytearray)
-    stderr: bytearray = field(default_factory=bytearray)
-    killed_by: str | None = None
-    cpu_s: float = 0.0
-    wall_s: float = 0.0
-    peak_bytes: int = 0
-    oom: bool = False
+    def __init__(self) -> None:
+        self.status = 128 + signal.SIGKILL
+        """As shells report it."""
+        self.stdout, self.stderr = bytearray(), bytearray()
+        self.killed_by: str | None = None
+        self.cpu_s = self.wall_s = 0.0
+        self.peak_bytes = 0
+        self.oom = False
 
 
 def input_file() -> int:

@@ -17,13 +17,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .container_command import Order, input_file, run, seal
-from .container_tree import RefusedError, Tree, exactly, remove
-from .container_wire import CHUNK, EXECUTABLE, HEAD, LINK
+from .container_tree import RefusedError, Tree, exactly, write
+from .container_wire import BY_TIMES, CHUNK, HEAD
 from .meters import Meter
 
 _ORDERS, _ANSWERS = 0, 1
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 Answer = tuple[dict[str, Any], int, Iterable[bytes]]
 """Facts, and how many bytes follow in the pieces."""
@@ -35,21 +34,23 @@ class Keeper:
     Args:
         workdir: an absolute path.
         agent: the uid of the policy's commands.
+        by_times: see ``Tree``.
         apart: other folders on file systems in memory.
     """
 
-    def __init__(self, workdir: str, agent: int, apart: list[str]) -> None:
-        self._workdir, self._agent = workdir, agent
-        self._tree = Tree(workdir, agent)
+    def __init__(self, workdir: str, agent: int, *, by_times: bool, apart: list[str]) -> None:
+        self._workdir = workdir
+        self._tree = Tree(workdir, agent, by_times=by_times)
         self._meter = Meter(apart=(workdir, *apart))
         self._proc = os.stat("/proc").st_dev  # noqa: PTH116
+        self._orders = _Orders()
         self._left = 0
 
     def serve(self) -> None:
         """Until the owner has gone."""
         while True:
-            length, self._left = HEAD.unpack(b"".join(exactly(HEAD.size, _receive)))
-            order = json.loads(b"".join(exactly(length, _receive)))
+            length, self._left = HEAD.unpack(b"".join(exactly(HEAD.size, self._orders.take)))
+            order = json.loads(b"".join(exactly(length, self._orders.take)))
             try:
                 answer = self._answer(order)
             except RefusedError as error:
@@ -62,7 +63,7 @@ class Keeper:
 
     def _take(self, size: int) -> bytes:
         """The next bytes beside the order."""
-        data = _receive(min(size, self._left))
+        data = self._orders.take(min(size, self._left))
         self._left -= len(data)
         return data
 
@@ -89,6 +90,7 @@ class Keeper:
             for chunk in exactly(self._left, self._take):
                 _write(stdin, chunk)
             stdin = seal(stdin)
+            self._tree.settle()
             given = {name: order[name] for name in ("argv", "env", "cpu_s", "wall_s", "output_bytes", "memory_bytes")}
             ended = run(Order(**given, cwd=order["cwd"] or self._workdir, uid=order["uid"], stdin=stdin), self._meter)
         finally:
@@ -120,13 +122,7 @@ class Keeper:
         with _Becoming(order["uid"]):
             for path, kind, size in order["files"]:
                 os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)  # noqa: PTH103, PTH120
-                remove(path)
-                if kind == LINK:
-                    os.symlink(b"".join(exactly(size, self._take)).decode(), path)  # noqa: PTH211
-                    continue
-                with os.fdopen(os.open(path, _WRITE, 0o755 if kind == EXECUTABLE else 0o644), "wb", 0) as file:
-                    for chunk in exactly(size, self._take):
-                        file.write(chunk)
+                write(path, kind, list(exactly(size, self._take)), order["uid"])
 
     def _read(self, order: dict[str, Any]) -> Answer:
         try:
@@ -166,11 +162,21 @@ class _Becoming:
         os.setegid(0)
 
 
-def _receive(size: int) -> bytes:
-    data = os.read(_ORDERS, size)
-    if not data:
-        os._exit(0)  # the owner has gone
-    return data
+class _Orders:
+    """What the owner sends, read in large pieces: each read waits for three others on the way."""
+
+    def __init__(self) -> None:
+        self._data, self._at = b"", 0
+
+    def take(self, size: int) -> bytes:
+        """So many bytes, or fewer but some."""
+        if self._at == len(self._data):
+            self._data, self._at = os.read(_ORDERS, CHUNK), 0
+            if not self._data:
+                os._exit(0)  # the owner has gone
+        taken = self._data[self._at : self._at + size]
+        self._at += len(taken)
+        return taken
 
 
 def _write(descriptor: int, data: bytes) -> None:
@@ -200,7 +206,7 @@ def _joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def main() -> None:
-    """``argv``: the working directory, the agent's uid, and other folders in memory."""
+    """``argv``: the working directory, the agent's uid, BY_TIMES or not, and other folders in memory."""
     if os.getpid() != 1:
         print("the keeper is not the first process of a pid namespace of its own", file=sys.stderr, flush=True)
         os._exit(1)
@@ -213,6 +219,6 @@ def main() -> None:
     with _Becoming(agent):
         pass  # from now on the kernel lets nobody without further powers look into this process
     began = time.process_time()
-    keeper = Keeper(sys.argv[1], agent, sys.argv[3:])
+    keeper = Keeper(sys.argv[1], agent, by_times=sys.argv[3] == BY_TIMES, apart=sys.argv[4:])
     _send({"ready": began}, 0, ())
     keeper.serve()

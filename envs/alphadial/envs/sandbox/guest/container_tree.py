@@ -1,7 +1,9 @@
 """The working directory of a box, as its keeper sees it: what has changed since it last looked, and what is to change.
 
-Nothing runs while it looks or writes. It follows no link, and takes nothing for unchanged that it has not read: a file
-in memory that a program changes through a mapping keeps its times.
+Nothing runs while it looks or writes, and it follows no link. A file whose status is what it was has not changed: to
+write through a mapping leaves the times of a file in memory alone, but to make the mapping is an access, whose time
+every status here tells (``strictatime``, and no command may ask for O_NOATIME). The kernel's clock goes on in steps, so
+no command begins before the step in which the last file was looked at is over (``settle``).
 """
 
 from __future__ import annotations
@@ -9,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 from .container_wire import CHUNK, EXECUTABLE, FILE, LINK
 from .folder import MAX_DEPTH, MAX_PATH, TOO_DEEP, TOO_LARGE, TOO_MANY
@@ -18,6 +21,8 @@ from .folder import MAX_DEPTH, MAX_PATH, TOO_DEEP, TOO_LARGE, TOO_MANY
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER = "D"
+_COARSE = 6
+"""CLOCK_MONOTONIC_COARSE, which goes on when the clock of times of files does."""
 _FOLDER_MODE, _MODES = 0o755, {FILE: 0o644, EXECUTABLE: 0o755}
 
 Reader = Callable[[int], bytes]
@@ -28,43 +33,57 @@ class RefusedError(Exception):
     """The tree is more than may be kept; the message is the reason."""
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """A file or a link, as it was at one look."""
 
     kind: str
     size: int
-    changed_at: tuple[int, int]
-    inode: int
     mode: int
     owner: int
+    inode: int
+    modified_at: int
+    changed_at: int
+    accessed_at: int
+    """0 of links, which nobody can write into."""
 
 
-@dataclass
 class Seen:
     """What one look at the tree has found."""
 
-    files: dict[str, Found] = field(default_factory=dict)
-    empty: list[str] = field(default_factory=list)
-    """Folders."""
-    changed: list[str] = field(default_factory=list)
-    """Files that are new, or that may differ from what was known."""
-    gone: list[str] = field(default_factory=list)
-    """Files that were known."""
-    strays: list[str] = field(default_factory=list)
-    """What is neither file, link nor folder, or has a name that is not text."""
-    odd: list[str] = field(default_factory=list)
-    """Folders with another mode than those that are made here, or another owner."""
+    def __init__(self) -> None:
+        self.files: dict[str, Found] = {}
+        self.empty: list[str] = []
+        """Folders."""
+        self.changed: list[str] = []
+        """Files that are new, or that differ from what was known."""
+        self.gone: list[str] = []
+        """Files that were known."""
+        self.strays: list[str] = []
+        """What is neither file, link nor folder, or has a name that is not text."""
+        self.odd: list[str] = []
+        """Folders with another mode than those that are made here, or another owner."""
 
 
 class Tree:
-    """Remembers of every file what it was when its content was last handed over, in either direction."""
+    """Remembers of every file what it was when its content was last handed over, in either direction.
 
-    def __init__(self, root: str, owner: int) -> None:
-        self._root, self._owner = root, owner
+    Args:
+        root: an absolute path.
+        owner: of all that is written.
+        by_times: every access is told by a file's status; otherwise each file is read at each look.
+    """
+
+    def __init__(self, root: str, owner: int, *, by_times: bool) -> None:
+        self._root, self._owner, self._by_times = root, owner, by_times
         self._known: dict[str, tuple[Found, bytes]] = {}
         self._strays: list[str] = []
         self._odd: list[str] = []
+        self._looked_s = 0.0
+
+    def settle(self) -> None:
+        """Returns once whatever is changed from now on has a later time than what is known."""
+        while time.clock_gettime(_COARSE) <= self._looked_s:
+            time.sleep(0.001)
 
     def look(self, max_files: int, max_bytes: int, *, exactly: bool = False) -> Seen:
         """Finds what has changed.
@@ -81,11 +100,31 @@ class Tree:
         for path, found in seen.files.items():
             known = self._known.get(path)
             odd = exactly and found.kind != LINK and (found.owner, found.mode) != (self._owner, _MODES[found.kind])
-            if odd or known is None or known[0] != found or known[1] != self._digest(path, found):
-                seen.changed.append(path)
+            if not odd and known is not None and self._is_still(path, found, *known):
+                continue
+            seen.changed.append(path)
         seen.gone = [path for path in self._known if path not in seen.files]
         self._strays, self._odd = seen.strays, seen.odd
+        self._looked_s = time.monotonic()
         return seen
+
+    def _is_still(self, path: str, found: Found, known: Found, digest: bytes) -> bool:
+        """Whether a file holds what it held."""
+        if self._by_times and found == known:
+            return True
+        if (found.kind, found.size) != (known.kind, known.size):
+            return False
+        now = hashlib.sha256()
+        for chunk in self._read(path, found):
+            now.update(chunk)
+        if now.digest() != digest:
+            return False
+        self._know(path, found.kind, digest)
+        return True
+
+    def _know(self, path: str, kind: str, digest: bytes) -> None:
+        """Takes note of what a file is after it was read or written, which is an access too."""
+        self._known[path] = _found(kind, os.lstat(self._at(path))), digest
 
     def forget(self, paths: list[str]) -> None:
         """What the owner does not know of any more."""
@@ -104,7 +143,8 @@ class Tree:
             for chunk in self._read(path, seen.files[path]):
                 digest.update(chunk)
                 yield chunk
-            self._known[path] = seen.files[path], digest.digest()
+            self._know(path, seen.files[path].kind, digest.digest())
+        self._looked_s = time.monotonic()
 
     def _walk(self, max_files: int, max_bytes: int) -> Seen:
         seen, size = Seen(), 0
@@ -152,12 +192,6 @@ class Tree:
     def _at(self, path: str) -> str:
         return f"{self._root}/{path}"
 
-    def _digest(self, path: str, found: Found) -> bytes:
-        digest = hashlib.sha256()
-        for chunk in self._read(path, found):
-            digest.update(chunk)
-        return digest.digest()
-
     def _read(self, path: str, found: Found) -> Iterator[bytes]:
         if found.kind == LINK:
             yield os.readlink(self._at(path)).encode()  # noqa: PTH115
@@ -199,14 +233,15 @@ class Tree:
                 self._give(self._at(path))
         self._strays, self._odd = [], []
         self.forget(gone)
+        for folder in {path.rpartition("/")[0] for path in removed}:
+            self._prune(folder)
         made: set[str] = set()
         for path, kind, size in files:
             self._folder(path.rpartition("/")[0], made)
-            self._known[path] = self._write(path, kind, size, read)
-        for folder in {path.rpartition("/")[0] for path in removed} - made:
-            self._prune(folder)
+            self._write(path, kind, size, read)
         for folder in folders:
             self._folder(folder, made)
+        self._looked_s = time.monotonic()
 
     def _give(self, path: str) -> None:
         """A folder becomes the owner's."""
@@ -232,22 +267,51 @@ class Tree:
                 return
             path = path.rpartition("/")[0]
 
-    def _write(self, path: str, kind: str, size: int, read: Reader) -> tuple[Found, bytes]:
-        where, digest = self._at(path), hashlib.sha256()
-        remove(where)
+    def _write(self, path: str, kind: str, size: int, read: Reader) -> None:
+        digest = hashlib.sha256()
+        content = exactly(size, read)
         if kind == LINK:
-            target = b"".join(exactly(size, read))
+            target = b"".join(content)
             digest.update(target)
-            os.symlink(target.decode(), where)  # noqa: PTH211
-            os.chown(where, self._owner, self._owner, follow_symlinks=False)
+            write(self._at(path), kind, [target], self._owner)
         else:
-            with os.fdopen(os.open(where, _WRITE, 0o600), "wb", buffering=0) as file:
-                for chunk in exactly(size, read):
-                    digest.update(chunk)
-                    file.write(chunk)
-                os.fchown(file.fileno(), self._owner, self._owner)
-                os.fchmod(file.fileno(), _MODES[kind])
-        return _found(kind, os.lstat(where)), digest.digest()
+            write(self._at(path), kind, _digested(content, digest), self._owner)
+        self._know(path, kind, digest.digest())
+
+
+def _digested(content: Iterator[bytes], digest: Any) -> Iterator[bytes]:
+    for chunk in content:
+        digest.update(chunk)
+        yield chunk
+
+
+def write(path: str, kind: str, content: Iterable[bytes], owner: int) -> None:
+    """Writes a file or a link in place of whatever is there, in a folder that is.
+
+    Raises:
+        OSError: it does not fit.
+    """
+    try:
+        _write_new(path, kind, content, owner)
+    except FileExistsError:
+        remove(path)
+        _write_new(path, kind, content, owner)
+
+
+def _write_new(path: str, kind: str, content: Iterable[bytes], owner: int) -> None:
+    if kind == LINK:
+        os.symlink(b"".join(content), os.fsencode(path))  # noqa: PTH211
+        os.chown(path, owner, owner, follow_symlinks=False)
+        return
+    descriptor = os.open(path, _WRITE, _MODES[kind])
+    try:
+        os.fchown(descriptor, owner, owner)
+        for chunk in content:
+            rest = memoryview(chunk)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+    finally:
+        os.close(descriptor)
 
 
 def exactly(size: int, read: Reader) -> Iterator[bytes]:
@@ -299,5 +363,6 @@ def _is_folder(path: str) -> bool:
 
 
 def _found(kind: str, status: os.stat_result) -> Found:
-    times = (status.st_mtime_ns, status.st_ctime_ns)
-    return Found(kind, status.st_size, times, status.st_ino, stat.S_IMODE(status.st_mode), status.st_uid)
+    accessed_at = 0 if kind == LINK else status.st_atime_ns
+    mode, times = stat.S_IMODE(status.st_mode), (status.st_mtime_ns, status.st_ctime_ns, accessed_at)
+    return Found(kind, status.st_size, mode, status.st_uid, status.st_ino, *times)

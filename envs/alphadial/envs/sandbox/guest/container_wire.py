@@ -10,5 +10,7 @@ CHUNK = 1 << 18
 
 FILE, EXECUTABLE, LINK = "F", "X", "L"
 """Kinds of files."""
+BY_TIMES = "by times"
+"""How the keeper finds changed files, where an access is always told by a file's status."""
 CPU, WALL, MEMORY, OUTPUT = "cpu", "wall", "memory", "output"
 """Limits that end a command."""
