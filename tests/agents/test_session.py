@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from alphadial.agents.runs import session as opening
 from alphadial.agents.runs.config import ModelChoice
 from alphadial.agents.runs.options import AttemptOptions
 from alphadial.agents.runs.session import RuntimeConfig, open_judge
+from alphadial.envs.errors import ProblemError
 from alphadial.envs.problems import load_split
-from alphadial.envs.types import Limits, Problem
+from alphadial.envs.repository import REWARD, ImageSource, Repository, Verifier, VerifierKind
+from alphadial.envs.types import Interface, Limits, Problem, Test
 from alphadial.merge_engine import load_family
 
 
@@ -39,6 +42,33 @@ def test_reports_are_kept_only_where_every_problem_counts_steps(
     with pytest.raises(OpenedError) as opened, open_judge(RuntimeConfig(workers=1), problems):
         pass
     assert (opened.value.args[0] > 0) == kept
+
+
+def test_a_verifier_that_can_be_deceived_is_allowed_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = Problem(
+        "cart",
+        tests=(Test(1, "", "", name=REWARD),),
+        interface=Interface.REPOSITORY,
+        repository=Repository(ImageSource("repository"), Verifier(VerifierKind.SHARED_SCRIPT, command=("bash",))),
+    )
+    opened: dict[str, Any] = {}
+
+    def judge(*_: Any, **given: Any) -> Any:
+        opened.update(given)
+        raise OpenedError(0)
+
+    monkeypatch.setattr(opening, "Judge", judge)
+    monkeypatch.setattr(opening, "open_boxes", lambda name: nullcontext())
+    with pytest.raises(ProblemError, match=r"1 of 1 problems \(cart, .*--allow-shared-verifier"):
+        with_judge(RuntimeConfig(workers=1), [problem])
+    with pytest.raises(OpenedError):
+        with_judge(RuntimeConfig(workers=1, allow_shared_verifier=True), [problem])
+    assert opened["allow_shared_verifier"] is True
+
+
+def with_judge(runtime: RuntimeConfig, problems: list[Problem]) -> None:
+    with open_judge(runtime, problems):
+        pass
 
 
 def with_cpu(problem: Problem) -> Problem:

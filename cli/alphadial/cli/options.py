@@ -54,6 +54,12 @@ SandboxOption = Annotated[
 BoxOption = Annotated[
     str, typer.Option("--box", metavar="NAME", help="Where repositories are worked on: rootfs (no Docker) or docker.")
 ]
+SharedVerifierOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-shared-verifier", help="Run verifiers of repository tasks that a candidate can deceive; rows say so."
+    ),
+]
 WorkersOption = Annotated[
     int | None, typer.Option("--workers", min=1, metavar="N", help="Programs judged at once.", show_default="cores")
 ]
@@ -319,6 +325,7 @@ def open_runtime(
     server_options: ServerOptions | None = None,
     in_process: frozenset[str] = frozenset(),
     box: str = "rootfs",
+    allow_shared_verifier: bool = False,
 ) -> RuntimeConfig:
     """How a run is made, checked as far as that is quick.
 
@@ -329,7 +336,9 @@ def open_runtime(
     from alphadial.agents.runs.session import RuntimeConfig
     from alphadial.cli.extras import need
 
-    runtime = RuntimeConfig(server, unverified_weights, sandbox, workers, server_options, in_process, box)
+    runtime = RuntimeConfig(
+        server, unverified_weights, sandbox, workers, server_options, in_process, box, allow_shared_verifier
+    )
     runtime.check()
     if server is None or in_process:
         need("sampling in this process (without --server)", "torch", "transformers", extra="local")

@@ -119,3 +119,8 @@ class Repository:
     performance: Performance | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     """Variables of every command in its boxes, beside the image's."""
+
+    @property
+    def shared_verifier(self) -> bool:
+        """Its verifier works in the candidate's own box, and can be deceived."""
+        return self.verifier.kind is VerifierKind.SHARED_SCRIPT

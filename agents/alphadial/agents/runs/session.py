@@ -19,6 +19,7 @@ from alphadial.agents.runs.config import ArmChoice, ModelChoice, Planner, RunCon
 from alphadial.agents.runs.run_folder import CONFIG_FILE, RunFolder, refuse_other_run
 from alphadial.agents.runs.runner import Progress, run_attempts
 from alphadial.agents.types import AttemptSpec
+from alphadial.envs.errors import ProblemError
 from alphadial.envs.judging import Judge
 from alphadial.envs.sandbox import open_sandbox
 from alphadial.envs.sandbox.boxes import open_boxes
@@ -52,6 +53,8 @@ class RuntimeConfig:
     """Names of families that answer in this process though there is a server."""
     box: str = "rootfs"
     """Where repositories are worked on and graded; see ``alphadial.envs.sandbox.boxes``."""
+    allow_shared_verifier: bool = False
+    """Run verifiers of repositories that a candidate can deceive; the rows say so."""
 
     def check(self) -> None:
         """Refuses what cannot be.
@@ -98,14 +101,28 @@ def open_judge(runtime: RuntimeConfig, problems: Sequence[Problem]) -> Iterator[
 
     Raises:
         SandboxUnavailableError: the sandbox or the boxes cannot work here.
+        ProblemError: a verifier could be deceived, which is not allowed.
     """
+    _check_verifiers(problems, runtime)
     # A step budget gives a program the same verdict each time; samples repeat each other often.
     cache = _CACHED_REPORTS if all(problem.limits.steps is not None for problem in problems) else 0
     with ExitStack() as stack:
         sandbox = stack.enter_context(open_sandbox(runtime.sandbox))
         boxed = any(problem.repository is not None for problem in problems)
         boxes = stack.enter_context(open_boxes(runtime.box)) if boxed else None
-        yield stack.enter_context(Judge(sandbox, workers=runtime.workers, cache=cache, boxes=boxes))
+        shared = runtime.allow_shared_verifier
+        judge = Judge(sandbox, workers=runtime.workers, cache=cache, boxes=boxes, allow_shared_verifier=shared)
+        yield stack.enter_context(judge)
+
+
+def _check_verifiers(problems: Sequence[Problem], runtime: RuntimeConfig) -> None:
+    """Refuses before the first attempt what nobody could grade after it."""
+    shared = [problem.id for problem in problems if problem.repository and problem.repository.shared_verifier]
+    if shared and not runtime.allow_shared_verifier:
+        raise ProblemError(
+            f"{len(shared)} of {len(problems)} problems ({shared[0]}, ...) have a verifier that works in the "
+            "candidate's own box and can be deceived: give --allow-shared-verifier, or choose others with --problems"
+        )
 
 
 @contextmanager

@@ -46,6 +46,7 @@ from alphadial.cli.options import (
     SeedOption,
     ServerOption,
     SettingOption,
+    SharedVerifierOption,
     SplitOption,
     TemperatureOption,
     TimeoutOption,
@@ -101,6 +102,7 @@ def run(
     retries: RetriesOption = DEFAULT_RETRIES,
     sandbox: SandboxOption = "bubblewrap",
     box: BoxOption = "rootfs",
+    allow_shared_verifier: SharedVerifierOption = False,
     workers: WorkersOption = None,
 ) -> None:
     """Attempt problems until solved; a controller chooses each time. The same command resumes a stopped run."""
@@ -118,7 +120,7 @@ def run(
         prompt=prompt, parser=parser, language=language, setting=pick(Setting, setting, "--setting"), agent=agent,
         max_turns=max_turns, feedback=pick(Feedback, feedback, "--feedback"),
     )  # fmt: skip
-    where = (sandbox, box, workers)
+    where = (sandbox, box, workers, allow_shared_verifier)
     asked = (server, unverified_weights, where, chosen.in_process, (concurrency, timeout, retries))
     show_run(make_run(options, out, *asked), json_to)
 
@@ -128,7 +130,7 @@ def make_run(
     out: Path | None,
     server: str | None,
     unverified_weights: bool,
-    where: tuple[str, str, int | None],
+    where: tuple[str, str, int | None, bool],
     in_process: frozenset[str],
     patience: tuple[int, float, int],
 ) -> FinishedRun:
@@ -140,8 +142,8 @@ def make_run(
 
     with RunWatch() as watch:
         asked = open_server_options(*patience, watch.waits)
-        sandbox, box, workers = where
-        runtime = open_runtime(server, unverified_weights, sandbox, workers, asked, in_process, box)
+        sandbox, box, workers, shared = where
+        runtime = open_runtime(server, unverified_weights, sandbox, workers, asked, in_process, box, shared)
         return attempt_problems(options, out, runtime, watch.begin, say)
 
 

@@ -21,7 +21,6 @@ from alphadial.envs.judging.validators import LIMITS as VALIDATOR_LIMITS
 from alphadial.envs.judging.verdicts import report
 from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.languages import PYTHON, find_language, implementations
-from alphadial.envs.repository import VerifierKind
 from alphadial.envs.sandbox.boxes.box import Boxes
 from alphadial.envs.sandbox.protocol import Sandbox
 from alphadial.envs.types import (
@@ -224,7 +223,7 @@ def _report(problem: Problem, record: SubmissionRecord, level: int) -> JudgeRepo
     limit_s = time_limit(problem)
     found = report(record, limit_s, level=level)
     repository = problem.repository
-    shared = repository is not None and repository.verifier.kind is VerifierKind.SHARED_SCRIPT
+    shared = repository is not None and repository.shared_verifier
     failed = failed_test(problem, record, limit_s, public=True)
     return replace(found, public_failure=failed, shared_verifier=shared)
 

@@ -22,7 +22,7 @@ from alphadial.envs.judging.grading import Grading
 from alphadial.envs.judging.records import SubmissionRecord, TestRef
 from alphadial.envs.judging.verdicts import report
 from alphadial.envs.labelled import LabelledSubmission
-from alphadial.envs.repository import Repository, VerifierKind
+from alphadial.envs.repository import Repository
 from alphadial.envs.sandbox.boxes.box import Boxes
 from alphadial.envs.sandbox.workspace import Workspace
 from alphadial.envs.tools.box_commands import first_tree
@@ -124,7 +124,7 @@ class RepositoryJudging:
         """
         if problem.repository is None:
             raise ProblemError(f"problem {problem.id} has no repository")
-        if problem.repository.verifier.kind is VerifierKind.SHARED_SCRIPT and not self._allow_shared:
+        if problem.repository.shared_verifier and not self._allow_shared:
             raise ProblemError(
                 f"problem {problem.id} has a verifier in the box of what it verifies, which can deceive it: allow such "
                 "verifiers with --allow-shared-verifier, or give the task a separate one"
