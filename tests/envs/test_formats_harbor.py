@@ -260,6 +260,12 @@ def test_pipes_and_links_in_place_of_files_are_not_followed(tmp_path: Path) -> N
     os.mkfifo(tmp_path / "tests/pipe")
     assert "neither a file nor a folder" in _faults(tmp_path)[0]
     (tmp_path / "tests/pipe").unlink()
+    for folder in ("environment", "tests", "solution"):
+        (tmp_path / folder).rename(tmp_path / "elsewhere")
+        (tmp_path / folder).symlink_to(tmp_path / "elsewhere")
+        assert "a link in place of a folder" in _faults(tmp_path)[0]
+        (tmp_path / folder).unlink()
+        (tmp_path / "elsewhere").rename(tmp_path / folder)
     (tmp_path / "instruction.md").unlink()
     (tmp_path / "instruction.md").symlink_to("/etc/passwd")
     assert "cannot be read" in _faults(tmp_path)[0]

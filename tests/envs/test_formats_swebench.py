@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -224,6 +225,10 @@ def test_a_repository_that_lies_elsewhere_is_refused(data: Path, tmp_path: Path)
     (tmp_path / "repos/shop").symlink_to(data / "repos/owner/shop")
     with pytest.raises(FormatError, match="leads elsewhere"):
         git_folder(tmp_path, "owner/shop")
+    shutil.copytree(data / "repos/owner/shop/.git", tmp_path / "repos/mine/.git")
+    (tmp_path / "repos/mine/.git/objects/info/alternates").write_text("/somewhere/else/objects\n")
+    with pytest.raises(FormatError, match="takes objects of another repository"):
+        git_folder(tmp_path, "mine")
     assert git_folder(tmp_path, "../shop") is None
     assert git_folder(tmp_path, "owner/other") is None
 
@@ -254,8 +259,10 @@ def test_task_folders(tmp_path: Path) -> None:
     _task(tasks / "owner__shop-3", **{"task.yaml": "repo: owner/shop\nbase_commit: aaaaaaa\nsplit: deprecated\n"})
     _task(tasks / "owner__shop-4", **{"task.yaml": "repo: [\n"})
     (tasks / "empty").mkdir()
+    (tasks / "linked").symlink_to(tasks / "owner__shop-1")
     assert detect(tmp_path) is Format.SWEBENCH_FOLDER
-    empty, first, broken, deprecated, no_yaml = load(tmp_path)
+    empty, linked, first, broken, deprecated, no_yaml = load(tmp_path)
+    assert "a link in place of a folder" in str(linked)
     repository = _repository(first)
     assert repository.image == ImageSource(context={"Dockerfile": File(b"FROM x\n")})
     assert repository.verifier.files == {"tests/expected.png": File(b"\0")}

@@ -24,6 +24,8 @@ def read_tree(folder: Path) -> dict[str, File]:
     Raises:
         FormatError: a link leads out of it, or something is no file, cannot be read, or is too much.
     """
+    if folder.is_symlink():
+        raise FormatError("a link in place of a folder: put what it leads to there", path=folder)
     files: dict[str, File] = {}
     room = MAX_TREE_BYTES
     for path in _walk(folder, ""):

@@ -33,6 +33,8 @@ _ENVIRONMENT = {
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
 }
+_ELSEWHERE = ("commondir", "objects/info/alternates")
+"""Files by which a repository takes objects of another one, which may be anybody's."""
 _LONGEST_S = 120.0
 _KEPT = 4
 """Trees that are held in memory: those of a whole set would not fit."""
@@ -78,6 +80,8 @@ def git_folder(root: Path, repo: str) -> Path | None:
                 continue
             if not folder.resolve().is_relative_to(root.resolve()):
                 raise FormatError(f"{folder} leads elsewhere: put the repository itself there")
+            if any(kind_of(folder / name) is not None for name in _ELSEWHERE):
+                raise FormatError(f"{folder} takes objects of another repository: put a whole clone there")
             return folder
     return None
 

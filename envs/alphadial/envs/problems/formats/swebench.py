@@ -60,6 +60,8 @@ def load(folder: Path) -> Iterator[Package | LoadError]:
     """Every task of a data set, and a fault for each that cannot be read."""
     try:
         splits = _splits(folder)
+        if (folder / "tasks").is_symlink():
+            raise FormatError("a link in place of a folder: put what it leads to there", path=folder / "tasks")
         tasks = sorted((folder / "tasks").iterdir())
     except FormatError as error:
         yield error.fault(folder / SET)
@@ -71,6 +73,8 @@ def load(folder: Path) -> Iterator[Package | LoadError]:
         if kind_of(task) != stat.S_IFDIR or task.name.startswith("."):
             continue
         try:
+            if task.is_symlink():
+                raise FormatError("a link in place of a folder: put what it leads to there", path=task)
             yield _task(task, splits)
         except FormatError as error:
             yield error.fault(task / TASK)
