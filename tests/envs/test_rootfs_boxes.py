@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,31 @@ def test_a_terminal_can_be_made(box: Box) -> None:
 def test_where_temporary_files_lie_cannot_be_taken_away(box: Box) -> None:
     box.exec(["sh", "-c", "rm -rf /.box/* /tmp /logs; mv /.box/tmp /.box/x; mv /.box/logs /tmp/x"], LIMITS)
     assert sh(box, "echo x > /tmp/a; echo x > /logs/a; cat /tmp/a /logs/a") == "x\nx\n"
+
+
+def test_a_forked_child_has_boxes_of_its_own(boxes: Boxes, box: Box) -> None:
+    sh(box, "echo of the parent > a")
+    child = os.fork()
+    if child == 0:
+        wrong = 1
+        try:
+            with boxes.open(boxes.find(ImageSource("host")), "/app") as own:
+                wrong = int(sh(own, "ls; echo b") != "b\n")
+            boxes.close()
+        finally:
+            os._exit(wrong)
+    assert os.waitpid(child, 0)[1] == 0
+    assert sh(box, "cat a") == "of the parent\n"
+
+
+def test_boxes_are_used_in_many_threads(boxes: Boxes) -> None:
+    def use(number: int) -> str:
+        with boxes.open(boxes.find(ImageSource("host")), "/app", SMALL) as box:
+            box.restore(Workspace({"a": File(b"%d" % number)}))
+            return sh(box, "cat a; ls | wc -l")
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(use, range(8))) == [f"{number}1\n" for number in range(8)]
 
 
 @pytest.fixture(scope="module")
