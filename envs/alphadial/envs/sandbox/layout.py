@@ -104,7 +104,7 @@ def for_server(bwrap: str, interpreter: Interpreter, variables: Mapping[str, str
 def for_keeper(bwrap: str, interpreter: Interpreter) -> Invocation:
     """The namespaces of a box, for ``guest.keeper``, which lays out what commands find there."""
     invocation = _base(bwrap, interpreter)
-    for capability in ("SYS_ADMIN", "SYS_CHROOT", "DAC_OVERRIDE"):
+    for capability in ("SYS_ADMIN", "DAC_OVERRIDE"):
         invocation.add("--cap-add", f"CAP_{capability}")
     invocation.add("--as-pid-1", "--dir", BOX, "--chdir", "/")
     return invocation

@@ -154,6 +154,14 @@ def unmount(target: str, flags: int = 0) -> None:
     _check(_libc.umount2(target.encode(), flags), f"umount {target}")
 
 
+def change_root(target: str) -> None:
+    """Makes what is mounted at a folder the root of this mount namespace; nothing else of it is left."""
+    os.chdir(target)
+    _check(_libc.pivot_root(b".", b"."), f"pivot_root {target}")
+    unmount(".", MNT_DETACH)
+    os.chdir("/")
+
+
 def unshare(namespaces: int) -> None:
     """Moves this process into new ones."""
     _check(_libc.unshare(namespaces), "unshare")

@@ -14,6 +14,7 @@ from .isolation import (
     MS_NOSUID_NODEV,
     MS_NOSUID_NODEV_NOEXEC,
     MS_READ_ONLY_BIND,
+    change_root,
     mount,
     move_mount,
     unmount,
@@ -60,8 +61,7 @@ class Root:
         if os.path.isdir(SOCKETS):  # noqa: PTH112
             mount(SOCKETS, f"{_ROOT}{SOCKETS}", flags=MS_BIND)
         mount("tmpfs", f"{_ROOT}{_OWN}", "tmpfs", MS_NOSUID_NODEV, f"{size},mode=755")
-        os.chroot(_ROOT)
-        os.chdir("/")
+        change_root(_ROOT)
         for name, path in (_TEMPORARY | {folder[1:]: folder for folder in settings["shared"]}).items():
             _made(f"{_OWN}/{name}")
             _folder(path)
