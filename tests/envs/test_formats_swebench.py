@@ -138,6 +138,16 @@ def test_without_a_repository_the_image_holds_the_code(tmp_path: Path) -> None:
     assert _repository(package).tree is None
 
 
+def test_rows_of_parquet(data: Path, tmp_path: Path) -> None:
+    arrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install 'alphadial[parquet]'")
+    tables = pytest.importorskip("pyarrow.parquet")
+    row = json.loads(_rows(data, "lines", {"FAIL_TO_PASS": ["tests/test_shop.py::test_some"]}).read_text())
+    tables.write_table(arrow.table({key: [value] for key, value in row.items()}), data / "table.parquet")
+    (data / "table.jsonl").write_text(json.dumps(row))
+    assert detect(data / "table.parquet") is Format.SWEBENCH
+    assert load_split(data / "table.parquet").hash == load_split(data / "table.jsonl").hash
+
+
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "commit": ({"base_commit": "f" * 40}, "base_commit ffffffffffff cannot be read"),
     "option": ({"base_commit": "--output=/tmp/x"}, "no full name of a commit"),

@@ -85,7 +85,9 @@ def test_what_is_hidden_lies_below_tests_and_solution_alone(tmp_path: Path) -> N
     assert "init: true" in compose
     assert "network_mode: none" in compose
     assert files["tests/test.sh"].executable
-    assert b"FROM ${BASE}" in files["environment/Dockerfile"].data
+    dockerfile = files["environment/Dockerfile"].data.decode()
+    assert "FROM ${BASE}" in dockerfile
+    assert "rm -rf .git" in dockerfile
 
 
 def test_the_grader_reads_its_plan_again(tmp_path: Path) -> None:

@@ -37,7 +37,8 @@ ARG BASE={base}
 FROM ${{BASE}}
 USER root
 WORKDIR {workdir}
-{copy}RUN if command -v git >/dev/null; then git init -q . && git config user.name agent \\
+{copy}# Whatever history the image has may tell what comes next.
+RUN rm -rf .git; if command -v git >/dev/null; then git init -q . && git config user.name agent \\
     && git config user.email agent@localhost && git add -A && git commit -q --allow-empty -m 'The task begins'; fi
 """
 _COMPOSE = """\
