@@ -24,7 +24,7 @@ from alphadial.cli.commands.report import report
 from alphadial.cli.commands.run import run
 from alphadial.cli.commands.serve import serve
 from alphadial.cli.commands.show import show
-from alphadial.cli.commands.tasks import export_set
+from alphadial.cli.commands.tasks import export_set, validate
 from alphadial.cli.commands.train import train
 from alphadial.cli.commands.weights_id import weights_id
 from alphadial.cli.errors import CliError
@@ -72,7 +72,7 @@ COMMANDS: dict[str, Callable[..., object]] = {
 }
 GROUPS: dict[str, tuple[str, dict[str, Callable[..., object]]]] = {
     "images": ("Build, list and remove images of boxes.", {"build": build, "list": list_built, "clean": clean}),
-    "tasks": ("Check code bases as tasks, and write them for others.", {"export": export_set}),
+    "tasks": ("Check code bases as tasks, and write them for others.", {"validate": validate, "export": export_set}),
 }
 """Commands that have commands of their own: what they do together, and each."""
 

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from alphadial.envs.judging.judged_rows import RejudgeOptions
     from alphadial.envs.judging.preparing import Prepared, prepare
     from alphadial.envs.judging.rejudge import rejudge
+    from alphadial.envs.judging.validating import CheckedTask, ValidatedSet, ValidationStep, validate_tasks
     from alphadial.envs.problems import LoadError, Package, ProblemSet, Split, find_problem, load_split
     from alphadial.envs.rewarding import reward
     from alphadial.envs.sandbox import Sandbox, open_sandbox
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Backend",
+    "CheckedTask",
     "Checker",
     "CodingEnv",
     "EnvsError",
@@ -89,6 +91,8 @@ __all__ = [
     "Test",
     "TestResult",
     "ToolSession",
+    "ValidatedSet",
+    "ValidationStep",
     "Validator",
     "Verdict",
     "WorkspaceError",
@@ -108,6 +112,7 @@ __all__ = [
     "rejudge",
     "reward",
     "tool_call",
+    "validate_tasks",
 ]
 
 _LAZY = {
@@ -118,6 +123,10 @@ _LAZY = {
     "Prepared": "judging.preparing",
     "prepare": "judging.preparing",
     "rejudge": "judging.rejudge",
+    "CheckedTask": "judging.validating",
+    "ValidatedSet": "judging.validating",
+    "ValidationStep": "judging.validating",
+    "validate_tasks": "judging.validating",
     "LoadError": "problems",
     "Package": "problems",
     "ProblemSet": "problems",

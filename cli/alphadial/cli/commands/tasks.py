@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from alphadial.cli.options import JsonOption
+from alphadial.cli.options import BoxOption, JsonOption
 
 
 def export_set(
@@ -48,3 +48,56 @@ def export_set(
         for folder in done.folders:
             print_line(str(folder))
         print_line(f"{len(done.folders):,} tasks: {out}, for example by harbor run -p {out} -a oracle")
+
+
+def validate(
+    problem_set: Annotated[
+        str,
+        typer.Argument(metavar="PATH", help="A task folder, a folder of them, rows, or repositories, which ship."),
+    ],
+    box: BoxOption = "rootfs",
+    runs: Annotated[int, typer.Option("--runs", min=1, max=100, metavar="N", help="Of each state.")] = 3,
+    problems: Annotated[
+        str | None, typer.Option("--problems", metavar="ID,ID,...", help="Only these.", show_default="all")
+    ] = None,
+    quarantine: Annotated[
+        bool,
+        typer.Option(
+            "--quarantine/--no-quarantine",
+            help="Write tests that tell nothing into quarantine.json of each task folder: they count no more.",
+        ),
+    ] = True,
+    allow_shared_verifier: Annotated[
+        bool, typer.Option("--allow-shared-verifier", help="Run verifiers that what they verify can deceive.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Folder for what was run; the same command goes on from there.",
+            show_default="the one of PATH in runs/",
+        ),
+    ] = None,
+    json_to: JsonOption = None,
+) -> None:
+    """Check tasks: their tests fail before the gold patch and pass with it, each time. Status 2 where one does not.
+
+    Tests that end now one way and now the other, or that assert nothing, are quarantined: loading leaves them out.
+
+    alphadial tasks validate repositories
+    """
+    from alphadial.cli.judging.validation import show_validation
+    from alphadial.cli.options import split_list
+
+    only = None if problems is None else split_list(problems, "--problems")
+    show_validation(
+        problem_set,
+        out,
+        json_to,
+        box=box,
+        runs=runs,
+        problems=only,
+        quarantine=quarantine,
+        allow_shared_verifier=allow_shared_verifier,
+    )

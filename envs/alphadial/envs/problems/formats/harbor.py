@@ -16,6 +16,7 @@ from alphadial.envs.problems.formats.file_trees import below, read_regular, read
 from alphadial.envs.problems.formats.harbor_settings import LARGEST, TASK, Settings, read_settings
 from alphadial.envs.problems.formats.harbor_tests import read_performance, read_tests
 from alphadial.envs.problems.formats.packages import FormatError, LoadError, Package
+from alphadial.envs.problems.formats.quarantine import QUARANTINE, counted, read_quarantine
 from alphadial.envs.problems.formats.repository_problems import check_gold, gold_solutions, repository_problem
 from alphadial.envs.problems.formats.tree import kind_of
 from alphadial.envs.raw import as_text
@@ -42,17 +43,20 @@ def load(folder: Path, name: str) -> Iterator[Package | LoadError]:
         name: to be the problem's id.
     """
     try:
-        settings = read_settings(folder)
-        problem = _problem(folder, name, settings)
+        settings, quarantined = read_settings(folder), read_quarantine(folder)
+        problem = _problem(folder, name, settings, quarantined)
     except FormatError as error:
         yield error.fault(folder / TASK)
         return
     yield from settings.warnings
+    if quarantined:
+        names = ", ".join(f"{test[:100]} ({why[:100]})" for test, why in list(quarantined.items())[:3])
+        yield LoadError(folder / QUARANTINE, None, f"{len(quarantined):,} tests do not count: {names}", harmless=True)
     solutions = gold_solutions(problem.repository) if problem.repository is not None else ()
     yield Package(problem, solutions, source=folder)
 
 
-def _problem(folder: Path, name: str, settings: Settings) -> Problem:
+def _problem(folder: Path, name: str, settings: Settings, quarantined: Mapping[str, str]) -> Problem:
     environment, hidden = read_tree(folder / "environment"), read_tree(folder / "tests")
     for where, files in (("environment", environment), ("tests", hidden)):
         check_services(folder / where, files)
@@ -80,7 +84,7 @@ def _problem(folder: Path, name: str, settings: Settings) -> Problem:
         name,
         _statement(folder),
         repository,
-        tests.tests if performance is None else (*tests.tests, Test(3, "", "", name=PERFORMANCE)),
+        counted(tests.tests if performance is None else (*tests.tests, Test(3, "", "", name=PERFORMANCE)), quarantined),
         template=text(settings.ours.get("template", name), "template"),
         memory_bytes=settings.memory_bytes,
         files_bytes=settings.files_bytes,
