@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import tarfile
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from io import BytesIO
+from pathlib import Path
 
 import docker
 import docker.errors
 import pytest
 
-from alphadial.envs import SandboxFailedError
+from alphadial.envs import SandboxFailedError, SandboxUnavailableError
 from alphadial.envs.errors import ImageError
 from alphadial.envs.files import File
 from alphadial.envs.repository import ImageSource
@@ -198,6 +201,61 @@ def test_a_box_that_is_ended_from_outside_is_our_failure(boxes: Boxes) -> None:
         assert not box.alive
         with pytest.raises(SandboxFailedError, match="gone"):
             box.exec(["true"], LIMITS)
+
+
+class Relay:
+    """A socket behind which the daemon answers until it is ended, as a daemon would be."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "docker.sock"
+        self._daemon = os.environ["DOCKER_HOST"].removeprefix("unix://")
+        self._sockets = [socket.socket(socket.AF_UNIX)]
+        self._sockets[0].bind(str(self.path))
+        self._sockets[0].listen()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._sockets[0].accept()
+                daemon = socket.socket(socket.AF_UNIX)
+                daemon.connect(self._daemon)
+                self._sockets += [client, daemon]
+                for ends in ((client, daemon), (daemon, client)):
+                    threading.Thread(target=self._copy, args=ends, daemon=True).start()
+
+    @staticmethod
+    def _copy(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(1 << 16):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+    def end(self) -> None:
+        self.path.unlink()
+        for each in self._sockets:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+
+def test_a_daemon_that_dies_is_one_line_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    relay = Relay(tmp_path)
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{relay.path}")
+    with open_boxes("docker") as boxes:
+        image = boxes.find(IMAGE)
+        with boxes.open(image, "/app") as box:
+            assert box.exec(["echo", "1"], LIMITS).stdout == "1\n"
+            threading.Timer(0.3, relay.end).start()
+            for ask in (lambda: box.exec(["sleep", "9"], LIMITS), box.snapshot, lambda: boxes.open(image, "/app")):
+                with pytest.raises(SandboxFailedError) as caught:
+                    ask()
+                assert "\n" not in str(caught.value)
+            assert not box.alive
+        with pytest.raises(SandboxUnavailableError, match="does not answer any more"):
+            boxes.find(IMAGE)
+    with pytest.raises(SandboxUnavailableError, match="no Docker daemon answers"):
+        open_boxes("docker")
 
 
 def test_an_image_that_was_removed_meanwhile_is_named(boxes: Boxes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ...closing import Closing
@@ -183,7 +184,8 @@ class DockerBox(OfOneProcess, Closing):
             facts, data = self._link.ask(order, pieces, size, timeout_s=_ANSWER_S + longer_s)
         except BrokenLinkError as error:
             self.close()
-            self._kill()
+            with suppress(SandboxFailedError):  # where the daemon has gone, nothing of it is left
+                self._kill()
             raise SandboxFailedError(f"the box broke: {error}") from None
         if "failed" in facts:
             self._known = self._agreed = False

@@ -6,7 +6,7 @@ import os
 import threading
 import weakref
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import docker
@@ -99,7 +99,7 @@ class DockerBoxes(OfOneProcess, Closing):
             containers, self._containers = self._containers, []
         for box in boxes:
             box.close()
-        with self._told("remove boxes"):
+        with suppress(SandboxFailedError), self._told("remove boxes"):
             leases.await_removal(self._client, containers)
         self._client.close()
 
