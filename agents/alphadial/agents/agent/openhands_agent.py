@@ -33,6 +33,8 @@ _LONGEST = 64 * 1024 * 1024
 """Bytes of what the process says at once."""
 _SILENT_S = 600.0
 """A process that neither asks nor calls for so long is taken for dead."""
+_AT_ONCE = 32
+"""Conversations: each takes some 45 MB of its own."""
 _LIVES = 2
 """Processes that are begun for one attempt, each of which goes on where the one before died."""
 
@@ -50,6 +52,7 @@ class OpenHandsAgent:
 
     def __init__(self, folder: Path | None = None, process: OpenHandsProcess | None = None) -> None:
         self._folder, self._process = folder, process or process_of(find_python())
+        self._room = asyncio.Semaphore(_AT_ONCE)
 
     async def attempt(self, spec: AttemptSpec, tools: ToolSession, ask: Ask) -> Rollout:
         """See ``Agent``.
@@ -70,7 +73,8 @@ class OpenHandsAgent:
         attempt = _Attempt(spec, tools, answers)
         for _ in range(_LIVES):
             answers.rewind()
-            rollout = await attempt.make(self._process)
+            async with self._room:
+                rollout = await attempt.make(self._process)
             if rollout is not None:
                 return rollout
         return attempt.broken(f"the process of OpenHands {self._process.version} died {_LIVES} times")
