@@ -158,12 +158,24 @@ def test_a_forked_child_has_boxes_of_its_own(boxes: Boxes, box: Box) -> None:
         wrong = 1
         try:
             with boxes.open(boxes.find(ImageSource("host")), "/app") as own:
-                wrong = int(sh(own, "ls; echo b") != "b\n")
+                wrong = int(sh(own, "ls; echo b") != "b\n" or box.alive)
             boxes.close()
         finally:
             os._exit(wrong)
     assert os.waitpid(child, 0)[1] == 0
     assert sh(box, "cat a") == "of the parent\n"
+
+
+def test_a_box_whose_answer_nobody_has_read_is_gone(boxes: Boxes) -> None:
+    with boxes.open(boxes.find(ImageSource("host")), "/app") as box:
+        before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        with pytest.raises(KeyboardInterrupt):
+            box.exec(["sleep", "5"], LIMITS)
+        signal.signal(signal.SIGALRM, before)
+        with pytest.raises(SandboxFailedError, match="the box is gone"):
+            box.exec(["true"], LIMITS)
+        assert not box.alive
 
 
 def test_boxes_are_used_in_many_threads(boxes: Boxes) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from ...closing import Closing
 from ...errors import SandboxFailedError, WorkspaceError
 from ...files import File
-from ...forking import OfOneProcess, OwnSocket
+from ...forking import OfOneProcess, OwnSocket, in_child
 from ...types import KilledBy, Limits, RunResult
 from ..bubblewrap import Bubblewrap
 from ..guest.folder import END, EXECUTABLE, FILE, FOLDER, TOO_DEEP, TOO_LARGE, TOO_MANY
@@ -44,7 +44,8 @@ from ..guest.keeper_frames import (
 )
 from ..launch import Contained
 from ..slot import Slot
-from ..supervise import pipe, result_of, sealed, supervise
+from ..supervise import Supervised, pipe, result_of, sealed, supervise
+from ..usage import Meter
 from ..workspace import Workspace
 from .box import MAX_TREE_BYTES, MAX_TREE_FILES, BoxLimits, Image, User, absolute
 
@@ -80,7 +81,7 @@ class RootfsBox(OfOneProcess, Closing):
         self._workdir, self._sealed = str(settings["workdir"]), list(settings["sealed"])
         self._limits = limits
         self._env = {**ENVIRONMENT, **image.env}
-        self._alive = True
+        self._alive, self._asked = True, False
         self._files: dict[str, File] = {}
         self._folders: set[str] = set()
         self._seen: Workspace | None = None
@@ -90,8 +91,13 @@ class RootfsBox(OfOneProcess, Closing):
         for direction in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             control.setsockopt(socket.SOL_SOCKET, direction, _REPLY)
         self._stream = open(control.fileno(), "rb", buffering=PIECE, closefd=False)  # noqa: SIM115
+        in_child(self, RootfsBox._forget)
         self._send(DONE, settings)
         self._answer()
+
+    def _forget(self) -> None:
+        """In a forked child: the box is the parent's."""
+        self._alive = False
 
     @property
     def alive(self) -> bool:
@@ -120,26 +126,30 @@ class RootfsBox(OfOneProcess, Closing):
             "env": {**self._env, **(env or {})},
             "rlimits": self._rlimits(limits),
         }
-        with ExitStack() as stack:
-            stdout, stdout_end = pipe()
-            stderr, stderr_end = pipe()
-            stack.enter_context(stdout)
-            stack.enter_context(stderr)
-            oom_kills = self._slot.oom_kills()
-            with sealed(stdin) as given, stdout_end, stderr_end:
-                self._slot.begin()
-                meter = self._slot.meter(self._init)
-                before = meter()
-                self._send(EXEC, told, [each.fileno() for each in (given, stdout_end, stderr_end)])
-            endings = [self._control.fileno()]
-            kill = partial(self._send, KILL)
-            got = supervise(stdout, stderr, endings, limits, lambda: meter().since(before), kill)
-            status = self._status(oom_kills)
+        oom_kills = self._slot.oom_kills()
+        self._slot.begin()
+        meter = self._slot.meter(self._init)
+        before = meter()
+        got, status = self._run(told, stdin, limits, lambda: meter().since(before), oom_kills)
         used, peak, oom = meter().since(before), self._slot.peak_bytes(), self._slot.oom_kills() > oom_kills
         result = result_of(got, status, used, peak if peak is not None else used.peak_bytes, oom)
         if result.killed_by is KilledBy.MEMORY:
             self.close()  # files count as memory: what filled it may still be there
         return result
+
+    def _run(
+        self, told: Mapping[str, object], stdin: bytes, limits: Limits, meter: Meter, oom_kills: int
+    ) -> tuple[Supervised, int | None]:
+        """What came out of a command, and how it ended, as ``_status`` says."""
+        with ExitStack() as stack:
+            stdout, stdout_end = pipe()
+            stack.enter_context(stdout)
+            stderr, stderr_end = pipe()
+            stack.enter_context(stderr)
+            with sealed(stdin) as given, stdout_end, stderr_end:
+                self._send(EXEC, told, [each.fileno() for each in (given, stdout_end, stderr_end)])
+            got = supervise(stdout, stderr, [self._control.fileno()], limits, meter, partial(self._send, KILL))
+            return got, self._status(oom_kills)
 
     def snapshot(self) -> Workspace:
         """See ``Box``."""
@@ -247,6 +257,7 @@ class RootfsBox(OfOneProcess, Closing):
         return self._answer()
 
     def _send(self, kind: bytes, told: object = None, descriptors: Sequence[int] = ()) -> None:
+        self._asked = True
         text = b"" if told is None else json.dumps(told).encode()
         try:
             socket.send_fds(self._control, [HEAD.pack(kind, len(text))], list(descriptors))
@@ -258,6 +269,7 @@ class RootfsBox(OfOneProcess, Closing):
         try:
             kind, length = HEAD.unpack(exactly(self._stream, HEAD.size))
             said = json.loads(exactly(self._stream, length))
+            self._asked = False
         except (OSError, EOFError, ValueError) as error:
             raise self._broken(error) from None
         if kind == DONE:
@@ -268,11 +280,13 @@ class RootfsBox(OfOneProcess, Closing):
         raise SandboxFailedError(f"the box: {said}")
 
     def _entries(self, max_bytes: int) -> Iterator[tuple[bytes, str, bytes]]:
+        self._asked = True
         try:
             for kind, path, content in entries(self._stream):
                 max_bytes -= len(content)
                 if max_bytes < 0:
                     raise ValueError("more than there can be")
+                self._asked = kind != END
                 yield kind, path, content
         except (OSError, EOFError, ValueError) as error:
             raise self._broken(error) from None
@@ -283,6 +297,10 @@ class RootfsBox(OfOneProcess, Closing):
         return SandboxFailedError(f"the box is gone: {said or reason}")
 
     def _check_alive(self) -> None:
+        if (
+            self._alive and self._asked
+        ):  # an answer was left unread, as by Ctrl-C: what comes next would be taken for it
+            self.close()
         if not self.alive:
             raise SandboxFailedError("the box is gone")
 
