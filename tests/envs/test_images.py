@@ -5,11 +5,15 @@ from __future__ import annotations
 import errno
 import io
 import os
+import runpy
+import sys
 import tarfile
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml  # type: ignore[import-untyped]
 
 from alphadial.envs.errors import ImageError
 from alphadial.envs.files import File
@@ -18,7 +22,11 @@ from alphadial.envs.sandbox.boxes.images import FolderImages, bootstrap, folder_
 from alphadial.envs.sandbox.boxes.images.contexts import as_tar, checked, digest, kept, read_context
 from alphadial.envs.sandbox.boxes.images.dockerfiles import bases, parse_dockerfile
 from alphadial.envs.sandbox.boxes.images.image_folders import all_folders, find_folder, new_folder, unpack
+from alphadial.merge_engine import load_family
+from alphadial.merge_engine.live import engines
+from alphadial.merge_engine.live.swap import swap_arguments
 
+CHECKOUT = Path(__file__).parents[2]
 ONLY_FROM = {"Dockerfile": File(b"FROM alphadial/repository\n")}
 
 
@@ -284,3 +292,43 @@ def test_the_repository_image_is_made_of_a_debian_and_wheels(monkeypatch: pytest
     assert said[0] == "unpacking"
     assert said[1].startswith("installing pytest==")
     assert FolderImages().find(ImageSource("repository")) == image
+
+
+def test_a_wheel_holds_what_images_are_built_from() -> None:
+    """A checkout has it in its top folder, and finds it there whatever lies beside the module."""
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))
+    ((source, target),) = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"].items()
+    module = Path(own_images.__file__)
+    assert CHECKOUT / source == own_images.checkout() / "docker"
+    assert target == module.parent.joinpath("docker").relative_to(CHECKOUT / "envs").as_posix()
+    for name in own_images.OWN:
+        assert "Dockerfile" in own_images.context_of(name)
+        assert bases(parse_dockerfile(own_images.context_of(name)["Dockerfile"].data), {}) == [
+            {"base": "debian:bookworm", "vllm": own_images.VLLM_IMAGE}.get(name, "alphadial/base")
+        ]
+
+
+def test_the_compose_file_asks_for_what_the_images_have() -> None:
+    compose = yaml.safe_load((CHECKOUT / "docker" / "compose.yaml").read_text("utf-8"))
+    services = compose["services"]
+    assert {service["image"] for service in services.values()} == {"${ALPHADIAL_VLLM_IMAGE:-alphadial/vllm:latest}"}
+    assert services["engine"]["command"][1] == "/opt/alphadial-engine.py"
+    assert b"COPY engine.py /opt/alphadial-engine.py" in own_images.context_of("vllm")["Dockerfile"].data
+    assert "ports" not in services["engine"]
+    assert compose["networks"]["inside"]["internal"]
+    assert services["gateway"]["ports"] == ["127.0.0.1:8000:8000"]
+    assert services["gateway"]["command"][:2] == ["alphadial", "serve"]
+
+
+def test_the_compose_file_starts_what_vllm_is_started_with_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The container's settings are those of an engine that the gateway starts itself."""
+    dockerfile = own_images.context_of("vllm")["Dockerfile"].data.decode()
+    for name, value in engines._ENVIRONMENT.items():
+        assert f"{name}={value}" in dockerfile
+    assert own_images.VLLM_IMAGE in dockerfile
+    started: list[list[str]] = []
+    monkeypatch.setattr("os.execv", lambda program, words: started.append(words))
+    monkeypatch.setattr(sys, "argv", ["engine.py", "tiny", "--port", "1"])
+    runpy.run_path(str(CHECKOUT / "docker" / "vllm" / "engine.py"))
+    ((_, *words),) = started
+    assert words == ["-m", "vllm.entrypoints.openai.api_server", *swap_arguments(load_family("tiny")), "--port", "1"]

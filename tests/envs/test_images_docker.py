@@ -233,3 +233,60 @@ def test_a_daemon_that_dies_in_mid_build(monkeypatch: pytest.MonkeyPatch, cache:
         with pytest.raises(ImageError, match="Docker is not there for it: no Docker daemon answers"):
             FolderImages().find(source("FROM scratch\n"))
         assert not cache.exists() or list(cache.iterdir()) == []
+
+
+UNCONFINED = ["seccomp=unconfined", "apparmor=unconfined", "systempaths=unconfined"]
+"""By which Docker lets bubblewrap make namespaces within a container."""
+JUDGED = """
+import sys
+from alphadial.envs import Judge, find_problem, open_sandbox
+problem = find_problem("tiny-problems", "pair_diff_eq.plus7.negate.tight")
+with open_sandbox() as sandbox, Judge(sandbox) as judge:
+    print(judge.judge(problem, "def f(a, k):\\n return 0\\n").verdict, sandbox.protection.own_uid)
+"""
+
+
+def ran_in(client: Any, image: str, *command: str, unconfined: bool = False) -> tuple[int, str]:
+    settings = client.create_host_config(network_mode="none")
+    if unconfined:
+        # The last option is the client's: to the daemon it says that nothing of /proc is covered.
+        settings |= {"SecurityOpt": UNCONFINED[:2], "MaskedPaths": [], "ReadonlyPaths": []}
+    made = client.create_container(image, list(command), host_config=settings)["Id"]
+    try:
+        client.start(made)
+        status: int = client.wait(made)["StatusCode"]
+        return status, client.logs(made).decode()
+    finally:
+        client.remove_container(made, force=True)
+
+
+def test_the_judge_judges_in_its_container(client: Any) -> None:
+    image = DockerImages(client).find(ImageSource("judge"))
+    status, said = ran_in(client, image.reference, "python3", "-c", JUDGED, unconfined=True)
+    assert (status, said.splitlines()[-1:]) == (0, ["WA False"])
+    status, said = ran_in(client, image.reference, "alphadial", "doctor", unconfined=True)
+    assert status == 0
+    assert "the sandbox works" in said
+    assert "ok  boxes: rootfs" in said
+
+
+def test_without_these_options_the_judge_names_them(client: Any) -> None:
+    image = DockerImages(client).find(ImageSource("judge"))
+    status, said = ran_in(client, image.reference, "alphadial", "doctor")
+    assert status == 2
+    assert all(option in " ".join(said.split()) for option in UNCONFINED)
+
+
+def test_the_server_of_vllm_finds_the_plugin(client: Any, forgotten: list[str]) -> None:
+    """Upon a small image in place of vLLM's, which takes gigabytes: all steps, and what vLLM looks for."""
+    base = DockerImages(client).find(ImageSource("base"))
+    row = build_image("vllm", "docker", base.reference)
+    forgotten += [row.reference, "alphadial/vllm:latest"]
+    code = (
+        "from importlib.metadata import entry_points as found; import os; print(os.environ['VLLM_PLUGINS'])\n"
+        "print(*(each.name for kind in ('general', 'endpoint') for each in found(group=f'vllm.{kind}_plugins')))"
+    )
+    status, said = ran_in(client, row.reference, "python3", "-c", code)
+    assert (status, said.split()) == (0, ["alphadial,alphadial_http", "alphadial", "alphadial_http"])
+    status, said = ran_in(client, row.reference, "alphadial", "serve", "--help")
+    assert (status, "Serve every alpha" in said) == (0, True)

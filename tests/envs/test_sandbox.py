@@ -355,6 +355,11 @@ def test_installed_packages_and_our_own_are_hidden(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(alphadial, "__path__", [str(own)])
     hidden = interpreter.Interpreter(tmp_path / "bin/python3", tmp_path).hidden()
     assert {own, packages} <= set(hidden)
+    (packages / "alphadial").mkdir()
+    monkeypatch.setattr(alphadial, "__path__", [str(packages / "alphadial")])
+    hidden = interpreter.Interpreter(tmp_path / "bin/python3", tmp_path).hidden()
+    assert packages / "alphadial" not in hidden
+    assert packages in hidden
 
 
 def test_a_sandbox_that_someone_has_stopped_ends() -> None:

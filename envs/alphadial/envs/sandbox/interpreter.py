@@ -37,9 +37,9 @@ class Interpreter:
         ]
         own = [Path(portion).resolve() for portion in alphadial.__path__]
         shown = (Path("/usr"), self.prefix)
-        return tuple(
-            sorted({path for path in (*packages, *own) if path.is_dir() and any(map(path.is_relative_to, shown))})
-        )
+        found = {path for path in (*packages, *own) if path.is_dir() and any(map(path.is_relative_to, shown))}
+        # What covers a folder is read-only, and takes no cover for a folder within.
+        return tuple(sorted(path for path in found if found.isdisjoint(path.parents)))
 
 
 def choose(another_uid: bool) -> Interpreter | None:

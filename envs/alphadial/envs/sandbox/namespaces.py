@@ -10,7 +10,10 @@ _SWITCHES = (
     ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),
     ("user.max_user_namespaces", "0", "15000"),
 )
-_IN_CONTAINER = "docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined ..."
+_IN_CONTAINER = (
+    "docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined "
+    "--security-opt systempaths=unconfined ..."
+)
 
 
 def mend(root: Path = Path("/")) -> str:

@@ -18,7 +18,7 @@ from ..box import Image
 from .contexts import DOCKERFILE, as_tar, checked, digest, kept
 from .daemon import FULL, shortened, told
 from .dockerfiles import bases, parse_dockerfile
-from .own_images import SHIPPED, recipe_digest
+from .own_images import OWN, recipe_digest
 
 LABEL = "alphadial.image"
 """Of every image of ours: its name, such as "repository", or "task"."""
@@ -92,7 +92,7 @@ class DockerImages:
         if not source.context:
             return self.named(source.name)
         context = checked(kept(source.context))
-        ours = [self.named(name).id for name in shipped_bases(context)]
+        ours = [self.named(name).id for name in own_bases(context)]
         return self.build(Recipe(TASK, digest(context, *ours), context))
 
     def named(self, name: str) -> Image:
@@ -101,8 +101,8 @@ class DockerImages:
         Raises:
             ImageError: it is not here, and no registry gives it.
         """
-        if ours := shipped_name(name):
-            return self._shipped(ours)
+        if ours := own_name(name):
+            return self._own(ours)
         found = self.tagged(name)
         if found is None:
             self.say(f"pulling {name}")
@@ -118,7 +118,7 @@ class DockerImages:
             if "error" in event:
                 raise ImageError(f"there is no image {name} here, and none to pull: {shortened(str(event['error']))}")
 
-    def _shipped(self, name: str) -> Image:
+    def _own(self, name: str) -> Image:
         if (found := self._newest(name)) is None:
             raise ImageError(
                 f"Docker has no image {name} of this alphadial: alphadial images build {name} --box docker"
@@ -158,7 +158,7 @@ class DockerImages:
             if (found := self.tagged(recipe.tag)) is not None:
                 return found
             for base in _bases(recipe.context, recipe.arguments):
-                if not shipped_name(base):
+                if not own_name(base):
                     self.named(base)
             self._run(recipe)
             if (found := self.tagged(recipe.tag)) is None:
@@ -205,15 +205,15 @@ def _follow(events: Iterator[dict[str, Any]], deadline: float, say: Say, *, netw
             raise ImageError(f"the image cannot be built: {step} goes on after {_BUILD_S / 60:g} minutes")
 
 
-def shipped_name(name: str) -> str:
+def own_name(name: str) -> str:
     """The name of one of our images ("repository"), as it may be written; "" of any other."""
     short = name.removeprefix("alphadial/").removesuffix(":latest")
-    return short if short in SHIPPED else ""
+    return short if short in OWN else ""
 
 
-def shipped_bases(context: Mapping[str, File]) -> list[str]:
+def own_bases(context: Mapping[str, File]) -> list[str]:
     """The names of our images that a Dockerfile begins from."""
-    return [name for base in _bases(context, {}) if (name := shipped_name(base))]
+    return [name for base in _bases(context, {}) if (name := own_name(base))]
 
 
 def _bases(context: Mapping[str, File], arguments: Mapping[str, str]) -> list[str]:

@@ -14,7 +14,7 @@ from ..box import Image
 from .bootstrap import ENVIRONMENT, debian
 from .contexts import checked, digest, kept
 from .daemon import connect, told
-from .docker_images import TASK, DockerImages, Say, shipped_bases, shipped_name, silent
+from .docker_images import TASK, DockerImages, Say, own_bases, own_name, silent
 from .image_folders import ImageFolder, find_folder, images_home, new_folder, unpack
 from .image_maker import Maker
 from .own_images import REPOSITORY, SUITE, recipe_digest, requirements
@@ -46,17 +46,17 @@ class FolderImages:
         """
         if source.context:
             context = checked(kept(source.context))
-            key = digest(context, *(recipe_digest(base) for base in shipped_bases(context)))
+            key = digest(context, *(recipe_digest(base) for base in own_bases(context)))
             return self._exported(TASK, key, lambda images: images.find(source)).as_image()
-        if ours := shipped_name(source.name):
-            return self._shipped(ours)
+        if ours := own_name(source.name):
+            return self._own(ours)
         return self._exported(source.name, digest({}, source.name), lambda images: images.named(source.name)).as_image()
 
     def has(self, name: str) -> bool:
         """One of our images is here, as this version makes it."""
         return find_folder(name, recipe_digest(name)) is not None
 
-    def _shipped(self, name: str) -> Image:
+    def _own(self, name: str) -> Image:
         if (found := find_folder(name, recipe_digest(name))) is None:
             raise ImageError(f"no folder holds the image {name} of this alphadial: alphadial images build {name}")
         return found.as_image()
@@ -76,7 +76,7 @@ class FolderImages:
         with _one_at_a_time:
             if find_folder(name, recipe) is None:
                 self._make_repository(recipe)
-        return self._shipped(name)
+        return self._own(name)
 
     def _make_repository(self, recipe: str) -> None:
         wanted = requirements(REPOSITORY)

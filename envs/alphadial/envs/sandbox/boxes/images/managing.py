@@ -18,7 +18,7 @@ from .docker_images import LABEL, RECIPE, DockerImages, Say, own_tag, silent
 from .folder_images import FolderImages
 from .image_folders import all_folders, drafts, find_folder, remove_tree
 from .image_maker import Maker
-from .own_images import SHIPPED, recipe_digest
+from .own_images import OWN, recipe_digest
 
 DOCKER = "docker"
 ROOTFS = "rootfs"
@@ -69,11 +69,11 @@ def build_image(what: str, box: str = ROOTFS, base: str = "", say: Say = silent)
 
 
 def _source(what: str, base: str) -> ImageSource | None:
-    if what in SHIPPED:
+    if what in OWN:
         return None
     folder = Path(what)
     if not (folder / DOCKERFILE).is_file():
-        raise ImageError(f"{what!r} is neither a folder with a Dockerfile nor an image of ours ({', '.join(SHIPPED)})")
+        raise ImageError(f"{what!r} is neither a folder with a Dockerfile nor an image of ours ({', '.join(OWN)})")
     if base:
         raise ImageError(f"{what} says itself what it begins from: leave out --base")
     return ImageSource(context=read_context(folder))
@@ -95,7 +95,7 @@ def list_images(boxes: Sequence[str] = (ROOTFS, DOCKER)) -> list[ImageRow]:
 def _in_folders() -> list[ImageRow]:
     rows = []
     for each in all_folders():
-        current = each.name not in SHIPPED or find_folder(each.name, recipe_digest(each.name)) == each
+        current = each.name not in OWN or find_folder(each.name, recipe_digest(each.name)) == each
         rows.append(ImageRow(ROOTFS, each.name, str(each.path), each.size, each.created, current))
     return rows
 
@@ -106,12 +106,12 @@ def _in_docker(client: Any) -> list[ImageRow]:
     newest: dict[str, tuple[int, str]] = {}
     for entry in entries:
         name = entry["Labels"][LABEL]
-        if name in SHIPPED and entry["Labels"].get(RECIPE) == recipe_digest(name):
+        if name in OWN and entry["Labels"].get(RECIPE) == recipe_digest(name):
             newest[name] = max(newest.get(name, (0, "")), (int(entry["Created"]), own_tag(entry)))
     rows = []
     for entry in sorted(entries, key=lambda entry: int(entry["Created"])):
         name, tag = entry["Labels"][LABEL], own_tag(entry)
-        current = name not in SHIPPED or newest.get(name, (0, ""))[1] == tag
+        current = name not in OWN or newest.get(name, (0, ""))[1] == tag
         rows.append(ImageRow(DOCKER, name, tag, int(entry["Size"]), float(entry["Created"]), current))
     return rows
 

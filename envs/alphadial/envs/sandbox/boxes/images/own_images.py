@@ -14,7 +14,7 @@ BASE = "base"
 REPOSITORY = "repository"
 JUDGE = "judge"
 VLLM = "vllm"
-SHIPPED = {
+OWN = {
     BASE: "Debian's Python with git and patch: what the others begin from",
     REPOSITORY: "the machine of repository tasks: base with pytest",
     JUDGE: "alphadial itself with its sandbox",
@@ -35,8 +35,8 @@ def context_of(name: str) -> dict[str, File]:
     Raises:
         ImageError: there is no such image.
     """
-    if name not in SHIPPED:
-        raise ImageError(f"no image of ours is named {name!r}; choose from: {', '.join(SHIPPED)}")
+    if name not in OWN:
+        raise ImageError(f"no image of ours is named {name!r}; choose from: {', '.join(OWN)}")
     folder = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT / "docker"
     return read_context(folder / name)
 

@@ -38,7 +38,7 @@ def project_wheels(project: Path, extra: str, python: str) -> dict[str, bytes]:
 
     Args:
         project: the checkout.
-        extra: one of its extras that is wanted too; "" for its own wheel alone.
+        extra: one of its extras that is wanted too; "" for none.
         python: as of ``fetch_wheels``.
 
     Raises:
@@ -47,9 +47,8 @@ def project_wheels(project: Path, extra: str, python: str) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory(prefix="alphadial-wheels-") as made, tempfile.TemporaryDirectory() as folder:
         _pip("wheel", "--no-deps", "--wheel-dir", made, str(project))
         wheel = next(Path(made).glob("*.whl"))
-        if not extra:
-            return {wheel.name: wheel.read_bytes()}
-        return _fetch(Path(folder), ["--constraint", str(project / "constraints.txt"), f"{wheel}[{extra}]"], python)
+        wanted = f"{wheel}[{extra}]" if extra else str(wheel)
+        return _fetch(Path(folder), ["--constraint", str(project / "constraints.txt"), wanted], python)
 
 
 def _fetch(folder: Path, arguments: Sequence[str], python: str) -> dict[str, bytes]:
