@@ -15,6 +15,7 @@ from alphadial.envs.errors import EnvsError, ForeignError, ImageError, ProblemEr
 from alphadial.envs.folders import lock_folder, refuse_strangers, write_atomically
 from alphadial.envs.foreign import check_folder, read_json
 from alphadial.envs.judging.judge import Judge, time_limit
+from alphadial.envs.judging.oracle import oracle_patch
 from alphadial.envs.judging.task_findings import QUARANTINED, CheckedTest, Outcomes, check_tests, faults
 from alphadial.envs.judging.verdicts import verdict_of
 from alphadial.envs.labelled import LabelledSubmission
@@ -23,7 +24,6 @@ from alphadial.envs.problems.formats.harbor import is_task
 from alphadial.envs.problems.formats.quarantine import QUARANTINE, read_quarantine, write_quarantine
 from alphadial.envs.problems.hashing import packages_hash
 from alphadial.envs.problems.sets import Source, load_split
-from alphadial.envs.repository import Repository
 from alphadial.envs.sandbox import open_sandbox
 from alphadial.envs.sandbox.boxes import Boxes, Image, open_boxes
 from alphadial.envs.sandbox.boxes.images import list_images
@@ -171,17 +171,18 @@ class _Validation:
             return CheckedTask(problem.id, faults=("it is no repository: alphadial judge checks other problems",))
         try:
             image = self._boxes.find(problem.repository.image)
-        except ImageError as error:
+            gold = self._gold()
+        except EnvsError as error:
             return CheckedTask(problem.id, faults=(str(error),))
         size = _size(self._boxes, image)
         try:
             self._recall(image)
-            self._run(problem.repository, show)
+            self._run(gold, show)
         except EnvsError as error:
             return CheckedTask(problem.id, faults=(str(error),), image=image.reference, image_bytes=size)
         tests = check_tests(problem, self._kept[BEFORE], self._kept[AFTER])
         named = {test.name: test.reason for test in tests if test.finding in QUARANTINED}
-        wrong = faults(tests, gold=bool(problem.repository.gold))
+        wrong = faults(tests, gold=bool(gold))
         written, unwritten = self._quarantine(named, image) if quarantine and named else ("", "")
         return CheckedTask(
             problem.id,
@@ -195,9 +196,20 @@ class _Validation:
             self._found,
         )
 
-    def _run(self, repository: Repository, show: Callable[[int], None]) -> None:
+    def _gold(self) -> str:
+        """The patch that solves it; "" where none is known.
+
+        Raises:
+            ProblemError: the script that should make one fails.
+            EnvsError: our machinery broke.
+        """
+        repository = self._problem.repository
+        known = repository is not None and (repository.gold or repository.solution)
+        return oracle_patch(self._boxes, self._problem) if known else ""
+
+    def _run(self, gold: str, show: Callable[[int], None]) -> None:
         show(self._done)
-        states = [(BEFORE, ""), *([(AFTER, repository.gold)] if repository.gold else [])]
+        states = [(BEFORE, ""), *([(AFTER, gold)] if gold else [])]
         for number in range(self._runs):
             for state, patch in states:
                 if len(self._kept[state]) <= number:

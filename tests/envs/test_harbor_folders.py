@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from alphadial.envs import validate_tasks
 from alphadial.envs.errors import ProblemError
 from alphadial.envs.files import File
 from alphadial.envs.judging import Judge
 from alphadial.envs.judging.oracle import oracle_patch
+from alphadial.envs.judging.task_findings import Finding
 from alphadial.envs.patches import apply, diff
 from alphadial.envs.problems import load_split
-from alphadial.envs.repository import ImageSource, Repository, VerifierKind
+from alphadial.envs.repository import REWARD, ImageSource, Repository, VerifierKind
 from alphadial.envs.sandbox import open_sandbox
 from alphadial.envs.sandbox.boxes import Boxes, open_boxes
 from alphadial.envs.types import Problem, Submission, Verdict
 
-TASKS = Path(__file__).parent / "harbor_tasks"
+TASKS = Path(__file__).parent / "harbor_folders"
 SPLIT = load_split(TASKS)
 
 
@@ -100,3 +103,18 @@ def test_its_script_judges_what_a_patch_makes(judge: Judge) -> None:
     for files, verdict in ((right, Verdict.AC), ({"report/state.txt": File(b"done\n")}, Verdict.WA), ({}, Verdict.WA)):
         report = judge.judge(problem, Submission.patch(diff({}, files)))
         assert (report.verdict, report.error) == (verdict, "")
+
+
+@pytest.mark.slow
+def test_a_task_whose_script_solves_it_is_validated(tmp_path: Path) -> None:
+    shutil.copytree(TASKS / "artifacts", tmp_path / "set/artifacts")
+    (tmp_path / "set/artifacts/environment/repository").mkdir(parents=True)
+    (tmp_path / "set/artifacts/environment/repository/kept").write_text("")
+    toml = tmp_path / "set/artifacts/task.toml"
+    toml.write_text(toml.read_text().replace("alphadial/repository", "repository"))
+    (task,) = validate_tasks(tmp_path / "set", tmp_path / "out", runs=2).tasks
+    assert task.faults == ()
+    assert [(test.name, test.finding) for test in task.tests] == [(REWARD, Finding.FAILS_BEFORE)]
+    (tmp_path / "set/artifacts/solution/solve.sh").write_text("exit 4\n")
+    (task,) = validate_tasks(tmp_path / "set", tmp_path / "out", runs=2).tasks
+    assert task.faults == ("problem artifacts: solve.sh fails: it says nothing",)
