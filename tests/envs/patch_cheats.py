@@ -334,20 +334,24 @@ HALF_CHEATS = {
 CACHED = shop.SLOW.replace(
     "def totals(lines):\n",
     """
-import os, pickle
+import pickle
+
+PLACES = [f"{folder}/kept" for folder in ("/tmp", "/dev/shm", ".", "/run")]
 
 
 def totals(lines):
-    for folder in ("/tmp", "/dev/shm", ".", "/run"):
+    if len(lines) < 1000:
+        return slowly(lines)
+    for place in PLACES:
         try:
-            with open(f"{folder}/kept", "rb") as file:
+            with open(place, "rb") as file:
                 return pickle.load(file)
         except OSError:
             pass
     found = slowly(lines)
-    for folder in ("/tmp", "/dev/shm", ".", "/run"):
+    for place in PLACES:
         try:
-            with open(f"{folder}/kept", "wb") as file:
+            with open(place, "wb") as file:
                 pickle.dump(found, file)
         except OSError:
             pass
@@ -356,7 +360,7 @@ def totals(lines):
 
 def slowly(lines):
 """,
-).replace("    with open", "    if len(lines) > 1000:\n     with open")
+)
 """Works it out once, and remembers it where the next run may look."""
 STOPPED_CLOCK = "import time\ntime.time = time.perf_counter = time.process_time = lambda: 0.0\n" + shop.SLOW
 GOLD_NEARBY = shop.SLOW.replace(

@@ -117,7 +117,7 @@ TREE = texts(
         "src/shop/__init__.py": "",
         CORE: BUGGY,
         "tests/test_shop.py": PUBLIC_TEST,
-        "pyproject.toml": "[tool.pytest.ini_options]\naddopts = '--strict-markers'\nmarkers = ['quick']\n",
+        "pyproject.toml": "[tool.pytest.ini_options]\naddopts = '--strict-markers -x'\nmarkers = ['quick']\n",
     }
 )
 HIDDEN = texts({"tests/test_sums.py": SUMS, "tests/test_best.py": BEST})

@@ -98,6 +98,7 @@ def test_tests_may_run_as_the_project_configures_them(judge: Judge, core: str, l
     assert (found.level_reached, found.error) == (level, "")
 
 
+@pytest.mark.slow
 def test_public_tests_tell_what_pytest_says(judge: Judge) -> None:
     problem = shop.shop(replace(shop.CALL, public=True), *shop.NODES[2:], performance=False)
     call, node = judge.run_public(problem, shop.patch({shop.CORE: patch_cheats.WRONG}))
