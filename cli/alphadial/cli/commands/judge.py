@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from alphadial.cli.options import JsonOption, SandboxOption, SetWorkersOption, finite
+from alphadial.cli.options import BoxOption, JsonOption, SandboxOption, SetWorkersOption, finite
 
 _FILES = (".json", ".jsonl", ".csv", ".xz", ".gz", ".bz2")
 """No problem's id ends so."""
@@ -21,7 +21,7 @@ FileArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="FILE",
-        help="A program: a source, a folder of its sources, or - for Python on stdin.",
+        help="A program: a source, a folder of its sources, or - for Python on stdin; of a repository a patch.",
         show_default="PATH's own",
     ),
 ]
@@ -88,6 +88,7 @@ def judge(
     doubtful: DoubtfulOption = None,
     out: OutOption = None,
     sandbox: SandboxOption = "bubblewrap",
+    box: BoxOption = "rootfs",
     workers: SetWorkersOption = None,
     json_to: JsonOption = None,
 ) -> None:
@@ -105,14 +106,16 @@ def judge(
     if there:
         from alphadial.cli.judging.judge_command import JudgeOptions, show_program, show_set
 
-        options = JudgeOptions(Path(target), coverage, all_tests, problems, limit, python, doubtful, sandbox, workers)
+        options = JudgeOptions(
+            Path(target), coverage, all_tests, problems, limit, python, doubtful, sandbox, box, workers
+        )
         if file is None:
             show_set(options, out, json_to)
         else:
             show_program(options, file, json_to)
     else:
         assert file is not None
-        _judge_program(target, file, coverage, all_tests, problem_set, sandbox, json_to)
+        _judge_program(target, file, coverage, all_tests, problem_set, sandbox, box, json_to)
 
 
 def _refuse(options: Mapping[str, object], what: str) -> None:
@@ -128,6 +131,7 @@ def _judge_program(
     all_tests: bool,
     problem_set: str,
     sandbox: str,
+    box: str,
     json_to: str | None,
 ) -> None:
     from alphadial.cli.failed_test import failed_test
@@ -137,11 +141,12 @@ def _judge_program(
     from alphadial.envs.judging import Judge
     from alphadial.envs.problems import find_problem
     from alphadial.envs.sandbox import open_sandbox
+    from alphadial.envs.sandbox.boxes.lazy_boxes import LazyBoxes
 
     problem = find_problem(problem_set, problem_id)
     source = read_source(file)
     check_json_target(json_to)
-    with open_sandbox(sandbox) as opened, Judge(opened, workers=1) as bench:
+    with open_sandbox(sandbox) as opened, LazyBoxes(box) as boxes, Judge(opened, workers=1, boxes=boxes) as bench:
         report, failed = bench.explain(problem, source, parse_coverage(coverage), all_tests=all_tests)
     if json_to is not None:
         shown = None if failed is None else asdict(failed)

@@ -43,7 +43,8 @@ from alphadial.envs.problems.formats import LoadError
 from alphadial.envs.problems.formats.flags import checker as parse_flags
 from alphadial.envs.problems.formats.packages import FormatError
 from alphadial.envs.sandbox import open_sandbox
-from alphadial.envs.types import Submission
+from alphadial.envs.sandbox.boxes.lazy_boxes import LazyBoxes
+from alphadial.envs.types import Interface, Problem, Submission
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,14 @@ class JudgeOptions:
     python: str | None
     doubtful: str | None
     sandbox: str
+    box: str
     workers: int | None
 
     @property
     def settings(self) -> JudgingSettings:
         """What binds the folder of records."""
-        return JudgingSettings(str(self.path.resolve()), self.sandbox, self.limit_s, self.all_tests, self.python)
+        path = str(self.path.resolve())
+        return JudgingSettings(path, self.sandbox, self.limit_s, self.all_tests, self.python, self.box)
 
 
 def show_set(options: JudgeOptions, out: Path | None, json_to: str | None) -> None:
@@ -85,6 +88,7 @@ def show_set(options: JudgeOptions, out: Path | None, json_to: str | None) -> No
             options.path,
             folder,
             sandbox=options.sandbox,
+            box=options.box,
             limit_s=options.limit_s,
             all_tests=options.all_tests,
             python=options.python,
@@ -118,12 +122,13 @@ def show_program(options: JudgeOptions, file: str, json_to: str | None) -> None:
         CliError, EnvsError: something that the user can fix.
     """
     check_json_target(json_to)
-    labelled = _on_stdin() if file == STDOUT else submission_in(Path(file))
+    labelled = None if file == STDOUT else submission_in(Path(file))
     package, faults = one_package(options.path, _only(options.problems), tell)
     for fault in faults:
         tell(str(fault))
     coverage = parse_coverage(options.coverage)
-    with open_sandbox(options.sandbox) as sandbox, JudgingProgress() as progress:
+    labelled = labelled or _on_stdin(package.problem)
+    with open_sandbox(options.sandbox) as sandbox, LazyBoxes(options.box) as boxes, JudgingProgress() as progress:
         progress.show(BatchStep(package.problem.id, 1))
         found = judge_program(
             sandbox,
@@ -134,6 +139,7 @@ def show_program(options: JudgeOptions, file: str, json_to: str | None) -> None:
             all_tests=options.all_tests,
             python=options.python,
             workers=options.workers,
+            boxes=boxes,
             tell=tell,
         )
     row = found.row
@@ -225,7 +231,8 @@ def parse_doubtful(text: str | None) -> frozenset[str]:
 
 def default_folder(settings: JudgingSettings) -> Path:
     """``runs/judge-NAME-ID``: the same settings find their folder again."""
-    digest = blake2b(json.dumps([FORMAT, asdict(settings)]).encode(), digest_size=4).hexdigest()
+    named = {name: value for name, value in asdict(settings).items() if (name, value) != ("box", "rootfs")}
+    digest = blake2b(json.dumps([FORMAT, named]).encode(), digest_size=4).hexdigest()
     return RUNS / f"judge-{Path(settings.path).name}-{digest}"
 
 
@@ -234,8 +241,11 @@ def tell(line: str) -> None:
     say(f"alphadial: {line}")
 
 
-def _on_stdin() -> LabelledSubmission:
-    return LabelledSubmission("main.py", Submission.of(read_source(STDOUT)))
+def _on_stdin(problem: Problem) -> LabelledSubmission:
+    source = read_source(STDOUT)
+    if problem.interface is Interface.REPOSITORY:
+        return LabelledSubmission("stdin.patch", Submission.patch(source))
+    return LabelledSubmission("main.py", Submission.of(source))
 
 
 def _only(problems: str | None) -> list[str] | None:

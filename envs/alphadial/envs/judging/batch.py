@@ -34,6 +34,7 @@ from alphadial.envs.judging.stopping import StoppingSandbox
 from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.problems.formats import LoadError, Package
 from alphadial.envs.sandbox import open_sandbox
+from alphadial.envs.sandbox.boxes.lazy_boxes import LazyBoxes
 from alphadial.envs.types import Problem
 
 Tell = Callable[[str], None]
@@ -63,6 +64,7 @@ def judge_set(
     out: Path | str,
     *,
     sandbox: str = "bubblewrap",
+    box: str = "rootfs",
     limit_s: float | None = None,
     all_tests: bool = False,
     python: str | None = None,
@@ -79,6 +81,7 @@ def judge_set(
         path: a package, a folder of packages, or a file of problems.
         out: the folder that keeps the records; it is made, or gone on with where its settings are the same.
         sandbox: its name.
+        box: where patches to repositories are graded.
         limit_s: CPU seconds per test, in place of every problem's own limit.
         all_tests: go on after failing tests, so that verdicts at other limits are known too.
         python: the interpreter that runs Python programs; None: each package's own.
@@ -96,12 +99,12 @@ def judge_set(
     """
     path, out = Path(path), Path(out)
     items = read_set(path, only, tell)
-    settings = JudgingSettings(str(path.resolve()), sandbox, limit_s, all_tests, python)
+    settings = JudgingSettings(str(path.resolve()), sandbox, limit_s, all_tests, python, box)
     with ExitStack() as stack:
         opened = StoppingSandbox(stack.enter_context(open_sandbox(sandbox)))
         pythons = Pythons(opened, python, tell)
         store = stack.enter_context(JudgingStore(out, settings))
-        judge = stack.enter_context(Judge(opened, workers))
+        judge = stack.enter_context(Judge(opened, workers, boxes=stack.enter_context(LazyBoxes(box))))
         batch = _Batch(judge, opened, store, tell, on_step)
         judged, faults = batch.judge(items, pythons, coverage)
         if only is None:

@@ -14,7 +14,7 @@ from alphadial.envs.labelled import Expectation, LabelledSubmission
 from alphadial.envs.languages import all_languages
 from alphadial.envs.problems.formats import Package
 from alphadial.envs.problems.hashing import problems_hash
-from alphadial.envs.types import Interface, Verdict
+from alphadial.envs.types import PATCH, Interface, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,8 @@ class JudgedSubmission:
 
     @property
     def judged(self) -> bool:
-        """The judge knows its language."""
-        return self.language in all_languages()
+        """The judge knows its language, or it is a patch."""
+        return self.language == PATCH or self.language in all_languages()
 
     @property
     def unjudged(self) -> str:

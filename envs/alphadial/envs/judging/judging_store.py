@@ -64,6 +64,8 @@ class JudgingSettings:
     all_tests: StrictBool
     python: Name | None = None
     """``--python``."""
+    box: Name = "rootfs"
+    """``--box``."""
 
 
 _SETTINGS = TypeAdapter(JudgingSettings)

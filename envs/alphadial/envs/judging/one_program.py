@@ -28,7 +28,11 @@ from alphadial.envs.problems.formats.names import source_file
 from alphadial.envs.problems.formats.packages import FormatError
 from alphadial.envs.raw import as_text
 from alphadial.envs.sandbox import Sandbox
+from alphadial.envs.sandbox.boxes import Boxes
 from alphadial.envs.types import FailedTest, Interface, JudgeReport, Submission
+
+PATCHES = (".patch", ".diff")
+"""Endings of files with patches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +71,14 @@ def submission_in(path: Path) -> LabelledSubmission:
     """
     if path.is_dir():
         return _submission_of(path)
+    if path.suffix in PATCHES:
+        return LabelledSubmission(path.name, Submission.patch(_text(path)))
     language = language_of(path.name)
     if language is None:
         extensions = " ".join({suffix: None for one in all_languages().values() for suffix in one.extensions})
-        raise ProblemError(f"{path} is in no language that the judge knows, by its extension: {extensions}")
-    try:
-        source = as_text(path.read_bytes())
-    except OSError as error:
-        raise ProblemError(f"cannot read {path}: {error.strerror}") from None
+        known = f"{extensions}; {' '.join(PATCHES)} for a patch to a repository"
+        raise ProblemError(f"{path} is in no language that the judge knows, by its extension: {known}")
+    source = _text(path)
     file = source_file(path.name, source, language.name)
     return LabelledSubmission(path.name, Submission(language.name, {file: source}, file))
 
@@ -105,9 +109,10 @@ def judge_program(
     all_tests: bool = False,
     python: str | None = None,
     workers: int | None = None,
+    boxes: Boxes | None = None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> JudgedProgram:
-    """Judges a program on the problem of a package; see ``judge_set`` for the arguments.
+    """Judges a program on the problem of a package; see ``judge_set`` for the arguments, ``Judge`` for ``boxes``.
 
     Raises:
         ProblemError: the problem's tests cannot be made, or call a function where the program has several files.
@@ -121,13 +126,20 @@ def judge_program(
     if problem.interface is Interface.CALL and len(labelled.submission.files) > 1:
         raise ProblemError(f"the tests of {problem.id} call a function: give the one file that has it")
     labelled = replace(labelled, submission=pythons.submission(problem, labelled.submission, made.python))
-    with Judge(sandbox, workers) as judge:
+    with Judge(sandbox, workers, boxes=boxes) as judge:
         limit = limit_by_id(find_limit(judge, made, limit_s, cache=default_cache(), tell=tell), made, key)
         record = judge.record(problem, labelled, limit.seconds, all_tests=all_tests, by_group=True)
     judged = judged_problem(replace(made, solutions=(labelled,)), key, limit)
     row = row_of(judged, judged_submission(labelled, key), record, level, AS_JUDGED)
     failed = failed_test(problem, record, limit.seconds, level=level)
     return JudgedProgram(row, report(record, limit.seconds), record, failed)
+
+
+def _text(path: Path) -> str:
+    try:
+        return as_text(path.read_bytes())
+    except OSError as error:
+        raise ProblemError(f"cannot read {path}: {error.strerror}") from None
 
 
 def _submission_of(folder: Path) -> LabelledSubmission:
