@@ -1,6 +1,6 @@
 """What an agentic step on a repository costs outside model and tools, by each agent.
 
-    python benchmarks/agent_steps.py [--box rootfs] [--repeats 5] [--out benchmarks/results/agent_steps.json]
+    python benchmarks/agent_steps.py [--box rootfs,docker] [--repeats 5] [--out benchmarks/results/agent_steps.json]
 
 A scripted model answers at once with one shell command a turn, in a box of a shipped repository task, with a run folder
 as runs have it. Attempts of 4 and of 24 turns, by both agents in turns, so that other work on the machine meets both: a
@@ -83,12 +83,15 @@ def attempt(judge: Judge, problem: Problem, agent: str, turns: int) -> Times:
     return Times(wall, rollout.tools_s, rollout.model_s)
 
 
-def measure(box: str, repeats: int) -> dict[str, object]:
-    (problem,) = load_split("repositories", "test").select(["fix-busy-times"])
+def import_sdk() -> dict[str, object]:
     process = process_of(find_python())
     began = time.perf_counter()
     version = process.check()
-    imported_s = time.perf_counter() - began
+    return {"openhands_sdk": version, "import_s": round(time.perf_counter() - began, 1)}
+
+
+def measure(box: str, repeats: int) -> dict[str, object]:
+    (problem,) = load_split("repositories", "test").select(["fix-busy-times"])
     times: dict[tuple[str, int], list[Times]] = {(agent, turns): [] for agent in AGENTS for turns in (SHORT, LONG)}
     with ExitStack() as stack:
         judge = stack.enter_context(open_deps(box))
@@ -97,12 +100,7 @@ def measure(box: str, repeats: int) -> dict[str, object]:
         for _ in range(repeats):
             for key, taken in times.items():
                 taken.append(attempt(judge, problem, *key))
-    return {
-        "box": box,
-        "openhands_sdk": version,
-        "import_s": round(imported_s, 1),
-        **{agent: _figures(times[agent, SHORT], times[agent, LONG]) for agent in AGENTS},
-    }
+    return {agent: _figures(times[agent, SHORT], times[agent, LONG]) for agent in AGENTS}
 
 
 def _figures(short: list[Times], long: list[Times]) -> dict[str, float]:
@@ -118,14 +116,15 @@ def _figures(short: list[Times], long: list[Times]) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--box", default="rootfs", help="rootfs or docker")
+    parser.add_argument("--box", default="rootfs", help="names of providers of boxes")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     found = {
         "machine": {"python": platform.python_version(), "kernel": platform.release(), "cores": os.cpu_count()},
         "load": round(os.getloadavg()[0], 1),
-        **measure(options.box, options.repeats),
+        **import_sdk(),
+        "boxes": {box: measure(box, options.repeats) for box in options.box.split(",")},
     }
     text = json.dumps(found, indent=1)
     print(text)
