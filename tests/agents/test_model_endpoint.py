@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import socket
 import stat
@@ -80,10 +81,22 @@ def test_a_question_is_read_and_answered_with_ids_of_ours() -> None:
     assert answer["usage"] == {"prompt_tokens": 0, "completion_tokens": 1, "total_tokens": 1}
 
 
+def test_a_stream_is_the_whole_answer_in_its_first_piece() -> None:
+    answer = replace(calls(("shell", {"command": "x"}), ("submit", {})), text="so", weights_id="w-1")
+    got = asking(post(ASKED | {"stream": True}), lambda question: question.answer(answer, 2, "toy@0"))
+    assert got.headers["Content-Type"].startswith("text/event-stream")
+    *pieces, end = [line.removeprefix("data: ") for line in got.text.split("\n\n") if line]
+    first, last, usage = map(json.loads, pieces)
+    delta = first["choices"][0]["delta"]
+    assert (delta["content"], [call["index"] for call in delta["tool_calls"]], end) == ("so", [0, 1], "[DONE]")
+    assert delta["tool_calls"][1]["id"] == "call00201"
+    assert last["choices"] == [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]
+    assert (usage["choices"], usage["usage"]["completion_tokens"], usage["system_fingerprint"]) == ([], 1, "w-1")
+
+
 REFUSED: tuple[tuple[Any, str], ...] = (
     ({"messages": []}, "messages"),
     ({"messages": [{"role": "wizard", "content": ""}]}, "messages.0.role"),
-    (ASKED | {"stream": True}, "not streamed"),
     (ASKED | {"n": 2}, "n: "),
     ([], "no chat completion"),
     (ASKED | {"user": "x" * (33 * 2**20)}, "no chat completion"),

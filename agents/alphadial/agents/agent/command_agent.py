@@ -4,7 +4,7 @@ The program is run by a shell in the repository. It finds
 
 - the task in words in the file that ``ALPHADIAL_TASK`` names,
 - the model at ``OPENAI_BASE_URL`` with ``OPENAI_API_KEY``, where the image has a Python; and, whether it has or not, at
-  the unix socket that ``ALPHADIAL_MODEL_SOCKET`` names: OpenAI's chat completions, not streamed.
+  the unix socket that ``ALPHADIAL_MODEL_SOCKET`` names: OpenAI's chat completions.
 
 What it leaves in the repository is handed in when it ends. An attempt that was killed runs it again from the beginning,
 and questions that it asked before are answered as they were.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import json
 import secrets
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -78,7 +79,7 @@ class _Tool(BaseModel):
 class _Body(BaseModel):
     messages: list[_Said] = Field(min_length=1)
     tools: list[_Tool] | None = None
-    stream: bool = False
+    stream: bool | None = None
     n: int | None = Field(default=None, ge=1, le=1)
 
 
@@ -88,12 +89,14 @@ class Question:
 
     messages: tuple[Message, ...]
     tools: tuple[Mapping[str, Any], ...]
+    _streamed: bool
     _reply: asyncio.Future[Response]
 
     def answer(self, completion: Completion, number: int, model: str) -> None:
         """Answers it with a completion, which is number ``number`` of its attempt."""
         if not self._reply.done():  # whoever asked may have gone
-            self._reply.set_result(JSONResponse(_chat_completion(completion, number, model)))
+            answer = _chat_completion(completion, number, model)
+            self._reply.set_result(_stream(answer) if self._streamed else JSONResponse(answer))
 
     def refuse(self, why: str) -> None:
         """Ends the attempt of whoever asked."""
@@ -160,12 +163,11 @@ class ModelEndpoint:
             body = _Body.model_validate_json(await _read(request))
         except ValidationError as error:
             return _refusal(400, f"no chat completion is asked for: {first_fault(error)}")
-        if body.stream:
-            return _refusal(400, "answers are not streamed here: ask without stream")
         reply: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         question = Question(
             tuple(said.message() for said in body.messages),
             tuple(tool.model_dump() for tool in body.tools or ()),
+            bool(body.stream),
             reply,
         )
         self._asked.add(question)
@@ -237,6 +239,22 @@ def _chat_completion(completion: Completion, number: int, model: str) -> dict[st
             "total_tokens": completion.prompt_tokens + completion.completion_tokens,
         },
     }
+
+
+def _stream(answer: dict[str, Any]) -> Response:
+    """The same answer in the form of a stream, whole in its first piece: some programs ask in no other way."""
+    (choice,) = answer["choices"]
+    delta = dict(choice["message"])
+    if "tool_calls" in delta:
+        delta["tool_calls"] = [{"index": index, **call} for index, call in enumerate(delta["tool_calls"])]
+    pieces = (
+        {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]},
+        {"choices": [{"index": 0, "delta": {}, "finish_reason": choice["finish_reason"]}]},
+        {"choices": [], "usage": answer["usage"]},
+    )
+    same = {name: answer[name] for name in ("id", "created", "model", "system_fingerprint")}
+    lines = [json.dumps({**same, "object": "chat.completion.chunk", **piece}) for piece in pieces]
+    return Response("".join(f"data: {line}\n\n" for line in (*lines, "[DONE]")), media_type="text/event-stream")
 
 
 def _refusal(status: int, why: str) -> Response:
