@@ -114,8 +114,10 @@ def test_a_forked_child_holds_no_box_of_its_parent(boxes: Boxes) -> None:
     with boxes.open(boxes.find(IMAGE), "/app") as box:
         child = os.fork()
         if child == 0:
-            time.sleep(60)
+            time.sleep(60 if not box.alive and boxes.find(IMAGE).workdir else 0)
             os._exit(0)
+        time.sleep(0.2)
+        assert os.waitpid(child, os.WNOHANG) == (0, 0)
         assert box.exec(["true"], LIMITS).exit_status == 0
         first = _first()
         box._link.close()  # type: ignore[attr-defined] # as the kernel does for an owner that is killed

@@ -17,7 +17,7 @@ from alphadial.envs.sandbox import seccomp
 from alphadial.envs.sandbox.boxes import container_kit, container_options, docker_daemon, leases, open_boxes
 from alphadial.envs.sandbox.boxes.box import AGENT_UID, FOLDERS, BoxLimits
 from alphadial.envs.sandbox.boxes.seccomp_profile import profile
-from alphadial.envs.sandbox.guest.meters import Meter
+from alphadial.envs.sandbox.guest.meters import GroupMeter, ProcessMeter
 from alphadial.envs.units import MIB
 
 FACTS = {
@@ -187,7 +187,18 @@ def test_meters_of_both_versions(tmp_path: Path, files: dict[str, str]) -> None:
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    meter = Meter(str(tmp_path))
+    meter = GroupMeter(str(tmp_path))
     assert (meter.cpu_s(), meter.oom_kills(), meter.held_bytes(2000), meter.held_bytes(1000)) == (2.5, 3, 1500, 1500)
-    apart = Meter(str(tmp_path), (str(tmp_path),))
+    apart = GroupMeter(str(tmp_path), (str(tmp_path),))
     assert (apart.held_bytes(2000), apart.held_bytes(1000)) == (1500, 1000)
+
+
+def test_processes_are_metered_where_there_is_no_group(tmp_path: Path) -> None:
+    meter = ProcessMeter(str(tmp_path))
+    before_s = meter.cpu_s()
+    for pid, name in ((1, "keeper"), (7, "a"), (8, "b) R 1")):
+        (tmp_path / str(pid)).mkdir()
+        fields = ["R", *["0"] * 10, "100", "50", "25", "25", *["0"] * 6, "3", *["0"] * 20]
+        (tmp_path / str(pid) / "stat").write_text(f"{pid} ({name}) {' '.join(fields)}\n")
+    assert meter.cpu_s() - before_s == pytest.approx(400 / os.sysconf("SC_CLK_TCK"), abs=0.5)
+    assert (meter.held_bytes(0), meter.oom_kills()) == (2 * 3 * 4096, 0)

@@ -9,7 +9,7 @@ from typing import Any
 from ...closing import Closing
 from ...errors import SandboxFailedError, WorkspaceError
 from ...files import File
-from ...forking import OfOneProcess
+from ...forking import OfOneProcess, in_child
 from ...types import KilledBy, Limits, RunResult
 from ..guest.container_wire import EXECUTABLE, FILE, LINK
 from ..guest.folder import TOO_DEEP, TOO_LARGE, TOO_MANY
@@ -48,6 +48,7 @@ class DockerBox(OfOneProcess, Closing):
         self._link, self._limits, self._env, self._workdir = link, limits, env, workdir
         self._kill = kill
         self._alive = True
+        in_child(self, DockerBox.close)  # whose link is closed there: the box is its parent's
         self._files: dict[str, File] = {}
         self._empty: frozenset[str] = frozenset()
         self._known = True

@@ -56,7 +56,15 @@ class DockerBoxes(OfOneProcess, Closing):
         self._open: weakref.WeakSet[DockerBox] = weakref.WeakSet()
         self._containers: list[str] = []
         """Of all boxes that were ever opened here."""
-        self._client = docker_daemon.client()
+        self._connected: docker.APIClient | None = None
+
+    @property
+    def _client(self) -> docker.APIClient:
+        """Each process has its own, made when it is first needed."""
+        with self._lock:
+            if self._connected is None:
+                self._connected = docker_daemon.client()
+            return self._connected
 
     def find(self, source: ImageSource) -> Image:
         """See ``Boxes``."""
@@ -101,7 +109,8 @@ class DockerBoxes(OfOneProcess, Closing):
             box.close()
         with suppress(SandboxFailedError), self._told("remove boxes"):
             leases.await_removal(self._client, containers)
-        self._client.close()
+        if self._connected is not None:
+            self._connected.close()
 
     def _started(self, image: Image, workdir: str, limits: BoxLimits, sockets: Path | None) -> tuple[str, KeeperLink]:
         try:

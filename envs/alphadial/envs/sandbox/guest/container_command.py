@@ -120,7 +120,8 @@ class _Run:
             reading, writing = os.pipe2(os.O_CLOEXEC)
             os.set_blocking(reading, False)
             # The command may open it again, as /dev/stderr: the right way round, or it could wait for its own words.
-            os.fchmod(writing, 0o222)
+            with suppress(PermissionError):  # of gVisor, where it can be opened either way
+                os.fchmod(writing, 0o222)
             self._sinks[reading] = sink
             ends.append(writing)
         try:
@@ -133,9 +134,11 @@ class _Run:
         return leader
 
     def _watch(self) -> None:
-        ending = os.pidfd_open(self._leader)
         poll = select.poll()
-        poll.register(ending, select.POLLIN)
+        ending = -1
+        with suppress(OSError):  # of gVisor, which looks at the leader at each tick
+            ending = os.pidfd_open(self._leader)
+            poll.register(ending, select.POLLIN)
         poll.register(_CONTROL, 0)
         for pipe in self._sinks:
             poll.register(pipe, select.POLLIN)
@@ -151,7 +154,8 @@ class _Run:
                 self._got.killed_by = None if self._ended else self._overrun()
                 tick = min(2 * tick, _TICKS_S[1])
         finally:
-            os.close(ending)
+            if ending >= 0:
+                os.close(ending)
 
     def _reap(self, flags: int) -> None:
         """Takes note of what has ended: of all that ever will, where ``flags`` do not say otherwise."""

@@ -16,10 +16,10 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from . import meters
 from .container_command import Order, input_file, run, seal
 from .container_tree import RefusedError, Tree, exactly, write
 from .container_wire import BY_TIMES, CHUNK, HEAD
-from .meters import Meter
 
 _ORDERS, _ANSWERS = 0, 1
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -41,7 +41,7 @@ class Keeper:
     def __init__(self, workdir: str, agent: int, *, by_times: bool, apart: list[str]) -> None:
         self._workdir = workdir
         self._tree = Tree(workdir, agent, by_times=by_times)
-        self._meter = Meter(apart=(workdir, *apart))
+        self._meter = meters.find((workdir, *apart))
         self._proc = os.stat("/proc").st_dev  # noqa: PTH116
         self._orders = _Orders()
         self._left = 0
