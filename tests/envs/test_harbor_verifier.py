@@ -6,17 +6,22 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from alphadial.envs.files import File
 from alphadial.envs.harbor.exporting import task_folder
+from alphadial.envs.judging import Judge
+from alphadial.envs.judging.oracle import oracle_patch
 from alphadial.envs.patches import apply
-from alphadial.envs.problems import find_problem
+from alphadial.envs.problems import find_problem, load_split
 from alphadial.envs.repository import ImageSource
+from alphadial.envs.sandbox import open_sandbox
+from alphadial.envs.sandbox.boxes import open_boxes
 from alphadial.envs.sandbox.boxes.images import DockerImages, connect
-from alphadial.envs.types import Problem
+from alphadial.envs.types import Problem, Submission, Verdict
 
 pytestmark = pytest.mark.docker
 LEVELS = {"level_1": 0.0, "level_2": 0.0, "level_3": 0.0, "reward": 0.0}
@@ -133,3 +138,13 @@ def test_without_what_the_candidate_left_there_is_no_reward(daemon: Any, problem
     rewards, said = _verify(daemon, problem, None)
     assert rewards is None
     assert "alphadial: no reward, since the grading failed" in said
+
+
+def test_tasks_of_others_are_judged_here_as_harbor_judges_them() -> None:
+    """Harbor's own oracle gets 1.0 for both, and an agent that does nothing 0.0."""
+    folders = load_split(Path(__file__).parent / "harbor_folders")
+    with open_sandbox() as sandbox, open_boxes("docker") as boxes, Judge(sandbox, boxes=boxes) as judge:
+        for problem in folders.problems:
+            for patch, verdict in ((oracle_patch(boxes, problem), Verdict.AC), ("", Verdict.WA)):
+                report = judge.judge(problem, Submission.patch(patch))
+                assert (report.verdict, report.error) == (verdict, ""), problem.id
