@@ -36,6 +36,9 @@ _NO_PLACES = ("/", "/proc", "/dev", "/sys", SOCKETS, *FOLDERS)
 class RootfsBoxes(OfOneProcess, Closing):
     """Implements ``Boxes``.
 
+    Without a cgroup the files of a box, which lie in memory, are limited by themselves and not together with what its
+    commands hold, and commands may use every CPU.
+
     Raises:
         SandboxUnavailableError: bubblewrap cannot work on this machine; the message names the command that mends it.
     """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from ..guest.folder import TOO_LARGE, TOO_MANY
 from ..guest.keeper_frames import end, entries
 from ..guest.keeper_tree import RefusedError, contents, scan
 from ..workspace import Workspace
@@ -26,10 +25,8 @@ def read(root: Path, path: str) -> Workspace:
         if folder.is_symlink():
             raise NotADirectoryError(f"{folder.relative_to(root)} is a link")
     try:
-        found = scan(str(folder), (".git",))
+        found = scan(str(folder), (MAX_TREE_BYTES, MAX_TREE_FILES), without=".git")
     except RefusedError as refused:
         raise refusal(refused) from None
-    if len(found.kinds) > MAX_TREE_FILES or found.bytes > MAX_TREE_BYTES:
-        raise refusal(TOO_MANY if len(found.kinds) > MAX_TREE_FILES else TOO_LARGE)
     stream = io.BytesIO(b"".join((*contents(str(folder), found, found.kinds), end())))
     return workspace_of(entries(stream))

@@ -94,7 +94,7 @@ class _Keeper:
         if kind == EXEC:
             return self._execute(told, descriptors), iter(())
         if kind == SNAPSHOT:
-            found, changed = self._tree.changes(*told)
+            found, changed = self._tree.changes(tuple(told))
             return len(changed), _told(self._tree.path, found, changed)
         if kind == TREE:
             return self._look(*told)
@@ -120,10 +120,8 @@ class _Keeper:
             self._root.check(told)
             lay_out("" if kind == WRITE else told, given)
 
-    def _look(self, path: str, max_bytes: int, max_files: int) -> tuple[object, _Answer]:
-        found = scan(path, (".git",))
-        if len(found.kinds) > max_files or found.bytes > max_bytes:
-            raise RefusedError
+    def _look(self, path: str, *most: int) -> tuple[object, _Answer]:
+        found = scan(path, (most[0], most[1]), without=".git")
         return len(found.kinds), _told(path, found, found.kinds)
 
     def _read(self, path: str, max_bytes: int) -> tuple[object, _Answer]:

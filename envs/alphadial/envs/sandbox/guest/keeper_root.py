@@ -31,7 +31,7 @@ _OWN = "/.box"
 _OURS = frozenset(("proc", "dev", "sys", "tmp", "run", SOCKETS[1:], _OWN[1:]))
 _TEMPORARY = {"tmp": "/tmp", "shm": "/dev/shm", "var-tmp": "/var/tmp", "run": "/run"}
 _OPEN_TO_ALL = 0o1777
-_MOST_FILES = 200_000
+_MOST_FILES = 100_000
 """Files without content use memory as well."""
 
 

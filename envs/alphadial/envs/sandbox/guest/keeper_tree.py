@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from .folder import END, EXECUTABLE, FILE, FOLDER, MAX_DEPTH, MAX_PATH, TOO_DEEP, TOO_LARGE, TOO_MANY
@@ -18,6 +18,9 @@ _FOLDER_MODE, _EXECUTABLE_MODE, _FILE_MODE = 0o755, 0o755, 0o644
 _COARSE = 6
 """CLOCK_MONOTONIC_COARSE, which goes on when the clock of time stamps does."""
 _Signature = tuple[int, ...]
+Most = tuple[float, float]
+"""Bytes, and files and empty folders."""
+_ANY = (float("inf"), float("inf"))
 
 
 class RefusedError(Exception):
@@ -53,17 +56,13 @@ class Tree:
         while time.clock_gettime(_COARSE) <= self._looked_s:
             time.sleep(0.001)
 
-    def changes(self, max_bytes: int, max_files: int) -> tuple[Found, list[str]]:
+    def changes(self, most: Most) -> tuple[Found, list[str]]:
         """What there is now, and the paths of all that is another one than when it was last seen.
 
         Raises:
             RefusedError: more than that; it counts as not seen.
         """
-        now = scan(self.path)
-        if len(now.kinds) > max_files:
-            raise RefusedError(TOO_MANY)
-        if now.bytes > max_bytes:
-            raise RefusedError(TOO_LARGE)
+        now = scan(self.path, most)
         before = self._seen
         gone = [path for path in before.kinds if path not in now.kinds]
         changed = [
@@ -81,7 +80,7 @@ class Tree:
             OSError: they do not fit.
         """
         lay_out(self.path, changes)
-        self._see(scan(self.path, straighten=True))
+        self._see(scan(self.path, _ANY, straighten=True))
 
     def forget(self) -> None:
         """The folder is a new one."""
@@ -92,75 +91,101 @@ class Tree:
         self._looked_s = time.monotonic()
 
 
-def scan(path: str, without: Collection[str] = (), *, straighten: bool = False) -> Found:
+def scan(path: str, most: Most, *, without: str = "", straighten: bool = False) -> Found:
     """Looks at a folder in which nothing is running. No link is followed.
 
     Sockets, pipes and devices, and names that are not UTF-8, are left out and counted.
 
     Args:
         path: of the folder.
-        without: names that are passed over, wherever they are.
+        most: bytes and files, beyond which it is not looked at.
+        without: a name that is passed over, wherever it is.
         straighten: gives files and folders the permissions that they are made with.
 
     Raises:
-        RefusedError: it is too deep.
+        RefusedError: there is more, or it is too deep.
         OSError: it cannot be read.
     """
-    found = Found()
+    scanner = _Scanner(most, without, straighten=straighten)
     top = os.open(path, _FOLDER)
     try:
         if straighten:
             os.fchmod(top, _FOLDER_MODE)
-        _walk(top, "", 1, found, without, straighten=straighten)
+        scanner.walk(top, "", 1)
     finally:
         os.close(top)
-    return found
+    return scanner.found
 
 
-def _walk(folder: int, prefix: str, depth: int, found: Found, without: Collection[str], *, straighten: bool) -> None:
-    inner: list[str] = []
-    empty = True
-    with os.scandir(folder) as entries:
-        for each in entries:
-            name = each.name
-            if name in without:
-                continue
-            path = prefix + name
+class _Scanner:
+    def __init__(self, most: Most, without: str, *, straighten: bool) -> None:
+        self._max_bytes, self._max_files = most
+        self._without, self._straighten = without, straighten
+        self.found = Found()
+
+    def walk(self, folder: int, prefix: str, depth: int) -> None:
+        inner: list[str] = []
+        empty = True
+        with os.scandir(folder) as entries:
+            for each in entries:
+                if each.name == self._without:
+                    continue
+                path = prefix + each.name
+                if not _is_text(path):
+                    self.found.left_out += 1
+                    continue
+                status = self._status(folder, each)
+                if stat.S_ISDIR(status.st_mode):
+                    inner.append(each.name)
+                elif stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
+                    self._note(path, status)
+                else:
+                    self.found.left_out += 1
+                    continue
+                empty = False
+        if empty and prefix:
+            self._count(prefix[:-1], FOLDER)
+        if inner and depth == MAX_DEPTH:
+            raise RefusedError(TOO_DEEP)
+        for name in inner:
+            opened = os.open(name, _FOLDER, dir_fd=folder)
             try:
-                length = len(path.encode())
-            except UnicodeEncodeError:
-                found.left_out += 1
-                continue
-            status = each.stat(follow_symlinks=False)
-            mode = status.st_mode
-            if straighten and _straightened(mode) != mode:
-                os.chmod(name, stat.S_IMODE(_straightened(mode)), dir_fd=folder)
-                status = os.lstat(name, dir_fd=folder)
-            if length > MAX_PATH:
-                raise RefusedError(TOO_DEEP)
-            if stat.S_ISDIR(mode):
-                inner.append(name)
-            elif stat.S_ISREG(mode) or stat.S_ISLNK(mode):
-                link = stat.S_ISLNK(mode)
-                found.kinds[path] = LINK if link else EXECUTABLE if mode & stat.S_IXUSR else FILE
-                # Reading a link changes when it was last read, and nothing writes into one.
-                times = (status.st_ctime_ns, 0 if link else status.st_atime_ns)
-                found.signatures[path] = (status.st_dev, status.st_ino, status.st_size, *times)
-                found.bytes += status.st_size
-            else:
-                found.left_out += 1
-                continue
-            empty = False
-    if empty and prefix:
-        found.kinds[prefix[:-1]] = FOLDER
-    if inner and depth == MAX_DEPTH:
-        raise RefusedError(TOO_DEEP)
-    for name in inner:
-        opened = os.open(name, _FOLDER, dir_fd=folder)
-        try:
-            _walk(opened, f"{prefix}{name}/", depth + 1, found, without, straighten=straighten)
-        finally:
-            os.close(opened)
+                self.walk(opened, f"{prefix}{name}/", depth + 1)
+            finally:
+                os.close(opened)
+
+    def _status(self, folder: int, each: os.DirEntry[str]) -> os.stat_result:
+        status = each.stat(follow_symlinks=False)
+        wanted = _straightened(status.st_mode)
+        if self._straighten and wanted != status.st_mode:
+            os.chmod(each.name, stat.S_IMODE(wanted), dir_fd=folder)
+            status = os.lstat(each.name, dir_fd=folder)
+        return status
+
+    def _note(self, path: str, status: os.stat_result) -> None:
+        link = stat.S_ISLNK(status.st_mode)
+        self._count(path, LINK if link else EXECUTABLE if status.st_mode & stat.S_IXUSR else FILE)
+        # Reading a link changes when it was last read, and nothing writes into one.
+        times = (status.st_ctime_ns, 0 if link else status.st_atime_ns)
+        self.found.signatures[path] = (status.st_dev, status.st_ino, status.st_size, *times)
+        self.found.bytes += status.st_size
+        if self.found.bytes > self._max_bytes:
+            raise RefusedError(TOO_LARGE)
+
+    def _count(self, path: str, kind: bytes) -> None:
+        self.found.kinds[path] = kind
+        if len(path.encode()) > MAX_PATH:
+            raise RefusedError(TOO_DEEP)
+        if len(self.found.kinds) > self._max_files:
+            raise RefusedError(TOO_MANY)
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _straightened(mode: int) -> int:
