@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from alphadial.envs.sandbox.boxes.images import image_folders, own_images
+from alphadial.envs.sandbox.boxes.images import clean_images, image_folders, own_images
 from alphadial.envs.sandbox.boxes.images.image_folders import new_folder
 
 Cli = Callable[..., Any]
@@ -90,3 +94,54 @@ def test_what_cannot_be_done_is_one_line(cli: Cli, tmp_path: Path, arguments: tu
     assert (done.status, done.stdout) == (2, "")
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+SLOW = """#!/bin/sh
+echo "I: working" >&2
+mkdir -p "$TMPDIR/chroot"
+echo $$ >"$TMPDIR/chroot/pid"
+exec sleep 60
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_build_that_is_stopped(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """With a mmdebstrap that takes its time. What a kill leaves is gone with the next build."""
+    (tmp_path / "mmdebstrap").write_text(SLOW)
+    (tmp_path / "mmdebstrap").chmod(0o755)
+    (tmp_path / "work").mkdir()
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "TMPDIR": str(tmp_path / "work")}
+    code = f"""
+import sys
+from pathlib import Path
+from alphadial.cli import main
+from alphadial.envs.sandbox.boxes.images import bootstrap
+bootstrap._KEYRING = Path({str(tmp_path / "mmdebstrap")!r})
+sys.argv = ["alphadial", "images", "build"]
+main()
+"""
+    with subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().endswith("mmdebstrap: working\n")
+        until(lambda: any(tmp_path.glob("work/*/chroot/pid")))
+        (file,) = tmp_path.glob("work/*/chroot/pid")
+        until(lambda: file.read_text().endswith("\n"))
+        child = Path("/proc") / file.read_text().strip()
+        process.send_signal(number)
+        said = process.stderr.read()
+    until(lambda: not child.exists())
+    if number == signal.SIGINT:
+        assert (process.returncode, said) == (130, "interrupted: nothing is kept\n")
+    elif number == signal.SIGKILL:
+        assert list(home.iterdir())
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "work"))
+        clean_images(["rootfs"])
+    assert list(home.iterdir()) == []
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

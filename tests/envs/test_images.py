@@ -168,6 +168,8 @@ def test_an_image_is_laid_out_without_devices_and_special_permissions(tmp_path: 
         [("../escaped", b"", {})],
         [("out", b"", {"type": tarfile.SYMTYPE, "linkname": ".."}), ("out/escaped", b"", {})],
         [("hard", b"", {"type": tarfile.LNKTYPE, "linkname": "../secret"})],
+        [("out", b"", {"type": tarfile.SYMTYPE, "linkname": "../secret"}), ("out", b"changed", {})],
+        [("out", b"", {"type": tarfile.SYMTYPE, "linkname": ".."}), ("out", b"", {"type": tarfile.DIRTYPE})],
         [
             ("out", b"", {"type": tarfile.SYMTYPE, "linkname": ".."}),
             ("hard", b"", {"type": tarfile.LNKTYPE, "linkname": "out/secret"}),
@@ -182,6 +184,7 @@ def test_nothing_is_laid_out_outside_of_the_folder(tmp_path: Path, entries: list
         unpack(tar(*entries), root)
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["root", "secret"]
     assert not (root / "hard").exists()
+    assert (tmp_path / "secret").read_text() == "secret"
 
 
 def test_a_stream_that_is_cut_off(tmp_path: Path) -> None:

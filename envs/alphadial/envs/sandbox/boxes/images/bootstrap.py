@@ -72,7 +72,18 @@ def _command() -> list[str]:
             "mmdebstrap has no keys of Debian's to check packages with: apt-get install debian-archive-keyring"
         )
     left_out = [f"--dpkgopt=path-exclude=/usr/share/{each}/*" for each in _LEFT_OUT]
-    return [program, "--variant=minbase", f"--include={','.join(packages())}", *left_out, SUITE, "-"]
+    # It ends with us, even where we are killed, and removes then what it has made so far.
+    return [
+        "setpriv",
+        "--pdeathsig",
+        "TERM",
+        program,
+        "--variant=minbase",
+        f"--include={','.join(packages())}",
+        *left_out,
+        SUITE,
+        "-",
+    ]
 
 
 def _run(command: list[str], tar: IO[bytes], work: str, say: Callable[[str], None]) -> None:

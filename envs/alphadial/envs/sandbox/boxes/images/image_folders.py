@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import re
@@ -160,26 +161,32 @@ def unpack(stream: IO[bytes], root: Path) -> None:
         OSError: the folder cannot be written.
     """
     top = os.path.realpath(root)
-
-    def admitted(entry: tarfile.TarInfo, _: str) -> tarfile.TarInfo | None:
-        name = _plain(entry.name)
-        if not (entry.isreg() or entry.isdir() or entry.issym() or entry.islnk()):
-            return None
-        if name.startswith(_LEFT_EMPTY):
-            return None
-        if ".." in name.split("/") or not _inside(top, os.path.dirname(name)):  # noqa: PTH120
-            raise ImageError(f"the image holds {name[:100]!r}, which leads out of it")
-        linked = _plain(entry.linkname) if entry.islnk() else entry.linkname
-        if entry.islnk() and (".." in linked.split("/") or not _inside(top, linked)):
-            raise ImageError(f"the image holds {name[:100]!r}, a link that leads out of it")
-        mode = (entry.mode & 0o755) | (0o700 if entry.isdir() else 0o400)
-        return entry.replace(name=name or ".", linkname=linked, mode=mode, uid=0, gid=0, uname="", gname="", deep=False)
-
     try:
         with tarfile.open(fileobj=stream, mode="r|*") as archive:
-            archive.extractall(root, filter=admitted)
+            # Pythons before 3.11.4 know no filters, and later ones would refuse links that lead from the root.
+            archive.extraction_filter = lambda entry, _: entry
+            archive.extractall(root, (admitted for entry in archive for admitted in _admitted(entry, top)))
     except (tarfile.TarError, EOFError) as error:
         raise ImageError(f"the image's files cannot be read: {error}") from None
+
+
+def _admitted(entry: tarfile.TarInfo, top: str) -> Iterator[tarfile.TarInfo]:
+    """The entry as it is laid out, if it is; what has been laid out before is there by now."""
+    name = _plain(entry.name)
+    if not (entry.isreg() or entry.isdir() or entry.issym() or entry.islnk()) or name.startswith(_LEFT_EMPTY):
+        return
+    # Nothing is written through a link.
+    if ".." in name.split("/") or not _inside(top, os.path.dirname(name)) or (Path(top) / name).is_symlink():  # noqa: PTH120
+        raise ImageError(f"the image holds {name[:100]!r}, which leads out of it")
+    linked = _plain(entry.linkname) if entry.islnk() else entry.linkname
+    if entry.islnk() and (".." in linked.split("/") or not _inside(top, linked)):
+        raise ImageError(f"the image holds {name[:100]!r}, a link that leads out of it")
+    laid = copy.copy(entry)
+    laid.name, laid.linkname = name or ".", linked
+    laid.mode = (entry.mode & 0o755) | (0o700 if entry.isdir() else 0o400)
+    laid.uid = laid.gid = 0
+    laid.uname = laid.gname = ""
+    yield laid
 
 
 def _plain(name: str) -> str:
