@@ -151,6 +151,15 @@ def test_where_temporary_files_lie_cannot_be_taken_away(box: Box) -> None:
     assert sh(box, "echo x > /tmp/a; echo x > /logs/a; cat /tmp/a /logs/a") == "x\nx\n"
 
 
+def test_a_box_that_files_have_filled_is_opened_anew(boxes: Boxes) -> None:
+    limits = BoxLimits(memory_bytes=24 * MIB, files_bytes=16 * MIB)
+    with boxes.open(boxes.find(ImageSource("host")), "/app", limits) as box:
+        assert box.exec(["sh", "-c", "head -c 15M /dev/zero > a"], LIMITS).exit_status == 0
+        assert len(box.snapshot().files["a"].data) == 15 * MIB
+        assert box.exec(["sh", "-c", "head -c 15M /dev/zero > /tmp/a"], LIMITS).exit_status == 0
+        assert not box.alive
+
+
 def test_a_forked_child_has_boxes_of_its_own(boxes: Boxes, box: Box) -> None:
     sh(box, "echo of the parent > a")
     child = os.fork()

@@ -130,17 +130,17 @@ class RootfsBox(OfOneProcess, Closing):
         self._slot.begin()
         meter = self._slot.meter(self._init)
         before = meter()
-        got, status = self._run(told, stdin, limits, lambda: meter().since(before), oom_kills)
+        got, (status, held) = self._run(told, stdin, limits, lambda: meter().since(before), oom_kills)
         used, peak, oom = meter().since(before), self._slot.peak_bytes(), self._slot.oom_kills() > oom_kills
         result = result_of(got, status, used, peak if peak is not None else used.peak_bytes, oom)
-        if result.killed_by is KilledBy.MEMORY:
-            self.close()  # files count as memory: what filled it may still be there
+        if result.killed_by is KilledBy.MEMORY or held > self._limits.memory_bytes:
+            self.close()  # files count as memory: so full of them, it has no room for anything else
         return result
 
     def _run(
         self, told: Mapping[str, object], stdin: bytes, limits: Limits, meter: Meter, oom_kills: int
-    ) -> tuple[Supervised, int | None]:
-        """What came out of a command, and how it ended, as ``_status`` says."""
+    ) -> tuple[Supervised, tuple[int | None, int]]:
+        """What came out of a command, and how it ended, as ``_ending`` says."""
         with ExitStack() as stack:
             stdout, stdout_end = pipe()
             stack.enter_context(stdout)
@@ -149,7 +149,7 @@ class RootfsBox(OfOneProcess, Closing):
             with sealed(stdin) as given, stdout_end, stderr_end:
                 self._send(EXEC, told, [each.fileno() for each in (given, stdout_end, stderr_end)])
             got = supervise(stdout, stderr, [self._control.fileno()], limits, meter, partial(self._send, KILL))
-            return got, self._status(oom_kills)
+            return got, self._ending(oom_kills)
 
     def snapshot(self) -> Workspace:
         """See ``Box``."""
@@ -235,15 +235,17 @@ class RootfsBox(OfOneProcess, Closing):
         del rlimits[resource.RLIMIT_FSIZE]  # what a file holds is limited, not how long it pretends to be
         return [(which, *values) for which, values in rlimits.items()]
 
-    def _status(self, oom_kills: int) -> int | None:
-        """How the command ended, as shells report it; None where the kernel ended the box for memory."""
+    def _ending(self, oom_kills: int) -> tuple[int | None, int]:
+        """The command's status as shells report it, None where the kernel ended the box for memory; bytes of files."""
         try:
-            status = self._answer()
+            told = self._answer()
         except SandboxFailedError:
             if self._slot.oom_kills() > oom_kills:
-                return None
+                return None, 0
             raise
-        return status if isinstance(status, int) else _KILLED
+        assert isinstance(told, list)
+        status, held = told
+        return _KILLED if status is None else int(status), int(held)
 
     def _ask(self, kind: bytes, told: object, given: Iterable[bytes] = ()) -> object:
         self._check_alive()

@@ -26,7 +26,7 @@ from .images.image_folders import ROOT
 from .rootfs_box import RootfsBox
 from .rootfs_mounts import Shown
 
-_KEEPER = Own(32 * MIB, INIT + 1)
+_KEEPER = Own(48 * MIB, INIT + 1)
 """The keeper, and the first process of a command's namespace."""
 _SHARED = "/logs"
 """Verifiers write their reward there, and with one uid for all whatever they may write to any command may."""

@@ -137,8 +137,8 @@ class _Keeper:
         with os.fdopen(descriptor, "rb") as file:
             return True, iter((entry(FILE, "", file.read(max_bytes)), end()))
 
-    def _execute(self, told: dict[str, Any], streams: list[int]) -> int | None:
-        """The exit status as shells report it; None where the whole of it was killed."""
+    def _execute(self, told: dict[str, Any], streams: list[int]) -> tuple[int | None, int]:
+        """The exit status as shells report it, None where the whole of it was killed; and the memory of all files."""
         self._tree.settle()
         self._isolation.before_fork()
         first = os.fork()
@@ -153,7 +153,7 @@ class _Keeper:
             os.close(ending)
         _, status = os.waitpid(first, 0)
         code = os.waitstatus_to_exitcode(status)
-        return code if code >= 0 else None
+        return code if code >= 0 else None, self._root.held()
 
     def _wait(self, first: int, ending: int) -> None:
         poll = select.poll()

@@ -31,7 +31,7 @@ _OWN = "/.box"
 _OURS = frozenset(("proc", "dev", "sys", "tmp", "run", SOCKETS[1:], _OWN[1:]))
 _TEMPORARY = {"tmp": "/tmp", "shm": "/dev/shm", "var-tmp": "/var/tmp", "run": "/run"}
 _OPEN_TO_ALL = 0o1777
-_MOST_FILES = 100_000
+_MOST_FILES, _NAME_BYTES = 100_000, 1_024
 """Files without content use memory as well."""
 
 
@@ -81,6 +81,14 @@ class Root:
         """An empty working directory, whatever is in the one of before."""
         unmount(self.workdir, MNT_DETACH)
         self._mount_workdir()
+
+    def held(self) -> int:
+        """Bytes of memory that the files of commands take, names included."""
+        found = 0
+        for folder in (self.workdir, _TEMPORARY["tmp"]):
+            told = os.statvfs(folder)
+            found += (told.f_blocks - told.f_bfree) * told.f_frsize + (told.f_files - told.f_ffree) * _NAME_BYTES
+        return found
 
     def check(self, path: str) -> None:
         """Whether the owner may write at a path: where commands may, or into a folder of a task's.
