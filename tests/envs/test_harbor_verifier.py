@@ -17,11 +17,13 @@ from alphadial.envs.judging import Judge
 from alphadial.envs.judging.oracle import oracle_patch
 from alphadial.envs.patches import apply
 from alphadial.envs.problems import find_problem, load_split
-from alphadial.envs.repository import ImageSource
+from alphadial.envs.repository import ImageSource, Repository, Verifier, VerifierKind
 from alphadial.envs.sandbox import open_sandbox
 from alphadial.envs.sandbox.boxes import open_boxes
 from alphadial.envs.sandbox.boxes.images import DockerImages, connect
-from alphadial.envs.types import Problem, Submission, Verdict
+from alphadial.envs.types import Interface, Limits, Problem, Submission, Test, Verdict
+
+from .test_formats_swebench import BASE, FIXED, ROW
 
 pytestmark = pytest.mark.docker
 LEVELS = {"level_1": 0.0, "level_2": 0.0, "level_3": 0.0, "reward": 0.0}
@@ -99,6 +101,22 @@ def test_gold_gets_everything_and_nothing_gets_nothing(daemon: Any, problem: Pro
     assert _verify(daemon, problem, {})[0] == LEVELS
     links = {**gold, "src/slotbook/link.py": File(b"/tests/plan.json", link=True)}
     assert _verify(daemon, problem, links)[0] == dict.fromkeys(LEVELS, 1.0)
+
+
+def test_tests_as_the_project_configures_them_over_a_tree_with_links(daemon: Any) -> None:
+    verifier = Verifier(VerifierKind.PROJECT_TESTS, patch=ROW["test_patch"], timeout_s=60.0)
+    problem = Problem(
+        "shop",
+        statement="total is wrong",
+        tests=(Test(1, "", "", name="tests/test_shop.py::test_some"), Test(2, "", "", name="tests/test_shop.py")),
+        limits=Limits(60.0, 130.0),
+        coverages={"low": 1, "mid": 1, "high": 2},
+        interface=Interface.REPOSITORY,
+        time_limit_s=60.0,
+        repository=Repository(ImageSource("repository"), verifier, tree=BASE, gold=ROW["patch"]),
+    )
+    assert _verify(daemon, problem, FIXED)[0] == {"reward": 1.0, "level_1": 1.0, "level_2": 1.0}
+    assert _verify(daemon, problem, BASE)[0] == {"reward": 0.0, "level_1": 0.0, "level_2": 0.0}
 
 
 CHEAT = b"""

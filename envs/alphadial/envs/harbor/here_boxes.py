@@ -61,8 +61,8 @@ class HereBoxes:
         """Lays a box's folders out in their places; those of the one before are gone, but for what was put in them."""
         if self._shown is box:
             return
-        self.hide()
         self._places |= box.places.keys()
+        self.hide()  # what the container has there of its own, too
         for place, (workspace, uid) in box.places.items():
             _lay_out(Path(place), workspace, uid)
         self._shown = box
