@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,15 @@ def test_a_snapshot_sees_what_was_written_through_a_mapping(box: Box) -> None:
         sh(box, f'python3 -c "{code}"')
         assert box.snapshot().files["a"].data.count(b"\0") == 8190
         code = code.replace("= 2", "= 3")
+
+
+def test_this_machine_is_an_image_only_where_pytest_is_installed(boxes: Boxes, monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", version)
+    with pytest.raises(ImageError, match=r"run: pip install 'alphadial\[repositories\]'"):
+        boxes.find(ImageSource("host"))
 
 
 @pytest.mark.parametrize("workdir", ["/usr/src/new/app", "/usr/share/app", "/var/tmp/x", "/data/user/app", "/tmp"])

@@ -59,7 +59,9 @@ def _opened(source: Path) -> OwnFolder:
         tree = OwnFolder(lambda: _call(_OPEN_TREE, _AT_FDCWD, os.fsencode(source), _CLONE | _CLOEXEC))
         _call(_MOUNT_SETATTR, tree.fileno(), b"", _AT_EMPTY_PATH, attributes, len(attributes))
     except OSError as error:
-        raise SandboxFailedError(f"{source} cannot be shown to a box: {error}") from None
+        raise SandboxFailedError(
+            f"{source} cannot be shown to a box ({error}): move it to where any user can read it"
+        ) from None
     return tree
 
 

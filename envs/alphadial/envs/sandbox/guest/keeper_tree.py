@@ -42,7 +42,8 @@ class Tree:
     """The working directory, as its owner last saw it.
 
     A change that no time stamp tells of there is not: writing through a mapping changes none of a tmpfs but the time of
-    the last access, as making the mapping does, which is why that is looked at as well. A stamp is as coarse as the
+    the last access, as making the mapping does, which is why that is looked at as well (and no command may ask for
+    accesses without a trace). A stamp is as coarse as the
     kernel's clock, so no command begins before the clock has gone on (``settle``).
     """
 
