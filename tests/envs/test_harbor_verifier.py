@@ -65,7 +65,7 @@ def _verify(daemon: Any, problem: Problem, left: Mapping[str, File] | None) -> t
     host = daemon.create_host_config(network_mode="none", init=True)
     made = daemon.create_container(image.id, ["bash", "/tests/test.sh"], host_config=host, user="root")["Id"]
     try:
-        files = {path: file for path, file in task_folder(problem).items() if path.startswith("tests/")}
+        files = {path: file for path, file in task_folder(problem, "task").items() if path.startswith("tests/")}
         files |= {f"app/{path}": file for path, file in problem.repository.tree.items()}
         files |= {"logs/artifacts/note": File(b""), "logs/verifier/reward.txt": File(b"1", link=False)}
         if left is not None:

@@ -10,8 +10,9 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from alphadial.envs.errors import PatchError, ProblemError, StoreError
@@ -29,7 +30,7 @@ from alphadial.envs.types import Problem
 BASE = "alphadial/repository"
 """The image that an exported task begins from where its problem names ours."""
 _OURS = "repository"
-_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _TESTED = (VerifierKind.TESTS, VerifierKind.PROJECT_TESTS)
 _DOCKERFILE = """\
 # The image of {image}: `alphadial images build` makes ours where no registry is reached.
@@ -88,12 +89,14 @@ def export_tasks(source: Source, out: Path, split: str | None = None, *, base: s
     folders: list[Path] = []
     refused: dict[str, str] = {}
     for problem in load_split(source, split).problems:
+        taken = {folder.name for folder in folders}
+        name = next(name for name in _names(problem) if name not in taken)
         try:
-            files = task_folder(problem, base)
+            files = task_folder(problem, name, base)
         except ProblemError as error:
             refused[problem.id] = str(error)
             continue
-        folders.append(_write(out / folder_name(problem), files))
+        folders.append(_write(out / name, files))
     if not folders:
         raise ProblemError(
             f"{source} holds no task that can be exported: {next(iter(refused.values()), 'it is empty')}"
@@ -101,14 +104,21 @@ def export_tasks(source: Source, out: Path, split: str | None = None, *, base: s
     return Exported(tuple(folders), refused)
 
 
-def folder_name(problem: Problem) -> str:
-    """The last part of a problem's id, as far as a folder can be called so."""
-    name = re.sub(r"[^\w.-]", "-", problem.id.rpartition("/")[2])
-    return name if _NAME.fullmatch(name) else f"task-{name.lstrip('.-_')[:90]}"
+def _names(problem: Problem) -> Iterator[str]:
+    """What a task's folder may be called: the last part of its id, all of it, and others where those are taken."""
+    for name in (problem.id.rpartition("/")[2], problem.id):
+        plain = re.sub(r"[^A-Za-z0-9_.-]|\.\.+", "-", name)  # what Harbor, too, takes as a name
+        yield plain if _NAME.fullmatch(plain) else f"task-{plain.lstrip('.-_')[:90]}"
+    yield from (f"{plain[:90]}-{number}" for number in count(2))
 
 
-def task_folder(problem: Problem, base: str = BASE) -> dict[str, File]:
+def task_folder(problem: Problem, name: str, base: str = BASE) -> dict[str, File]:
     """The files of one task, by relative path.
+
+    Args:
+        problem: of a code base.
+        name: of the task.
+        base: as ``export_tasks`` has it.
 
     Raises:
         ProblemError: it is no code base, or its verifier cannot have a container of its own.
@@ -116,7 +126,7 @@ def task_folder(problem: Problem, base: str = BASE) -> dict[str, File]:
     repository = _exportable(problem)
     files = {
         "instruction.md": _text(problem.statement),
-        "task.toml": _text(task_toml(problem, folder_name(problem))),
+        "task.toml": _text(task_toml(problem, name)),
         **_below("environment", _environment(repository, base)),
         **_below("tests", _tests(problem, repository)),
     }
