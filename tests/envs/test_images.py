@@ -43,6 +43,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("FROM debian:bookworm", ["debian:bookworm"]),
         ("# syntax\n\nfrom   a/b  AS x\nFROM x\nCOPY --from=x /a /b\nCOPY --from=c:1 /a /b\n", ["a/b", "c:1"]),
         ("ARG BASE=alphadial/base\nFROM ${BASE}\n", ["alphadial/base"]),
+        ("FROM\ta\nRUN a && \\\n\n    b\n", ["a"]),
         ("ARG V\nFROM python:${V:-3.11}\nRUN a && \\\n    # said between\n    b\n", ["python:3.11"]),
         ("FROM scratch\nCOPY --from=0 a b\n", []),
     ],
@@ -56,7 +57,13 @@ def test_arguments_come_before_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "said"), [(b"RUN x", "no FROM"), (b"FROM a\nFOO b", "'FOO b' is no instruction"), (b"\xff", "UTF-8")]
+    ("data", "said"),
+    [
+        (b"RUN x", "no FROM"),
+        (b"FROM a\nFOO b", "'FOO b' is no instruction"),
+        (b"\xff", "UTF-8"),
+        (b"FROM a\nRUN <<E\nx\nE", "BuildKit"),
+    ],
 )
 def test_what_is_no_dockerfile(data: bytes, said: str) -> None:
     with pytest.raises(ImageError, match=said):

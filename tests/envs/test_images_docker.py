@@ -93,7 +93,7 @@ def test_an_image_is_built_once_whoever_asks_for_it(client: Any, forgotten: list
         ("RUN echo one; echo the last word >&2; exit 3", r"Step 2/.* failed: .*the last word.*non-zero code: 3"),
         ("COPY nothing /", r"Step 2/.* COPY nothing / failed: COPY failed"),
         ("RUN python3 -m pip install no-such-package", r"non-zero code: 1"),
-        ("RUN <<E\necho x\nE", "cannot be read"),
+        ("RUN <<E\necho x\nE", "which only BuildKit reads"),
         ("COPY --from=no/such:image /a /b", "the image no/such:image"),
     ],
 )

@@ -14,6 +14,7 @@ _TIMEOUT_S = 600.0
 """So long a step of a build may say nothing."""
 _NO_SDK = "Docker is asked by the Python package docker: pip install 'alphadial[repositories]'"
 FULL = "no space left on device"
+FULL_HINT = "; a disk is full, of Docker's images or of temporary files: alphadial images clean, or docker system prune"
 
 
 def connect() -> Any:
@@ -47,9 +48,7 @@ def told(doing: str) -> Iterator[None]:
         yield
     except (*ERRORS, HTTPError) as error:  # the latter of a stream that breaks off
         said = shortened(line(error))
-        if FULL in said.lower():
-            said = f"{said}; the disk of Docker's images is full: make room (alphadial images clean), and run it again"
-        raise ImageError(f"cannot {doing}: {said}") from None
+        raise ImageError(f"cannot {doing}: {said}{FULL_HINT if FULL in said.lower() else ''}") from None
 
 
 def shortened(text: str) -> str:

@@ -16,7 +16,7 @@ from ....repository import ImageSource
 from ....types import MIB
 from ..box import Image
 from .contexts import DOCKERFILE, as_tar, checked, digest, kept
-from .daemon import FULL, shortened, told
+from .daemon import FULL, FULL_HINT, shortened, told
 from .dockerfiles import bases, parse_dockerfile
 from .own_images import OWN, recipe_digest
 
@@ -158,8 +158,10 @@ class DockerImages:
             if (found := self.tagged(recipe.tag)) is not None:
                 return found
             for base in _bases(recipe.context, recipe.arguments):
-                if not own_name(base):
-                    self.named(base)
+                found = self.named(base)
+                if ours := own_name(base):
+                    with told(f"tag the image {ours}"):
+                        self.client.tag(found.reference, f"alphadial/{ours}", "latest")  # as the Dockerfile calls it
             self._run(recipe)
             if (found := self.tagged(recipe.tag)) is None:
                 raise ImageError(f"the image {recipe.tag} was removed while it was built: run it again")
@@ -197,8 +199,7 @@ def _follow(events: Iterator[dict[str, Any]], deadline: float, say: Say, *, netw
                 lines.append(line)
         if "error" in event:
             said = "; ".join(filter(None, [shortened("; ".join(lines)), shortened(str(event["error"]))]))
-            if FULL in said:
-                said = f"{said}; the disk of Docker's images is full: alphadial images clean, or docker system prune"
+            said += FULL_HINT if FULL in said else ""
             without = "" if networked or ": RUN " not in step else _NO_NETWORK
             raise ImageError(f"the image cannot be built, {step} failed: {said}{without}")
         if time.monotonic() > deadline:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ....errors import ImageError
 
 _CONTINUED = re.compile(r"\\[ \t]*$")
+_HERE_DOCUMENT = re.compile(r"(?:^|\s)<<-?[\"']?\w+[\"']?\s*$")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)(?::-([^}]*))?\}|(\w+))")
 _WORDS = {"ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "MAINTAINER"}
 _WORDS |= {"ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"}
@@ -36,7 +37,7 @@ def parse_dockerfile(data: bytes) -> list[Instruction]:
     found: list[Instruction] = []
     pending = ""
     for line in lines:
-        if line.lstrip().startswith("#") or (not line.strip() and not pending):
+        if not line.strip() or line.lstrip().startswith("#"):  # between the lines of one instruction too
             continue
         if _CONTINUED.search(line):
             pending += _CONTINUED.sub("", line)
@@ -51,11 +52,13 @@ def parse_dockerfile(data: bytes) -> list[Instruction]:
 
 
 def _instruction(line: str) -> Instruction:
-    word, _, text = line.strip().partition(" ")
+    word, *rest = line.split(None, 1)
     if word.upper() not in _WORDS:
         raise ImageError(f"the Dockerfile of the image cannot be read: {line.strip()[:100]!r} is no instruction")
     flags = {}
-    text = text.strip()
+    text = rest[0].strip() if rest else ""
+    if word.upper() in ("RUN", "COPY") and _HERE_DOCUMENT.search(text):
+        raise ImageError(f"the Dockerfile of the image has a here-document, which only BuildKit reads: {text[:100]!r}")
     while match := re.match(r"--([\w.-]+)(?:=(\S*))?\s*", text):
         flags[match[1]] = match[2] or ""
         text = text[match.end() :]
