@@ -313,6 +313,7 @@ Point = namedtuple("Point", "x y")
         (1, 1), (1, 1.0), ("a", "a"), ([1, (2,)], [1, (2,)]), ({"a": [1]}, {"a": [1]}), ({1, 2}, {2, 1}),
         (Counter("aab"), {"a": 2, "b": 1}), (OrderedDict(a=1), {"a": 1}), (Point(1, 2), (1, 2)), (Money(1), Money(1)),
         (Fraction(1, 2), 0.5), ({"a": 1}.keys(), {"a"}), (None, None), (True, True),
+        (Counter(a=1, b=0), Counter("a")), (OrderedDict(a=1, b=2), OrderedDict(a=1, b=2)),
     ],
 )  # fmt: skip
 def test_equal_values(left: Any, right: Any) -> None:
@@ -326,6 +327,7 @@ def test_equal_values(left: Any, right: Any) -> None:
     [
         (Anything(), 1), (Anything(), [1]), (Liar(), [1, 2, 3]), ([Anything()], [1]), ({"a": Anything()}, {"a": 1}),
         (1, True), ((1,), [1]), (math.nan, math.nan), ("1", 1), ([1], [1, 2]), ({"a": 1}, {"b": 1}), (Anything(), None),
+        (OrderedDict(a=1, b=2), OrderedDict(b=2, a=1)), (Counter(a=1), Counter(a=2)), (Counter(a=1, b=0), {"a": 1}),
     ],
 )  # fmt: skip
 def test_unequal_values(left: Any, right: Any) -> None:

@@ -6,6 +6,7 @@ Which of them should have held is known outside alone: see ``judging.twins``.
 from __future__ import annotations
 
 import random
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
@@ -71,7 +72,7 @@ def strictly_equal(left: Any, right: Any) -> Any:
     """
     ours, theirs = _held(left), _held(right)
     if ours and theirs:
-        return _same(ours[0], theirs[0], strictly_equal)
+        return _same(*_alike(left, right, ours[0], theirs[0]), strictly_equal)
     if ours or theirs:
         return _trusted(left) and _trusted(right) and left == right
     return left == right
@@ -81,7 +82,7 @@ def loosely_equal(left: Any, right: Any) -> Any:
     """Equality as the project's own classes have it, but of those that equal other values as well."""
     ours, theirs = _held(left), _held(right)
     if ours and theirs:
-        return _same(ours[0], theirs[0], loosely_equal)
+        return _same(*_alike(left, right, ours[0], theirs[0]), loosely_equal)
     if not (ours or theirs):
         return left == right
     plain, other = (left, right) if ours else (right, left)
@@ -124,6 +125,22 @@ def _held(value: Any) -> tuple[Any] | None:
         if issubclass(kind, base):
             return (value if kind is base else plain(value),)
     return None
+
+
+def _alike(left: Any, right: Any, ours: Any, theirs: Any) -> tuple[Any, Any]:
+    """Two builtin values as their classes compare them: those of two counters without zeros, of two ordered
+    dictionaries in order.
+    """
+    kinds = type(left), type(right)
+    if all(issubclass(kind, Counter) for kind in kinds):
+        return _without_zeros(ours), _without_zeros(theirs)
+    if all(issubclass(kind, OrderedDict) for kind in kinds):
+        return [*OrderedDict.items(left)], [*OrderedDict.items(right)]
+    return ours, theirs
+
+
+def _without_zeros(counts: dict[Any, Any]) -> dict[Any, Any]:
+    return {key: count for key, count in counts.items() if count != 0}
 
 
 def _trusted(value: Any) -> bool:
