@@ -101,9 +101,11 @@ def test_nothing_is_sealed_where_commands_may_write(boxes: Boxes) -> None:
         for at in ("/logs", "/tmp", "/app", "/gradex"):
             with pytest.raises(SandboxFailedError, match="nothing is sealed in"):
                 box.seal({"x": File(b"1")}, at)
-    for workdir in ("/", "/dev", "/tests"):
+    for workdir in ("/", "/dev", "/proc/self", "/tests/new"):
         with pytest.raises(SandboxFailedError, match="no box can work"):
             boxes.open(boxes.find(ImageSource("host")), workdir)
+    with pytest.raises(SandboxFailedError, match="nowhere"):
+        boxes.open(boxes.find(ImageSource("host")), "/app", sockets=Path("/nowhere"))
 
 
 def test_limits_end_a_command_and_leave_the_box(box: Box) -> None:

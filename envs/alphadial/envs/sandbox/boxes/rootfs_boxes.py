@@ -30,7 +30,8 @@ _KEEPER = Own(48 * MIB, INIT + 1)
 """The keeper, and the first process of a command's namespace."""
 _SHARED = "/logs"
 """Verifiers write their reward there, and with one uid for all whatever they may write to any command may."""
-_NO_PLACES = ("/", "/proc", "/dev", "/sys", SOCKETS, *FOLDERS)
+_NO_PLACES = ("/proc", "/dev", "/sys", SOCKETS, *FOLDERS)
+"""Nor is any folder below them a working directory."""
 
 
 class RootfsBoxes(OfOneProcess, Closing):
@@ -80,7 +81,7 @@ class RootfsBoxes(OfOneProcess, Closing):
         """See ``Boxes``."""
         limits = limits or BoxLimits()
         workdir = absolute(workdir)
-        if workdir in _NO_PLACES:
+        if workdir == "/" or f"{workdir}/".startswith(tuple(f"{place}/" for place in _NO_PLACES)):
             raise SandboxFailedError(f"no box can work in {workdir}")
         bound = Limits(memory_bytes=limits.memory_bytes, processes=limits.processes)
         with ExitStack() as stack:

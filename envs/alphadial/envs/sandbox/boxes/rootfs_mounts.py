@@ -37,7 +37,11 @@ class Shown:
         Raises:
             SandboxFailedError: it is gone, or the kernel refused.
         """
-        if not self.own_uid or open_to_all(source):
+        try:
+            reachable = not self.own_uid or open_to_all(source)
+        except OSError as error:
+            raise SandboxFailedError(f"{source} cannot be shown to a box: {error}") from None
+        if reachable:
             self.invocation.add("--ro-bind", str(source), at)
         elif source.is_dir():
             self.invocation.add("--dir", at)
