@@ -93,6 +93,8 @@ def test_every_block_is_run_by_a_test_here() -> None:
         "run --model",
         "--arms arms.json",
         "train tiny",
+        "tasks validate",
+        "repository.py",
     )
     assert {block_with(words) for words in tested} == set(BLOCKS)
 
@@ -234,6 +236,27 @@ def test_the_bandit_example_plays_against_all_others() -> None:
     solved = {line.split()[0]: float(line.rpartition(" ")[2]) for line in done.stdout.splitlines()}
     assert set(solved) == {*controller_names(), "bounce"}
     assert solved["bounce"] > solved["fixed"]
+
+
+@pytest.mark.slow
+def test_repositories(shell: Callable[[str], str]) -> None:
+    output = shell(block_with("tasks validate"))
+    assert "fix-busy-times: WA, correctness failure; level 0 reached" in output
+    assert "1 of 1 tasks can be trusted" in output
+
+
+@pytest.mark.parametrize(
+    "box", [pytest.param("rootfs", marks=pytest.mark.slow), pytest.param("docker", marks=pytest.mark.docker)]
+)
+def test_the_repository_example_solves_its_task(box: str, tmp_path: Path) -> None:
+    script = str(ROOT / "examples" / "repository.py")
+    command = [sys.executable, script, *([] if box == "rootfs" else ["--box", box])]
+    paths = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=os.environ | paths, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert "fix-busy-times: AC, level 3 reached" in done.stdout
 
 
 def test_examples_are_short() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -35,9 +38,16 @@ def candidate(problem: Problem, name: str) -> str:
     return (PATCHES / problem.id / f"{name}.patch").read_text("utf-8")
 
 
-@pytest.fixture(scope="module")
-def judge() -> Iterator[Judge]:
-    with open_sandbox() as sandbox, open_boxes() as boxes, Judge(sandbox, workers=1, boxes=boxes) as opened:
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param("rootfs", marks=pytest.mark.slow), pytest.param("docker", marks=pytest.mark.docker)],
+)
+def judge(request: pytest.FixtureRequest) -> Iterator[Judge]:
+    with (
+        open_sandbox() as sandbox,
+        open_boxes(request.param) as boxes,
+        Judge(sandbox, workers=1, boxes=boxes) as opened,
+    ):
         yield opened
 
 
@@ -69,12 +79,31 @@ def test_there_is_a_task_of_each_kind() -> None:
     assert {folder.name for folder in FOLDER.iterdir()} == PROBLEMS.keys()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", LEVELS)
 @pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
 def test_patches_reach_their_level(judge: Judge, problem: Problem, name: str) -> None:
     found = judge.judge(problem, candidate(problem, name))
     assert (found.level_reached, found.failure_kind, found.error) == (*LEVELS[name], "")
+
+
+@contextmanager
+def busy_loops(count: int) -> Iterator[None]:
+    running = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
+def test_levels_hold_beside_busy_loops(judge: Judge) -> None:
+    problem = PROBLEMS["share-tariffs"]
+    with busy_loops(2):
+        for _ in range(3):
+            for name in ("slow", "gold"):
+                found = judge.judge(problem, candidate(problem, name))
+                assert (found.level_reached, found.failure_kind, found.error) == (*LEVELS[name], "")
 
 
 def cheat(name: str) -> str:
@@ -84,7 +113,6 @@ def cheat(name: str) -> str:
     return diff(tree, {**tree, **{path: File(text.encode()) for path, text in CHEATS[name].items()}})
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", CHEATS)
 def test_nobody_passes_without_mending_anything(judge: Judge, name: str) -> None:
     found = judge.judge(PROBLEMS["fix-busy-times"], cheat(name))
