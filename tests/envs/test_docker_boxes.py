@@ -23,10 +23,11 @@ from alphadial.envs import SandboxFailedError, SandboxUnavailableError
 from alphadial.envs.errors import ImageError
 from alphadial.envs.files import File
 from alphadial.envs.repository import ImageSource
-from alphadial.envs.sandbox.boxes import Box, Boxes, Image, container_kit, docker_daemon, leases, open_boxes
+from alphadial.envs.sandbox.boxes import Box, Boxes, Image, User, container_kit, docker_daemon, leases, open_boxes
 from alphadial.envs.sandbox.cgroups import started
 from alphadial.envs.sandbox.workspace import Workspace
 from alphadial.envs.types import Limits
+from alphadial.envs.units import MIB
 
 pytestmark = pytest.mark.docker
 IMAGE = ImageSource("repository")
@@ -157,13 +158,8 @@ def test_eight_boxes_at_once(boxes: Boxes) -> None:
 
 def test_an_image_without_python_or_a_shell_will_do(boxes: Boxes) -> None:
     client = docker_daemon.client()
-    with closing(client), BytesIO() as packed:
-        with tarfile.open(fileobj=packed, mode="w") as tar:
-            content = _program_without_libraries()
-            entry = tarfile.TarInfo("bin/loader")
-            entry.size, entry.mode = len(content), 0o755
-            tar.addfile(entry, BytesIO(content))
-        client.import_image_from_data(packed.getvalue(), repository="alphadial-test-bare", tag="1")
+    with closing(client):
+        client.import_image_from_data(_bare(), repository="alphadial-test-bare", tag="1")
         try:
             with boxes.open(boxes.find(ImageSource("alphadial-test-bare:1")), "/app") as box:
                 tree = Workspace({"a/b": File(b"1"), "run": File(b"x", executable=True)})
@@ -173,6 +169,34 @@ def test_an_image_without_python_or_a_shell_will_do(boxes: Boxes) -> None:
                 assert box.snapshot() == tree
         finally:
             client.remove_image("alphadial-test-bare:1", force=True)
+
+
+def test_a_volume_of_an_image_is_no_way_to_the_disk(boxes: Boxes) -> None:
+    with closing(docker_daemon.client()) as client:
+        changes = ["VOLUME /data", "VOLUME /app"]
+        client.import_image_from_data(_bare(), repository="alphadial-test-volume", tag="1", changes=changes)
+        try:
+            with boxes.open(boxes.find(ImageSource("alphadial-test-volume:1")), "/app") as box:
+                with pytest.raises(SandboxFailedError, match="Permission denied"):
+                    box.write("/data/x", File(b"1"))
+                box.write("/data/x", File(b"1"), User.ROOT)
+                with pytest.raises(SandboxFailedError, match="No space left"):
+                    box.write("/data/x", File(bytes(100 * MIB)), User.ROOT)
+                box.write("/app/x", File(b"1"))
+                assert set(box.snapshot().files) == {"x"}
+        finally:
+            client.remove_image("alphadial-test-volume:1", force=True)
+
+
+def _bare() -> bytes:
+    """An image with one program that needs no library."""
+    with BytesIO() as packed:
+        with tarfile.open(fileobj=packed, mode="w") as tar:
+            content = _program_without_libraries()
+            entry = tarfile.TarInfo("bin/loader")
+            entry.size, entry.mode = len(content), 0o755
+            tar.addfile(entry, BytesIO(content))
+        return packed.getvalue()
 
 
 def _program_without_libraries() -> bytes:

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 from alphadial.envs import SandboxUnavailableError
+from alphadial.envs.files import File
 from alphadial.envs.sandbox import seccomp
 from alphadial.envs.sandbox.boxes import container_kit, container_options, docker_daemon, leases, open_boxes
 from alphadial.envs.sandbox.boxes.box import AGENT_UID, FOLDERS, BoxLimits
 from alphadial.envs.sandbox.boxes.seccomp_profile import profile
+from alphadial.envs.sandbox.boxes.tar_trees import read_folder
 from alphadial.envs.sandbox.guest.meters import GroupMeter, ProcessMeter
 from alphadial.envs.units import MIB
 
@@ -49,6 +51,9 @@ class Daemon:
 
     def remove_container(self, container: str, **_: object) -> None:
         self.removed.append(container)
+
+    def inspect_image(self, _: str) -> dict[str, Any]:
+        return {"Config": {"Volumes": {"/data": {}, "/app": {}}}}
 
     def create_container(self, *arguments: Any, **named: Any) -> dict[str, str]:
         self.made = arguments, named
@@ -111,7 +116,7 @@ def test_a_container_is_made_without_anything_it_does_not_need(tmp_path: Path) -
     assert any(option.startswith("seccomp={") for option in host["security_opt"])
     assert (host["pids_limit"], host["nano_cpus"]) == (21, 1_500_000_000)
     assert 164 * MIB < host["mem_limit"] == host["memswap_limit"] < 300 * MIB
-    assert set(host["tmpfs"]) == {"/app", "/tmp", *FOLDERS}
+    assert set(host["tmpfs"]) == {"/app", "/tmp", "/data", *FOLDERS}
     assert f"size={32 * MIB}" in host["tmpfs"]["/app"]
     assert f"uid={AGENT_UID}" in host["tmpfs"]["/app"]
     assert all("nosuid,nodev" in options for options in host["tmpfs"].values())
@@ -122,6 +127,33 @@ def test_a_container_is_made_without_anything_it_does_not_need(tmp_path: Path) -
     assert set(named["environment"].values()) == {""}
     assert leases.LABEL in named["labels"]
     assert named["healthcheck"] == {"Test": ["NONE"]}
+
+
+def test_trees_of_images_hold_what_can_be_kept() -> None:
+    packed = BytesIO()
+    entries: dict[str, dict[str, Any]] = {
+        "app/a": {},
+        "app/same": {"type": tarfile.LNKTYPE, "linkname": "app/a"},
+        "app/link": {"type": tarfile.SYMTYPE, "linkname": "/etc/x"},
+        "app/.git/HEAD": {},
+        "app/of_history": {"type": tarfile.LNKTYPE, "linkname": "app/.git/HEAD"},
+        "app/empty": {"type": tarfile.DIRTYPE},
+        "app/disk": {"type": tarfile.BLKTYPE},
+        "app/\udcff": {},
+    }
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for name, facts in entries.items():
+            entry = tarfile.TarInfo(name)
+            for fact, value in facts.items():
+                setattr(entry, fact, value)
+            entry.size, entry.mode = (1, 0o755) if entry.isreg() else (0, 0o644)
+            tar.addfile(entry, BytesIO(b"1"))
+    packed.seek(0)
+    with tarfile.open(fileobj=packed, mode="r|") as tar:
+        tree = read_folder(tar)
+    held = File(b"1", executable=True)
+    assert dict(tree.files) == {"a": held, "same": held, "link": File(b"/etc/x", link=True)}
+    assert tree.folders == {"empty"}
 
 
 def test_the_profile_denies_what_the_sandbox_denies() -> None:

@@ -24,7 +24,7 @@ MAX_TREE_FILES = 50_000
 LOGS = "/logs"
 FOLDERS = ("/guest", "/grade", "/tests", "/solution", LOGS)
 """Of every box beside its working directory and /tmp, lasting as long as the box: empty at first, and root's own but
-for LOGS, where all may write. What the image holds in their place is out of sight."""
+for LOGS, where all may write. What the image holds in their place, or declares as a volume, is out of sight."""
 SOCKETS = "/sockets"
 """Where a folder of the host's sockets lies."""
 AGENT_UID = 1000

@@ -35,7 +35,10 @@ def create(
 ) -> str:
     """Makes a container that waits to be started; its id."""
     shared = limits.files_bytes // _SHARED_PART
+    # A volume would be a folder of the host's disk, of any size.
+    volumes = (client.inspect_image(image)["Config"] or {}).get("Volumes") or {}
     sizes = {
+        **dict.fromkeys(volumes, shared),
         workdir: limits.files_bytes,
         "/tmp": limits.files_bytes - shared,
         **dict.fromkeys(FOLDERS, limits.files_bytes),
@@ -58,13 +61,14 @@ def create(
         log_config=LogConfig(type="none"),
         shm_size=shared,
         sysctls=None if runtime else {"kernel.shmall": str(shared // 4096)},
+        cgroupns="private",
         runtime=runtime or None,
     )
     # Another kernel's times of files may mean something else.
     times = "" if runtime else BY_TIMES
     created = client.create_container(
         image,
-        entrypoint=container_kit.command(workdir, str(AGENT_UID), times, "/tmp", "/dev/shm", *FOLDERS),
+        entrypoint=container_kit.command(workdir, str(AGENT_UID), times, "/dev/shm", *(sizes.keys() - {workdir})),
         stdin_open=True,
         user="0:0",
         working_dir="/",

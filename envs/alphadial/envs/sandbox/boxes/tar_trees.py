@@ -11,7 +11,7 @@ from .box import MAX_TREE_BYTES, MAX_TREE_FILES
 
 
 def read_folder(tar: tarfile.TarFile) -> Workspace:
-    """A folder with all in it but ``.git``. Every path begins with the folder's own name, or with ".".
+    """A folder with all in it but ``.git``, and names that are not text. Every path begins with its own name, or ".".
 
     Raises:
         WorkspaceError: more than ``MAX_TREE_BYTES`` or ``MAX_TREE_FILES``, or paths that no folder has.
@@ -22,7 +22,7 @@ def read_folder(tar: tarfile.TarFile) -> Workspace:
     size = 0
     for entry in tar:
         name = entry.name.partition("/")[2]
-        if not name or ".git" in name.split("/"):
+        if not name or ".git" in name.split("/") or not _is_text(name):
             continue
         if entry.isdir():
             folders.add(name)
@@ -38,3 +38,11 @@ def read_folder(tar: tarfile.TarFile) -> Workspace:
             content = tar.extractfile(entry)
             files[name] = File(b"" if content is None else content.read(), executable=bool(entry.mode & 0o100))
     return Workspace(files, frozenset(folders), MAX_TREE_BYTES, MAX_TREE_FILES)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
