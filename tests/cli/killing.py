@@ -106,9 +106,9 @@ class Killer:
         before the while it waits for so many ``more`` calls than there were at its start, or for an attempt to end, and
         with ``in_call`` for a command that sleeps.
         """
-        had = self._stored("attempts"), self._stored("calls")
         process = self.start(*self.command)
         self.owners.append(process.pid)
+        had = self._stored("attempts"), self._stored("calls")
         self._await(process, lambda: self._holds(process.pid) and self._stored("attempts") >= after)
         self._await(process, lambda: self._stored("attempts") > had[0] or self._stored("calls") >= had[1] + more)
         if in_call:
@@ -124,6 +124,11 @@ class Killer:
         process.wait()
         self.had.append(self._stored("attempts"))
         self.in_attempt += self._stored("calls") > 0
+
+    def await_calls(self, process: subprocess.Popen[str], more: int) -> None:
+        """Waits until a process of the command has made so many more calls."""
+        had = self._stored("calls")
+        self._await(process, lambda: self._stored("calls") >= had + more)
 
     def finish(self) -> None:
         """Lets the command end, and looks for what it and the killed ones have left."""

@@ -22,7 +22,7 @@ from alphadial.agents.types import AttemptSpec
 from alphadial.envs.errors import ProblemError
 from alphadial.envs.judging import Judge
 from alphadial.envs.sandbox import open_sandbox
-from alphadial.envs.sandbox.boxes import open_boxes
+from alphadial.envs.sandbox.boxes.lazy_boxes import LazyBoxes
 from alphadial.envs.types import Problem, Setting
 from alphadial.merge_engine import Family
 
@@ -93,14 +93,14 @@ def silent(session: Session) -> OnProgress:
 
 @contextmanager
 def open_judge(runtime: RuntimeConfig, problems: Sequence[Problem]) -> Iterator[Judge]:
-    """Opens the sandbox and the judge of a run, and boxes where a problem is a repository; and closes them.
+    """Opens the sandbox and the judge of a run, and boxes once a repository needs one; and closes them.
 
     Args:
         runtime: how the run is made.
         problems: those that are to be judged.
 
     Raises:
-        SandboxUnavailableError: the sandbox or the boxes cannot work here.
+        SandboxUnavailableError: the sandbox cannot work here.
         ProblemError: a verifier could be deceived, which is not allowed.
     """
     _check_verifiers(problems, runtime)
@@ -108,8 +108,7 @@ def open_judge(runtime: RuntimeConfig, problems: Sequence[Problem]) -> Iterator[
     cache = _CACHED_REPORTS if all(problem.limits.steps is not None for problem in problems) else 0
     with ExitStack() as stack:
         sandbox = stack.enter_context(open_sandbox(runtime.sandbox))
-        boxed = any(problem.repository is not None for problem in problems)
-        boxes = stack.enter_context(open_boxes(runtime.box)) if boxed else None
+        boxes = stack.enter_context(LazyBoxes(runtime.box))
         shared = runtime.allow_shared_verifier
         judge = Judge(sandbox, workers=runtime.workers, cache=cache, boxes=boxes, allow_shared_verifier=shared)
         yield stack.enter_context(judge)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-
 from alphadial.envs.closing import Closing
 from alphadial.envs.forking import OfOneProcess
 from alphadial.envs.judging import Judge
 from alphadial.envs.sandbox import open_sandbox
-from alphadial.envs.sandbox.boxes import open_boxes
+from alphadial.envs.sandbox.boxes.lazy_boxes import LazyBoxes
 
 
 class Backend(OfOneProcess, Closing):
@@ -17,22 +15,19 @@ class Backend(OfOneProcess, Closing):
     Args:
         sandbox: its name.
         workers: judgements at a time; None: one per CPU.
-        box: name of the boxes for repositories; None: no problem is one.
+        box: name of the boxes for repositories, which are opened once one needs them.
 
     Raises:
-        SandboxUnavailableError: the sandbox, or the boxes, cannot work on this machine.
+        SandboxUnavailableError: the sandbox cannot work on this machine.
     """
 
-    def __init__(self, sandbox: str = "bubblewrap", workers: int | None = None, box: str | None = None) -> None:
-        with ExitStack() as failed:
-            self.sandbox = failed.enter_context(open_sandbox(sandbox))
-            boxes = failed.enter_context(open_boxes(box)) if box is not None else None
-            self.judge = Judge(self.sandbox, workers, boxes=boxes)
-            failed.pop_all()
+    def __init__(self, sandbox: str = "bubblewrap", workers: int | None = None, box: str = "rootfs") -> None:
+        self.sandbox = open_sandbox(sandbox)
+        self._boxes = LazyBoxes(box)
+        self.judge = Judge(self.sandbox, workers, boxes=self._boxes)
 
     def close(self) -> None:
         """Ends every process that it started. Idempotent."""
         self.judge.close()
-        if self.judge.boxes is not None:
-            self.judge.boxes.close()
+        self._boxes.close()
         self.sandbox.close()

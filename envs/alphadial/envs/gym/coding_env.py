@@ -132,7 +132,7 @@ class CodingEnv(OfOneProcess, gymnasium.Env[str, str | dict[str, Any]]):
         if not self.problems or (problems is not None and self.left_out):
             raise ProblemError(next(iter(self.left_out.values()), "no problems were chosen"))
         self._sandbox, self._shared, self._backend = sandbox, backend, backend
-        self._box = box if any(problem.repository is not None for problem in self.problems) else None
+        self._box = box
         self.action_space = Utf8(MAX_ACTION_BYTES)
         self.observation_space = Utf8(MAX_OBSERVATION_BYTES)
         self._session: ToolSession | None = None

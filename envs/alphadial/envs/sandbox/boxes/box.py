@@ -76,7 +76,7 @@ class Image:
 
 
 class Box(Protocol):
-    """One box. Used by one thread at a time. It ends with its owner, killed or not, within a second."""
+    """One box. Used by one thread at a time, but for ``close``. It ends with its owner, killed or not, in a second."""
 
     @property
     def alive(self) -> bool:
@@ -149,7 +149,7 @@ class Box(Protocol):
         """
 
     def close(self) -> None:
-        """Ends everything in it and removes it. Idempotent."""
+        """Ends everything in it and removes it; a command that another thread runs fails then. Idempotent."""
 
     def __enter__(self) -> Self: ...
 

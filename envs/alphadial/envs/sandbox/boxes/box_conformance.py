@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -289,6 +291,16 @@ def a_closed_box_is_gone(yard: Yard) -> None:
         assert "gone" in raised(SandboxFailedError, ask)
 
 
+def closing_ends_a_command(yard: Yard) -> None:
+    """A box that is closed while another thread runs a command in it keeps nobody waiting."""
+    box = yard.open()
+    began, ended = time.monotonic(), threading.Timer(0.5, box.close)
+    ended.start()
+    said = raised(SandboxFailedError, lambda: box.exec(["sleep", "20"], LIMITS))
+    ended.join()
+    assert time.monotonic() - began < 5, said
+
+
 BEHAVIOURS: dict[str, Callable[[Yard], None]] = {
     check.__name__: check
     for check in (
@@ -296,6 +308,7 @@ BEHAVIOURS: dict[str, Callable[[Yard], None]] = {
         cpu_limit, cpu_of_the_tree, wall_limit, output_limit, memory_limit, memory_of_the_tree, memory_is_told,
         process_limit, file_limit, the_image_stays_as_it_is, no_network, sockets_of_the_host, nothing_of_the_host,
         system_calls_are_filtered, background_ends, the_keeper_is_out_of_reach, boxes_are_apart, a_closed_box_is_gone,
+        closing_ends_a_command,
     )
 } | FILE_BEHAVIOURS  # fmt: skip
 

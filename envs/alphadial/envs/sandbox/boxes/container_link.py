@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import struct
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from ...forking import OwnSocket
@@ -70,7 +72,9 @@ class KeeperLink:
         return facts, self._take(size)
 
     def close(self) -> None:
-        """The box ends. Idempotent."""
+        """The box ends, and so does the wait of another thread for its answer. Idempotent."""
+        with suppress(OSError):  # it is closed already
+            self._attached.shutdown(socket.SHUT_RDWR)
         self._attached.close()
 
     def _send(self, pieces: Iterable[bytes]) -> None:
