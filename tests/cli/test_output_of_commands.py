@@ -54,11 +54,14 @@ ARGUMENTS = {
     "images build": ["no such"],
     "images list": [],
     "images clean": [],
+    "tasks validate": ["no such"],
+    "tasks export": ["no such"],
 }
 NEEDED = {
     "merge": ["--alpha", "1", "--out", "file/below"],
     "train": ["--out", "file/below"],
     "serve": ["--port", "0", "--python", "no-such-python"],
+    "tasks export": ["--out", "file/below"],
 }
 LONG = {
     *(("run", name) for name in ("out", "fit", "server", "features")),

@@ -21,7 +21,7 @@ from alphadial.training.errors import TrainingError
 
 Cli = Callable[..., Any]
 COMMANDS = ("run", "compare", "report", "frontier", "train", "merge", "serve", "judge", "rejudge", "show", "doctor")
-MEMBERS = ("images build", "images list", "images clean")
+MEMBERS = ("images build", "images list", "images clean", "tasks validate", "tasks export")
 HEAVY = ("torch", "transformers", "matplotlib", "plotly", "langgraph", "sqlalchemy", "gymnasium")
 
 
