@@ -257,7 +257,10 @@ class Bubblewrap(OfOneProcess, Closing):
             failed.callback(slot.kill)
             # As those of a program are: an interpreter makes its streams before it is held.
             stdio = (empty.fileno(), slot.words.descriptor, slot.words.descriptor)
-            contained = slot.launch(invocation, self._spawner, stdio, pass_fds)
+            try:
+                contained = slot.launch(invocation, self._spawner, stdio, pass_fds)
+            except SandboxFailedError as error:
+                raise SandboxFailedError(slot.last_words() or str(error)) from None
             failed.pop_all()
         return slot, contained
 
