@@ -105,6 +105,24 @@ def test_odd_tests_are_quarantined_and_the_same_call_goes_on(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+def test_a_stopped_validation_goes_on_in_the_middle_of_a_task(tmp_path: Path) -> None:
+    folder = write_task(tmp_path / "adds")
+
+    def stop(step: ValidationStep) -> None:
+        if step.done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        validate_tasks(folder, tmp_path / "out", runs=2, on_step=stop)
+    again = validate_tasks(folder, tmp_path / "out", runs=2)
+    assert (again.valid, again.tasks[0].found) == (True, 3)
+    for kept in (tmp_path / "out").glob("task-*.json"):
+        kept.write_text('{"format": 1}', "utf-8")
+    anew = validate_tasks(folder, tmp_path / "out", runs=1)
+    assert (anew.valid, anew.tasks[0].found) == (True, 0)
+
+
+@pytest.mark.slow
 def test_what_is_wrong_with_a_task_is_a_line_and_others_go_on(tmp_path: Path) -> None:
     tasks = tmp_path / "set"
     write_task(tasks / "a-good")
