@@ -410,3 +410,15 @@ SLOW_CHEATS = {
     "work in children": IN_CHILDREN,
 }
 """By name the module that is right, slow, and would have it look fast."""
+
+PLANTS = f"""
+import os
+
+for folder in (".", "tests", "src"):
+    try:
+        with open(os.path.join(folder, "conftest.py"), "w") as file:
+            file.write({HOOK!r})
+    except OSError:
+        pass
+{WRONG}"""
+"""Leaves hooks of pytest where the next process in the box would load them."""

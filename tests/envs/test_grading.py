@@ -427,7 +427,15 @@ def test_ratios_without_the_time_of_starting(
 
 def test_other_output_and_failures_are_told() -> None:
     assert not paired([0.1], [0.1], printed="2")[0].measure(GOLD_TREE, TREE).same
-    assert paired([0.1], [0.1], exit_status=1)[0].measure(GOLD_TREE, TREE).result.exit_status == 1
+    for ended in (
+        {"exit_status": 1},
+        {"exit_status": None, "oom": True},
+        {"exit_status": None, "killed_by": KilledBy.OUTPUT},
+        {"exit_status": None, "killed_by": KilledBy.WALL},
+    ):
+        assert paired([0.1], [0.1], **ended)[0].measure(GOLD_TREE, TREE).failed
+    assert paired([15.0], [19.0], exit_status=None, killed_by=KilledBy.CPU)[0].measure(GOLD_TREE, TREE).failed
+    assert not paired([0.1], [0.1])[0].measure(GOLD_TREE, TREE).failed
 
 
 def test_a_gold_patch_whose_times_differ_is_no_measure_unless_they_agree_later() -> None:

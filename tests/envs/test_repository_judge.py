@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -78,6 +79,22 @@ def test_nobody_looks_fast_who_is_slow(judge: Judge, name: str) -> None:
 def test_nobody_deceives_tests_as_the_project_configures_them(judge: Judge, name: str) -> None:
     problem = shop.shop(*shop.NODES, kind=VerifierKind.PROJECT_TESTS, performance=False)
     assert judge.judge(problem, shop.patch(patch_cheats.CHEATS[name])).level_reached == 0
+
+
+@pytest.mark.slow
+def test_what_calls_leave_behind_is_gone_before_the_tests(judge: Judge) -> None:
+    call = replace(shop.CALL, answer="[]")  # so that the calls pass, and the tests decide
+    problem = shop.shop(call, *shop.NODES, kind=VerifierKind.PROJECT_TESTS, performance=False)
+    found = judge.judge(problem, shop.patch({shop.CORE: patch_cheats.PLANTS}))
+    assert (found.level_reached, found.tests[0].verdict, found.error) == (0, Verdict.AC, "")
+
+
+@pytest.mark.slow
+def test_a_run_that_fails_while_it_is_measured_says_how(judge: Judge) -> None:
+    core = shop.GOLD.replace("    found = {}", "    if len(lines) > 1000:\n        raise SystemExit(7)\n    found = {}")
+    found = judge.judge(shop.shop(), shop.patch({shop.CORE: core}))
+    assert (found.level_reached, found.verdict, found.cause) == (2, Verdict.RTE, "exit status 7")
+    assert found.failure_kind is FailureKind.CORRECTNESS
 
 
 @pytest.mark.slow
@@ -197,3 +214,17 @@ def test_scripts_and_cheats_in_containers(docker_judge: Judge) -> None:
     found = {name: docker_judge.judge(problem, shop.patch(files)) for name, files in patch_cheats.CHEATS.items()}
     assert {name: report.level_reached for name, report in found.items()} == dict.fromkeys(patch_cheats.CHEATS, 0)
     assert not any(report.error for report in found.values())
+
+
+@pytest.mark.slow
+def test_patches_are_graded_beside_one_another() -> None:
+    cores = [shop.BUGGY, shop.PARTIAL, shop.GOLD, shop.PARTIAL, shop.BUGGY, shop.GOLD]
+    problem = shop.shop(*shop.NODES, shop.CALL, performance=False)
+    with (
+        open_sandbox() as sandbox,
+        open_boxes() as boxes,
+        Judge(sandbox, workers=3, boxes=boxes) as judge,
+        ThreadPoolExecutor(3) as pool,
+    ):
+        found = list(pool.map(lambda core: judge.judge(problem, shop.patch({shop.CORE: core})), cores))
+    assert [report.level_reached for report in found] == [0, 1, 2, 1, 0, 2]

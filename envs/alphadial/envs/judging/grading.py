@@ -101,21 +101,20 @@ class Grading:
     def _run_tests(self) -> None:
         """Calls first, before what could tell their answers is in the box."""
         assert self._tests is not None
-        tree = _with(self._tree, self._tests.in_tree(self._tree.files))
-        with self._open_repository(tree) as box:
-            if self._calls:
+        if self._calls:
+            with self._open_repository(self._tree) as box:
                 box.seal(guest_files(), GUEST)
                 self._keep(*run_calls(box, self._problem, self._calls, self._import_from, self._limits))
-            if self._nodes and box.alive:
-                self._run_nodes(self._tests, box, sealed=bool(self._calls))
-                return
+                if self._nodes and box.alive:
+                    self._run_nodes(self._tests, box)
+                    return
         if self._nodes:
-            with self._open_repository(tree) as box:
-                self._run_nodes(self._tests, box, sealed=False)
+            with self._open_repository(self._tree) as box:
+                box.seal(guest_files(), GUEST)
+                self._run_nodes(self._tests, box)
 
-    def _run_nodes(self, tests: BoxTests, box: Box, *, sealed: bool) -> None:
-        if not sealed:
-            box.seal(guest_files(), GUEST)
+    def _run_nodes(self, tests: BoxTests, box: Box) -> None:
+        box.restore(_with(self._tree, tests.in_tree(self._tree.files)))  # whatever the calls have left there
         box.seal(tests.sealed, TESTS)
         self._keep(*tests.run(box, self._import_from, self._limits))
 
@@ -130,9 +129,11 @@ class Grading:
         except UnmeasuredError as error:
             self.records.append(replace(self._recorded(index, Said(), RunResult(0)), error=str(error)))
             return
-        failed = paired.result.exit_status != 0 and paired.result.killed_by is None
+        failed = paired.failed
         said = Said(missing=failed, right=paired.same, cpu_s=paired.result.cpu_s)
         record = self._recorded(index, said, paired.result)
+        if failed and record.signal is None and record.killed_by is None:
+            record = replace(record, exit_status=paired.result.exit_status, stderr="")
         if not failed and paired.same:
             record = replace(record, cpu_s=0.0, ratio=paired.ratio, allowed_ratio=performance.ratio)
         self.records.append(record)

@@ -16,7 +16,7 @@ from alphadial.envs.judging.box_report import GRADE
 from alphadial.envs.repository import Performance
 from alphadial.envs.sandbox.boxes.box import Box
 from alphadial.envs.sandbox.workspace import Workspace
-from alphadial.envs.types import Limits, RunResult
+from alphadial.envs.types import KilledBy, Limits, RunResult
 
 SPREAD = 1.8
 """The longest of the gold patch's times, divided by the shortest: what differs more is no measure. Of many times the
@@ -39,6 +39,8 @@ class Paired:
     """The candidate's CPU time divided by the gold patch's: the median of all pairs."""
     result: RunResult
     """The candidate's run that decides: the first that failed, or else the last."""
+    failed: bool = False
+    """That run did not end well, or a limit stopped it before it was slow enough to tell."""
     same: bool = True
     """It printed what the gold patch prints."""
     ratios: tuple[float, ...] = ()
@@ -106,12 +108,14 @@ class PairedTimes:
             else:
                 taken = self._gold(gold, times, start_s)
                 ran = self._candidate(candidate, times, start_s)
-            if ran.killed_by is None and (ran.exit_status != 0 or ran.oom):
-                return Paired(0.0, ran)
-            if ran.killed_by is None and ran.stdout not in times.printed:
+            slow = ran.killed_by is KilledBy.CPU
+            ratio = _net_s(ran, start_s) / taken
+            if ran.exit_status != 0 and not (slow and ratio > self._performance.ratio):
+                return Paired(0.0, ran, failed=True)
+            if not slow and ran.stdout not in times.printed:
                 return Paired(0.0, ran, same=False)
-            times.ratios.append(_net_s(ran, start_s) / taken)
-            if ran.killed_by is not None or (self._clear(times.ratios) and times.spread <= SPREAD):
+            times.ratios.append(ratio)
+            if slow or (self._clear(times.ratios) and times.spread <= SPREAD):
                 break
         if (spread := times.spread) > SPREAD:
             raise _UnsteadyError(f"the gold patch's own CPU times differ by a factor of {spread:.1f}")

@@ -22,7 +22,7 @@ from alphadial.envs.repository import REWARD, Repository, VerifierKind
 from alphadial.envs.sandbox.boxes.box import Box, User
 from alphadial.envs.types import MIB, Limits, Problem, RunResult
 
-TESTS = "/tests"
+_TESTS = "/tests"
 _LOGS = ("/logs/verifier", "/logs/artifacts", "/logs/agent")
 _JSON, _TEXT = "/logs/verifier/reward.json", "/logs/verifier/reward.txt"
 _LONGEST = 64 * 1024
@@ -92,7 +92,7 @@ class RewardScript:
         return found
 
     def _rewarded(self, box: Box) -> tuple[dict[int, Said], RunResult]:
-        box.seal(self._verifier.files, TESTS)
+        box.seal(self._verifier.files, _TESTS)
         _make_logs(box)
         env = {**self._repository.env, **self._verifier.env}
         result = box.exec(self._verifier.command, self._limits, user=User.ROOT, env=env)
