@@ -176,10 +176,10 @@ def test_turns_context_and_bad_answers_end_the_program(boxes: Boxes) -> None:
 
 
 def test_a_program_that_does_not_end_hands_in_nothing(boxes: Boxes) -> None:
-    limits = replace(PROGRAM_LIMITS, wall_s=1.0)
+    limits = replace(PROGRAM_LIMITS, wall_s=0.5)
     rollout, _ = attempt(boxes, [MEND], "command: sed -i s/1/2/ core.py; sleep 60", limits=limits)
     assert (rollout.end_reason, rollout.report.verdict) == ("turns", Verdict.CE)
-    assert rollout.report.cause.startswith("the program did not end: [stopped after 1 s]")
+    assert rollout.report.cause.startswith("the program did not end: [stopped after 0.5 s]")
 
 
 @pytest.mark.slow

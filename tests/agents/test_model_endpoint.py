@@ -99,11 +99,13 @@ REFUSED: tuple[tuple[Any, str], ...] = (
     ({"messages": [{"role": "wizard", "content": ""}]}, "messages.0.role"),
     (ASKED | {"n": 2}, "n: "),
     ([], "no chat completion"),
-    (ASKED | {"user": "x" * (33 * 2**20)}, "no chat completion"),
+    (ASKED | {"user": "x" * 5000}, "no chat completion"),
 )
 
 
-def test_what_is_no_question_is_refused() -> None:
+def test_what_is_no_question_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("alphadial.agents.agent.model_endpoint.MAX_BYTES", 4000)
+
     async def ask(client: httpx.AsyncClient) -> list[httpx.Response]:
         return [await post(body)(client) for body, _ in REFUSED]
 
