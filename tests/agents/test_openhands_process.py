@@ -13,6 +13,7 @@ import pytest
 
 from alphadial.agents.agent.openhands_agent import OpenHandsAgent
 from alphadial.agents.agent.openhands_process import PYTHON_VARIABLE, OpenHandsProcess, find_python
+from alphadial.agents.agent.registry import AgentOptions, find_agent
 from alphadial.agents.errors import AgentsError, MissingExtraError
 from alphadial.agents.policies import ScriptedPolicy
 from alphadial.envs.tools.session import ToolSession
@@ -124,3 +125,12 @@ def test_many_may_begin_at_once(tmp_path: Path) -> None:
     while not (tmp_path / "begun").exists() or len((tmp_path / "begun").read_text().split()) < 5:
         time.sleep(0.01)
     assert not (tmp_path / "ended").exists()
+
+
+def test_the_extra_that_brings_a_missing_module_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("openhands_agent", "command_agent", "model_endpoint"):
+        monkeypatch.delitem(sys.modules, f"alphadial.agents.agent.{module}", raising=False)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    for named, extra in (("openhands", "openhands"), ("command: true", "repositories")):
+        with pytest.raises(MissingExtraError, match=rf"needs uvicorn: pip install 'alphadial\[{extra}\]'"):
+            find_agent(Setting.AGENTIC, named)(AgentOptions(named))
