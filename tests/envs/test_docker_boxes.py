@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -23,7 +24,17 @@ from alphadial.envs import SandboxFailedError, SandboxUnavailableError
 from alphadial.envs.errors import ImageError
 from alphadial.envs.files import File
 from alphadial.envs.repository import ImageSource
-from alphadial.envs.sandbox.boxes import Box, Boxes, Image, User, container_kit, docker_daemon, leases, open_boxes
+from alphadial.envs.sandbox.boxes import (
+    Box,
+    Boxes,
+    BoxLimits,
+    Image,
+    User,
+    container_kit,
+    docker_daemon,
+    leases,
+    open_boxes,
+)
 from alphadial.envs.sandbox.cgroups import started
 from alphadial.envs.sandbox.workspace import Workspace
 from alphadial.envs.types import Limits
@@ -217,6 +228,36 @@ def test_a_keeper_that_is_not_there_is_laid_out(monkeypatch: pytest.MonkeyPatch)
                 assert box.exec(["echo", "1"], LIMITS).stdout == "1\n"
         finally:
             client.remove_volume(name, force=True)
+
+
+def test_what_cannot_be_begun_does_not_go_on_as_the_keeper(box: Box) -> None:
+    for argv, env in (([], {}), (["true"], {"a=b": "c"}), (["true"], {"a": "\0"}), (["a\0b"], {})):
+        assert box.exec(argv, LIMITS, env=env).exit_status in (126, 127)
+        assert box.exec(["ls", "/proc"], LIMITS).stdout.count("\n1\n") <= 1
+        assert box.exec(["echo", "1"], LIMITS).stdout == "1\n"
+
+
+def test_a_box_that_is_interrupted_is_closed(boxes: Boxes) -> None:
+    with boxes.open(boxes.find(IMAGE), "/app") as box:
+        previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.3)
+            with pytest.raises(KeyboardInterrupt):
+                box.exec(["sleep", "20"], LIMITS)
+        finally:
+            signal.signal(signal.SIGALRM, previous)
+        assert not box.alive
+
+
+def test_a_tree_that_did_not_fit_is_not_remembered(boxes: Boxes) -> None:
+    with boxes.open(boxes.find(IMAGE), "/app", BoxLimits(files_bytes=8 * MIB)) as box:
+        small, large = (Workspace({"a": File(bytes(size * MIB))}, max_bytes=100 * MIB) for size in (1, 20))
+        box.restore(small)
+        assert box.snapshot() == small
+        with pytest.raises(SandboxFailedError, match="No space left"):
+            box.restore(large)
+        box.exec(["rm", "-f", "a"], LIMITS)
+        assert box.snapshot() == Workspace()
 
 
 def test_a_box_that_is_ended_from_outside_is_our_failure(boxes: Boxes) -> None:

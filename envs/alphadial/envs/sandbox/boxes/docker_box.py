@@ -103,6 +103,7 @@ class DockerBox(OfOneProcess, Closing):
         if self._seen is not None and not facts["changed"] and not facts["gone"] and self._empty == set(facts["empty"]):
             self._known = True
             return self._seen
+        self._seen = None
         for path in facts["gone"]:
             self._files.pop(path, None)
         at = 0
@@ -166,7 +167,7 @@ class DockerBox(OfOneProcess, Closing):
     def _look(self, *, contents: bool) -> tuple[dict[str, Any], memoryview]:
         order = {"do": "look", "contents": contents, "max_files": MAX_TREE_FILES, "max_bytes": MAX_TREE_BYTES}
         if not self._agreed:
-            self._files = {}
+            self._files, self._seen = {}, None
         facts = self._ask({**order, "anew": not self._agreed})
         self._agreed = True
         return facts
@@ -188,6 +189,9 @@ class DockerBox(OfOneProcess, Closing):
             with suppress(SandboxFailedError):  # where the daemon has gone, nothing of it is left
                 self._kill()
             raise SandboxFailedError(f"the box broke: {error}") from None
+        except BaseException:  # Ctrl-C: the answer that is still to come would be taken for that of another order
+            self.close()
+            raise
         if "failed" in facts:
             self._known = self._agreed = False
             raise SandboxFailedError(f"the box cannot do it: {facts['failed']}")

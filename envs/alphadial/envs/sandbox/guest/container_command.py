@@ -7,7 +7,6 @@ import os
 import resource
 import select
 import signal
-import sys
 import time
 from contextlib import suppress
 from typing import NamedTuple, NoReturn
@@ -79,6 +78,7 @@ class _Run:
         self._order, self._meter = order, meter
         self._got = Ended()
         self._cpu_before, self._kills_before = self._cpu_s(), meter.oom_kills()
+        self._held_before = meter.held_bytes(0)
         self._began = time.monotonic()
         self._sinks: dict[int, bytearray] = {}
         self._leader = self._start()
@@ -178,7 +178,7 @@ class _Run:
             return CPU
         if time.monotonic() - self._began > order.wall_s:
             return WALL
-        held = self._meter.held_bytes(order.memory_bytes)
+        held = self._meter.held_bytes(order.memory_bytes) - self._held_before
         self._got.peak_bytes = max(self._got.peak_bytes, held)
         full = held > order.memory_bytes or self._meter.oom_kills() > self._kills_before
         return MEMORY if full else None
@@ -213,7 +213,7 @@ def _begin(order: Order, ends: list[int]) -> NoReturn:
         os.environ.clear()
         os.environ.update(order.env)
         os.chdir(order.cwd)
-    except (OSError, ValueError) as error:
-        print(f"{order.argv[0]}: {error}", file=sys.stderr, flush=True)
+        become(order.argv)
+    except BaseException as error:  # this process must never go on as the keeper
+        os.write(2, f"{error}\n".encode())
         os._exit(NOT_BEGUN)
-    become(order.argv)

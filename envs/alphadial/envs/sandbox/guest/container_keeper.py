@@ -55,7 +55,7 @@ class Keeper:
                 answer = self._answer(order)
             except RefusedError as error:
                 answer = {"refused": str(error)}, 0, ()
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 answer = {"failed": str(error)}, 0, ()
             for _ in exactly(self._left, self._take):  # of an order that failed in the middle
                 pass
