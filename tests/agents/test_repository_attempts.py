@@ -15,12 +15,12 @@ from alphadial.agents.runs.attempt_loop import AttemptDeps
 from alphadial.agents.runs.config import REPOSITORIES_FORMAT, ModelChoice, plan
 from alphadial.agents.runs.exporting import load_attempts
 from alphadial.agents.runs.run_folder import RunFolder
-from alphadial.agents.runs.runner import run_attempts
+from alphadial.agents.runs.runner import rollout, run_attempts
 from alphadial.agents.types import Attempt, Completion, Request
 from alphadial.envs.errors import ImageError, SandboxUnavailableError
 from alphadial.envs.patches import apply
 from alphadial.envs.repository import ImageSource
-from alphadial.envs.types import EndReason, FailureKind, Problem, Setting, Verdict
+from alphadial.envs.types import EndReason, FailureKind, Problem, Rules, Setting, Verdict
 
 from ..envs.fake_boxes import PROBLEM, REPOSITORY, TREE, FolderBoxes, PatchJudge, broken
 from .fakes import make_config
@@ -118,3 +118,12 @@ def test_a_patch_in_an_answer_needs_no_box() -> None:
     assert {one.end_reason for one in made} == {EndReason.SUBMITTED, EndReason.NO_PROGRAM}
     assert {one.program for one in made} == {patch, ""}
     assert {one.report.verdict for one in made} == {Verdict.AC, Verdict.CE}
+
+
+def test_training_rollouts_work_on_repositories_too(boxes: FolderBoxes) -> None:
+    deps = AttemptDeps(ScriptedPolicy(play), PatchJudge(boxes))
+    rules = Rules(Setting.AGENTIC, 5)
+    sampling = {"model": "m", "seed": 1, "temperature": 1.0, "max_tokens": 64}
+    made = rollout([PROBLEM, OTHER, PROBLEM], deps, rules=rules, prompt="agent", parser="fenced", **sampling)  # type: ignore[arg-type]
+    assert [one.report.verdict for one in made] == [Verdict.AC] * 3
+    assert len({one.workspace for one in made}) == 1
