@@ -91,7 +91,7 @@ class ValidatedSet:
 
 def validate_tasks(
     source: Source,
-    folder: Path,
+    folder: Path | str,
     *,
     box: str = "rootfs",
     runs: int = 3,
@@ -119,6 +119,7 @@ def validate_tasks(
         StoreError: the folder cannot be used.
         SandboxUnavailableError: boxes cannot work on this machine.
     """
+    folder = Path(folder)
     split = load_split(source)
     wanted = None if problems is None else {problem.id for problem in split.select(problems)}
     packages = [package for package in split.packages if wanted is None or package.problem.id in wanted]
