@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
+import subprocess
 import sys
 import threading
 import time
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from alphadial.agents.agent.openhands_agent import OpenHandsAgent
-from alphadial.agents.agent.openhands_process import PYTHON_VARIABLE, OpenHandsProcess, find_python
+from alphadial.agents.agent.openhands_process import _WORKER, PYTHON_VARIABLE, OpenHandsProcess, find_python
 from alphadial.agents.agent.registry import AgentOptions, find_agent
 from alphadial.agents.errors import AgentsError, MissingExtraError
 from alphadial.agents.policies import ScriptedPolicy
@@ -134,3 +136,31 @@ def test_the_extra_that_brings_a_missing_module_is_named(monkeypatch: pytest.Mon
     for named, extra in (("openhands", "openhands"), ("command: true", "repositories")):
         with pytest.raises(MissingExtraError, match=rf"needs uvicorn: pip install 'alphadial\[{extra}\]'"):
             find_agent(Setting.AGENTIC, named)(AgentOptions(named))
+
+
+CHANNEL = """
+import os, runpy, socket, sys
+worker = runpy.run_path(sys.argv[1])
+channel = worker["Channel"](socket.socket(fileno=os.dup(0)))
+channel.send({"said": True})
+print(channel.receive(), flush=True)
+channel.receive()
+"""
+
+
+@pytest.mark.parametrize("heard", [True, False], ids=["closed", "reset"])
+def test_an_attempts_process_ends_with_its_channel(heard: bool) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-c", CHANNEL, str(_WORKER)], stdin=theirs.fileno(), stdout=subprocess.PIPE, text=True
+        )
+        theirs.close()
+        ours.sendall(b'{"go": 1}\n')
+        assert process.stdout is not None
+        assert process.stdout.readline() == "{'go': 1}\n"
+        if heard:
+            assert ours.recv(100) == b'{"said": true}\n'
+        ours.close()  # with something unread, which resets the other end
+        assert process.wait(10) == 0
+        process.stdout.close()

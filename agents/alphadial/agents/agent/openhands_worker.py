@@ -34,10 +34,12 @@ class Channel:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
-        with self._connection.makefile("rb") as lines:
-            for line in lines:
-                self._lines.put(json.loads(line))
-        os._exit(0)
+        try:
+            with self._connection.makefile("rb") as lines:
+                for line in lines:
+                    self._lines.put(json.loads(line))
+        finally:  # closed, or reset: the other end was killed before it read all that was said
+            os._exit(0)
 
     def receive(self) -> Any:
         """What is said next."""
