@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from alphadial.envs.problems import LoadError, Package, ProblemSet, Split, find_problem, load_split
     from alphadial.envs.rewarding import reward
     from alphadial.envs.sandbox import Sandbox, open_sandbox
+    from alphadial.envs.sandbox.boxes import open_boxes
     from alphadial.envs.sandbox.boxes.images import build_image, clean_images, list_images
     from alphadial.envs.tools.answers import read_submission
     from alphadial.envs.tools.posing import pose
@@ -105,6 +106,7 @@ __all__ = [
     "list_images",
     "load_split",
     "make_vec",
+    "open_boxes",
     "open_sandbox",
     "pose",
     "prepare",
@@ -135,6 +137,7 @@ _LAZY = {
     "load_split": "problems",
     "reward": "rewarding",
     "Sandbox": "sandbox",
+    "open_boxes": "sandbox.boxes",
     "open_sandbox": "sandbox",
     "build_image": "sandbox.boxes.images",
     "clean_images": "sandbox.boxes.images",
