@@ -206,3 +206,17 @@ def test_a_damaged_value_is_one_line_with_its_column(column: str, value: object,
         else:
             assert column in ("call_id", "name", "arguments", "content"), column
             assert not isinstance(value, bytes)
+
+
+def test_a_full_disk_is_told_and_the_call_can_be_journaled_later(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    large = replace(entry("2"), workspace=Workspace({"big": File(bytes(2_000_000))}))
+    with closing(SqliteJournal(path)) as journal:
+        journal.append("e", entry("1"))
+        journal._database.execute("PRAGMA max_page_count = 60")  # SQLite says the same as of a full disk
+        with pytest.raises(JournalError, match="cannot be used: database or disk is full"):
+            journal.append("e", large)
+        assert journal.entries("e") == (entry("1"),)
+        journal._database.execute("PRAGMA max_page_count = 100000")
+        journal.append("e", large)
+        assert journal.entries("e") == (entry("1"), large)
