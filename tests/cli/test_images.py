@@ -106,7 +106,7 @@ exec sleep 60
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_build_that_is_stopped(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    """With a mmdebstrap that takes its time. What a kill leaves is gone with the next build."""
+    """A mmdebstrap takes its time here. What a kill leaves is gone with the next build."""
     (tmp_path / "mmdebstrap").write_text(SLOW)
     (tmp_path / "mmdebstrap").chmod(0o755)
     (tmp_path / "work").mkdir()

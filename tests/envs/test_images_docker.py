@@ -236,7 +236,7 @@ def test_a_daemon_that_dies_in_mid_build(monkeypatch: pytest.MonkeyPatch, cache:
 
 
 UNCONFINED = ["seccomp=unconfined", "apparmor=unconfined", "systempaths=unconfined"]
-"""By which Docker lets bubblewrap make namespaces within a container."""
+"""Options by which Docker lets bubblewrap make namespaces within a container."""
 JUDGED = """
 import sys
 from alphadial.envs import Judge, find_problem, open_sandbox

@@ -18,7 +18,7 @@ from .image_folders import remove_tree
 from .own_images import SUITE, packages
 
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
-"""Of every command in it."""
+"""The environment of every command in it."""
 _LEFT_OUT = ("man", "doc", "locale", "info", "lintian")
 """Folders of /usr/share that no program needs."""
 _WORK = "alphadial-debian-"

@@ -21,11 +21,11 @@ from .dockerfiles import bases, parse_dockerfile
 from .own_images import OWN, recipe_digest
 
 LABEL = "alphadial.image"
-"""Of every image of ours: its name, such as "repository", or "task"."""
+"""The label of every image of ours with its name, such as "repository", or "task"."""
 RECIPE = "alphadial.recipe"
-"""Of every image of ours: a digest of what it was built from."""
+"""The label of every image of ours with a digest of what it was built from."""
 UPON = "alphadial.upon"
-"""Of every image of ours: the id of the image that it was built on."""
+"""The label of every image of ours with the id of the image that it was built on."""
 TASK = "task"
 """The name of images that are built from somebody's Dockerfile."""
 _BUILD_S = 1_800.0
@@ -34,7 +34,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _OF_DOCKER = (" --->", "Removing intermediate container")
 _NO_NETWORK = " (steps have no network here: the daemon runs without a bridge)"
 _LAST_LINES = 3
-"""Of what a step said: told where it fails."""
+"""So many lines of what a step said last are told where it fails."""
 
 Say = Callable[[str], None]
 
@@ -51,7 +51,7 @@ class Recipe:
 
     name: str
     digest: str
-    """Of everything that makes it what it is: the second half of its tag."""
+    """A digest of everything that makes it what it is: the second half of its tag."""
     context: Mapping[str, File]
     arguments: Mapping[str, str] = field(default_factory=dict)
     """Values of the Dockerfile's ARG."""
@@ -67,7 +67,7 @@ class Recipe:
 
     @property
     def labels(self) -> dict[str, str]:
-        """By which it is known to be ours."""
+        """The labels by which it is known to be ours."""
         return {LABEL: self.name, RECIPE: self.recipe or self.digest, UPON: self.upon}
 
 

@@ -21,7 +21,7 @@ from .own_images import REPOSITORY, SUITE, recipe_digest, requirements
 from .wheels import install_wheels
 
 _PYTHON = "3.11"
-"""Of the Debian that is made here."""
+"""The Python of the Debian that is made here."""
 _PACKAGES = f"usr/local/lib/python{_PYTHON}/dist-packages"
 _AGENT = {"passwd": "agent:x:1000:1000:agent:/tmp:/bin/sh\n", "group": "agent:x:1000:\n"}
 _CHUNK = 2**20

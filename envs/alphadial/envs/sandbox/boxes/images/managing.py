@@ -29,7 +29,7 @@ class ImageRow:
     """An image that alphadial built."""
 
     box: str
-    """Whose it is: "docker" or "rootfs"."""
+    """The boxes that it is for: "docker" or "rootfs"."""
     name: str
     """One of ours, "task", or what Docker knows an exported one by."""
     reference: str

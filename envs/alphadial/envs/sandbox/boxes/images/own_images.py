@@ -23,9 +23,9 @@ OWN = {
 """Name to what it is for."""
 VLLM_IMAGE = "vllm/vllm-openai:v0.32.0"
 SUITE = "bookworm"
-"""Of Debian, where no base is named."""
+"""Debian's, where no base is named."""
 _INSTALLED = Path(__file__).parent / "docker"
-"""Where a wheel of alphadial has what a checkout has in its top folder."""
+"""The folder where a wheel of alphadial has what a checkout has in its top folder."""
 _CHECKOUT = Path(__file__).parents[6]
 
 
