@@ -132,6 +132,7 @@ def test_pyproject_names_every_part() -> None:
     assert sorted(MAY_IMPORT) == PARTS
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("part", PARTS)
 def test_arrows_between_parts(part: str) -> None:
     wrong = []
@@ -144,6 +145,7 @@ def test_arrows_between_parts(part: str) -> None:
     assert not wrong
 
 
+@pytest.mark.thorough
 def test_no_modules_import_each_other() -> None:
     """Neither at the top, nor inside functions, nor for types alone."""
     modules = {
@@ -205,6 +207,7 @@ def test_files_are_short() -> None:
     assert set(LONG_FILES) <= set(too_long), "an exception is no longer needed"
 
 
+@pytest.mark.thorough
 def test_functions_fit_a_screen() -> None:
     sizes = [
         (lines, f"{relative(file)}: {name}")

@@ -95,6 +95,7 @@ def forged(mark: Path) -> Iterator[tuple[str, bytes]]:
     yield FORMAT, json.dumps({"lc": 2, "type": "constructor", "id": ["builtins", "exec"], "args": [call[2]]}).encode()
 
 
+@pytest.mark.thorough
 def test_a_foreign_folder_runs_nothing(stopped: Path, problems: tuple[Problem, ...], tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     for kind, content in forged(mark):

@@ -120,6 +120,7 @@ def attempt(
         return asyncio.run(agent.attempt(spec, tools, policy.complete)), policy
 
 
+@pytest.mark.thorough
 def test_a_program_works_on_the_repository_and_asks_the_model(any_boxes: Boxes) -> None:
     first = Completion(MEND, "w", 10, 4, token_ids=(1, 2), logprobs=(-1.0, -2.0))
     rollout, policy = attempt(any_boxes, [first, "git diff --stat; git log --oneline | wc -l", "done"])
@@ -141,6 +142,7 @@ def test_a_program_works_on_the_repository_and_asks_the_model(any_boxes: Boxes) 
     assert len(rollout.workspace) == 64
 
 
+@pytest.mark.thorough
 def test_the_model_is_all_that_a_program_reaches(any_boxes: Boxes) -> None:
     probe = (
         "command: python3 -c \"import socket; socket.create_connection(('127.0.0.1', 22), 1)\" 2>&1 | tail -1;"
@@ -175,6 +177,7 @@ def test_turns_context_and_bad_answers_end_the_program(boxes: Boxes) -> None:
         attempt(boxes, [PolicyError("no server")], "command: python3 mini.py; sleep 60")
 
 
+@pytest.mark.thorough
 def test_a_program_that_does_not_end_hands_in_nothing(boxes: Boxes) -> None:
     limits = replace(PROGRAM_LIMITS, wall_s=0.5)
     rollout, _ = attempt(boxes, [MEND], "command: sed -i s/1/2/ core.py; sleep 60", limits=limits)
@@ -217,6 +220,7 @@ def told(rollout: Rollout) -> tuple[object, ...]:
     return rollout.program, rollout.workspace, rollout.answers, rollout.transcript, rollout.request, rollout.end_reason
 
 
+@pytest.mark.thorough
 def test_a_box_that_breaks_twice_makes_the_attempt_unmeasurable(boxes: Boxes, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*given: Any, **named: Any) -> Any:
         tried.append(1)

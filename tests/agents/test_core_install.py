@@ -30,6 +30,7 @@ def without_extras(code: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.thorough
 def test_shipped_outcomes_are_replayed_and_what_needs_torch_says_so() -> None:
     code = """
 import gymnasium

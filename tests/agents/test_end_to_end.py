@@ -114,6 +114,7 @@ def test_low_coverage_takes_what_high_coverage_refuses(judge: Judge, split: Spli
     assert verdicts == {"low": Verdict.AC, "high": Verdict.TLE}
 
 
+@pytest.mark.thorough
 def test_weights_answer_and_are_checked(tmp_path: Path, judge: Judge, split: Split, family_folder: Path) -> None:
     family = load_family(family_folder)
     problems = list(split.problems[:2])

@@ -220,6 +220,7 @@ class ByDifficulty(BaseController):
         }
 
 
+@pytest.mark.thorough
 @needs_shared
 def test_a_published_table_is_fitted_and_replayed() -> None:
     """Learnt on every other problem, played on the rest: as in the literature, several models beat the best one."""

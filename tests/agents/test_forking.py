@@ -68,6 +68,7 @@ def live_in_processes(policy: Policy, steps: int) -> None:
         envs.close()
 
 
+@pytest.mark.thorough
 def test_live_environments_in_forked_processes() -> None:
     live_in_processes(ScriptedPolicy(lambda request: PROGRAM), steps=3)
 

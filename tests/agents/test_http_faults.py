@@ -196,6 +196,7 @@ def test_what_no_attempt_can_do_anything_about_ends_the_run(reply: Reply, words:
     assert not isinstance(error.value, BadAnswerError)
 
 
+@pytest.mark.thorough
 def test_who_is_never_answered_fails_alone_where_others_are() -> None:
     """A server that is down ends the run; one that breaks on a request does not."""
 

@@ -92,6 +92,7 @@ def trickling(first: bytes) -> Iterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("first", [b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: "])
 def test_a_trickling_server_is_given_up(first: bytes) -> None:
     with trickling(first) as url:

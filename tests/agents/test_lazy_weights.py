@@ -23,6 +23,7 @@ def make_run(family: Family, out: Path) -> None:
     attempt_problems(options, out)
 
 
+@pytest.mark.thorough
 def test_a_run_over_nine_alphas_merges_those_that_attempts_ask_for(
     family_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,6 +36,7 @@ def judge() -> Iterator[Judge]:
         yield judge
 
 
+@pytest.mark.thorough
 def test_a_failed_program_is_mended_in_another_language(judge: Judge) -> None:
     said = ["```cpp\nint main() {\n```", "```rust\nfn main() {}\n```", f"```python\n{RIGHT}```"]
     seen: list[str] = []

@@ -24,6 +24,7 @@ def sampler(make_model: Any) -> Sampler:
     return Sampler(*make_model())
 
 
+@pytest.mark.thorough
 def test_neighbours_and_position_change_no_bit(sampler: Sampler) -> None:
     requests = [
         ask(i, words=5 + i % 30, temperature=(0.6, 1.0, 0.0)[i % 3], max_tokens=(24, 24, 40)[i % 3]) for i in range(160)
@@ -38,6 +39,7 @@ def test_neighbours_and_position_change_no_bit(sampler: Sampler) -> None:
         assert sampler.sample([requests[i] for i in chosen]) == [answers[i] for i in chosen]
 
 
+@pytest.mark.thorough
 def test_dropping_ended_rows_changes_no_bit(make_model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     requests = [ask(i, max_tokens=40) for i in range(96)]
     monkeypatch.setattr("alphadial.agents.policies.sampler.CHUNK_ROWS", 16)
@@ -46,6 +48,7 @@ def test_dropping_ended_rows_changes_no_bit(make_model: Any, monkeypatch: pytest
     assert Sampler(*make_model()).sample(requests) == together
 
 
+@pytest.mark.thorough
 def test_greedy_is_what_transformers_generates(make_model: Any, sampler: Sampler) -> None:
     model, tokenizer = make_model()
     for index in range(6):

@@ -226,6 +226,7 @@ def test_a_folder_of_another_version_is_refused(tmp_path: Path, config: RunConfi
         RunFolder(tmp_path, config)
 
 
+@pytest.mark.thorough
 def test_a_folder_in_use_names_its_owner(tmp_path: Path, config: RunConfig) -> None:
     code = (
         "import sys, time; from pathlib import Path; sys.path.insert(0, sys.argv[2]); from fakes import make_config;"

@@ -47,6 +47,7 @@ def solve(policy: Policy, judge: Judge, problems: tuple[Problem, ...] = PROBLEMS
     return play_all(specs, policy, judge)
 
 
+@pytest.mark.thorough
 def test_the_workspaces_are_solved_in_process_and_over_http(judge: Judge, family_folder: Path) -> None:
     inside = solve(ScriptedPolicy(lambda request: step(request.messages)), judge)
     assert [(one.report.verdict, one.end_reason, len(one.answers)) for one in inside] == [("AC", "submitted", 4)] * 3
@@ -72,6 +73,7 @@ def test_the_workspaces_are_solved_in_process_and_over_http(judge: Judge, family
     } == {*("call00100", "call00101", "call00200", "call00300", "call00301")}
 
 
+@pytest.mark.thorough
 def test_leaving_the_workspace_unsubmitted_solves_nothing(judge: Judge) -> None:
     policy = ScriptedPolicy(lambda request: calls(("shell", {"command": "echo x > a.txt"})))
     (rollout,) = solve(policy, judge, PROBLEMS[:1])

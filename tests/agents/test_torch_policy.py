@@ -67,6 +67,7 @@ def test_answers_are_those_of_the_merged_folder_in_fp32(family: Family, tmp_path
     assert TorchPolicy(family).answer(requests) == expected.sample(requests)
 
 
+@pytest.mark.thorough
 def test_one_model_becomes_whatever_is_asked_without_a_trace(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every answer, in any order, is that of a policy which was asked nothing else; no second model is made."""
     dials = ("0", "1.5", "init", "1.5", "0", "init")
@@ -81,6 +82,7 @@ def test_one_model_becomes_whatever_is_asked_without_a_trace(family: Family, mon
         assert alone[dial][0].weights_id == expected_weights_id(family, f"toy@{dial}")
 
 
+@pytest.mark.thorough
 def test_weights_that_could_not_be_made_leave_nothing_behind(family_folder: Path, tmp_path: Path) -> None:
     """An alpha whose merge overflows is refused, and what is asked next has the weights that its name stands for."""
     shutil.copytree(family_folder, tmp_path / "toy")

@@ -123,6 +123,7 @@ def test_folders_that_hold_something_else(cli: Cli, pico: Path, tmp_path: Path) 
     assert left(tmp_path) == ["thesis", "thesis/chapter"]
 
 
+@pytest.mark.thorough
 def test_run_folders_of_another_configuration_or_version(cli: Cli, pico: Path, tmp_path: Path) -> None:
     assert cli("frontier", pico, *FEW, "--out", "run").status == 0
     before = (tmp_path / "run" / "frontier.json").read_text("utf-8")
@@ -146,6 +147,7 @@ def test_no_sandbox(
     assert left(tmp_path) == ["p.py"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("fingerprint", "body", "words"),
     [
@@ -168,6 +170,7 @@ def test_servers_that_cannot_be_used(
     assert left(tmp_path) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("arguments", "missing", "extra"),
     [

@@ -35,6 +35,7 @@ def write_reference(folder: Path, tier: str) -> Path:
     return file
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("pictures")
 def test_frontier_ends_with_table_json_outcomes_and_picture(cli: Cli, pico: Path, tmp_path: Path) -> None:
     done = cli("frontier", pico, *FEW, "--out", "run", "--json", "copy.json")
@@ -57,6 +58,7 @@ def test_frontier_ends_with_table_json_outcomes_and_picture(cli: Cli, pico: Path
     assert imread(tmp_path / "run" / "frontier.png").shape[:2] == (864, 2000)
 
 
+@pytest.mark.thorough
 def test_frontier_again_makes_nothing_again(cli: Cli, pico: Path, tmp_path: Path) -> None:
     first = cli("frontier", pico, *FEW, "--json", "-")
     (folder,) = (tmp_path / "runs").iterdir()
@@ -67,6 +69,7 @@ def test_frontier_again_makes_nothing_again(cli: Cli, pico: Path, tmp_path: Path
     assert list((tmp_path / "runs").iterdir()) == [folder]
 
 
+@pytest.mark.thorough
 def test_frontier_asks_a_server(cli: Cli, pico: Path, tmp_path: Path) -> None:
     family = load_family(pico)
     with chat_server(lambda model: expected_weights_id(family, model)) as address:
@@ -77,6 +80,7 @@ def test_frontier_asks_a_server(cli: Cli, pico: Path, tmp_path: Path) -> None:
     assert (tmp_path / "run" / "outcomes.json").exists()
 
 
+@pytest.mark.thorough
 def test_unverified_weights_enter_no_outcome_table(cli: Cli, pico: Path, tmp_path: Path) -> None:
     with chat_server(lambda _: None) as address:
         done = cli("frontier", pico, *FEW, "--server", address, "--unverified-weights", "--out", "run", "--json", "-")
@@ -120,6 +124,7 @@ def test_ctrl_c_says_how_to_go_on(
     assert not (tmp_path / "run" / "frontier.json").exists()
 
 
+@pytest.mark.thorough
 def test_show_tells_what_an_attempt_was(cli: Cli, pico: Path, tmp_path: Path) -> None:
     family = load_family(pico)
     with chat_server(lambda model: expected_weights_id(family, model)) as address:
@@ -165,6 +170,7 @@ def test_two_folders_are_merged_at_several_alphas(cli: Cli, pico: Path, tmp_path
     assert "nosuch is no folder: name the two folders of a pair, or one FAMILY" in refused.stderr
 
 
+@pytest.mark.thorough
 def test_merge_takes_recipes_and_what_mergekit_reads(cli: Cli, pico: Path, tmp_path: Path) -> None:
     recipe = {"method": "soup", "models": {"low": "1", "high": "3"}}
     (tmp_path / "soup.json").write_text(json.dumps(recipe), "utf-8")
@@ -231,6 +237,7 @@ def test_judge_shows_every_test_that_ran(cli: Cli, tmp_path: Path) -> None:
     assert everything.stdout.count("TLE") == 4
 
 
+@pytest.mark.thorough
 def test_judge_shows_the_first_failing_test_whole_though_it_be_hidden(cli: Cli, tmp_path: Path) -> None:
     hidden = load_split("tiny-problems", "dev").select([PROBLEM])[0].tests[10]
     assert not hidden.public

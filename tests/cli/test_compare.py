@@ -40,6 +40,7 @@ def other_weights(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("pictures")
 def test_compare_ends_with_table_json_and_picture(cli: Cli, tmp_path: Path) -> None:
     done = cli("compare", "tiny", *SMALL, "--out", "out", "--json", "copy.json")
@@ -64,6 +65,7 @@ def test_compare_ends_with_table_json_and_picture(cli: Cli, tmp_path: Path) -> N
     assert imread(tmp_path / "out" / "compare.png").shape[:2] == (864, 2000)
 
 
+@pytest.mark.thorough
 def test_the_same_command_gives_the_same_rows(cli: Cli) -> None:
     first, second = (cli("compare", "tiny", *SMALL, "--json", "-", "--workers", str(n)) for n in (1, 2))
     assert json.loads(first.stdout) == json.loads(second.stdout)
@@ -206,6 +208,7 @@ def test_a_folder_in_use_names_its_owner(cli: Cli, tmp_path: Path) -> None:
         assert cli("compare", "tiny", *SMALL, "--out", "out").refused("in use by process")
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("pictures")
 def test_compare_on_a_table_that_others_made(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("alphadial.agents.experiments.compare.outcomes_run.Processes", ThreadPoolExecutor)

@@ -28,6 +28,7 @@ def _one_language(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("alphadial.envs.languages.all_languages", lambda: known)
 
 
+@pytest.mark.thorough
 def test_here_the_sandbox_works(cli: Cli) -> None:
     done = cli("doctor")
     assert done.status == 0, done.stdout
@@ -57,6 +58,7 @@ def test_a_docker_daemon_is_told_with_its_version(cli: Cli) -> None:
     assert re.fullmatch(r"Docker \d+\..+, cgroup v[12], runtimes .*runc.*", check["detail"])
 
 
+@pytest.mark.thorough
 def test_a_language_that_does_not_work_names_the_command(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     for broken, words in (("print(", "SyntaxError"), ("print(41)", "'41\\n'")):
         language = replace(find_language("python3"), self_test=broken)
@@ -78,6 +80,7 @@ def test_without_bubblewrap_it_names_the_command(cli: Cli, monkeypatch: pytest.M
     assert "language" not in done.stdout
 
 
+@pytest.mark.thorough
 def test_missing_extras_are_gaps_that_pip_mends(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("alphadial.cli.host.EXTRAS", {"report": ("pictures", ("no-such-distribution",))})
     report = json.loads(cli("doctor", "--json", "-").stdout)
@@ -86,6 +89,7 @@ def test_missing_extras_are_gaps_that_pip_mends(cli: Cli, monkeypatch: pytest.Mo
     assert check["mend"] == "pip install 'alphadial[report]'"
 
 
+@pytest.mark.thorough
 def test_a_python_with_openhands_is_looked_for(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def told() -> dict[str, Any]:
         return by_name(json.loads(cli("doctor", "--json", "-").stdout)["host"])["OpenHands"]

@@ -217,6 +217,7 @@ def test_a_database_that_computes_is_one_line(command: str, cli: Cli, place: Cal
                 assert told(cli, READERS[command], folder, name, what)
 
 
+@pytest.mark.thorough
 def test_links_pipes_and_triggers_are_told_before_anything_is_written(cli: Cli, place: Callable[[str], Path]) -> None:
     for name, damage in (("lock", link), ("frontier.png", link), ("config.json", pipe), ("attempts.sqlite", link)):
         folder = place("frontier")

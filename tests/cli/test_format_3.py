@@ -46,6 +46,7 @@ def test_it_is_shown_reported_and_exported(cli: Cli, old: Path) -> None:
     ]
 
 
+@pytest.mark.thorough
 def test_it_goes_on_with_the_attempts_that_it_would_have_made(cli: Cli, old: Path) -> None:
     # What controllers say for people speaks of arms now.
     whole = [tuple("drawn from 2 arms" if x == "drawn from 2 alphas" else x for x in row) for row in rows(old)]

@@ -51,6 +51,7 @@ def test_every_public_name_is_there(part: str) -> None:
         module.no_such_name  # noqa: B018
 
 
+@pytest.mark.thorough
 def test_run_frontier_report_and_show(tmp_path: Path) -> None:
     family = load_family("tiny")
     with chat_server(lambda model: expected_weights_id(family, model)) as address:
@@ -74,6 +75,7 @@ def test_run_frontier_report_and_show(tmp_path: Path) -> None:
     assert write_report(finished.folder, tmp_path / "report.html", transcripts=1).attempts == 4
 
 
+@pytest.mark.thorough
 def test_a_model_without_a_family_attempts_problems_of_ones_own(cli: Cli, tmp_path: Path) -> None:
     tests = [{"name": "1", "group": "sample", "input": "21", "answer": "42"}]
     twice = {"id": "twice", "time_limit_s": 2, "statement": "Print the number twice as large.", "tests": tests}
@@ -107,6 +109,7 @@ def test_a_model_without_a_family_attempts_problems_of_ones_own(cli: Cli, tmp_pa
     assert "the problem cannot be shown" in cli("show", run.attempts[0].id, "--run", "out").stderr
 
 
+@pytest.mark.thorough
 def test_compare(tmp_path: Path) -> None:
     options = CompareOptions(
         families=["tiny"], attempts=[1], controllers=["two-ends"], alphas=[0, 1], temperatures=[0.6], orders=2
@@ -169,6 +172,7 @@ if __name__ == "__main__":
     assert (done.returncode, done.stdout) == (0, "1\n2\n"), done.stderr
 
 
+@pytest.mark.thorough
 def test_judge_a_set_and_again_under_other_terms(tmp_path: Path) -> None:
     write(tmp_path / "set.jsonl", TWICE)
     steps: list[BatchStep] = []

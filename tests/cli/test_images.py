@@ -104,6 +104,7 @@ exec sleep 60
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_build_that_is_stopped(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     """A mmdebstrap takes its time here. What a kill leaves is gone with the next build."""

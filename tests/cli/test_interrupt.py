@@ -116,6 +116,7 @@ def _ticks(pid: int) -> int:
         return 0
 
 
+@pytest.mark.thorough
 def test_a_program_that_is_being_judged_is_not_waited_for(start: Start, tmp_path: Path) -> None:
     write(tmp_path / "spin.jsonl", SPIN)
     process = start("judge", "spin.jsonl", "--out", "out")
@@ -125,6 +126,7 @@ def test_a_program_that_is_being_judged_is_not_waited_for(start: Start, tmp_path
     assert said == "interrupted: what was judged is in out; the same command goes on from there"
 
 
+@pytest.mark.thorough
 def test_the_first_moments_are_no_exception(start: Start, tmp_path: Path) -> None:
     for delay_s in (0.01, 0.3):
         process = start("run", "tiny", "--out", "out")
@@ -188,6 +190,7 @@ def _refuse() -> None:
     raise CliError("not so")
 
 
+@pytest.mark.thorough
 def test_processes_answer_in_order_and_end_at_once() -> None:
     with Processes(2) as processes:
         assert list(processes.map(divmod, (7, 8, 9), (2, 3, 4))) == [(3, 1), (2, 2), (2, 1)]
@@ -200,6 +203,7 @@ def test_processes_answer_in_order_and_end_at_once() -> None:
     assert all(future.cancelled() or future.exception() for future in waiting)
 
 
+@pytest.mark.thorough
 def test_a_process_that_was_killed_is_one_line() -> None:
     with Processes(1) as processes, pytest.raises(AgentsError, match="lower --workers"):
         processes.submit(_die).result()

@@ -39,6 +39,7 @@ def by(done: Any) -> list[str]:
     return [row["language"] for row in result["rows"]]
 
 
+@pytest.mark.thorough
 @needs_pypy
 def test_pypy_is_the_default_and_is_told_everywhere(cli: Cli) -> None:
     assert by(cli("judge", "set.jsonl", "--out", "run", "--json", "-")) == ["pypy3"]
@@ -47,6 +48,7 @@ def test_pypy_is_the_default_and_is_told_everywhere(cli: Cli) -> None:
     assert "pypy3, limit 1 s (package)" in cli("judge", "set.jsonl", "mine.py").stdout
 
 
+@pytest.mark.thorough
 @needs_pypy
 def test_the_user_chooses_and_records_are_not_mixed(cli: Cli) -> None:
     assert by(cli("judge", "set.jsonl", "--python", "python3", "--out", "run", "--json", "-")) == ["python3"]
@@ -54,6 +56,7 @@ def test_the_user_chooses_and_records_are_not_mixed(cli: Cli) -> None:
     assert by(cli("judge", "set.jsonl", "--python", "pypy3", "--out", "other", "--json", "-")) == ["pypy3"]
 
 
+@pytest.mark.thorough
 def test_where_pypy_does_not_work_cpython_takes_its_place(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("alphadial.envs.judging.pythons._WORKING", set())
     with monkeypatch.context() as patch:
@@ -81,6 +84,7 @@ def test_an_interpreter_that_is_none(cli: Cli) -> None:
     assert cli("judge", "set.jsonl", "--python", "perl").refused("'perl'", "choose pypy3 or python3")
 
 
+@pytest.mark.thorough
 def test_what_is_left_out_of_a_calibration_is_said_in_the_summary(cli: Cli, tmp_path: Path) -> None:
     solutions = [
         submission("good.py", "accepted", GOOD),

@@ -41,6 +41,7 @@ def two(tmp_path: Path) -> None:
     write(tmp_path / "set.jsonl", *(problem(id, [submission("good.py", "accepted", GOOD)]) for id in "ab"))
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("two")
 def test_a_finished_judging_outlives_a_smaller_one(cli: Cli) -> None:
     assert cli("judge", "set.jsonl", "--out", "run").status == 0
@@ -49,6 +50,7 @@ def test_a_finished_judging_outlives_a_smaller_one(cli: Cli) -> None:
         assert submissions(cli("rejudge", "run", "--json", "-")) == ["a/good.py", "b/good.py"]
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("two")
 def test_what_an_interrupted_judging_has_not_judged_is_named(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: Any, **__: Any) -> None:
@@ -63,6 +65,7 @@ def test_what_an_interrupted_judging_has_not_judged_is_named(cli: Cli, monkeypat
     assert cli("judge", "set.jsonl", "--out", "run").status == cli("rejudge", "run").status == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("two")
 def test_a_missing_problem_is_a_fault_and_the_others_are_judged(cli: Cli) -> None:
     done = cli("judge", "set.jsonl", "--problems", "b,typo", "--json", "-")
@@ -78,11 +81,13 @@ def test_why_a_wanted_problem_is_missing_is_said(cli: Cli, tmp_path: Path) -> No
     assert done.stderr.endswith("alphadial: set.jsonl holds no problem b\n")
 
 
+@pytest.mark.thorough
 def test_faults_of_others_do_not_count(cli: Cli, tmp_path: Path) -> None:
     write(tmp_path / "set.jsonl", "{", problem("a", [submission("good.py", "accepted", GOOD)]))
     assert cli("judge", "set.jsonl", "--problems", "a").status == 0
 
 
+@pytest.mark.thorough
 def test_a_coverage_that_only_some_have_leaves_the_others_out(cli: Cli, tmp_path: Path) -> None:
     good = [submission("good.py", "accepted", GOOD)]
     one_level = problem("one", good, tests=[{"name": "1", "group": "secret", "input": "1\n", "answer": "2\n"}])
@@ -93,6 +98,7 @@ def test_a_coverage_that_only_some_have_leaves_the_others_out(cli: Cli, tmp_path
     assert "problem one has levels 1 to 1, not 2" in done.stderr
 
 
+@pytest.mark.thorough
 def test_labels_are_directories_of_packages_or_verdicts(cli: Cli, tmp_path: Path) -> None:
     labels = {"a.py": "AC", "b.py": "WA", "c.py": "accpeted", "d.py": "partially_accepted"}
     rows = [submission(name, label, WRONG if label == "WA" else GOOD) for name, label in labels.items()]
@@ -113,6 +119,7 @@ def test_a_set_without_solutions_says_what_to_do(cli: Cli, tmp_path: Path) -> No
     assert "to judge a program of yours: alphadial judge set.jsonl FILE" in done.stderr
 
 
+@pytest.mark.thorough
 def test_a_function_may_come_as_a_method(cli: Cli, tmp_path: Path) -> None:
     write(tmp_path / "set.jsonl", DOUBLE)
     (tmp_path / "good.py").write_text("class Solution:\n    def double(self, n: List[int]):\n        return 2 * n\n")
@@ -141,6 +148,7 @@ def test_parts_of_a_package_that_are_left_out_are_said_of_a_file_too(cli: Cli, t
     assert "p/data/secret/0 2.in: is left out" in done.stderr
 
 
+@pytest.mark.thorough
 def test_problems_of_one_name_are_told_apart_by_their_path(cli: Cli, tmp_path: Path) -> None:
     for folder in ("train", "test"):
         write(tmp_path / "set" / folder / "rows.jsonl", problem("p", [submission("a.py", "accepted", GOOD)]))
@@ -172,6 +180,7 @@ def test_arguments_that_do_not_fit(cli: Cli, tmp_path: Path, arguments: tuple[st
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.thorough
 def test_no_limit_says_how_to_give_one(cli: Cli, tmp_path: Path) -> None:
     write(tmp_path / "set.jsonl", problem("p", [], time_limit_s=None))
     (tmp_path / "good.py").write_text(GOOD)
@@ -182,6 +191,7 @@ def test_no_limit_says_how_to_give_one(cli: Cli, tmp_path: Path) -> None:
     assert "limit 1 s (option)" in cli("judge", "set.jsonl", "good.py", "--limit", "1").stdout
 
 
+@pytest.mark.thorough
 def test_a_changed_problem_takes_the_place_of_what_it_was(cli: Cli, tmp_path: Path) -> None:
     def put(answer: str) -> None:
         tests = [{"name": "1", "group": "secret", "input": "1\n", "answer": f"{answer}\n"}]
@@ -196,6 +206,7 @@ def test_a_changed_problem_takes_the_place_of_what_it_was(cli: Cli, tmp_path: Pa
     assert [(row["problem"], row["verdict"]) for row in rows] == [("a", "WA"), ("b", "AC")]
 
 
+@pytest.mark.thorough
 def test_a_mistake_of_ours_costs_one_solution(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record = Judge.record
 
@@ -214,6 +225,7 @@ def test_a_mistake_of_ours_costs_one_solution(cli: Cli, tmp_path: Path, monkeypa
     assert rows[0]["judge_error"] == "ZeroDivisionError: division by zero"
 
 
+@pytest.mark.thorough
 def test_sources_are_bytes(cli: Cli, tmp_path: Path) -> None:
     """Python and C say themselves how their sources are encoded."""
     write(tmp_path / "set.jsonl", problem("a", []))
@@ -229,6 +241,7 @@ def test_sources_are_bytes(cli: Cli, tmp_path: Path) -> None:
     assert (done.status, json.loads(done.stdout)["verdict"]) == (0, "CE")
 
 
+@pytest.mark.thorough
 def test_a_program_on_a_package_is_shown_the_test_that_it_fails(cli: Cli, tmp_path: Path) -> None:
     write(tmp_path / "set.jsonl", problem("a", []))
     (tmp_path / "wrong.py").write_text(WRONG, "utf-8")

@@ -63,6 +63,7 @@ def timeless(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{name: value for name, value in row.items() if name not in TIMES} for row in rows]
 
 
+@pytest.mark.thorough
 def test_every_solution_gets_a_row_and_labels_are_compared(cli: Cli, tmp_path: Path, judged: list[str]) -> None:
     write(tmp_path / "set" / "problems.jsonl", TWICE)
     done = cli("judge", "set", "--json", "out.json", "--out", "run")
@@ -144,6 +145,7 @@ def _of_few_pages(url: sa.URL, tables: sa.MetaData) -> sa.Engine:
     return engine
 
 
+@pytest.mark.thorough
 def test_other_terms_are_computed_without_running(cli: Cli, tmp_path: Path, judged: list[str]) -> None:
     words = [{"name": "1", "group": "sample", "input": "", "answer": "Yes 1.0\n"}]
     spell = problem(
@@ -174,6 +176,7 @@ def test_other_terms_are_computed_without_running(cli: Cli, tmp_path: Path, judg
     assert judged == []
 
 
+@pytest.mark.thorough
 def test_limits_are_calibrated_from_accepted_solutions(cli: Cli, tmp_path: Path, judged: list[str]) -> None:
     solutions = [
         submission("fast.py", "accepted", GOOD),
@@ -196,6 +199,7 @@ def test_limits_are_calibrated_from_accepted_solutions(cli: Cli, tmp_path: Path,
     assert sorted(judged) == ["crash.py", "fast.py", "slow.py"]
 
 
+@pytest.mark.thorough
 def test_doubtful_labels_do_not_count(cli: Cli, tmp_path: Path) -> None:
     write(
         tmp_path / "set.jsonl",
@@ -211,6 +215,7 @@ def test_doubtful_labels_do_not_count(cli: Cli, tmp_path: Path) -> None:
     assert "no solution is named p/c.py" in cli("judge", "set.jsonl", "--doubtful", "p/c.py").stderr
 
 
+@pytest.mark.thorough
 def test_faults_name_file_and_line_and_the_rest_is_judged(cli: Cli, tmp_path: Path) -> None:
     good = problem("good", [submission("a.py", "accepted", GOOD), submission("b.py", "accepted", CRASH)])
     write(tmp_path / "set.jsonl", '{"id": "broken", "submissions": []', good)
@@ -223,6 +228,7 @@ def test_faults_name_file_and_line_and_the_rest_is_judged(cli: Cli, tmp_path: Pa
     assert result["agreement"] == 0.5
 
 
+@pytest.mark.thorough
 def test_what_our_side_failed_on_is_judged_again(
     cli: Cli, tmp_path: Path, judged: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -238,6 +244,7 @@ def test_what_our_side_failed_on_is_judged_again(
     assert sorted(judged) == ["B.java", "B.java", "a.py"]
 
 
+@pytest.mark.thorough
 def test_languages_that_the_judge_lacks_are_listed_apart(cli: Cli, tmp_path: Path, judged: list[str]) -> None:
     rows = [submission("a.py", "accepted", GOOD), submission("b.rb", "accepted", "puts 1", "ruby")]
     write(tmp_path / "set.jsonl", problem("p", rows))
@@ -252,6 +259,7 @@ def test_languages_that_the_judge_lacks_are_listed_apart(cli: Cli, tmp_path: Pat
     assert cli("rejudge", "runs/" + next((tmp_path / "runs").iterdir()).name).status == 0
 
 
+@pytest.mark.thorough
 def test_functions_are_judged_too(cli: Cli, tmp_path: Path) -> None:
     row = {
         "task_id": "Ours/0",
@@ -266,6 +274,7 @@ def test_functions_are_judged_too(cli: Cli, tmp_path: Path) -> None:
     assert cli("rejudge", "run", "--checker", "case_sensitive").status == 0
 
 
+@pytest.mark.thorough
 def test_changed_solutions_and_problems_are_judged_again(cli: Cli, tmp_path: Path, judged: list[str]) -> None:
     def solutions(*names: str) -> dict[str, Any]:
         return problem("p", [submission(name, "accepted", GOOD) for name in names])
@@ -280,6 +289,7 @@ def test_changed_solutions_and_problems_are_judged_again(cli: Cli, tmp_path: Pat
     assert rows == rows_in(tmp_path / "out.json")
 
 
+@pytest.mark.thorough
 def test_the_same_problem_with_other_solutions_keeps_its_rows(cli: Cli, tmp_path: Path, judged: list[str]) -> None:
     first, second = (problem("p", [submission(name, "accepted", GOOD)]) for name in ("a.py", "b.py"))
     write(tmp_path / "set.jsonl", first, second)
@@ -336,6 +346,7 @@ def test_a_limit_is_a_finite_number(cli: Cli, tmp_path: Path) -> None:
         assert f"Invalid value for '{arguments[-2]}': " in done.stderr
 
 
+@pytest.mark.thorough
 def test_a_folder_of_other_settings_or_another_version(cli: Cli, tmp_path: Path) -> None:
     write(tmp_path / "set.jsonl", problem("p", [submission("a.py", "accepted", GOOD)]))
     assert cli("judge", "set.jsonl", "--out", "run").status == 0
@@ -380,6 +391,7 @@ def test_killed_again_and_again_nothing_is_lost_or_judged_twice(
     ]
 
 
+@pytest.mark.thorough
 def test_a_program_of_ones_own_on_a_package(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "set.jsonl", TWICE, problem("other", []))
     (tmp_path / "mine.py").write_text(WRONG)

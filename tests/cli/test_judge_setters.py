@@ -57,6 +57,7 @@ def put(folder: Path, files: dict[str, str]) -> None:
         path.write_text(text)
 
 
+@pytest.mark.thorough
 def test_every_solution_is_shown_with_its_groups_its_first_failure_and_why(cli: Cli, tmp_path: Path) -> None:
     put(tmp_path / "p", GROUPED)
     done = cli("judge", "p", "--python", "python3", "--json", "out.json")
@@ -81,6 +82,7 @@ def test_every_solution_is_shown_with_its_groups_its_first_failure_and_why(cli: 
     assert (result["labelled"], result["agreed"], result["unjudged"]) == (3, 2, 1)
 
 
+@pytest.mark.thorough
 def test_a_folder_is_one_program(cli: Cli, tmp_path: Path) -> None:
     write(tmp_path / "set.jsonl", problem("p", []))
     put(
@@ -120,6 +122,7 @@ def test_a_folder_has_no_function_to_call(cli: Cli, tmp_path: Path) -> None:
     assert cli("judge", "set.jsonl", "mine").refused("call a function", "the one file")
 
 
+@pytest.mark.thorough
 def test_without_a_right_solution_the_limit_is_a_stated_default(cli: Cli, tmp_path: Path) -> None:
     solutions = [submission("a.py", "accepted", WRONG), submission("b.py", "accepted", CRASH)]
     solutions.append(submission("c.kt", "accepted", "", language="kotlin"))
@@ -142,6 +145,7 @@ def test_without_a_right_solution_the_limit_is_a_stated_default(cli: Cli, tmp_pa
     assert "p: limit 10 s (default)" in done.stdout
 
 
+@pytest.mark.thorough
 def test_others_may_read_while_a_judging_runs(cli: Cli, tmp_path: Path) -> None:
     write(tmp_path / "set.jsonl", problem("p", [submission("a.py", "accepted", GOOD)]))
     assert cli("judge", "set.jsonl", "--python", "python3").status == 0

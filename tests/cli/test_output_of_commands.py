@@ -101,6 +101,7 @@ def test_problems(cli: Cli, tmp_path: Path) -> None:
         assert r"\x1b]0;owned" in done.stdout
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("line", [*lines()])
 def test_arguments(cli: Cli, tmp_path: Path, line: tuple[str, ...]) -> None:
     (tmp_path / STRANGE).write_text("a file", "utf-8")
@@ -122,6 +123,7 @@ STRANGERS = [
 ]
 
 
+@pytest.mark.thorough
 def test_judging_a_set(cli: Cli, tmp_path: Path) -> None:
     rows = [problem(HOSTILE, STRANGERS), problem("other", [], **{HOSTILE: 1}), {"id": HOSTILE, "tests": HOSTILE}]
     write(tmp_path / f"{STRANGE}.jsonl", *rows, f"{{{HOSTILE}")
@@ -159,6 +161,7 @@ def test_judging_a_program(cli: Cli, tmp_path: Path, source: str) -> None:
         assert forbidden(done.stdout + done.stderr) == set()
 
 
+@pytest.mark.thorough
 def test_showing_and_reporting_attempts(cli: Cli, tmp_path: Path) -> None:
     problem_id = "pair_diff_eq.plus7.negate.tight"
     config = make_config([problem_id], 1, problem_set="tiny-problems", family=f"f{HOSTILE}", prompt="tiny")
@@ -184,6 +187,7 @@ def rates() -> dict[str, Any]:
     return dict.fromkeys(names, 0.2) | {f"{name}_ci": [0.1, 0.3] for name in names}
 
 
+@pytest.mark.thorough
 def test_tables_and_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     name = f"$\\frac{{ {HOSTILE}"
     counts = {"problems": 1, "samples": 1, "attempts": 1, "temperature": 1.0, "unmeasurable": 0, "orders": 1}

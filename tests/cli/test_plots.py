@@ -33,6 +33,7 @@ def unmeasurable(alpha: float | None) -> dict[str, Any]:
 ROWS = [row(-0.5, 0.02, 0.49), row(0, 0.01, 0.5), row(0.5, 0.2, 0.2), row(1, 0.28, 0.07), row(1.5, 0.3, 0.05)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "frontier",
     [
@@ -57,6 +58,7 @@ def test_frontier_without_a_measurable_row_is_refused_by_name(tmp_path: Path) ->
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.thorough
 def test_a_controlled_run_is_a_picture_of_counts(tmp_path: Path) -> None:
     said = {"arms": ["-0.5", "1", "$\\frac{<b>" * 9], "numbers": [1, 2], "counts": [[0, 60, 1], [9, 0, 0]]}
     said["ends"] = [[3, 5, 1, 0], [40, 20, 0, 0], [0, 0, 0, 1]]

@@ -266,6 +266,7 @@ def test_examples_are_short() -> None:
         assert statements < 60, script.name
 
 
+@pytest.mark.thorough
 def test_judge(shell: Callable[[str], str]) -> None:
     output = shell(block_with("alphadial judge pair_diff"))
     assert "TLE, optimisation failure" in output
@@ -285,6 +286,7 @@ def test_doctor(shell: Callable[[str], str]) -> None:
     assert "the sandbox works" in shell(block_with("alphadial doctor"))
 
 
+@pytest.mark.thorough
 def test_merge(shell: Callable[[str], str], tmp_path: Path) -> None:
     shell(block_with("alphadial merge"))
     assert (tmp_path / "here" / "tiny-1.25" / "model.safetensors").exists()

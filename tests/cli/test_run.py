@@ -25,6 +25,7 @@ FEW = ("--split", "dev", "--problems", "pair_diff_eq.plus7.negate.tight,leaders.
 UNIFORM = (*FEW, "--attempts", "3", "--controller", "uniform")
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("pictures")
 def test_the_shipped_posterior_solves_with_the_shipped_family(cli: Cli, tmp_path: Path) -> None:
     done = cli("run", "tiny", *FEW, "--attempts", "3", "--out", "run", "--json", "copy.json")
@@ -50,6 +51,7 @@ def test_the_shipped_posterior_solves_with_the_shipped_family(cli: Cli, tmp_path
     assert "first: p 0." in shown.stdout
 
 
+@pytest.mark.thorough
 def test_again_it_makes_nothing_again(cli: Cli, pico: Path, tmp_path: Path) -> None:
     first = cli("run", pico, *UNIFORM, "--json", "-")
     assert first.status == 0, first.stderr
@@ -62,11 +64,13 @@ def test_again_it_makes_nothing_again(cli: Cli, pico: Path, tmp_path: Path) -> N
     assert f"resuming: {made} of 6 attempts are already there" in again.stderr
 
 
+@pytest.mark.thorough
 def test_a_budget_bounds_the_whole_run(cli: Cli, pico: Path) -> None:
     done = cli("run", pico, *UNIFORM, "--budget", "1", "--json", "-")
     assert json.loads(done.stdout)["attempts"] == 1
 
 
+@pytest.mark.thorough
 def test_a_server_answers(cli: Cli, pico: Path) -> None:
     family = load_family(pico)
     with chat_server(lambda model: expected_weights_id(family, model)) as address:
@@ -110,6 +114,7 @@ def test_what_cannot_be_is_refused_in_one_line(cli: Cli, tmp_path: Path, argumen
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.thorough
 def test_other_settings_need_another_folder(cli: Cli, pico: Path) -> None:
     assert cli("run", pico, *UNIFORM, "--out", "run").status == 0
     assert cli("run", pico, *UNIFORM, "--out", "run", "--seed", "1").refused("run", "seed: 0 / 1", "--out")

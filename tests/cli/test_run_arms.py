@@ -104,6 +104,7 @@ def asked(url: str, folder: Path, *more: str) -> tuple[str, ...]:
     )
 
 
+@pytest.mark.thorough
 @needs_table
 def test_a_table_of_others_teaches_and_a_server_is_driven(cli: Cli, tmp_path: Path) -> None:
     with serving(models(), lists=True) as url:
@@ -119,6 +120,7 @@ def test_a_table_of_others_teaches_and_a_server_is_driven(cli: Cli, tmp_path: Pa
     assert "in all 28 tokens read and 12 written" in shown
 
 
+@pytest.mark.thorough
 @needs_table
 def test_features_reach_whoever_chooses(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "by_difficulty.py").write_text(CONTROLLER, "utf-8")
@@ -141,6 +143,7 @@ def test_features_reach_whoever_chooses(cli: Cli, tmp_path: Path, monkeypatch: p
     assert [features["difficulty"] for _, features, *_ in made] == ["easy", "hard", "easy", "hard"]
 
 
+@pytest.mark.thorough
 @needs_table
 def test_the_same_from_python(tmp_path: Path) -> None:
     write_problems(tmp_path)
@@ -153,6 +156,7 @@ def test_the_same_from_python(tmp_path: Path) -> None:
     assert [row["solve"] for row in finished.summary["rows"]] == [1.0, 1.0]
 
 
+@pytest.mark.thorough
 def test_tables_of_two_temperatures_and_in_per_cent(cli: Cli, tmp_path: Path) -> None:
     for heat, cell in (("low", "10"), ("high", "90")):
         text = f"problem,theme,{WEAK}\na,x,{cell}\nb,y,50.5\n"
@@ -174,6 +178,7 @@ def test_tables_of_two_temperatures_and_in_per_cent(cli: Cli, tmp_path: Path) ->
     assert [arm["temperature"] for arm in state["arms"]] == [0.2, 1.0]
 
 
+@pytest.mark.thorough
 def test_a_family_here_a_family_and_a_model_on_a_server(cli: Cli, pico: Path, tmp_path: Path) -> None:
     family = load_family(pico)
     arms = write_arms(
@@ -195,6 +200,7 @@ def test_a_family_here_a_family_and_a_model_on_a_server(cli: Cli, pico: Path, tm
         assert cli(*command, "--out", "other").refused("answered as pico@0 with other weights")
 
 
+@pytest.mark.thorough
 def test_families_and_settings_in_this_process(cli: Cli, pico: Path, tmp_path: Path) -> None:
     arms = write_arms(
         tmp_path,
@@ -219,6 +225,7 @@ def test_families_and_settings_in_this_process(cli: Cli, pico: Path, tmp_path: P
     assert "over 4 arms" in (tmp_path / "run" / "report.html").read_text("utf-8")
 
 
+@pytest.mark.thorough
 def test_shipped_tables_of_several_temperatures_teach(cli: Cli, tmp_path: Path) -> None:
     arms = write_arms(tmp_path, {"alpha": [0, 1], "temperature": [0.6, 1]})
     done = cli("run", *TINY, "--arms", arms, "--attempts", "1", "--out", "run")
@@ -227,6 +234,7 @@ def test_shipped_tables_of_several_temperatures_teach(cli: Cli, tmp_path: Path) 
     assert len(state["arms"]) == 4
 
 
+@pytest.mark.thorough
 def test_plain_arms_are_a_grid_of_alphas(cli: Cli, pico: Path, tmp_path: Path) -> None:
     few = (*TINY[1:], "--controller", "uniform", "--attempts", "1", "--out", "run")
     assert cli("run", pico, *few, "--arms", write_arms(tmp_path, {"alpha": [0, 1]})).status == 0

@@ -41,6 +41,7 @@ def words(shown: str) -> str:
     return " ".join(shown.replace("│", " ").split())
 
 
+@pytest.mark.thorough
 def test_the_problem_is_told_in_words_beside_the_models_compact_prompt(cli: Cli, tmp_path: Path) -> None:
     config, attempt = kept(tmp_path)
     write_run(tmp_path / "run", config, [attempt])
@@ -116,6 +117,7 @@ def test_tool_calls_show_a_program_once_and_in_lines(cli: Cli, tmp_path: Path) -
     assert attempt.id == made.id
 
 
+@pytest.mark.thorough
 def test_a_class_is_imported_only_where_the_user_names_it(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -114,6 +114,7 @@ def test_a_program_is_in_a_language_that_its_problem_allows() -> None:
         allowed_languages(STDIO, "klingon")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "text",
     [

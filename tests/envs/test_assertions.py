@@ -110,6 +110,7 @@ def test_the_check_decides_by_its_own_equality(judge: Judge, body: str, expected
     assert verdict(judge, hasty, body) == expected
 
 
+@pytest.mark.thorough
 def test_the_limit_is_one_of_all_calls_of_an_assertion(judge: Judge, tmp_path: Path) -> None:
     problem = only(tmp_path, ROW).problem
     hasty = replace(problem, time_limit_s=0.25)

@@ -262,6 +262,7 @@ ANSWERS = {
 }
 
 
+@pytest.mark.thorough
 def test_problems_of_stdin_and_stdout_in_every_language(backend: Backend) -> None:
     env = CodingEnv([DOUBLE, replace(DOUBLE, id="mute", statement="")], setting="reasoning", backend=backend)
     assert env.left_out == {"mute": "problem mute has no statement: it cannot be posed in words"}
@@ -466,6 +467,7 @@ def single(seed: int, turns: int, backend: Backend) -> list[Any]:
     return seen
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_eight_vectorised_agree_with_eight_single(backend: Backend, asynchronous: bool) -> None:
     seeds = list(range(40, 48))
@@ -493,6 +495,7 @@ def test_eight_vectorised_agree_with_eight_single(backend: Backend, asynchronous
     vector.close()
 
 
+@pytest.mark.thorough
 def test_many_at_their_own_pace(backend: Backend) -> None:
     async def episode(seed: int) -> list[Any]:
         async with AsyncCodingEnv(split="dev", backend=backend) as env:

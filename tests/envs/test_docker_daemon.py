@@ -192,6 +192,7 @@ def test_only_containers_of_owners_that_are_gone_are_reaped() -> None:
     assert daemon.removed == ["gone", "long gone"]
 
 
+@pytest.mark.thorough
 def test_the_kit_holds_an_interpreter_its_libraries_and_the_keeper() -> None:
     with tarfile.open(fileobj=BytesIO(container_kit.archive())) as kit:
         names = set(kit.getnames())

@@ -127,6 +127,7 @@ def test_child_and_parent_judge_side_by_side(sandbox: str) -> None:
         assert verdict(backend, "AC") == "AC"
 
 
+@pytest.mark.thorough
 def test_the_parent_keeps_its_warm_server() -> None:
     with Backend(workers=1) as backend:
         verdict(backend, "AC")
@@ -186,6 +187,7 @@ def test_forks_in_mid_judgement_of_stdin_and_stdout(sandbox: str) -> None:
         fork_in_the_midst(found, list(READERS), forks=4)
 
 
+@pytest.mark.thorough
 def test_forks_in_mid_command() -> None:
     rules = Rules(Setting.AGENTIC, max_turns=9, tool_limits=Limits(files_bytes=16 << 20))
     with nothing_left(), Backend(workers=1) as backend:
@@ -197,6 +199,7 @@ def test_forks_in_mid_command() -> None:
             assert (child(), command.result(BOUND_S).content) == ("mine", "done")
 
 
+@pytest.mark.thorough
 def test_children_of_children() -> None:
     with Backend(workers=1) as backend:
 
@@ -218,6 +221,7 @@ def _in_pool(wanted: str) -> str:
     return verdict(_backend, wanted)
 
 
+@pytest.mark.thorough
 def test_a_pool_of_processes_with_one_global_judge(monkeypatch: pytest.MonkeyPatch) -> None:
     with nothing_left(), Backend(workers=1) as backend:
         monkeypatch.setattr(sys.modules[__name__], "_backend", backend)
@@ -228,6 +232,7 @@ def test_a_pool_of_processes_with_one_global_judge(monkeypatch: pytest.MonkeyPat
         del pool  # with its pipes
 
 
+@pytest.mark.thorough
 def test_what_a_killed_child_leaves_goes_with_the_parents_sandbox() -> None:
     parent = cgroups.find()
     if parent is None:
@@ -249,6 +254,7 @@ def test_what_a_killed_child_leaves_goes_with_the_parents_sandbox() -> None:
         os.close(end)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("sandbox", ["bubblewrap", "trusted"])
 def test_environments_that_are_dropped_leave_nothing(sandbox: str) -> None:
     with nothing_left():
@@ -259,6 +265,7 @@ def test_environments_that_are_dropped_leave_nothing(sandbox: str) -> None:
             del env
 
 
+@pytest.mark.thorough
 def test_what_is_dropped_is_closed_in_whatever_thread_collects_it(monkeypatch: pytest.MonkeyPatch) -> None:
     popen = subprocess.Popen
 
@@ -293,6 +300,7 @@ print(os.getpid())
 """
 
 
+@pytest.mark.thorough
 def test_what_is_open_when_the_interpreter_ends_is_closed() -> None:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", _DROPS_AT_THE_END]

@@ -142,6 +142,7 @@ def test_humaneval() -> None:
     assert [test.input for test in looped.problem.tests] == ["[number]"]
 
 
+@pytest.mark.thorough
 def test_call_based_solutions_run() -> None:
     with open_sandbox() as sandbox, Judge(sandbox) as judge:
         for name in ("taco", "apps"):
@@ -176,6 +177,7 @@ def test_published_judging_sets() -> None:
         assert all("/" not in name for name in files)
 
 
+@pytest.mark.thorough
 @needs_shared
 def test_enamel_makes_its_tests_in_a_sandbox() -> None:
     found = list(load(SHARED / "efficiency" / "enamel.csv"))

@@ -138,6 +138,7 @@ def test_without_a_repository_the_image_holds_the_code(tmp_path: Path) -> None:
     assert _repository(package).tree is None
 
 
+@pytest.mark.thorough
 def test_rows_of_parquet(data: Path, tmp_path: Path) -> None:
     arrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install 'alphadial[parquet]'")
     tables = pytest.importorskip("pyarrow.parquet")

@@ -69,6 +69,7 @@ def honest(arena: Arena, limits: Limits) -> None:
     assert report.verdict is Verdict.AC, report
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
 def test_contained(arena: Arena, path: Path) -> None:
     source = path.read_text()
@@ -109,6 +110,7 @@ def test_hostile_source(arena: Arena, source: str, verdict: Verdict | None, step
     honest(arena, limits)
 
 
+@pytest.mark.thorough
 def test_nothing_is_left_behind() -> None:
     bare = traces()
     with open_sandbox() as sandbox, Judge(sandbox, workers=1) as judge:

@@ -49,6 +49,7 @@ def arena(request: pytest.FixtureRequest) -> Iterator[Arena]:
             yield Arena(yard, host)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("arena", "name"), list(cases()), indirect=["arena"])
 def test_contained(arena: Arena, name: str) -> None:
     attacked(arena, ATTACKS[name], User.AGENT)

@@ -221,6 +221,7 @@ def test_many_threads_and_limits_share_few_servers(judge: Judge) -> None:
     assert [report.verdict for report in reports] == expected
 
 
+@pytest.mark.thorough
 def test_the_cache_is_off_by_default(sandbox: Sandbox) -> None:
     with Judge(sandbox, workers=1) as off, Judge(sandbox, workers=1, cache=1) as on:
         assert off.judge(problem(), EFFICIENT) is not off.judge(problem(), EFFICIENT)
@@ -248,6 +249,7 @@ def test_a_method_of_solution_can_stand_for_the_function(judge: Judge) -> None:
     assert not judge.judge(problem(), method).solved  # the restricted language has no classes
 
 
+@pytest.mark.thorough
 def test_every_test_has_its_own_verdict(judge: Judge) -> None:
     """A first failure by steps or time, a second one by an error: neither says anything of the other."""
     tests = tuple(Test(level, f"[{level}]", "0", name=f"t{level}") for level in (1, 2, 3))

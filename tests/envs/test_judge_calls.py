@@ -29,6 +29,7 @@ DOUBLE = Problem(
 )
 
 
+@pytest.mark.thorough
 def test_a_program_that_breaks_the_sandbox_ends_there(monkeypatch: pytest.MonkeyPatch) -> None:
     call = WarmProgram.call
 
@@ -48,6 +49,7 @@ def test_a_program_that_breaks_the_sandbox_ends_there(monkeypatch: pytest.Monkey
     assert "breaks the sandbox" in found.cause
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("seconds", "runs", "borderline"), [(0.1, 1, False), (0.3, 4, True)])
 def test_near_the_limit_all_tests_are_run_again(seconds: float, runs: int, borderline: bool) -> None:
     tests = tuple(Test(1, f"[{share * seconds}]", "0", public=True) for share in (0.1, 1.0))

@@ -39,6 +39,7 @@ def _tree(files: Mapping[str, File]) -> dict[str, File]:
 TREES = st.dictionaries(PATHS, FILES, max_size=5).map(_tree)
 
 
+@pytest.mark.thorough
 @given(TREES, TREES, TREES)
 @example({"a": File(b"x")}, {"a": File(b"x\n")}, {})
 @example({"a": File(b"")}, {}, {"b.py": File(b"", executable=True)})
@@ -217,6 +218,7 @@ def test_refused(name: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.thorough
 def test_what_is_too_large_is_refused_at_once() -> None:
     with pytest.raises(PatchError, match="larger than 10 MiB"):
         apply("x" * (MAX_PATCH_BYTES + 1), {})

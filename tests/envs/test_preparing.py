@@ -59,6 +59,7 @@ def prepared(sandbox: Sandbox, path: Path, *rows: dict[str, Any], **options: Any
     return prepare(load_split(path), Judge(sandbox), **options)
 
 
+@pytest.mark.thorough
 def test_limits_and_where_they_come_from(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     rows = [

@@ -48,6 +48,7 @@ def judged(sandbox: Sandbox, source: str, limit_s: float = 2.0) -> Found:
     return judged_at(Judge(sandbox, workers=1), PROBLEM, labelled("s", "pypy3", {"main.py": source}), limit_s)
 
 
+@pytest.mark.thorough
 @needs_pypy
 def test_it_works_and_says_nothing_of_its_own(sandbox: Sandbox) -> None:
     assert self_test(sandbox, "pypy3") == ""
@@ -69,6 +70,7 @@ THREAD = (
 )
 
 
+@pytest.mark.thorough
 @needs_pypy
 @pytest.mark.parametrize(
     ("source", "verdict"),

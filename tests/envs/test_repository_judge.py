@@ -24,6 +24,7 @@ def judge() -> Iterator[Judge]:
         yield opened
 
 
+@pytest.mark.thorough
 def test_the_empty_patch_reaches_no_level(judge: Judge) -> None:
     found = judge.judge(shop.shop(), "")
     assert (found.level_reached, found.verdict, found.failure_kind) == (0, Verdict.WA, FailureKind.CORRECTNESS)

@@ -120,6 +120,7 @@ def test_a_session_goes_on_from_its_journal(boxes: FolderBoxes, tmp_path: Path, 
     assert boxes.count("exec") - before == commands + (kept == 0)  # the history is begun once
 
 
+@pytest.mark.thorough
 def test_a_command_that_a_limit_stops_changes_nothing(boxes: FolderBoxes) -> None:
     boxes.git = True
     limits = Limits(cpu_s=1.0, wall_s=0.5)

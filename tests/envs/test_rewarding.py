@@ -101,6 +101,7 @@ def test_coverage_and_reward_by_name_or_function() -> None:
             reward(SMALL, CALL, reward=wrong)  # type: ignore[arg-type]
 
 
+@pytest.mark.thorough
 def test_programs_that_read_stdin_in_any_language() -> None:
     fenced = {tag: f"```{tag}\n{program}\n```" for tag, program in SUMS.items()}
     assert [reward(answer, STDIN) for answer in fenced.values()] == [1.0, 1.0]
@@ -126,6 +127,7 @@ def test_time_limits() -> None:
             reward(RIGHT, CALL, limit_s=wrong)
 
 
+@pytest.mark.thorough
 def test_ids_of_problems(tmp_path: Path) -> None:
     assert reward("```python\ndef f(a, k): return None\n```", TINY, split="dev") == 0.0
     accepted = {"name": "good.py", "language": "python3", "expected": "accepted", "source": "print(2 * int(input()))"}
@@ -286,6 +288,7 @@ def test_workers_leave_nothing_however_they_end(start: str, first: str, tmp_path
     assert left_of(done.stdout.split()) == []
 
 
+@pytest.mark.thorough
 def test_the_example_of_own_problems(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     examples = Path(__file__).parents[2] / "examples"
     monkeypatch.syspath_prepend(examples)

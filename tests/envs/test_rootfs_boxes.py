@@ -108,6 +108,7 @@ def test_nothing_is_sealed_where_commands_may_write(boxes: Boxes) -> None:
         boxes.open(boxes.find(ImageSource("host")), "/app", sockets=Path("/nowhere"))
 
 
+@pytest.mark.thorough
 def test_limits_end_a_command_and_leave_the_box(box: Box) -> None:
     box.restore(Workspace({"a": File(b"a")}))
     assert box.exec(["sleep", "60"], Limits(wall_s=0.2)).killed_by is KilledBy.WALL
@@ -117,6 +118,7 @@ def test_limits_end_a_command_and_leave_the_box(box: Box) -> None:
     assert sh(box, "cat a") == "a"
 
 
+@pytest.mark.thorough
 def test_a_box_ends_with_its_owner() -> None:
     code = """
 import sys
@@ -146,6 +148,7 @@ def _lives(pid: int) -> bool:
         return False
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(cgroups.find() is None, reason="CPUs are limited by a cgroup alone")
 def test_a_box_has_no_more_than_its_cpus(boxes: Boxes) -> None:
     limits = BoxLimits(cpus=0.25)
@@ -163,6 +166,7 @@ def test_where_temporary_files_lie_cannot_be_taken_away(box: Box) -> None:
     assert sh(box, "echo x > /tmp/a; echo x > /logs/a; cat /tmp/a /logs/a") == "x\nx\n"
 
 
+@pytest.mark.thorough
 def test_a_box_that_files_have_filled_is_opened_anew(boxes: Boxes) -> None:
     limits = BoxLimits(memory_bytes=24 * MIB, files_bytes=16 * MIB)
     with boxes.open(boxes.find(ImageSource("host")), "/app", limits) as box:
@@ -187,6 +191,7 @@ def test_a_forked_child_has_boxes_of_its_own(boxes: Boxes, box: Box) -> None:
     assert sh(box, "cat a") == "of the parent\n"
 
 
+@pytest.mark.thorough
 def test_a_box_whose_answer_nobody_has_read_is_gone(boxes: Boxes) -> None:
     with boxes.open(boxes.find(ImageSource("host")), "/app") as box:
         before = signal.signal(signal.SIGALRM, signal.default_int_handler)
@@ -199,6 +204,7 @@ def test_a_box_whose_answer_nobody_has_read_is_gone(boxes: Boxes) -> None:
         assert not box.alive
 
 
+@pytest.mark.thorough
 def test_boxes_are_used_in_many_threads(boxes: Boxes) -> None:
     def use(number: int) -> str:
         with boxes.open(boxes.find(ImageSource("host")), "/app", SMALL) as box:

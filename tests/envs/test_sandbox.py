@@ -205,6 +205,7 @@ def small_parent(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     around.close()
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("small_parent")
 def test_a_machine_out_of_memory_is_our_failure() -> None:
     code = "print(len(bytearray(b'x') * ({} << 20)))"
@@ -242,6 +243,7 @@ def test_a_run_that_cannot_begin_leaves_no_descriptor(sandbox: Sandbox, monkeypa
     assert count() == before
 
 
+@pytest.mark.thorough
 def test_what_a_program_uses_while_the_judge_waits_for_the_cpu_counts(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -273,6 +275,7 @@ def test_null_bytes_in_a_command_are_our_failure(sandbox: Sandbox) -> None:
         sandbox.run(["echo", "a\0b"], {}, "", Limits())
 
 
+@pytest.mark.thorough
 def test_a_run_reports_cpu_time_and_peak_of_its_children(sandbox: Sandbox) -> None:
     code = "import os\nif not os.fork():\n  x = bytearray(b'x') * (40 << 20)\n  while os.times().user < 0.1: pass\n  os._exit(0)\nos.wait()"  # noqa: E501
     result = sandbox.run(["python3", "-I", "-S", "-c", code], {}, "", replace(LIMITS, cpu_s=5.0, wall_s=30.0))
@@ -296,6 +299,7 @@ time.sleep(1000)
 """
 
 
+@pytest.mark.thorough
 def test_a_judge_that_is_killed_leaves_nothing(sandbox: Sandbox) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     with subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, env=environment) as judge:
@@ -584,6 +588,7 @@ with open_sandbox() as sandbox:
 """
 
 
+@pytest.mark.thorough
 def test_ctrl_c_reaches_no_sandbox() -> None:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", _INTERRUPTED]

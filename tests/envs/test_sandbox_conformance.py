@@ -32,6 +32,7 @@ def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
         yield opened
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("sandbox", "name"), list(cases()), indirect=["sandbox"])
 def test_behaviour(sandbox: Sandbox, name: str) -> None:
     try:

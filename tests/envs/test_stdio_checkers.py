@@ -102,6 +102,7 @@ def test_the_rules_of_data_sets(checker: Checker, output: bytes, answer: bytes, 
     assert accepts(checker, output, answer) is right
 
 
+@pytest.mark.thorough
 def test_ten_megabytes_are_quick() -> None:
     numbers = [number / 1009 for number in range(1000)]
     answer = " ".join([f"{number:.17f}" for number in numbers] * 520).encode()

@@ -350,6 +350,7 @@ class Stumbling:
             raise SandboxFailedError("once")
 
 
+@pytest.mark.thorough
 def test_compilers_programs_and_validators_are_tried_twice(sandbox: Sandbox) -> None:
     validator = Validator("python3", {"check.py": "import sys\nsys.exit(42)"})
     stumbling = Judge(cast(Sandbox, Stumbling(sandbox)))
@@ -357,6 +358,7 @@ def test_compilers_programs_and_validators_are_tried_twice(sandbox: Sandbox) -> 
     assert found.verdict is Verdict.AC
 
 
+@pytest.mark.thorough
 def test_a_validator_that_does_not_compile_is_compiled_once(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     compiled: list[str] = []
 
@@ -448,6 +450,7 @@ def test_public_tests_alone_are_run_for_a_policy(judge: Judge) -> None:
         judge.run_public(replace(limited, validator=broken), GOOD)
 
 
+@pytest.mark.thorough
 def test_the_failing_test_is_shown_where_it_is_public_or_where_its_setter_asks(judge: Judge) -> None:
     limited = replace(DOUBLE, time_limit_s=0.4)
     wrong = Submission.of("n = int(input())\nprint(2 * n if n < 99 else 'x' * 3000)")
@@ -467,6 +470,7 @@ def test_the_failing_test_is_shown_where_it_is_public_or_where_its_setter_asks(j
     assert (broken.got, broken.cause) == ("1\n", "ValueError: invalid literal for int() with base 10: 'x'")
 
 
+@pytest.mark.thorough
 def test_a_message_about_a_hidden_test_stays_in_the_record(judge: Judge) -> None:
     said = "import sys\nopen(sys.argv[3] + '/judgemessage.txt', 'w').write(open(sys.argv[1]).read())\nsys.exit(43)\n"
     secret = replace(DOUBLE, time_limit_s=0.4, validator=Validator("python3", {"v.py": said}))

@@ -75,6 +75,7 @@ def measured(killing: Killing) -> RunResult:
     return runner(killing).measure(PROGRAM, b"1\n", Limits(), 1.0).result
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("terminated", [False, True])
 def test_compilers_programs_and_validators_are_tried_again(sandbox: Sandbox, terminated: bool) -> None:
     problem = replace(DOUBLE, validator=Validator("python3", {"check.py": "import sys\nsys.exit(42)"}))
@@ -83,6 +84,7 @@ def test_compilers_programs_and_validators_are_tried_again(sandbox: Sandbox, ter
     assert (report.verdict, report.error) == (Verdict.AC, "")
 
 
+@pytest.mark.thorough
 def test_what_is_killed_each_time_is_an_error_only_where_a_canary_runs(sandbox: Sandbox) -> None:
     assert measured(Killing(sandbox, always=True, spared="ready")).signal == 9
     sources = {"main.py": GOOD}
@@ -94,6 +96,7 @@ def test_what_is_killed_each_time_is_an_error_only_where_a_canary_runs(sandbox: 
         compile_program(cast(Sandbox, Killing(sandbox, always=True)), "python3", sources)
 
 
+@pytest.mark.thorough
 def test_a_program_that_kills_itself_is_a_run_time_error(sandbox: Sandbox) -> None:
     solution = labelled("s", "python3", {"main.py": "import os\nos.kill(os.getpid(), 9)\n"})
     report = judged_at(Judge(sandbox), DOUBLE, solution, 2.0)
@@ -118,6 +121,7 @@ class Breaking:
         raise SandboxFailedError("broken")
 
 
+@pytest.mark.thorough
 def test_machinery_that_breaks_twice_is_the_programs_fault_only_where_a_canary_runs(sandbox: Sandbox) -> None:
     limited = replace(DOUBLE, time_limit_s=1.0, tests=(Test(1, "1\n", "2\n", public=True),))
     guilty = Judge(cast(Sandbox, Breaking(sandbox, "ready")))

@@ -76,6 +76,7 @@ def test_compiled_programs_need_one_for_the_compiler_alone(sandbox: Sandbox) -> 
     assert judged(sandbox, Submission("c", {"main.c": source}, "main.c")) == (Verdict.AC, ["gcc"])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("source", "verdict"),
     [
@@ -99,12 +100,14 @@ def test_what_a_warm_server_may_be_to_blame_for_runs_in_a_fresh_sandbox(
     assert fresh
 
 
+@pytest.mark.thorough
 def test_a_time_near_the_limit_is_taken_again_in_a_fresh_sandbox(sandbox: Sandbox) -> None:
     source = "import time\nn = int(input())\nwhile time.process_time() < 0.08: pass\nprint(2 * n)"
     _, fresh = judged(sandbox, source, replace(DOUBLE, tests=TESTS[:1], time_limit_s=0.1))
     assert fresh
 
 
+@pytest.mark.thorough
 def test_a_server_that_is_gone_is_replaced(sandbox: Sandbox) -> None:
     counting = Counting(sandbox)
     with Judge(cast(Sandbox, counting)) as judge:

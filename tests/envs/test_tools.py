@@ -220,6 +220,7 @@ def test_what_a_command_says(bench: Bench, command: str, content: str) -> None:
         assert said == content
 
 
+@pytest.mark.thorough
 def test_limits_of_a_command(bench: Bench) -> None:
     undone = "[the workspace is as it was before the command]"
     for limits, command, content in (
@@ -328,6 +329,7 @@ class Unmeasurable(Judge):
         raise SandboxFailedError("broken")
 
 
+@pytest.mark.thorough
 def test_run_tests_shows_inputs_and_outputs(bench: Bench) -> None:
     session = ToolSession(STDIO, TRY, bench.sandbox, bench.judge)
     adds = '#include <cstdio>\nint main() { int a, b; scanf("%d %d", &a, &b); printf("%d\\n", a + b); }\n'
@@ -491,6 +493,7 @@ def test_a_command_that_breaks_the_sandbox_where_others_do_not_is_told_so(bench:
     assert counting.commands == 3
 
 
+@pytest.mark.thorough
 def test_every_workspace_fits_into_the_next_command(bench: Bench) -> None:
     with pytest.raises(WorkspaceError, match="must be at least 12,484,608"):
         bench.session(replace(AGENTIC, tool_limits=replace(LIMITS, files_bytes=MIN_FILES_BYTES - 1)))
@@ -537,6 +540,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_commands(bench: Bench, name: str) -> None:
     assert bench.sandbox.name == "bubblewrap", "never outside the sandbox"

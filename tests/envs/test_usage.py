@@ -70,12 +70,14 @@ def polled(process: subprocess.Popen[str], memory_bytes: int = 64 * MIB) -> tupl
     return meter(), float(process.stdout.readline())
 
 
+@pytest.mark.thorough
 def test_children_that_nobody_waits_for_count() -> None:
     with running(_CHILDREN, 6, 0.05, "ignored") as process:
         used, told_s = polled(process)
     assert told_s < 0.2 <= used.cpu_s
 
 
+@pytest.mark.thorough
 def test_what_children_too_short_to_be_seen_may_have_used_is_told() -> None:
     for _ in range(4):  # a meter that is kept from reading for long sees too little to tell
         began = time.monotonic()

@@ -132,6 +132,7 @@ def test_too_much_memory_is_the_memory_limit(judge: Judge, language: str, source
     assert judged(judge, source, language, 2.0).verdict is Verdict.MLE
 
 
+@pytest.mark.thorough
 def test_children_that_nobody_waits_for_are_in_the_time(judge: Judge) -> None:
     assert judged(judge, f"{UNWAITED}burn(1.5, 0.1)\nprint(42)\n").verdict is Verdict.TLE
 
@@ -144,6 +145,7 @@ def test_children_too_short_to_be_seen_leave_no_verdict(judge: Judge) -> None:
         assert "in processes that only a cgroup can count" in found.error
 
 
+@pytest.mark.thorough
 def test_a_warm_server_counts_children_and_daemons(sandbox: Sandbox) -> None:
     limits = Limits(cpu_s=0.3, wall_s=20.0, processes=8)
     problem = Problem("p", "", "", "", "", "f", (Test(1, "[]", "42"),), limits)

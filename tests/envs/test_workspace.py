@@ -74,6 +74,7 @@ def test_links_are_leaves_that_nothing_follows() -> None:
         Workspace({"a": File(b"b", executable=True, link=True)})
 
 
+@pytest.mark.thorough
 def test_a_repository_is_a_workspace_too() -> None:
     files = {f"package{number % 100}/sub/module{number}.py": File(b"%d" % number) for number in range(20_000)}
     workspace = Workspace(files, max_bytes=64 * 2**20, max_files=20_001)

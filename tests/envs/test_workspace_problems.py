@@ -49,6 +49,7 @@ def test_right_and_wrong(judge: Judge, name: str) -> None:
     assert (wrong.verdict, wrong.failure_kind) == (Verdict.WA, FailureKind.CORRECTNESS)
 
 
+@pytest.mark.thorough
 def test_what_is_given_does_not_solve_it(judge: Judge) -> None:
     quick = [replace(problem, limits=replace(problem.limits, cpu_s=0.4)) for problem in map(_find, PROGRAMS)]
     verdicts = [judge.judge(problem, problem.files["solution.py"]).verdict for problem in quick]

@@ -62,6 +62,7 @@ def test_an_alpha_off_the_grid_names_its_two_neighbours(value: float) -> None:
     assert [check_alpha(text, PICO) for text in found.groups()] == [float(below), float(above)]
 
 
+@pytest.mark.thorough
 @given(st.one_of(st.text(max_size=80), st.floats(), st.decimals().map(str)))
 def test_nothing_but_an_alpha_of_the_range_gets_through(value: float | str) -> None:
     with suppress(AlphaError):

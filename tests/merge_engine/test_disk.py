@@ -90,6 +90,7 @@ merge_to_folder(load_family(sys.argv[1]), 0.5, Path(sys.argv[2]))
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("signal_name", ["SIGKILL", "SIGINT"])
 def test_a_merge_goes_on_after_the_last_whole_file(
     family: Family,
@@ -115,6 +116,7 @@ def test_a_merge_goes_on_after_the_last_whole_file(
     }
 
 
+@pytest.mark.thorough
 def test_what_was_left_of_other_endpoints_is_not_taken(family: Family, high_tensors: Tensors, tmp_path: Path) -> None:
     out = tmp_path / "out"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

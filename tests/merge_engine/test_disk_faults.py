@@ -204,6 +204,7 @@ def _forked(work: Callable[[], Any]) -> int:
     return os.WTERMSIG(os.waitpid(pid, 0)[1])
 
 
+@pytest.mark.thorough
 @every_step
 def test_a_merge_killed_before_any_step_goes_on(sharded: Family, tmp_path: Path, every: bool) -> None:
     out = tmp_path / "out"

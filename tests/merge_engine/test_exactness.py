@@ -166,6 +166,7 @@ def test_the_reference_is_the_nearest_number_and_the_even_one_of_two(
             assert further > 0 or (further == 0 and magnitude % 2 == 0)
 
 
+@pytest.mark.thorough
 @settings(deadline=None, max_examples=60)
 @given(pairs_of_bits, all_steps)
 def test_any_bits_at_any_alpha_are_rounded_once(pairs: tuple[str, list[tuple[int, int]]], steps: int) -> None:

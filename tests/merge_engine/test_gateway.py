@@ -91,6 +91,7 @@ def test_models_are_the_grid_and_the_ends() -> None:
     run(scenario())
 
 
+@pytest.mark.thorough
 def test_the_name_of_the_model_turns_the_dial() -> None:
     async def scenario() -> None:
         engine = FakeEngine()
@@ -175,6 +176,7 @@ def test_a_body_is_bounded_in_length_and_time(monkeypatch: pytest.MonkeyPatch) -
     run(scenario())
 
 
+@pytest.mark.thorough
 def test_many_at_once_are_grouped_and_never_mixed() -> None:
     async def scenario() -> None:
         engine = FakeEngine(answer_s=0.1, swap_s=0.01)

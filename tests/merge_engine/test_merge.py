@@ -231,6 +231,7 @@ def half_written(out: Path) -> Iterator[None]:
             writer.kill()
 
 
+@pytest.mark.thorough
 def test_a_killed_merge_leaves_no_folder_and_the_next_one_clears_up(family: Family, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with half_written(out):
@@ -242,6 +243,7 @@ def test_a_killed_merge_leaves_no_folder_and_the_next_one_clears_up(family: Fami
     assert listing(tmp_path) == ["out", "pico"]
 
 
+@pytest.mark.thorough
 def test_a_writer_at_work_is_not_cleared_away(family: Family, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with half_written(out):

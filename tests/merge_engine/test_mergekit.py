@@ -101,6 +101,7 @@ def test_task_arithmetic_is_itself_and_lambda_its_alpha(write: Write) -> None:
     assert same(tensors, by(Recipe("soup", "base", None, {"b": "-3", "c": "7"}), 1.0, base="a", b="b", c="c"))
 
 
+@pytest.mark.thorough
 def test_slerp_takes_t_as_alpha_by_filter_too_and_whole_slices(write: Write) -> None:
     recipe, alpha, tensors = made(write, SLERP)
     assert (recipe.method, alpha) == ("slerp", 0.25)

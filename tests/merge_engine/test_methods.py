@@ -94,6 +94,7 @@ def test_a_method_says_what_it_takes_and_has_the_functions_for_it(method: str) -
         assert Fraction(parameter.low) <= Fraction(parameter.default) <= Fraction(parameter.high)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", FORMATS)
 @pytest.mark.parametrize("method", METHODS)
 def test_pieces_do_not_matter(method: str, dtype: str) -> None:
@@ -122,6 +123,7 @@ def test_alpha_0_is_the_first_checkpoint_and_1_the_other_of_two_bit_for_bit(meth
         assert np.array_equal(merged_by(recipe, dtype, inputs, 1.0), inputs[1])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", FORMATS)
 @pytest.mark.parametrize("method", METHODS)
 def test_what_all_checkpoints_agree_on_stays(method: str, dtype: str) -> None:
@@ -212,6 +214,7 @@ def test_patterns_scale_alpha_and_the_first_counts() -> None:
         steps_for(recipe, "model.layers.0.x", 1 / 256)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", FORMATS)
 @pytest.mark.parametrize("alpha", [-2.0, 0.25, 77 / 256, 3.0])
 def test_slerp_goes_along_the_arc(dtype: str, alpha: float) -> None:

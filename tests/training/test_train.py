@@ -54,6 +54,7 @@ def test_tokenizer_gives_prompt_words_one_token_and_programs_back(tokenizer: Any
     assert tokenizer.decode(encode_answer(tokenizer, source)[:-1]) == source
 
 
+@pytest.mark.thorough
 def test_sft_resumed_equals_uninterrupted(tokenizer: Any, tmp_path: Path) -> None:
     whole = run_sft(SFT, tokenizer, tmp_path / "whole", ignore)
     run_sft(SFT, tokenizer, tmp_path / "parts", ignore, stop_after=3)
@@ -132,6 +133,7 @@ def damaged_states(file: Path) -> Iterator[str]:
     yield "is no regular file"
 
 
+@pytest.mark.thorough
 def test_a_state_that_no_training_left_is_one_line(tokenizer: Any, tmp_path: Path) -> None:
     run_sft(SFT, tokenizer, tmp_path, ignore, stop_after=1)
     for words in damaged_states(tmp_path / STATE_FILE):
