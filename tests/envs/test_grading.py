@@ -15,9 +15,9 @@ import pytest
 from alphadial.envs.errors import MachineFullError, PatchError, ProblemError, SandboxFailedError
 from alphadial.envs.files import File
 from alphadial.envs.judging import Judge, Resolution, resolution
-from alphadial.envs.judging.graded_tree import graded_tree
-from alphadial.envs.judging.paired_times import PairedTimes, UnmeasuredError
 from alphadial.envs.judging.records import SubmissionRecord, TestRecord
+from alphadial.envs.judging.repositories.graded_tree import graded_tree
+from alphadial.envs.judging.repositories.paired_times import PairedTimes, UnmeasuredError
 from alphadial.envs.judging.verdicts import report
 from alphadial.envs.patches import diff
 from alphadial.envs.raw import as_text

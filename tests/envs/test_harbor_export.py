@@ -105,7 +105,7 @@ def test_the_grader_needs_nothing_but_python(tmp_path: Path) -> None:
     program = (
         f"import sys; sys.path.insert(0, {str(tmp_path / 'grader.zip')!r})\n"
         "import alphadial.envs.harbor.grading_here\n"
-        "from alphadial.envs.judging.box_report import guest_files\n"
+        "from alphadial.envs.judging.repositories.box_report import guest_files\n"
         "print(len(guest_files()), alphadial.envs.harbor.grading_here.__file__)"
     )
     done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True)

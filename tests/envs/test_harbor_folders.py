@@ -13,8 +13,8 @@ from alphadial.envs import validate_tasks
 from alphadial.envs.errors import ProblemError
 from alphadial.envs.files import File
 from alphadial.envs.judging import Judge
-from alphadial.envs.judging.oracle import oracle_patch
-from alphadial.envs.judging.task_findings import Finding
+from alphadial.envs.judging.repositories.oracle import oracle_patch
+from alphadial.envs.judging.repositories.task_findings import Finding
 from alphadial.envs.patches import apply, diff
 from alphadial.envs.problems import load_split
 from alphadial.envs.repository import REWARD, ImageSource, Repository, VerifierKind

@@ -14,7 +14,7 @@ import pytest
 from alphadial.envs.files import File
 from alphadial.envs.harbor.exporting import task_folder
 from alphadial.envs.judging import Judge
-from alphadial.envs.judging.oracle import oracle_patch
+from alphadial.envs.judging.repositories.oracle import oracle_patch
 from alphadial.envs.patches import apply
 from alphadial.envs.problems import find_problem, load_split
 from alphadial.envs.repository import ImageSource, Repository, Verifier, VerifierKind

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from alphadial.envs.judging import Judge
-from alphadial.envs.judging.resolution import Resolution, resolution
+from alphadial.envs.judging.repositories.resolution import Resolution, resolution
 from alphadial.envs.patches import diff
 from alphadial.envs.problems import load_split
 from alphadial.envs.sandbox import open_sandbox

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from alphadial.envs.judging.altering import altered
-from alphadial.envs.judging.twins import Twin, twins
-from alphadial.envs.judging.unittest_methods import as_assertion
+from alphadial.envs.judging.repositories.altering import altered
+from alphadial.envs.judging.repositories.twins import Twin, twins
+from alphadial.envs.judging.repositories.unittest_methods import as_assertion
 from alphadial.envs.sandbox.guest import assertions
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from alphadial.envs import ValidationStep, load_split, validate_tasks
 from alphadial.envs.errors import StoreError
-from alphadial.envs.judging.task_findings import Finding, check_tests, faults
+from alphadial.envs.judging.repositories.task_findings import Finding, check_tests, faults
 from alphadial.envs.problems.formats.quarantine import QUARANTINE, write_quarantine
 
 from .harbor_tasks import FILES, write_task

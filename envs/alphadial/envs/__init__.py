@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from alphadial.envs.judging.judged_rows import RejudgeOptions
     from alphadial.envs.judging.preparing import Prepared, prepare
     from alphadial.envs.judging.rejudge import rejudge
-    from alphadial.envs.judging.validating import CheckedTask, ValidatedSet, ValidationStep, validate_tasks
+    from alphadial.envs.judging.repositories.validating import CheckedTask, ValidatedSet, ValidationStep, validate_tasks
     from alphadial.envs.problems import LoadError, Package, ProblemSet, Split, find_problem, load_split
     from alphadial.envs.rewarding import reward
     from alphadial.envs.sandbox import Sandbox, open_sandbox
@@ -125,10 +125,10 @@ _LAZY = {
     "Prepared": "judging.preparing",
     "prepare": "judging.preparing",
     "rejudge": "judging.rejudge",
-    "CheckedTask": "judging.validating",
-    "ValidatedSet": "judging.validating",
-    "ValidationStep": "judging.validating",
-    "validate_tasks": "judging.validating",
+    "CheckedTask": "judging.repositories.validating",
+    "ValidatedSet": "judging.repositories.validating",
+    "ValidationStep": "judging.repositories.validating",
+    "validate_tasks": "judging.repositories.validating",
     "LoadError": "problems",
     "Package": "problems",
     "ProblemSet": "problems",

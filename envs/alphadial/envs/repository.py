@@ -109,7 +109,7 @@ class Repository:
     """A patch that solves the task, as ``git diff`` writes it; "" where none is known."""
     solution: Mapping[str, File] = field(default_factory=dict)
     """Where there is no gold patch: what lies at /solution for ``bash /solution/solve.sh``, which solves the task. See
-    ``judging.oracle``."""
+    ``judging.repositories.oracle``."""
     editable: tuple[str, ...] = ("*",)
     """Patterns (fnmatch) of the paths whose changes are graded; all others stay as they were."""
     protected: tuple[str, ...] = PROTECTED

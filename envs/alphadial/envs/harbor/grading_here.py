@@ -18,7 +18,7 @@ from alphadial.envs.errors import EnvsError, PatchError, WorkspaceError
 from alphadial.envs.files import File
 from alphadial.envs.harbor.here_boxes import HERE, HereBoxes
 from alphadial.envs.judging.cores import Cores
-from alphadial.envs.judging.repositories import RepositoryJudging
+from alphadial.envs.judging.repositories.repository_judging import RepositoryJudging
 from alphadial.envs.judging.verdicts import report
 from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.patches import diff

@@ -15,7 +15,7 @@ from alphadial.envs.judging.calls import CallJudging
 from alphadial.envs.judging.cores import Cores, spare_one
 from alphadial.envs.judging.failing import failed_test
 from alphadial.envs.judging.records import SubmissionRecord
-from alphadial.envs.judging.repositories import RepositoryJudging
+from alphadial.envs.judging.repositories.repository_judging import RepositoryJudging
 from alphadial.envs.judging.stdio import StdioJudging
 from alphadial.envs.judging.validators import LIMITS as VALIDATOR_LIMITS
 from alphadial.envs.judging.verdicts import report

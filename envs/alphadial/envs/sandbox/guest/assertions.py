@@ -1,6 +1,6 @@
 """What the copies of a repository's tests call: each assertion notes whether it held, and goes on.
 
-Which of them should have held is known outside alone: see ``judging.twins``.
+Which of them should have held is known outside alone: see ``judging.repositories.twins``.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from alphadial.envs.errors import EnvsError, ForeignError, ImageError, ProblemEr
 from alphadial.envs.folders import lock_folder, refuse_strangers, write_atomically
 from alphadial.envs.foreign import check_folder, read_json
 from alphadial.envs.judging.judge import Judge, time_limit
-from alphadial.envs.judging.oracle import oracle_patch
-from alphadial.envs.judging.task_findings import QUARANTINED, CheckedTest, Outcomes, check_tests, faults
+from alphadial.envs.judging.repositories.oracle import oracle_patch
+from alphadial.envs.judging.repositories.task_findings import QUARANTINED, CheckedTest, Outcomes, check_tests, faults
 from alphadial.envs.judging.verdicts import verdict_of
 from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.problems.formats import LoadError, Package

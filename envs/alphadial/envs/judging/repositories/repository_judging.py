@@ -18,8 +18,8 @@ from alphadial.envs.errors import (
 from alphadial.envs.forking import in_child
 from alphadial.envs.judging.cores import Cores
 from alphadial.envs.judging.course import name_of
-from alphadial.envs.judging.grading import Grading
 from alphadial.envs.judging.records import SubmissionRecord, TestRef
+from alphadial.envs.judging.repositories.grading import Grading
 from alphadial.envs.judging.verdicts import report
 from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.repository import Repository

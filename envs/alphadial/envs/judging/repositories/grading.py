@@ -8,15 +8,15 @@ from pathlib import PurePosixPath
 
 from alphadial.envs.errors import PatchError, ProblemError, WorkspaceError
 from alphadial.envs.files import File
-from alphadial.envs.judging.box_calls import run_calls
-from alphadial.envs.judging.box_report import GUEST, TESTS, Said, guest_files
-from alphadial.envs.judging.box_tests import BoxTests
 from alphadial.envs.judging.course import name_of
-from alphadial.envs.judging.graded_tree import graded_tree
 from alphadial.envs.judging.measuring import OVERRUN
-from alphadial.envs.judging.paired_times import PairedTimes, UnmeasuredError
 from alphadial.envs.judging.records import KEPT_BYTES, TestRecord
-from alphadial.envs.judging.reward_scripts import Places, RewardScript
+from alphadial.envs.judging.repositories.box_calls import run_calls
+from alphadial.envs.judging.repositories.box_report import GUEST, TESTS, Said, guest_files
+from alphadial.envs.judging.repositories.box_tests import BoxTests
+from alphadial.envs.judging.repositories.graded_tree import graded_tree
+from alphadial.envs.judging.repositories.paired_times import PairedTimes, UnmeasuredError
+from alphadial.envs.judging.repositories.reward_scripts import Places, RewardScript
 from alphadial.envs.judging.verdicts import verdict_of
 from alphadial.envs.patches import apply, written
 from alphadial.envs.repository import PERFORMANCE, ImageSource, Repository, VerifierKind

@@ -15,9 +15,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from alphadial.envs.judging.altering import altered
-from alphadial.envs.judging.parametrized import Table, expected_columns
-from alphadial.envs.judging.unittest_methods import as_assertion
+from alphadial.envs.judging.repositories.altering import altered
+from alphadial.envs.judging.repositories.parametrized import Table, expected_columns
+from alphadial.envs.judging.repositories.unittest_methods import as_assertion
 
 _RAISING = ("assertRaises", "assertRaisesRegex")
 _PATTERNS = ("approx", "ANY")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from alphadial.envs.judging.altering import altered
+from alphadial.envs.judging.repositories.altering import altered
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from alphadial.envs.errors import EnvsError
 from alphadial.envs.files import File
-from alphadial.envs.judging.box_report import Said
+from alphadial.envs.judging.repositories.box_report import Said
 from alphadial.envs.raw import as_bytes
 from alphadial.envs.repository import REWARD, Repository, VerifierKind
 from alphadial.envs.sandbox.boxes.box import Box, User

@@ -11,9 +11,9 @@ from typing import Any
 
 from alphadial.envs.errors import ProblemError
 from alphadial.envs.files import File
-from alphadial.envs.judging.box_report import TESTS, GuestRun, Said, error_name, seconds, text_of
-from alphadial.envs.judging.graded_tree import in_test_folder
-from alphadial.envs.judging.twins import Twin, name, twins
+from alphadial.envs.judging.repositories.box_report import TESTS, GuestRun, Said, error_name, seconds, text_of
+from alphadial.envs.judging.repositories.graded_tree import in_test_folder
+from alphadial.envs.judging.repositories.twins import Twin, name, twins
 from alphadial.envs.repository import Repository, VerifierKind
 from alphadial.envs.sandbox.boxes.box import Box
 from alphadial.envs.types import Limits, Problem, RunResult

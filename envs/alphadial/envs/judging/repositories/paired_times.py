@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from alphadial.envs.errors import EnvsError
-from alphadial.envs.judging.box_report import GRADE
+from alphadial.envs.judging.repositories.box_report import GRADE
 from alphadial.envs.repository import Performance
 from alphadial.envs.sandbox.boxes.box import Box
 from alphadial.envs.sandbox.workspace import Workspace

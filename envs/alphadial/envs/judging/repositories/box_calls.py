@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from alphadial.envs.errors import ProblemError
-from alphadial.envs.judging.box_report import GuestRun, Said, error_name
 from alphadial.envs.judging.equality import same
+from alphadial.envs.judging.repositories.box_report import GuestRun, Said, error_name
 from alphadial.envs.sandbox.boxes.box import Box
 from alphadial.envs.types import Limits, Problem, RunResult
 

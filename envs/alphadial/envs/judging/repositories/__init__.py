@@ -1,0 +1,1 @@
+"""Patches to repositories, graded in fresh boxes."""
