@@ -47,6 +47,20 @@ def test_a_controller_chooses_for_repositories_too(cli: Cli, tmp_path: Path) -> 
     assert (tmp_path / "run" / "report.html").exists()
 
 
+@pytest.mark.slow
+def test_the_frontier_of_a_repository(cli: Cli, tmp_path: Path) -> None:
+    family = make_family(tmp_path / "desk")
+    problems = ("--problem-set", "repositories", "--problems", "fix-busy-times", "--setting", "agentic")
+    with serving(serve_as(family, lambda body: play_in_repository(body, 0.0))) as url:
+        sampled = ("--alphas=0,1", "--samples", "1", "--server", url, "--out", "frontier", "--json", "-")
+        refused = cli("frontier", family, *problems, *sampled, "--box", "barrel")
+        done = cli("frontier", family, *problems, *sampled)
+    assert refused.refused("no boxes are named 'barrel'")
+    assert done.status == 0, done.stderr
+    rates = [row["solve"] + row["correctness"] for row in json.loads(done.stdout)["rows"]]
+    assert rates == [1.0, 1.0]  # every attempt was measured, whatever its patch was worth
+
+
 @contextmanager
 def gate(to: str, at: Path) -> Iterator[None]:
     """A socket that leads to another one until the end of the block, as a daemon does that dies then."""

@@ -11,7 +11,9 @@ from alphadial.cli.options import (
     DEFAULT_CONCURRENCY,
     DEFAULT_RETRIES,
     DEFAULT_TIMEOUT_S,
+    AgentOption,
     AlphasOption,
+    BoxOption,
     ConcurrencyOption,
     FamilyArgument,
     JsonOption,
@@ -48,6 +50,7 @@ def frontier(
     temperature: TemperatureOption = None,
     seed: SeedOption = 0,
     setting: SettingOption = "reasoning",
+    agent: AgentOption = "langgraph",
     prompt: PromptOption = None,
     parser: ParserOption = None,
     language: LanguageOption = None,
@@ -64,6 +67,7 @@ def frontier(
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
     retries: RetriesOption = DEFAULT_RETRIES,
     sandbox: SandboxOption = "bubblewrap",
+    box: BoxOption = "rootfs",
     workers: WorkersOption = None,
 ) -> None:
     """Sample a family over alpha, judge every program, show the frontier. The same command resumes a stopped run."""
@@ -89,6 +93,7 @@ def frontier(
         temperature=temperature,
         seed=seed,
         setting=pick(Setting, setting, "--setting"),
+        agent=agent,
         prompt=prompt,
         parser=parser,
         language=language,
@@ -97,7 +102,7 @@ def frontier(
     )
     with RunWatch() as watch:
         asked = open_server_options(concurrency, timeout, retries, watch.waits)
-        runtime = open_runtime(server, unverified_weights, sandbox, workers, asked)
+        runtime = open_runtime(server, unverified_weights, sandbox, workers, asked, box=box)
         finished = sample_frontier(options, out, runtime, watch.begin, say)
     show_frontier(finished, json_to)
 
