@@ -57,8 +57,9 @@ def test_the_frontier_of_a_repository(cli: Cli, tmp_path: Path) -> None:
         done = cli("frontier", family, *problems, *sampled)
     assert refused.refused("no boxes are named 'barrel'")
     assert done.status == 0, done.stderr
-    rates = [row["solve"] + row["correctness"] for row in json.loads(done.stdout)["rows"]]
-    assert rates == [1.0, 1.0]  # every attempt was measured, whatever its patch was worth
+    found = json.loads(done.stdout)["rows"]
+    assert [(row["attempts"], row["unmeasurable"]) for row in found] == [(1, 0), (1, 0)]
+    assert [row["solve"] + row["correctness_failure"] for row in found] == [1.0, 1.0]
 
 
 @contextmanager
