@@ -56,13 +56,17 @@ class OwnFile(FileIO):
             in_child(self, OwnFile.close)
 
     def close(self) -> None:
-        """Not while the process forks: the child would keep what neither it nor its parent knows of any more."""
+        """Closes the descriptor, but not while the process forks: the child would keep one that nobody knows of."""
         with starting:
             super().close()
 
 
 class OwnFolder:
-    """As ``OwnFile``, for the descriptor of a folder, which cannot be read."""
+    """The owner of a folder's descriptor that forked children close. Unlike an ``OwnFile`` it cannot be read.
+
+    Args:
+        make: gives the descriptor.
+    """
 
     def __init__(self, make: Callable[[], int]) -> None:
         with starting:
@@ -74,7 +78,7 @@ class OwnFolder:
         return self._descriptor
 
     def close(self) -> None:
-        """As of ``OwnFile``. Idempotent."""
+        """Closes the descriptor, but not while the process forks: see ``OwnFile.close``. Idempotent."""
         with starting:
             if self._descriptor >= 0:
                 os.close(self._descriptor)
@@ -89,7 +93,7 @@ class OwnSocket(socket.socket):
         in_child(self, OwnSocket.close)
 
     def close(self) -> None:
-        """As of ``OwnFile``."""
+        """Closes the socket, but not while the process forks: see ``OwnFile.close``. Idempotent."""
         with starting:
             super().close()
 

@@ -30,7 +30,7 @@ REWARD = "reward"
 
 @dataclass(frozen=True, slots=True)
 class ImageSource:
-    """Where the image of a box comes from: a name, or a Dockerfile and what lies beside it."""
+    """The source of a box's image: a name, or a Dockerfile and what lies beside it."""
 
     name: str = ""
     """One of ours ("repository"), or whatever Docker knows an image by; "" where there is a Dockerfile."""
@@ -57,19 +57,22 @@ class Verifier:
 
     kind: VerifierKind = VerifierKind.TESTS
     files: Mapping[str, File] = field(default_factory=dict)
-    """Of tests: relative to the repository's root, in place of files there. Of a script: what lies at /tests."""
+    """The verifier's files, by relative path. Tests are laid over the repository's root, in place of files there; for a
+    script they lie at /tests."""
     patch: str = ""
-    """Of tests: brings them into the code base as it was before the candidate's changes (SWE-bench's test_patch). What
-    ``patches.written`` makes of it goes beside ``files``."""
+    """A patch that brings tests into the code base as it is before the candidate's changes (SWE-bench's test_patch).
+    What ``patches.written`` makes of it goes beside ``files``; "" where there is none."""
     command: tuple[str, ...] = ()
-    """Of a script."""
+    """The command that runs the script: program and arguments; empty where pytest runs tests."""
     timeout_s: float = 600.0
+    """CPU seconds that all tests, or the script, may take, where the problem states no ``time_limit_s``."""
     image: ImageSource | None = None
-    """Of a script, where it is another one than the repository's."""
+    """The image of the box that a script runs in; None: the repository's."""
     artifacts: tuple[str, ...] = ()
-    """Of a script in a box of its own: absolute paths that are copied there from the candidate's box."""
+    """Absolute paths of files and folders that a script with a box of its own finds there, copied from the candidate's
+    box."""
     collect: tuple[str, ...] = ()
-    """Commands, for a shell in the candidate's box, by which the artifacts come to be."""
+    """Shell commands that make the artifacts; they run in the candidate's box before anything is copied."""
     env: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -78,13 +81,13 @@ class Performance:
     """The highest level: as fast as the gold patch, by CPU time, in turns with it."""
 
     command: tuple[str, ...]
-    """Run in the repository's root; its stdout must be what it is under the gold patch."""
+    """Program and arguments, run in the repository's root; its stdout must be what it is under the gold patch."""
     files: Mapping[str, File] = field(default_factory=dict)
-    """What the command needs beside the repository: sealed, at ``/grade``."""
+    """What the command needs beside the repository, by path below ``/grade``, where the candidate cannot change it."""
     ratio: float = 2.0
-    """So many times the gold patch's CPU time are allowed."""
+    """The most CPU time that passes, divided by the gold patch's."""
     pairs: int = 7
-    """Of runs, gold and candidate in turns."""
+    """The most pairs of runs, one of the gold patch and one of the candidate, in turns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +105,13 @@ class Repository:
     image: ImageSource
     verifier: Verifier
     workdir: str = "/app"
-    """Where the repository lies in the box; an absolute path."""
+    """The repository's absolute path in the box."""
     tree: Mapping[str, File] | None = None
     """The repository before any patch; None: what the image holds in ``workdir``, without its git history."""
     gold: str = ""
     """A patch that solves the task, as ``git diff`` writes it; "" where none is known."""
     solution: Mapping[str, File] = field(default_factory=dict)
-    """Where there is no gold patch: what lies at /solution for ``bash /solution/solve.sh``, which solves the task. See
+    """What lies at /solution, by relative path, where there is no gold patch: ``solve.sh`` in it solves the task. See
     ``judging.repositories.oracle``."""
     editable: tuple[str, ...] = ("*",)
     """Patterns (fnmatch) of the paths whose changes are graded; all others stay as they were."""
@@ -122,5 +125,5 @@ class Repository:
 
     @property
     def shared_verifier(self) -> bool:
-        """Its verifier works in the candidate's own box, and can be deceived."""
+        """Whether its verifier works in the candidate's own box, and can be deceived."""
         return self.verifier.kind is VerifierKind.SHARED_SCRIPT

@@ -50,7 +50,7 @@ class RunResult:
     """CPU seconds that its processes may have used beside, where no cgroup counts them: see ``sandbox/usage.py``."""
     wall_s: float = 0.0
     peak_bytes: int | None = None
-    """Of the whole tree, as far as it was seen where no cgroup counts it; None where nothing measures it."""
+    """Bytes that the process tree held at most; without a cgroup as far as was seen. None: nothing measures it."""
     oom: bool = False
     """The memory limit was hit: an OOM kill in the cgroup, more than it seen without one, or a refused allocation."""
     killed_by: KilledBy | None = None
@@ -106,13 +106,13 @@ class Test:
     """JSON of the expected return value; under ``Interface.STDIO`` the text that the checker compares stdout with."""
     public: bool = False
     name: str = ""
-    """As in the package it comes from."""
+    """The test's name in the package that it comes from."""
     group: str = ""
-    """Of tests that get a verdict together, such as "sample" or "secret/small"; "" where a format has no groups."""
+    """The group of tests that get a verdict together, such as "secret/small"; "" where a format has no groups."""
     checker: Checker | None = None
-    """In place of the problem's."""
+    """The checker of this test; None: the problem's."""
     arguments: tuple[str, ...] | None = None
-    """Of the problem's validator, in place of its own ones."""
+    """Arguments for the problem's validator, in place of its own ones."""
     check: str = ""
     """Python that asserts something of the function, in place of one call: it passes where it raises nothing. It runs
     in a sandbox of its own, and calls the program in the other. ``input`` and ``answer`` only show it to people."""
@@ -130,13 +130,13 @@ class Interface(StrEnum):
 
 
 class Rule(StrEnum):
-    """Whose way of comparing it is: ``judging.graders`` compares outputs, ``judging.equality`` values of calls."""
+    """A way of comparing, by its origin: ``judging.graders`` compares outputs, ``judging.equality`` values of calls."""
 
     KATTIS = "kattis"
     """The default output validator, with its flags; values that calls return are compared as JSON."""
     LIVECODEBENCH = "livecodebench"
     APPS = "apps"
-    """And of TACO."""
+    """The way of APPS, and of TACO."""
     CODECONTESTS = "codecontests"
 
 
@@ -153,7 +153,7 @@ class Checker:
     space_sensitive: bool = False
     """White space counts too."""
     rule: Rule = Rule.KATTIS
-    """Under any other, the flags above say nothing."""
+    """The way of comparing; under any but Kattis's the flags above say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +186,9 @@ class Problem:
     """Named coverages: the highest level that each requires, as ``{"low": 2, "mid": 3, "high": 4}``."""
     interface: Interface = Interface.CALL
     checker: Checker = Checker()
-    """Of stdout."""
+    """How stdout, or the value of a call, is compared with the answer."""
     validator: Validator | None = None
-    """In place of the checker."""
+    """A validator that decides in place of the checker; None: the checker does."""
     time_limit_s: float | None = None
     """CPU seconds per test; None: to be calibrated, but for calls, where ``limits.cpu_s`` holds then. ``limits`` bounds
     all else."""
@@ -266,9 +266,10 @@ class Feedback(StrEnum):
 
 
 TOOL_LIMITS = Limits(cpu_s=10.0, wall_s=30.0, memory_bytes=1024 * MIB, files_bytes=64 * MIB, processes=128)
-"""Of one tool call: room for the compilers of every language."""
+"""What one tool call may use by default: there is room for the compilers of every language."""
 BOX_TOOL_LIMITS = Limits(cpu_s=240.0, wall_s=300.0)
-"""Of one tool call in a repository, whose own tests may take a while; memory, files and processes are the problem's."""
+"""What one tool call in a repository may use by default: its own tests may take a while. The problem always says how
+much memory, how many bytes of files and how many processes it may use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,9 +283,9 @@ class Rules:
     coverage: str | None = None
     """The named coverage that the reward requires; None: every level."""
     tool_limits: Limits | None = None
-    """Of one tool call; None: ``TOOL_LIMITS``, or in a repository ``BOX_TOOL_LIMITS``."""
+    """What one tool call may use; None: ``TOOL_LIMITS``, or in a repository ``BOX_TOOL_LIMITS``."""
     language: str | None = None
-    """Of the program, by its name in ``alphadial.envs.languages``; None: the policy chooses."""
+    """The program's language, by its name in ``alphadial.envs.languages``; None: the policy chooses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +306,7 @@ class TestResult:
     name: str = ""
     group: str = ""
     ratio: float | None = None
-    """Of a test of performance: CPU time divided by the gold patch's."""
+    """CPU time divided by the gold patch's; None but in tests of performance."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Where an interrupted attempt with tools is resumed from: the checkpoints of its graph, the journal of its calls."""
+"""What an interrupted attempt with tools is resumed from: the checkpoints of its graph, the journal of its calls."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class CheckpointStore(Closing):
     def __init__(self, folder: Path) -> None:
         self._file = folder / CHECKPOINT_FILE
         self.agent_folder = folder / AGENT_FOLDER
-        """Where an agent with files of its own keeps an attempt's, in a folder by the attempt's id."""
+        """The folder for agents that keep files of their own: each attempt has a folder in it, named by its id."""
         self.journal: Journal = SqliteJournal(folder / JOURNAL_FILE)
 
     @asynccontextmanager

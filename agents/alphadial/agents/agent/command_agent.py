@@ -36,16 +36,17 @@ from alphadial.envs.types import EndReason, FailureKind, JudgeReport, Limits
 
 NAME = "command"
 PROGRAM_LIMITS = Limits(cpu_s=3600.0, wall_s=3600.0, output_bytes=16 * 1024 * 1024)
-"""What the program and all that it starts may use; memory, files and processes are the box's."""
+"""What the program and all that it starts may use: an hour of CPU time, an hour of wall time, 16 MiB of output. Memory,
+files and processes are limited by the box."""
 _SOCKETS = "/sockets"
-"""Where a box has the folder of sockets that it was given."""
+"""The path of the sockets' folder in the box; see ``Boxes.open``."""
 _MODEL, _TASK, _FORWARDER = "model.sock", "task.md", "forward.py"
 _RUN = """
 if command -v python3 >/dev/null 2>&1; then exec python3 -I "$1" "$ALPHADIAL_MODEL_SOCKET" sh -c "$2"; fi
 exec sh -c "$2"
 """
 _TRIES = 2
-"""Runs of the program where our machinery fails under it."""
+"""How often the program is run before the attempt counts as unmeasurable, where our machinery fails under it."""
 
 
 class CommandAgent:
@@ -92,7 +93,7 @@ class CommandAgent:
 
 
 class _Attempt:
-    """One attempt."""
+    """One attempt: the program runs in its box, and its questions are answered meanwhile."""
 
     def __init__(
         self, spec: AttemptSpec, session: ToolSession, answers: CountedAnswers, command: str, limits: Limits
@@ -173,7 +174,7 @@ class _Attempt:
         return self._rollout(self._session.report, EndReason.SUBMITTED)
 
     def _note(self, call: ToolCall, result: ToolResult) -> None:
-        """A call that is the agent's own, and its result."""
+        """Adds a call that the agent itself made, and its result, to the conversation."""
         made = Message(role="assistant", content="", tool_calls=call_entries([(result.call_id, call)]))
         self._spoken += [made, Message(role="tool", content=result.content, tool_call_id=result.call_id)]
 

@@ -18,12 +18,12 @@ class AgentOptions:
     """What an agent is made with."""
 
     named: str = DEFAULT_AGENT
-    """As a run was asked for it, "command: ..." whole."""
+    """The agent's name as a run was asked for it: "langgraph", or all of "command: PROGRAM"."""
     checkpointer: Any = None
-    """LangGraph's; None where interrupted attempts begin anew."""
+    """LangGraph's checkpointer; None where interrupted attempts begin anew."""
     folder: Path | None = None
-    """Where an agent keeps what it resumes an attempt from, in a folder by the attempt's id that is removed once its
-    row is stored; None where interrupted attempts begin anew."""
+    """The folder in which an agent keeps what it resumes attempts from: one folder for each, named by the attempt's
+    id and removed once its row is stored. None where interrupted attempts begin anew."""
 
 
 AgentMaker = Callable[[AgentOptions], Agent]

@@ -27,13 +27,13 @@ from alphadial.envs.types import Problem, Setting
 from alphadial.merge_engine import Family
 
 RUNS = Path("runs")
-"""Where run folders go that nobody named."""
+"""The folder for the folders of runs that nobody gave a name."""
 _CACHED_REPORTS = 8192
 _NAMED = 8
-"""Models of a server that a message names, at most."""
+"""The most models of a server that a message names."""
 
 OnProgress = Callable[[Progress], None]
-"""Told before the first attempt and after every one."""
+"""A function that is told how far a run is, before the first attempt and after every one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +52,12 @@ class RuntimeConfig:
     in_process: frozenset[str] = frozenset()
     """Names of families that answer in this process though there is a server."""
     box: str = "rootfs"
-    """Where repositories are worked on and graded; see ``alphadial.envs.sandbox.boxes``."""
+    """The kind of box that repositories are worked on and graded in; see ``alphadial.envs.sandbox.boxes``."""
     allow_shared_verifier: bool = False
     """Run verifiers of repositories that a candidate can deceive; the rows say so."""
 
     def check(self) -> None:
-        """Refuses what cannot be.
+        """Refuses options that contradict each other.
 
         Raises:
             OptionError: weights that are not verified, or families that stay here, without a server.
@@ -83,7 +83,7 @@ class Session:
 
 
 OnSession = Callable[[Session], OnProgress]
-"""Told of a run that begins, by its open session; gives what is told of its attempts."""
+"""A function that is called with the session of a run that begins; it returns what is told of the run's attempts."""
 
 
 def silent(session: Session) -> OnProgress:

@@ -68,9 +68,9 @@ class Exported:
     """What became of a set of problems."""
 
     folders: tuple[Path, ...]
-    """Of the tasks that were written."""
+    """The folders of the tasks that were written."""
     refused: Mapping[str, str]
-    """Id of each problem that cannot be a Harbor task, to why."""
+    """The id of each problem that cannot be a Harbor task, to the reason."""
 
 
 def export_tasks(source: Source, out: Path, split: str | None = None, *, base: str = BASE) -> Exported:
@@ -195,7 +195,7 @@ def _call(name: str, given: str, answer: str, level: int) -> dict[str, object]:
 
 
 def _patched(problem: Problem, repository: Repository) -> dict[str, File]:
-    """The tests that come as a patch, as files."""
+    """The files that the verifier's patch of tests makes, by relative path."""
     if not repository.verifier.patch or repository.tree is None:
         return {}
     try:
@@ -213,7 +213,7 @@ def _text(text: str, *, executable: bool = False) -> File:
 
 
 def _write(folder: Path, files: Mapping[str, File]) -> Path:
-    """A folder with these files alone."""
+    """Makes a folder that holds these files and nothing else, in place of one that is there."""
     new = folder.with_name(f".{folder.name}.new")
     try:
         shutil.rmtree(new, ignore_errors=True)

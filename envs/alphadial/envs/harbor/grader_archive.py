@@ -12,9 +12,9 @@ from importlib import resources
 _ROOT = "alphadial.envs"
 _START = "alphadial.envs.harbor.grading_here"
 _GUEST = ("assertions", "calling", "pytest_run", "reporting", "values")
-"""Of ``sandbox.guest``: they are laid out in boxes, and nothing imports them."""
+"""The modules of ``sandbox.guest`` that the archive holds: they are laid out in boxes, and nothing imports them."""
 _DATE = (2000, 1, 1, 0, 0, 0)
-"""Of every entry, so that equal modules make equal archives."""
+"""The date of every entry of the archive; being always the same, it lets equal modules make equal archives."""
 
 
 @cache
@@ -74,6 +74,6 @@ def _imported(tree: ast.Module, package: str) -> Iterator[str]:
 
 
 def _folders(path: str) -> Iterator[str]:
-    """Above a path, as entries of their own: Python finds packages without a file of their own by them."""
+    """The folders above a path, to be entries too: Python needs them for packages without an ``__init__.py``."""
     parts = path.split("/")[:-1]
     yield from ("/".join(parts[: count + 1]) + "/" for count in range(len(parts)))

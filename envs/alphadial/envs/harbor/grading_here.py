@@ -153,7 +153,7 @@ def _files(folder: Path) -> dict[str, File]:
 
 
 def _write(rewards: str) -> None:
-    """In place of whatever a candidate may have put there."""
+    """Writes ``reward.json``, given as text, and removes what a candidate may have put there in its place."""
     for name in ("reward.json", "reward.txt"):
         place = _LOGS / name
         if place.is_dir() and not place.is_symlink():

@@ -65,11 +65,12 @@ class Judge(OfOneProcess, Closing):
     ) -> None:
         self.workers = workers or len(os.sched_getaffinity(0))
         self.timed_workers = workers or spare_one()
-        """Programs whose CPU time is measured at a time."""
+        """How many programs run at a time where their CPU time is measured."""
         self.sandbox = sandbox
-        """Where programs run; the commands of an attempt's tools too."""
+        """The sandbox in which programs run, and the commands of an attempt's tools."""
         self.boxes = boxes
-        """Where the commands of an attempt on a repository run, and its patch is graded."""
+        """The provider of the boxes in which attempts on repositories run commands and patches are graded; None: no
+        repository can be judged."""
         cores = Cores(self.timed_workers)
         self._calls = CallJudging(sandbox, self.workers, cores)
         self._stdio = StdioJudging(sandbox, self.timed_workers, cores, validator_limits)

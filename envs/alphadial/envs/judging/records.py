@@ -50,19 +50,19 @@ class TestRecord:
     output_bytes: int = 0
     output_sha256: str = ""
     stderr: str = ""
-    """Its end; of a call the error in one line, which quotes nothing of a hidden test."""
+    """The end of stderr; for a call the error in one line, which quotes nothing of a hidden test."""
     checked: bool | None = None
     """Whether the output, or what the function returned, is right; None where the program did not end well."""
     message: str = ""
-    """The validator's to the judges (judgemessage.txt): its beginning."""
+    """The beginning of the validator's message to the judges (judgemessage.txt)."""
     remark: str = ""
-    """What the validator wrote beside: the end of its output."""
+    """The end of what the validator wrote to its stdout and stderr."""
     error: str = ""
     """Why our side cannot say, in one line that names the file at fault; "" where it can."""
     ratio: float | None = None
-    """Of a test of performance: CPU time divided by the gold patch's. It decides, in place of ``cpu_s``."""
+    """CPU time divided by the gold patch's, which decides in place of ``cpu_s``; None but in tests of performance."""
     allowed_ratio: float = 0.0
-    """With ``allowed_s`` as the limit; more with a larger one."""
+    """The largest ``ratio`` that passes where the time limit is ``allowed_s``; it grows in proportion to it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from alphadial.envs.patches.changes import EXECUTABLE, MAX_MADE_BYTES, Binary, C
 from alphadial.envs.patches.reading import read_changes
 
 _MOST_COMPARED = 5_000_000
-"""Lines that are compared in search of where the pieces of a patch fit."""
+"""The most lines that are compared in search of where the pieces of a patch fit."""
 _LARGEST_TEXT = 32 * 1024 * 1024
-"""Bytes of a file whose lines are changed."""
+"""The largest file whose lines are changed, in bytes."""
 
 
 def apply(patch: str, tree: Mapping[str, File]) -> dict[str, File]:
@@ -49,12 +49,12 @@ class _Applying:
         self._before = tree
         self._files = dict(tree)
         self._made: dict[str, int] = {}
-        """Path of a file that was written, to the line of the patch that did."""
+        """The path of each file that was written, to the line of the patch where its change begins, 1-based."""
         self._room = MAX_MADE_BYTES
         self._compared = 0
 
     def change(self, change: Change) -> None:
-        """One file's.
+        """Makes the change of one file.
 
         Raises:
             PatchError: it does not fit.
@@ -76,7 +76,7 @@ class _Applying:
         self._made[change.new] = change.line
 
     def result(self) -> dict[str, File]:
-        """All files.
+        """All files after the changes, by relative path.
 
         Raises:
             PatchError: one lies below another.
@@ -121,7 +121,11 @@ class _Applying:
         return b"".join(made)
 
     def _place(self, hunk: Hunk, lines: Sequence[bytes], done: int, moved: int, path: str) -> int:
-        """Where a piece fits: the place nearest to where its head says, the pieces before it being done."""
+        """The index of the line from which a piece fits: the nearest to where its head says, after the pieces before.
+
+        Raises:
+            PatchError: it fits nowhere, or the search would take too long.
+        """
         before, last = list(hunk.before), len(lines) - len(hunk.before)
         expected = min(max(_expected(hunk) + moved, done), max(last, done))
         for away in range(max(expected - done, last - expected) + 1 if before else 1):

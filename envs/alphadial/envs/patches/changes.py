@@ -8,9 +8,10 @@ from alphadial.envs.errors import PatchError, WorkspaceError
 from alphadial.envs.sandbox.workspace import check_path
 
 MAX_PATCH_BYTES = 10 * 1024 * 1024
-"""Of a patch. Nobody reads a longer one, and no honest work makes it."""
+"""The largest patch that is read or made, in bytes. Nobody reads a longer one, and no honest work makes it."""
 MAX_MADE_BYTES = 256 * 1024 * 1024
-"""Of all that the binary pieces of a patch unpack to: a few bytes of them can stand for a thousand times as many."""
+"""The most bytes that all binary pieces of a patch may unpack to: a few packed bytes can stand for a thousand times as
+many."""
 REGULAR, EXECUTABLE = 0o100644, 0o100755
 NOWHERE = "/dev/null"
 
@@ -20,9 +21,10 @@ class Hunk:
     """A piece of a file's lines, before and after. Every line has its end, but for the last of a file without one."""
 
     line: int
-    """In the patch, 1-based."""
+    """The line of the patch that is the head of the piece, 1-based."""
     start: int
-    """Of the first line in the file before, 1-based; where there is none, of the line before it."""
+    """The number that the piece's first line has in the file before the change, 1-based. Where ``before`` is empty,
+    it is the number of the line that the piece follows: 0 at the beginning of the file."""
     before: tuple[bytes, ...]
     after: tuple[bytes, ...]
 
@@ -33,9 +35,9 @@ class Binary:
 
     line: int
     packed: bytes
-    """Deflated."""
+    """The content, or the difference, deflated (zlib)."""
     size: int
-    """Unpacked."""
+    """The size of what ``packed`` unpacks to, in bytes."""
     delta: bool
 
 
@@ -44,24 +46,24 @@ class Change:
     """What becomes of one file."""
 
     line: int
-    """Where it begins in the patch, 1-based."""
+    """The line of the patch where the change begins, 1-based."""
     old: str | None
-    """Path before; None: it is new."""
+    """The file's path before the change; None: it is new."""
     new: str | None
-    """Path after; None: it is removed."""
+    """The file's path after the change; None: it is removed."""
     mode: int | None = None
-    """After; None: as before."""
+    """The file's mode after the change, ``REGULAR`` or ``EXECUTABLE``; None: as before."""
     keeps_old: bool = False
-    """A copy."""
+    """Whether the file at ``old`` stays where it is: the change is a copy."""
     hunks: tuple[Hunk, ...] = ()
     binary: Binary | None = None
 
 
 def checked_path(path: str, line: int) -> str:
-    """A path inside the tree, and not of git's own files.
+    """The path, if it lies inside the tree and is none of git's own files.
 
     Raises:
-        PatchError: it is none.
+        PatchError: it does not, or is one of those.
     """
     try:
         check_path(path)
@@ -73,7 +75,7 @@ def checked_path(path: str, line: int) -> str:
 
 
 def lines_of(data: bytes) -> list[bytes]:
-    """Lines with their ends; only a line feed ends one."""
+    """The lines of a file, each with its end; only a line feed ends one."""
     lines = [line + b"\n" for line in data.split(b"\n")]
     last = lines.pop()[:-1]
     return [*lines, last] if last else lines

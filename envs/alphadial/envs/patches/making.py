@@ -14,14 +14,14 @@ from alphadial.envs.patches.changes import EXECUTABLE, MAX_PATCH_BYTES, NOWHERE,
 from alphadial.envs.patches.patience import changed_blocks
 
 _CONTEXT = 3
-"""Lines shown around a change."""
+"""How many unchanged lines are shown before and after a change."""
 _LEFT_OUT = {".git", "__pycache__", ".pytest_cache"}
 """Folders that come of working on a code base, and are no part of the work."""
 _ESCAPES = {7: "a", 8: "b", 9: "t", 10: "n", 11: "v", 12: "f", 13: "r", 34: '"', 92: "\\"}
 _LARGEST_TEXT = 2 * 1024 * 1024
-"""Bytes of a file whose lines are compared; a larger one is written whole."""
+"""The largest file whose lines are compared, in bytes; a larger one is written whole."""
 _BINARY_LINE = 52
-"""Bytes of a line of a binary piece."""
+"""The bytes that one line of a binary piece stands for."""
 
 
 def diff(before: Mapping[str, File], after: Mapping[str, File]) -> str:
@@ -151,7 +151,7 @@ def _line(sign: bytes, line: bytes) -> bytes:
 
 
 def _range(low: int, high: int) -> str:
-    """As git writes it: the first line and how many there are, which is left out where it is one."""
+    """A range of lines as git writes it in the head of a piece: "FIRST,COUNT", or "FIRST" where it is one line."""
     count = high - low
     first = low + 1 if count else low
     return str(first) if count == 1 else f"{first},{count}"

@@ -1,4 +1,4 @@
-"""Which lines of two texts are the same: Bram Cohen's patience diff, which takes little longer than reading them.
+"""Finds the lines that two texts have in common by Bram Cohen's patience diff, in little more time than reading takes.
 
 Lines that occur once on both sides and come in one order are anchors; between anchors it begins again. It may find
 fewer equal lines than the shortest difference has, but no file can make it take long, whoever wrote it.
@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 _DEEPEST = 12
-"""Beginnings within beginnings. What is deeper counts as changed."""
+"""How often the search may begin again between anchors of the search before. What lies deeper counts as changed."""
 
 
 def changed_blocks(a: Sequence[bytes], b: Sequence[bytes]) -> list[tuple[int, int, int, int]]:
-    """Places (from, to in a; from, to in b) that differ, in order; between them both are the same."""
+    """The ranges of lines (from, to in a; from, to in b; 0-based) that differ, in order; all others are the same."""
     return list(_between(a, b, (0, len(a), 0, len(b)), 0))
 
 
@@ -40,7 +40,7 @@ def _between(
 
 
 def _anchors(a: Sequence[bytes], b: Sequence[bytes], place: tuple[int, int, int, int]) -> list[tuple[int, int]]:
-    """The longest run of places in one order, of lines that occur once on both sides."""
+    """The indexes (in a, in b) of lines that occur once on both sides: the longest run that has one order in both."""
     low_a, high_a, low_b, high_b = place
     in_a, in_b = Counter(a[low_a:high_a]), Counter(b[low_b:high_b])
     where = {b[at]: at for at in range(low_b, high_b)}

@@ -36,7 +36,7 @@ AServer = TypeVar("AServer", Server, CommandServer)
 INSTALL = "apt-get install bubblewrap"
 DOCTOR = "alphadial doctor"
 _SUPPORTED = "0.7"
-"""The first release with --size for a tmpfs."""
+"""The first release of bubblewrap with --size for a tmpfs."""
 _KERNEL_COUNTS_PER_NAMESPACE = (5, 14)
 """Since then RLIMIT_NPROC counts a user namespace's processes; before, all of the host uid's."""
 _OPEN_FILES = 256
@@ -47,7 +47,7 @@ _COMMANDS = Own(24 * MIB, INIT + 4)
 """The server, the process that waits for the next program, and the first ones of the namespaces of that and of the one
 that runs."""
 _STACKS = 4
-"""Times the limit on memory."""
+"""How many times the memory limit a stack may be where no cgroup counts memory."""
 _PROVEN: set[tuple[str, interpreter.Interpreter, Protection]] = set()
 """What a run of this process has shown to work."""
 
@@ -283,7 +283,7 @@ class Bubblewrap(OfOneProcess, Closing):
         return Slot(self._cgroups, limits, own, own_uid=self.protection.own_uid, cpus=cpus)
 
     def rlimits(self, limits: Limits) -> dict[int, tuple[int, int]]:
-        """Of a command: soft and hard limit by resource."""
+        """The soft and the hard limit of a command on each resource, by its number (RLIMIT_CPU and so on)."""
         cpu_s = int(limits.cpu_s) + 2  # whole seconds; the meter is sooner
         rlimits = {
             resource.RLIMIT_CPU: (cpu_s, cpu_s + 1),

@@ -20,7 +20,7 @@ _REMOVAL_PAUSE_S = 0.005
 _FULL = 0.9
 _numbers = itertools.count()
 _PERIOD_US, _LEAST_QUOTA_US = 100_000, 1_000
-"""Of limits on CPUs: the kernel's own period, and the least that it takes."""
+"""Microseconds: the period for which CPU time is limited, the kernel's own, and the least limit that it takes."""
 _CONTROLLERS = ("memory", "pids", "cpuacct")
 
 
@@ -33,16 +33,16 @@ class Parent:
     pids: Path
     cpu: Path
     quota: Path | None = None
-    """Where CPUs can be limited, if they can."""
+    """The folder by whose groups CPUs can be limited; None where they cannot."""
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        """Without repetition."""
+        """The folders that count memory, processes and CPU time, each once."""
         return tuple(dict.fromkeys((self.memory, self.pids, self.cpu)))
 
     @property
     def all_folders(self) -> tuple[Path, ...]:
-        """With that for limits on CPUs."""
+        """These folders, and the one by which CPUs are limited, each once."""
         quota = () if self.quota is None else (self.quota,)
         return tuple(dict.fromkeys((*self.folders, *quota)))
 
@@ -192,7 +192,7 @@ def _open(file: Path, flags: int) -> OwnFile:
 
 
 def _peak_file(file: Path) -> OwnFile | None:
-    """None where the kernel has none; it can be reset where it can be written to."""
+    """The file of the peak of memory, writable where the kernel lets it be reset; None where the kernel has none."""
     for flags in (os.O_RDWR, os.O_RDONLY):
         with suppress(OSError):
             return OwnFile(lambda flags=flags: os.open(file, flags | os.O_CLOEXEC))  # type: ignore[misc]
@@ -250,7 +250,7 @@ def _memberships(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _mounts(text: str) -> Iterator[tuple[str, tuple[str, Path]]]:
-    """Controller ("" for v2) to the group that the mount shows, and where."""
+    """Each controller ("" for v2), with the group that its mount shows and the path where it does."""
     for line in text.splitlines():
         before, _, after = line.partition(" - ")
         root, where = before.split()[3:5]
@@ -278,7 +278,7 @@ def started(pid: int) -> str:
 
 
 def pid_namespace() -> int:
-    """The number of the one that we are in."""
+    """The number of the pid namespace that we are in."""
     return Path("/proc/self/ns/pid").stat().st_ino
 
 

@@ -16,7 +16,7 @@ from alphadial.envs.sandbox.boxes.box import MAX_TREE_BYTES, MAX_TREE_FILES, Box
 from alphadial.envs.types import BOX_TOOL_LIMITS, TOOL_LIMITS, Limits, Problem, Rules
 
 GIT = ".git/"
-"""Where the history lies that a box begins with; nothing in it is part of what is handed in."""
+"""The folder of the history that a box begins with; nothing in it is part of what is handed in."""
 _ENV = {"PYTHONDONTWRITEBYTECODE": "1"}
 """Compiled files hold times, by which equal work would end in workspaces that differ."""
 BEGIN_HISTORY = """
@@ -85,15 +85,15 @@ class BoxCommands(Closing):
         self._box: Box | None = None
         self._ended = False
         self._held: Workspace | None = None
-        """What lies in the box, where that is known."""
+        """What lies in the box; None where that is not known, or no box is open."""
         in_child(self, BoxCommands._leave)
 
     def _leave(self) -> None:
-        """In a forked child: the box is its parent's."""
+        """Forgets the box in a forked child: it is the parent's."""
         self._box = self._held = None
 
     def run_in(self, workspace: Workspace, command: Sequence[str], limits: Limits) -> WorkspaceRun:
-        """Runs a command where the box holds a workspace.
+        """Runs a command in a box that holds a workspace, and returns that and the workspace after it.
 
         Raises:
             SandboxFailedError: our machinery broke, or it was closed; nothing was changed.

@@ -67,7 +67,7 @@ def tool_specs(setting: Setting, problem: Problem, language: str | None = None) 
 
 
 def _repository_specs(setting: Setting, problem: Problem) -> tuple[ToolSpec, ...]:
-    """Of a repository, where not every problem has public tests, and what is handed in is a patch."""
+    """The tools for a repository: a patch is handed in, and ``run_tests`` is there only with public tests."""
     agentic = setting is Setting.AGENTIC
     what = "what you have made of the repository" if agentic else "the patch"
     arguments = () if agentic else (Argument("program", "The patch, as git diff writes it."),)

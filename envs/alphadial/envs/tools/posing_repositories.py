@@ -13,9 +13,9 @@ from alphadial.envs.repository import PROTECTED, Repository
 from alphadial.envs.types import Problem
 
 _MOST_SHOWN = 100_000
-"""Characters of all files that a task without a workspace shows."""
+"""The most characters of all files together that a task without a workspace shows."""
 _MOST_NAMED = 50
-"""Files that are named where they are not shown."""
+"""The most files that are named where they are not shown."""
 _FORM = (
     "as git diff writes them: for each file the lines --- a/PATH and +++ b/PATH, then the pieces that change, each "
     "with some lines around it"
@@ -75,7 +75,7 @@ def _has_public_tests(problem: Problem) -> bool:
 
 
 def _counts(problem: Problem) -> str:
-    """Which changes count, and what decides."""
+    """The sentences that say which changes count, and what decides."""
     repository = _repository(problem)
     own = [pattern for pattern in repository.protected if pattern not in PROTECTED]
     editable = "" if "*" in repository.editable else f"Only changes of {', '.join(repository.editable)} count. "
@@ -104,7 +104,7 @@ def _editable(repository: Repository, path: str) -> bool:
 
 
 def _text(file: File) -> str | None:
-    """None where it is none."""
+    """The file's text; None where it is a link, is too long, or is no text."""
     if file.link or b"\0" in file.data or len(file.data) > 4 * _MOST_SHOWN:
         return None
     try:

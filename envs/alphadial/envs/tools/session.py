@@ -51,11 +51,11 @@ from alphadial.envs.types import (
 )
 
 MIN_FILES_BYTES = 2 * MAX_BYTES + 4096 * MAX_FILES
-"""For commands in a workspace: else a policy could leave one that the next command's sandbox has no room for."""
+"""The least ``files_bytes`` of commands in a workspace: the next one's sandbox has room for all that one leaves."""
 PROGRAM = "run_program"
-"""The call of a program that works by itself."""
+"""The name under which the call of a program that works by itself is journaled."""
 _SHELL = ("sh", "-c", 'exec "$@" 2>&1', "sh", "bash", "-c")
-"""stdout and stderr in the order in which they were written."""
+"""Runs a command by bash, with stdout and stderr in the order in which they were written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class ToolResult:
     ended: bool
     """The attempt is over: no further call will be run."""
     verdict: Verdict | None = None
-    """Of run_tests: the first public failure or AC, or the judge's verdict where the feedback is the judge's."""
+    """What run_tests found: the first public failure or AC; or the judge's verdict, where that is the feedback."""
 
 
 class ToolSession(Closing):
@@ -106,7 +106,7 @@ class ToolSession(Closing):
     ) -> None:
         self.problem, self.rules, self.episode = problem, rules, episode
         self.limits = command_limits(problem, rules)
-        """Of one command."""
+        """What one command may use."""
         if rules.setting is Setting.AGENTIC and self.limits.files_bytes < MIN_FILES_BYTES:
             raise WorkspaceError(f"tool_limits.files_bytes must be at least {MIN_FILES_BYTES:,}")
         self._allowed = allowed_languages(problem, rules.language)
@@ -116,13 +116,13 @@ class ToolSession(Closing):
         self._boxed = problem.repository is not None and rules.setting is Setting.AGENTIC
         self._first = self._begins_with()
         self.workspace = self._first
-        """After the last call."""
+        """The workspace as the last call left it."""
         self.report: JudgeReport | None = None
-        """On the submission; None before it."""
+        """The judge's report on the submission; None before it."""
         self.submission: Submission | None = None
         """What was submitted; None before it, and where it was no text that a program could be."""
         self.judge_s = 0.0
-        """Wall time of judging the submission; 0 where it came from the journal."""
+        """Wall seconds that judging the submission took; 0 where it came from the journal."""
         self._journal = journal if journal is not None else MemoryJournal()
         self._begin_process()
         in_child(self, ToolSession._begin_process)

@@ -17,7 +17,8 @@ from alphadial.envs.sandbox.boxes.box import Box
 from alphadial.envs.types import Limits, RunResult
 
 GUEST, TESTS, GRADE = "/grade/guest", "/grade/tests", "/grade"
-"""Where the guest's modules lie, the tests, and, in other boxes, what performance is measured with: all sealed."""
+"""The folders of a grader's box that hold the guest's modules, the tests, and, in a box that measures performance, what
+that needs. No command of the agent's can change what lies there."""
 _START = "import sys; sys.path.insert(0, {folder!r}); from grader.{module} import main; del sys.path[0]; main()"
 _MODULES = ("assertions", "calling", "pytest_run", "reporting", "values")
 _LONGEST = 4_000
@@ -31,10 +32,10 @@ class Said:
     error: str = ""
     """What it raised, or how else it failed beside by a wrong value; "" where it did not."""
     text: str = ""
-    """What there is to tell of it."""
+    """What pytest says of the failure, where that is wanted; "" otherwise."""
     cpu_s: float = 0.0
     missing: bool = False
-    """The report does not have it: what ended the guest ended it."""
+    """The report says nothing of the test: whatever ended the guest's process also ended the test."""
 
 
 class GuestRun:

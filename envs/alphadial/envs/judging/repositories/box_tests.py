@@ -130,13 +130,13 @@ class BoxTests:
         }
 
     def _files(self, files: Mapping[str, File]) -> dict[str, File]:
-        """With the copies in place of what they are copies of."""
+        """The files, with each module of tests replaced by its copies."""
         kept = {path: file for path, file in files.items() if path not in self._modules}
         copies = (copy for module in self._modules.values() for copy in module.copies)
         return {**kept, **{copy.path: File(copy.text.encode("utf-8", "replace")) for copy in copies}}
 
     def _wanted(self) -> dict[str, int]:
-        """Node of each copy, to its level."""
+        """The pytest node of each copy, to the lowest level of the problem's tests that it belongs to."""
         wanted: dict[str, int] = {}
         for index, node in self._nodes.items():
             for path, rest in node:
@@ -184,7 +184,7 @@ def _original(item: str, copy: Twin) -> str:
 
 
 def _item(copy: Twin, item: str, lines: list[dict[str, Any]], result: RunResult) -> Said:
-    """What one test of pytest's came to in one copy."""
+    """What one test came to in one copy, as pytest tells tests apart: each row of parameters is one."""
     if not lines:
         return Said(missing=True)
     if len(lines) > 1:
@@ -205,7 +205,7 @@ def _item(copy: Twin, item: str, lines: list[dict[str, Any]], result: RunResult)
 
 
 def _seen(value: object) -> dict[int, tuple[int, int]] | None:
-    """How often each assertion did not hold, and did; None where it is not told so."""
+    """The number of each assertion, to how often it did not hold and how often it did; None: no such report."""
     if not isinstance(value, dict):
         return None
     found: dict[int, tuple[int, int]] = {}
@@ -219,7 +219,7 @@ def _seen(value: object) -> dict[int, tuple[int, int]] | None:
 
 
 def _worst(all_said: Iterable[Said]) -> Said:
-    """The first that was not right, with the time of all."""
+    """The first that was not right, or the first of all where all were, with the CPU time of all together."""
     told = list(all_said)
     first = next((said for said in told if not said.right), told[0])
     return replace(first, cpu_s=sum(said.cpu_s for said in told))

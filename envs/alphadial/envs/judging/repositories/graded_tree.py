@@ -1,4 +1,4 @@
-"""What of a patch is graded: the files that it may change, in the first tree."""
+"""The part of a patch that is graded: its changes of the files that it may change, in the tree before it."""
 
 from __future__ import annotations
 
@@ -59,14 +59,18 @@ def _graded(repository: Repository, path: str) -> bool:
 
 
 def _any(patterns: tuple[str, ...], path: str) -> bool:
-    """Whether one fits the path, or the name of the file or of a folder that it is in, with what lies below that."""
+    """Whether a pattern fits the path or an end of it, such as "b/c.py" or "c.py" of "a/b/c.py"."""
     parts = path.split("/")
     ends = ["/".join(parts[at:]) for at in range(len(parts))]
     return any(fnmatchcase(end, pattern) for pattern in patterns for end in ends)
 
 
 def _without_clashes(tree: dict[str, File], first: Mapping[str, File]) -> dict[str, File]:
-    """Where a change makes a folder of a file that stays, or the other way round, what was there first remains."""
+    """Removes files that would lie in each other's place, and returns the tree.
+
+    A patch can make a folder of a file that stays, as its removal is not graded, or the other way round. What was there
+    before the patch remains.
+    """
     folders = {str(parent) for path in tree for parent in PurePosixPath(path).parents}
     clashing = [path for path in tree if path in folders]
     for path in clashing:

@@ -55,8 +55,8 @@ class Grading:
         assert problem.repository is not None
         self.records: list[TestRecord] = []
         self.waited = self.killed = False
-        """The wall clock ended it although it had used little CPU time; a signal ended it that may have come from
-        outside."""
+        """Two flags: the wall clock ended a run that had used little CPU time; a signal that may have come from outside
+        ended one."""
         self._boxes = boxes
         self._problem = problem
         self._repository: Repository = problem.repository
@@ -234,12 +234,12 @@ def _with_test_patch(problem: Problem, first: Mapping[str, File]) -> Problem:
 
 
 def _limits(limit_s: float) -> Limits:
-    """Of one run: a little more than the limit, so that what was stopped by it is known to be longer."""
+    """What one run may use: a little more CPU time than the limit, so that a stopped run is known to be over it."""
     return Limits(cpu_s=OVERRUN * limit_s, wall_s=2 * limit_s + 10.0, output_bytes=_OUTPUT_BYTES)
 
 
 def _with(tree: Workspace, files: Mapping[str, File]) -> Workspace:
-    """A tree of other files, with those of its empty folders that they leave room for."""
+    """A workspace of these files, with those empty folders of ``tree`` that they leave room for."""
     taken = {*files, *(str(parent) for path in files for parent in PurePosixPath(path).parents)}
     kept = (
         folder

@@ -9,7 +9,7 @@ from alphadial.envs.tools.box_commands import first_tree
 from alphadial.envs.types import Problem
 
 SOLUTION = "/solution"
-"""Where the script and what lies beside it are put, as Harbor does."""
+"""The folder of the box in which the script and what lies beside it are put, as Harbor does."""
 _SOLVE = ("bash", f"{SOLUTION}/solve.sh")
 
 

@@ -23,26 +23,27 @@ SPREAD = 1.8
 very longest does not count: a busy machine disturbs one now and then."""
 _MANY = 5
 _FEWEST = 3
-"""Pairs, before it stops early."""
+"""The fewest pairs of runs that are measured before the measurement stops early."""
 _CLEARLY_FAST, _CLEARLY_SLOW = 0.75, 1.5
-"""Shares of the allowed ratio that all ratios are below, or above: no other pair would change the verdict."""
+"""Multiples of the allowed ratio. Where all ratios are below the first, or above the second, the measurement stops
+early: no other pair would change the verdict."""
 _STOPPED = 3.0
-"""So many times what is allowed are run to the end."""
+"""A candidate's run is stopped once it takes more than so many times the CPU time that is allowed."""
 _LEAST_S = 0.001
 
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """What came of the pairs."""
+    """What came of the pairs of runs."""
 
     ratio: float
     """The candidate's CPU time divided by the gold patch's: the median of all pairs."""
     result: RunResult
     """The candidate's run that decides: the first that failed, or else the last."""
     failed: bool = False
-    """That run did not end well, or a limit stopped it before it was slow enough to tell."""
+    """Whether that run did not end well, or was stopped by a limit before it was slow enough to tell."""
     same: bool = True
-    """It printed what the gold patch prints."""
+    """Whether the candidate printed what the gold patch prints."""
     ratios: tuple[float, ...] = ()
 
 
@@ -62,7 +63,7 @@ class _Times:
 
     @property
     def spread(self) -> float:
-        """How much the gold patch's times differ."""
+        """The longest of the gold patch's times, divided by the shortest; of ``_MANY`` the longest does not count."""
         ordered = sorted(self.gold)
         return ordered[-2 if len(ordered) >= _MANY else -1] / ordered[0]
 

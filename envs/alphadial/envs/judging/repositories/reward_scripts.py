@@ -29,12 +29,12 @@ _LONGEST = 64 * 1024
 _ARTIFACTS_BYTES = 64 * MIB
 _COPYING = Limits(cpu_s=60.0, wall_s=180.0, output_bytes=_ARTIFACTS_BYTES)
 NO_REWARD = "no reward"
-"""How a candidate fails whose script writes none, or one that is no finite number."""
+"""The cause of failure where the script writes no reward, or none that is a finite number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where a script runs.
+    """The boxes that a verifier's script needs: each function opens a fresh one.
 
     Args:
         candidate: opens a box as the candidate left it, with the history of the repository.
@@ -61,7 +61,7 @@ class RewardScript:
         self._limits = limits
 
     def run(self, places: Places) -> tuple[dict[int, Said], RunResult]:
-        """What each test came to.
+        """What each test came to, by its position in the problem, and how the script ended.
 
         Raises:
             SandboxFailedError: our machinery broke.

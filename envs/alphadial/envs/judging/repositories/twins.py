@@ -21,7 +21,7 @@ from alphadial.envs.judging.repositories.unittest_methods import as_assertion
 
 _RAISING = ("assertRaises", "assertRaisesRegex")
 _PATTERNS = ("approx", "ANY")
-"""Names of what a test makes to equal many values."""
+"""The names of objects that a test compares with because they equal many values."""
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -30,20 +30,20 @@ class Twin:
     """One of the two copies of a module."""
 
     path: str
-    """In the same folder as the module, under a name that says nothing."""
+    """The path of the copy, relative to the repository's root: in the module's folder, under a random name."""
     text: str
     held: Mapping[int, bool]
-    """Number of an assertion to whether it holds where the program is right."""
+    """The number of each assertion, to whether it holds where the program is right."""
     due: Mapping[str, frozenset[int]]
-    """Test ("TestCase::test_order") to the assertions that no right program leaves out."""
+    """Each test ("TestCase::test_order"), to the numbers of the assertions that every right program reaches."""
     rows: Mapping[str, str]
-    """What rows of parameters are called here, to what pytest calls them in the module."""
+    """The name of each row of parameters in this copy, to the name that pytest gives it in the module."""
     renamed: frozenset[str]
-    """The tests that have such rows."""
+    """The tests that have such rows, named as in ``due``."""
 
 
 def name() -> str:
-    """A name that says nothing."""
+    """A random name ("_" and 12 hexadecimal digits), from which nobody can tell what it stands for."""
     return f"_{secrets.token_hex(6)}"
 
 
@@ -128,12 +128,12 @@ class _Change(ast.NodeTransformer):
         self._other = other
         self._count = 0
         self._within: list[str] = []
-        """Names of classes."""
+        """The names of the classes that the statement at hand is in, from the outside in."""
         self._in_function = False
         self._literals: dict[str, ast.Assign] = {}
-        """Of the test at hand: names that stand for a literal in one comparison and nowhere else."""
+        """Names in the function at hand that stand for a literal and are read once, to the assignments."""
         self._columns: dict[str, Table] = {}
-        """Likewise: parameters of it."""
+        """Parameters that the test at hand reads once, as a side of an equality that it asserts, to their tables."""
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         self._within.append(node.name)
@@ -233,7 +233,7 @@ class _Change(ast.NodeTransformer):
         return None
 
     def _altered_elsewhere(self, called: str) -> bool:
-        """Whether a name stood for a literal, or for a column of them, and stands for another now."""
+        """Changes the literal, or column of literals, that a name stands for; whether that could be done."""
         assigned = self._literals.get(called)
         if assigned is None:
             return called in self._columns and self._columns[called].alter(called)
@@ -253,7 +253,7 @@ class _Change(ast.NodeTransformer):
 
 
 def _conditions(node: ast.AST) -> Iterator[ast.expr]:
-    """All that is asserted below a node."""
+    """The conditions of all assertions below a node."""
     for part in ast.walk(node):
         asserted = part.test if isinstance(part, ast.Assert) else None
         if isinstance(part, ast.Expr):
@@ -262,7 +262,7 @@ def _conditions(node: ast.AST) -> Iterator[ast.expr]:
 
 
 def _all_of(condition: ast.expr) -> list[ast.expr]:
-    """What must hold one by one."""
+    """The conditions that an "and" is made of, or else the condition itself."""
     if isinstance(condition, ast.BoolOp) and isinstance(condition.op, ast.And):
         return [part for value in condition.values for part in _all_of(value)]
     return [condition]

@@ -24,7 +24,7 @@ _COMPARED: dict[str, type[ast.cmpop]] = {
 }
 _WITH_NONE: dict[str, type[ast.cmpop]] = {"assertIsNone": ast.Is, "assertIsNotNone": ast.IsNot}
 _ALONE = {"assertTrue": False, "assertFalse": True}
-"""To whether the condition is negated."""
+"""Methods that assert their one argument, to whether they assert that it is false."""
 _INSTANCE = {"assertIsInstance": False, "assertNotIsInstance": True}
 
 

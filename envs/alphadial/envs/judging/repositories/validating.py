@@ -37,15 +37,15 @@ BEFORE, AFTER = "before", "after"
 
 @dataclass(frozen=True, slots=True)
 class ValidationStep:
-    """How far a task is."""
+    """How far the validation is, and within it the task that is being run."""
 
     problem: str
     tasks: int
-    """Of all."""
+    """How many tasks there are in all."""
     task: int
-    """The place of this one among them, from 1 on."""
+    """The position of this task among them, 1-based."""
     runs: int
-    """Runs of this task, before its gold patch and with it."""
+    """How many runs this task has, before its gold patch and with it."""
     done: int
 
 
@@ -60,14 +60,14 @@ class CheckedTask:
     quarantined: dict[str, str] = field(default_factory=dict)
     """Name of each test that shall not count, to the reason."""
     quarantine: str = ""
-    """The file that says so; "" where there is none."""
+    """The file that lists these tests; "" where none was written."""
     image: str = ""
     image_bytes: int = 0
-    """0 where it is this machine's own system."""
+    """Size of the image in bytes; 0 where it is not one of ours, or is this machine's own system."""
     seconds: float = 0.0
     """Wall seconds of all its runs."""
     found: int = 0
-    """Runs that an earlier call made."""
+    """How many of the runs an earlier call made."""
 
     @property
     def valid(self) -> bool:

@@ -34,10 +34,10 @@ _ENVIRONMENT = {
     "GIT_TERMINAL_PROMPT": "0",
 }
 _ELSEWHERE = ("commondir", "objects/info/alternates")
-"""Files by which a repository takes objects of another one, which may be anybody's."""
+"""The files by which a repository takes objects of another one, which may be anybody's."""
 _LONGEST_S = 120.0
 _KEPT = 4
-"""Trees that are held in memory: those of a whole set would not fit."""
+"""How many trees are held in memory: those of a whole set would not fit."""
 
 
 class GitTree(Mapping[str, File]):
@@ -63,7 +63,7 @@ class GitTree(Mapping[str, File]):
 
 
 def git_folder(root: Path, repo: str) -> Path | None:
-    """Where the objects of a repository lie that is kept below a folder under its name; None where there is none.
+    """The folder with the objects of a repository that is kept under its name below ``root``; None where there is none.
 
     Args:
         root: such as the folder of the rows that name it.
@@ -112,7 +112,7 @@ def _files(folder: Path, tree: str) -> Mapping[str, File]:
 
 
 def _entries(folder: Path, tree: str) -> dict[str, tuple[int, str]]:
-    """Path to mode and blob; submodules are left out."""
+    """The path of each file, to its mode and the name of its blob; submodules are left out."""
     found: dict[str, tuple[int, str]] = {}
     room = MAX_TREE_BYTES
     for line in filter(None, _git(folder, "ls-tree", "-r", "-l", "-z", "--full-tree", tree).split(b"\0")):

@@ -20,7 +20,7 @@ from alphadial.envs.types import MIB
 
 TASK = "task.toml"
 LARGEST = 4 * MIB
-"""Bytes of task.toml, of an instruction and of other files that are read as text."""
+"""The largest task.toml, instruction or other file that is read as text, in bytes."""
 _OURS = {
     *("image", "tree", "workdir", "verifier", "fail_to_pass", "pass_to_pass", "public", "calls", "test_tree", "gold"),
     *("rewards", "timeout_s"),
@@ -30,7 +30,7 @@ _VERSION = re.compile(r"1\.(\d{1,3})")
 _NEWEST = 4
 _VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)(?::-([^}]*))?\}")
 _LOGS = "/logs/artifacts"
-"""Harbor carries it to a separate verifier, whether it is named or not."""
+"""The folder that Harbor always carries to a separate verifier, whether it is named among the artifacts or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +43,14 @@ class Settings:
     features: Features
     docker_image: str
     verifier_image: str
-    """Of a separate verifier, where it names one."""
+    """The image that a separate verifier names; "" where it names none."""
     workdir: str
-    """"" where it is not stated."""
+    """The working directory in the box; "" where it is not stated."""
     env: Mapping[str, str]
     memory_bytes: int
     files_bytes: int
     separate: bool
-    """The verifier has a box of its own."""
+    """Whether the verifier has a box of its own."""
     timeout_s: float
     verifier_env: Mapping[str, str]
     artifacts: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Which tests decide in a Harbor task, and in which level: as ``[metadata.alphadial]`` says, or by rule."""
+"""Finds the tests that decide in a Harbor task, and their levels: as ``[metadata.alphadial]`` says, or by rule."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _SCRIPTS = (VerifierKind.SCRIPT, VerifierKind.SHARED_SCRIPT)
 
 @dataclass(frozen=True, slots=True)
 class Tests:
-    """What decides."""
+    """What decides whether a task is solved."""
 
     kind: VerifierKind
     tests: tuple[Test, ...]
-    """Their levels may have gaps."""
+    """The tests that decide; their levels may have gaps."""
     files: Mapping[str, File]
-    """What is laid over the code base before they run."""
+    """The files that are laid over the code base before the tests run, by relative path; none for a script."""
 
 
 def read_tests(settings: Settings, hidden: dict[str, File], tree: Mapping[str, File] | None) -> Tests:

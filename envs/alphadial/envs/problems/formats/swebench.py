@@ -32,9 +32,9 @@ KEYS = frozenset({"instance_id", "repo", "base_commit", "problem_statement"})
 SET, TASK = "sweb.yaml", "task.yaml"
 WORKDIR = "/testbed"
 TIMEOUT_S = 1800.0
-"""As in the benchmark's own runner."""
+"""CPU seconds that the tests of a task may take where its row states no limit: as many as in the benchmark's runner."""
 _LARGEST = 64 * MIB
-"""Bytes of a patch or a list of tests."""
+"""The largest patch or list of tests that is read, in bytes."""
 _IMAGES = ("image", "image_name", "docker_image")
 _FILES = {"patch": "gold.patch", "test_patch": "test.patch", "problem_statement": "problem_statement.md"}
 _ASSETS = ("assets", "test_assets")
@@ -83,7 +83,7 @@ def load(folder: Path) -> Iterator[Package | LoadError]:
 
 
 def _splits(folder: Path) -> list[str]:
-    """Those that the data set publishes."""
+    """The names of the splits that the data set publishes."""
     path = folder / SET
     values = parse_yaml(_read(path, LARGEST), path).values
     return [text(name, "each of splits") for name in sequence(values.get("splits") or [], "splits")]
@@ -157,7 +157,7 @@ def _names(row: Row, field: str) -> list[str]:
 
 
 def _image(row: Row) -> ImageSource:
-    """By a name that the row states, or a Dockerfile, or the name under which the benchmark publishes its image."""
+    """The image that the row names, or that its Dockerfile builds, or else the one that the benchmark publishes."""
     for field in _IMAGES:
         if name := text_of(row, field, ""):
             return ImageSource(name)

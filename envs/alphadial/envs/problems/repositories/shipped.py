@@ -10,7 +10,7 @@ from alphadial.envs.problems.formats import LoadError, load
 from alphadial.envs.types import Problem
 
 FOLDER = Path(__file__).parent / "tasks"
-"""Where the task folders are; any of them can be copied, changed and named by its path."""
+"""The folder that holds a folder for each task; any of these can be copied, changed and named by its path."""
 
 
 class Repositories:

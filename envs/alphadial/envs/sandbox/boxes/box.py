@@ -19,20 +19,21 @@ from ...types import MIB, Limits, RunResult
 from ..workspace import Workspace
 
 MAX_TREE_BYTES = 256 * MIB
-"""Of all files in a box's working directory."""
+"""The most bytes that all files in a box's working directory may hold together, to be taken as a ``Workspace``."""
 MAX_TREE_FILES = 50_000
 LOGS = "/logs"
 FOLDERS = ("/guest", "/grade", "/tests", "/solution", LOGS)
-"""Of every box beside its working directory and /tmp, lasting as long as the box: empty at first, and root's own but
-for LOGS, where all may write. What the image holds in their place, or declares as a volume, is out of sight."""
+"""The folders that every box has beside its working directory and /tmp. They last as long as the box, are empty at
+first, and belong to root, but for LOGS, where all may write. What the image holds in their place, or declares as a
+volume, is out of sight."""
 SOCKETS = "/sockets"
-"""Where a folder of the host's sockets lies."""
+"""The path in the box of the host's folder of sockets that was given to ``Boxes.open``."""
 AGENT_UID = 1000
-"""In the box."""
+"""The user and group id that ``User.AGENT`` has in boxes whose users have ids of their own."""
 
 
 def absolute(path: str) -> str:
-    """The path, without a slash at its end.
+    """The path without a slash at its end, if it is absolute.
 
     Raises:
         ValueError: it is not absolute, or goes back up.
@@ -58,7 +59,7 @@ class BoxLimits:
     memory_bytes: int = 1024 * MIB
     processes: int = 256
     files_bytes: int = 512 * MIB
-    """Of the working directory, and again of all temporary files."""
+    """Bytes that files in the working directory may take; temporary files may take as many again."""
     cpus: float = 1.0
 
 
@@ -71,7 +72,7 @@ class Image:
     reference: str
     """What the provider knows it by: a tag, or a folder."""
     env: Mapping[str, str] = field(default_factory=dict)
-    """Variables of every command."""
+    """Variables that every command has."""
     workdir: str = "/"
 
 
@@ -80,7 +81,10 @@ class Box(Protocol):
 
     @property
     def alive(self) -> bool:
-        """False after ``close``, and where a command hit a limit and broke it: open another one and restore."""
+        """Whether it can run commands: False after ``close``, and where a command hit a limit and broke the box.
+
+        Then open another one, and ``restore`` the workspace there.
+        """
 
     def exec(
         self,
@@ -163,7 +167,7 @@ class Boxes(Protocol):
 
     @property
     def name(self) -> str:
-        """As given to ``open_boxes``."""
+        """The provider's name, as it was given to ``open_boxes``."""
 
     def find(self, source: ImageSource) -> Image:
         """The image, built first where it has to be.

@@ -1,4 +1,4 @@
-"""Where the conformance checks of boxes work: one box that most of them share, and others where one is not enough."""
+"""The boxes that conformance checks work in: one that most checks share, and others where one is not enough."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Yard(Closing):
 
     @property
     def box(self) -> Box:
-        """An open box whose working directory is empty: the one of before, where nothing has broken it."""
+        """The shared box, open, with an empty working directory; a new one where an earlier check has broken it."""
         if self._shared is None or not self._shared.alive:
             if self._shared is not None:
                 self._shared.close()
@@ -39,7 +39,7 @@ class Yard(Closing):
         return self._shared
 
     def open(self, limits: BoxLimits | None = None, sockets: Path | None = None) -> Box:
-        """Another box."""
+        """Opens another box, which the caller closes."""
         return self.boxes.open(self.image, self.workdir, limits or self._limits, sockets=sockets)
 
     def sh(
@@ -51,11 +51,11 @@ class Yard(Closing):
         cwd: str = "",
         env: Mapping[str, str] | None = None,
     ) -> RunResult:
-        """Runs a shell command in the shared box, as it is left by then."""
+        """Runs a shell command in the shared box, as the last command has left it."""
         return self.left.exec(["sh", "-c", command], limits, user=user, cwd=cwd, env=env)
 
     def python(self, code: str, limits: Limits = LIMITS, *, stdin: bytes = b"") -> RunResult:
-        """Runs Python in the shared box, as it is left by then."""
+        """Runs Python in the shared box, as the last command has left it."""
         return self.left.exec(["python3", "-c", code], limits, stdin=stdin)
 
     @property

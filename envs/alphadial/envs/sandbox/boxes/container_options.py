@@ -14,7 +14,7 @@ from . import container_kit, leases, seccomp_profile
 from .box import AGENT_UID, FOLDERS, LOGS, SOCKETS, BoxLimits
 
 _OWN_BYTES, _OWN_PROCESSES = 96 * MIB, 1
-"""The keeper's, beside what commands may use."""
+"""The bytes of memory and the processes that the keeper itself needs, beside what commands may use."""
 _POWERS = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID"]
 """The keeper looks after files of another user, ends that user's processes, and becomes that user for each command,
 which keeps none of them."""
@@ -22,7 +22,7 @@ _OPEN_FILES, _NAMES = 4096, 100_000
 _LOADERS = dict.fromkeys(("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "GLIBC_TUNABLES"), "")
 """An image has no say in what the keeper loads."""
 _SHARED_PART = 8
-"""Of the bytes for temporary files, so many parts: one is for /dev/shm."""
+"""One part in so many of the bytes for temporary files is /dev/shm's; the rest is /tmp's."""
 
 
 def create(
@@ -33,7 +33,7 @@ def create(
     sockets: Path | None,
     runtime: str,
 ) -> str:
-    """Makes a container that waits to be started; its id."""
+    """Makes a container that waits to be started, and returns its id."""
     shared = limits.files_bytes // _SHARED_PART
     # A volume would be a folder of the host's disk, of any size.
     volumes = (client.inspect_image(image)["Config"] or {}).get("Volumes") or {}

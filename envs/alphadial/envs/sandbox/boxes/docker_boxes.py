@@ -25,9 +25,9 @@ from .docker_daemon import ERRORS, line
 from .images import DockerImages, connect
 
 _ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8"}
-"""Of every command, where image and caller say nothing else."""
+"""The variables that every command has, where image and caller give them no other values."""
 _TAKEN = (*FOLDERS, "/", "/tmp", "/dev", "/proc", "/sys", container_kit.PLACE)
-"""No working directory."""
+"""The paths that no box can have as its working directory."""
 _START_S = 30.0
 
 
@@ -55,7 +55,7 @@ class DockerBoxes(OfOneProcess, Closing):
         self._lock = threading.Lock()
         self._open: weakref.WeakSet[DockerBox] = weakref.WeakSet()
         self._containers: list[str] = []
-        """Of all boxes that were ever opened here."""
+        """The container ids of all boxes opened here so far: ``close`` waits until these are gone."""
         self._connected: docker.APIClient | None = None
 
     @property

@@ -1,4 +1,4 @@
-"""Whose a container is: it ends with its owner, and what an owner could not end is ended by the next one."""
+"""Containers have owners: each ends with the process that opened it, or else the next owner removes it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _REMOVAL_S, _PAUSE_S = 10.0, 0.02
 
 
 def owner() -> str:
-    """Tells this process from all others, before and after the machine starts anew."""
+    """A text that tells this process from all others, also from those before the machine started anew."""
     return f"{_boot()}/{pid_namespace()}/{os.getpid()}/{started(os.getpid())}"
 
 
@@ -34,7 +34,7 @@ def orphaned(mark: str) -> bool:
 
 
 def reap(client: docker.APIClient) -> int:
-    """Removes the containers of owners that are gone; how many there were."""
+    """Removes the containers of owners that are gone, and returns how many there were."""
     found = client.containers(all=True, filters={"label": LABEL})
     left = [each["Id"] for each in found if orphaned(each["Labels"][LABEL])]
     for container in left:
@@ -53,7 +53,7 @@ def remove(client: docker.APIClient, container: str) -> None:
 
 
 def await_removal(client: docker.APIClient, containers: Sequence[str]) -> None:
-    """Returns once none of these is there any more: those that do not go by themselves are removed."""
+    """Waits until none of these is there any more; after ten seconds it removes those that are left."""
     deadline = time.monotonic() + _REMOVAL_S
     while left := _living(client, containers):
         if time.monotonic() > deadline:

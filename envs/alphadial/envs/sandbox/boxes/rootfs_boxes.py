@@ -27,11 +27,12 @@ from .rootfs_box import RootfsBox
 from .rootfs_mounts import Shown
 
 _KEEPER = Own(48 * MIB, INIT + 1)
-"""The keeper, and the first process of a command's namespace."""
+"""What a box needs beside its commands: memory for the keeper, and processes for it and the first of a command's
+namespace."""
 _SHARED = "/logs"
 """Verifiers write their reward there, and with one uid for all whatever they may write to any command may."""
 _NO_PLACES = ("/proc", "/dev", "/sys", SOCKETS, *FOLDERS)
-"""Nor is any folder below them a working directory."""
+"""Paths that no box can have as its working directory, nor any folder below them."""
 
 
 class RootfsBoxes(OfOneProcess, Closing):
@@ -117,7 +118,7 @@ class RootfsBoxes(OfOneProcess, Closing):
         self._sandbox.close()
 
     def _settings(self, shown: Shown, workdir: str, limits: BoxLimits) -> dict[str, object]:
-        """Of ``guest.keeper``."""
+        """The settings that ``guest.keeper`` is started with, as plain values."""
         return {
             "isolated": True,
             "devices": layout.DEVICES,

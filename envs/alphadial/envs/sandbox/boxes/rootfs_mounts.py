@@ -17,7 +17,7 @@ _OPEN_TREE, _MOUNT_SETATTR = 428, 442
 _AT_FDCWD, _AT_EMPTY_PATH = -100, 0x1000
 _CLONE, _CLOEXEC = 1, os.O_CLOEXEC
 _READ_ONLY_NOSUID_NODEV = struct.pack("QQQQ", 7, 0, 0, 0)
-"""``struct mount_attr``."""
+"""The ``struct mount_attr`` of mount_setattr(2) that makes a mount read-only, without set-uid programs and devices."""
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -27,12 +27,12 @@ class Shown:
 
     invocation: Invocation
     own_uid: bool
-    """The box runs under a uid of its own."""
+    """Whether the box runs under a uid of its own."""
     held: list[tuple[str, OwnFolder]] = field(default_factory=list)
-    """Where the keeper mounts what, as a descriptor of open_tree(2)."""
+    """Pairs of a path in the box and what the keeper mounts there, as a descriptor of open_tree(2)."""
 
     def show(self, source: Path, at: str) -> None:
-        """A file or a folder of the host, read-only.
+        """Shows the box a file or a folder of the host at a path, read-only.
 
         Raises:
             SandboxFailedError: it is gone, or the kernel refused.

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any
 
 _MOST = 100_000
-"""Of one assertion in one test: an endless loop that waits for its assertion to raise ends here."""
+"""How often one test may evaluate one assertion: an endless loop that waits for its assertion to raise ends here."""
 _MADE_IN_PYTHON = 1 << 9
 """Py_TPFLAGS_HEAPTYPE: the types that a class statement makes, and a few of the standard library's."""
 _flags: Callable[[type], int] = type.__dict__["__flags__"].__get__
@@ -33,7 +33,7 @@ _HELD: tuple[tuple[type, Callable[[Any], Any]], ...] = (
 )
 _NUMBERS = (int, float)
 seen: dict[int, list[int]] = {}
-"""Number of an assertion to how often it did not hold, and how often it did."""
+"""The number of each assertion, to how often it did not hold and how often it did, in the test that runs."""
 
 
 class Never(BaseException):

@@ -15,20 +15,20 @@ _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
 class Meter(Protocol):
-    """Of all that ever ran, but for ``held_bytes``."""
+    """Counts what the processes of a container use: all that ever ran there, but for ``held_bytes``."""
 
     def cpu_s(self) -> float:
-        """CPU time of every process, this one included."""
+        """CPU seconds of every process, this one included."""
 
     def oom_kills(self) -> int:
         """Processes that the kernel killed because the group was full."""
 
     def held_bytes(self, at_most: int) -> int:
-        """What processes hold now, shared memory included; exact where it is more than ``at_most``."""
+        """Bytes that processes hold now, shared memory included; exact where they are more than ``at_most``."""
 
 
 def find(apart: tuple[str, ...]) -> Meter:
-    """The best one here.
+    """The best meter that works here.
 
     Args:
         apart: folders on file systems in memory, whose files are not what processes hold.
@@ -103,7 +103,7 @@ class ProcessMeter:
         return sum(int(fields[21]) for fields in self._others()) * _PAGE
 
     def _others(self) -> list[list[bytes]]:
-        """Of every other process, what stat tells after its name (proc(5), from the third field on)."""
+        """The fields of every other process's stat file that follow its name: see proc(5), from the third on."""
         found = []
         for name in os.listdir(self._folder):  # noqa: PTH208
             if name.isdigit() and name != "1":
