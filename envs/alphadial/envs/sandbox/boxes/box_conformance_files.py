@@ -27,6 +27,7 @@ def trees_come_back(yard: Yard) -> None:
     """Files, links, executable bits and empty folders are kept; pipes, and names that are not text, are left out."""
     box = yard.box
     _sh(box, "echo a > a; chmod +x a; mkdir -p d/e f; echo b > f/b; ln -s ../../etc/passwd d/l; ln -s f g")
+    _sh(box, "ln -s \"$(printf 'bad\\377')\" h")
     _sh(box, "mkfifo p; echo > 'x\n y\u00e9'; echo > \"$(printf 'bad\\377')\"; mkdir \"$(printf 'worse\\377')\"")
     found = box.snapshot()
     assert dict(found.files) == {
@@ -34,12 +35,13 @@ def trees_come_back(yard: Yard) -> None:
         "f/b": File(b"b\n"),
         "d/l": File(b"../../etc/passwd", link=True),
         "g": File(b"f", link=True),
+        "h": File(b"bad\xff", link=True),
         "x\n y\u00e9": File(b"\n"),
     }
     assert found.folders == {"d/e"}
     box.restore(found)
     assert box.snapshot() == found
-    assert _sh(box, "test -x a; test ! -x f/b; test ! -e p; cat g/b; ls | wc -l") == "b\n6\n"
+    assert _sh(box, "test -x a; test ! -x f/b; test ! -e p; cat g/b; ls | wc -l") == "b\n7\n"
 
 
 def unchanged_files_are_shared(yard: Yard) -> None:

@@ -9,7 +9,7 @@ import docker
 from docker.types import LogConfig, Mount, Ulimit
 
 from ...types import MIB
-from ..guest.container_wire import BY_TIMES
+from ..guest.box_wire import BY_TIMES
 from . import container_kit, leases, seccomp_profile
 from .box import AGENT_UID, FOLDERS, LOGS, SOCKETS, BoxLimits
 

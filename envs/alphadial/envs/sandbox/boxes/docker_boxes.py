@@ -19,10 +19,10 @@ from ...repository import ImageSource
 from ..workspace import Workspace
 from . import container_kit, container_options, docker_daemon, image_trees, leases
 from .box import FOLDERS, BoxLimits, Image, absolute
-from .container_link import BrokenLinkError, KeeperLink
 from .docker_box import DockerBox
 from .docker_daemon import ERRORS, line
 from .images import DockerImages, connect
+from .keeper_link import BrokenLinkError, ContainerLink
 
 _ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8"}
 """The variables that every command has, where image and caller give them no other values."""
@@ -94,7 +94,7 @@ class DockerBoxes(OfOneProcess, Closing):
             except _NoKeeperError:
                 self._fill(image)
                 container, link = self._started(image, workdir, limits, sockets)
-        box = DockerBox(link, limits, {**_ENV, **image.env}, workdir, lambda: self._remove(container))
+        box = DockerBox(link, limits, {**_ENV, **image.env}, lambda: self._remove(container))
         with self._lock:
             self._open.add(box)
             self._containers.append(container)
@@ -112,15 +112,17 @@ class DockerBoxes(OfOneProcess, Closing):
         if self._connected is not None:
             self._connected.close()
 
-    def _started(self, image: Image, workdir: str, limits: BoxLimits, sockets: Path | None) -> tuple[str, KeeperLink]:
+    def _started(
+        self, image: Image, workdir: str, limits: BoxLimits, sockets: Path | None
+    ) -> tuple[str, ContainerLink]:
         try:
             made = container_options.create(self._client, image.id, workdir, limits, sockets, self._runtime)
         except docker.errors.ImageNotFound:
             raise _gone(image) from None
-        link = KeeperLink(self._attached(made))
+        link = ContainerLink(self._attached(made))
         try:
             self._client.start(made)
-            link.ready(_START_S)
+            link.answer(timeout_s=_START_S)
         except (*ERRORS, BrokenLinkError) as error:
             link.close()
             self._remove(made)

@@ -16,7 +16,7 @@ from ...repository import ImageSource
 from ...types import MIB, Limits
 from .. import layout, seccomp
 from ..bubblewrap import Bubblewrap
-from ..guest.keeper_frames import IMAGE
+from ..guest.box_wire import IMAGE
 from ..slot import INIT, Own
 from ..workspace import Workspace
 from . import rootfs_host, rootfs_trees

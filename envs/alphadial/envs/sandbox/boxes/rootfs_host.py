@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ...errors import ImageError
 from .. import layout
-from ..guest.keeper_frames import IMAGE
+from ..guest.box_wire import IMAGE
 from ..interpreter import Interpreter
 from .box import Image
 from .rootfs_mounts import Shown

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
+import os
 from pathlib import Path
 
-from ..guest.keeper_frames import end, entries
-from ..guest.keeper_tree import RefusedError, contents, scan
+from ..guest.box_tree import RefusedError, Tree
 from ..workspace import Workspace
 from .box import MAX_TREE_BYTES, MAX_TREE_FILES
-from .rootfs_box import refusal, workspace_of
+from .kept_box import refusal, tree_of
 
 
 def read(root: Path, path: str) -> Workspace:
@@ -24,9 +23,9 @@ def read(root: Path, path: str) -> Workspace:
         folder /= part
         if folder.is_symlink():
             raise NotADirectoryError(f"{folder.relative_to(root)} is a link")
+    tree = Tree(str(folder), os.geteuid(), without=".git")
     try:
-        found = scan(str(folder), (MAX_TREE_BYTES, MAX_TREE_FILES), without=".git")
+        seen = tree.look(MAX_TREE_FILES, MAX_TREE_BYTES)
     except RefusedError as refused:
         raise refusal(refused) from None
-    stream = io.BytesIO(b"".join((*contents(str(folder), found, found.kinds), end())))
-    return workspace_of(entries(stream))
+    return tree_of(seen.facts(), memoryview(b"".join(tree.contents(seen))))

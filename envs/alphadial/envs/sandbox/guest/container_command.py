@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from typing import NamedTuple, NoReturn
 
-from .container_wire import CHUNK, CPU, MEMORY, OUTPUT, WALL
+from .box_wire import CHUNK, CPU, MEMORY, OUTPUT, WALL
 from .limited import become
 from .meters import Meter
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
+from .box_wire import IMAGE, SOCKETS
 from .isolation import (
     MNT_DETACH,
     MS_BIND,
@@ -19,7 +20,6 @@ from .isolation import (
     move_mount,
     unmount,
 )
-from .keeper_frames import IMAGE, SOCKETS
 
 MS_BIND_ALL = MS_BIND | 0x4000
 """MS_REC: with all that is mounted below."""
@@ -66,21 +66,12 @@ class Root:
             _made(f"{_OWN}/{name}")
             _folder(path)
             mount(f"{_OWN}/{name}", path, flags=MS_BIND)
-        self._size = size
         _folder(settings["workdir"])
         self.workdir = os.path.realpath(settings["workdir"])
-        self._mount_workdir()
+        # Every access counts: see ``box_tree``.
+        mount("tmpfs", self.workdir, "tmpfs", MS_NOSUID_NODEV | MS_STRICTATIME, f"{size},mode=755")
         _read_only(_OWN)  # the folders that are shown elsewhere stay as they are there
         self._areas = (settings["workdir"], *_TEMPORARY.values(), *settings["sealed"], *settings["shared"])
-
-    def _mount_workdir(self) -> None:
-        # Every access counts: see ``keeper_tree``.
-        mount("tmpfs", self.workdir, "tmpfs", MS_NOSUID_NODEV | MS_STRICTATIME, f"{self._size},mode=755")
-
-    def renew(self) -> None:
-        """An empty working directory, whatever is in the one of before."""
-        unmount(self.workdir, MNT_DETACH)
-        self._mount_workdir()
 
     def held(self) -> int:
         """Bytes of memory that the files of commands take, names included."""

@@ -1,4 +1,4 @@
-"""The working directory of a box, as its keeper sees it: what has changed since it last looked, and what is to change.
+"""A folder as a box's keeper sees it: what has changed since it last looked, and what is to change.
 
 Nothing runs while it looks or writes, and it follows no link. A file whose status is what it was has not changed: to
 write through a mapping leaves the times of a file in memory alone, but to make the mapping is an access, whose time
@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from .container_wire import CHUNK, EXECUTABLE, FILE, LINK
+from .box_wire import CHUNK, EXECUTABLE, FILE, LINK
 from .folder import MAX_DEPTH, MAX_PATH, TOO_DEEP, TOO_LARGE, TOO_MANY
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -63,6 +63,16 @@ class Seen:
         self.odd: list[str] = []
         """Folders with another mode than those that are made here, or another owner."""
 
+    @property
+    def changed_bytes(self) -> int:
+        """The size of all files that have changed."""
+        return sum(self.files[path].size for path in self.changed)
+
+    def facts(self) -> dict[str, Any]:
+        """What the owner is told of it."""
+        changed = [(path, self.files[path].kind, self.files[path].size) for path in self.changed]
+        return {"changed": changed, "gone": self.gone, "empty": self.empty}
+
 
 class Tree:
     """Remembers of every file what it was when its content was last handed over, in either direction.
@@ -71,10 +81,11 @@ class Tree:
         root: an absolute path.
         owner: of all that is written.
         by_times: every access is told by a file's status; otherwise each file is read at each look.
+        without: a name that is passed over, wherever it is.
     """
 
-    def __init__(self, root: str, owner: int, *, by_times: bool) -> None:
-        self._root, self._owner, self._by_times = root, owner, by_times
+    def __init__(self, root: str, owner: int, *, by_times: bool = True, without: str = "") -> None:
+        self._root, self._owner, self._by_times, self._without = root, owner, by_times, without
         self._known: dict[str, tuple[Found, bytes]] = {}
         self._strays: list[str] = []
         self._odd: list[str] = []
@@ -136,7 +147,7 @@ class Tree:
         self._known.clear()
 
     def contents(self, seen: Seen) -> Iterator[bytes]:
-        """Of all files that have changed, one after the other; they are known from then on."""
+        """The contents of all files that have changed, one after the other; they are known from then on."""
         self.forget(seen.gone)
         for path in seen.changed:
             digest = hashlib.sha256()
@@ -154,6 +165,8 @@ class Tree:
             entries = 0
             with os.scandir(self._root + "/" + prefix) as scanned:
                 for entry in scanned:
+                    if entry.name == self._without:
+                        continue
                     path, status = prefix + entry.name, entry.stat(follow_symlinks=False)
                     kind = self._kind(path, status)
                     if not kind:
@@ -177,14 +190,13 @@ class Tree:
         return seen
 
     def _kind(self, path: str, status: os.stat_result) -> str:
-        """Of what is kept; "" for the rest."""
+        """The kind of what is kept; "" for the rest."""
         try:
             path.encode()
-            if stat.S_ISLNK(status.st_mode):
-                os.readlink(self._at(path)).encode()  # noqa: PTH115
-                return LINK
         except UnicodeEncodeError:
             return ""
+        if stat.S_ISLNK(status.st_mode):
+            return LINK
         if stat.S_ISREG(status.st_mode):
             return EXECUTABLE if status.st_mode & stat.S_IXUSR else FILE
         return _FOLDER if stat.S_ISDIR(status.st_mode) else ""
@@ -194,7 +206,10 @@ class Tree:
 
     def _read(self, path: str, found: Found) -> Iterator[bytes]:
         if found.kind == LINK:
-            yield os.readlink(self._at(path)).encode()  # noqa: PTH115
+            target = os.fsencode(os.readlink(self._at(path)))  # noqa: PTH115
+            if len(target) != found.size:  # as of links that the kernel makes up
+                raise OSError(f"{path} is not as long as it is said to be")
+            yield target
             return
         descriptor = os.open(self._at(path), _READ)
         try:
@@ -230,7 +245,7 @@ class Tree:
             remove(self._at(path))
         for path in ["", *self._odd]:
             if os.path.isdir(self._at(path)):  # noqa: PTH112
-                self._give(self._at(path))
+                self._straighten(self._at(path))
         self._strays, self._odd = [], []
         self.forget(gone)
         for folder in {path.rpartition("/")[0] for path in removed}:
@@ -243,9 +258,9 @@ class Tree:
             self._folder(folder, made)
         self._looked_s = time.monotonic()
 
-    def _give(self, path: str) -> None:
-        """A folder becomes the owner's."""
-        os.chown(path, self._owner, self._owner)
+    def _straighten(self, path: str) -> None:
+        """A folder becomes the owner's, with the mode of all that are made here."""
+        _give(path, self._owner)
         os.chmod(path, _FOLDER_MODE)  # noqa: PTH101
 
     def _folder(self, path: str, made: set[str]) -> None:
@@ -256,7 +271,7 @@ class Tree:
         if not _is_folder(where):
             remove(where)
             os.mkdir(where)  # noqa: PTH102
-            self._give(where)
+            self._straighten(where)
         made.add(path)
 
     def _prune(self, path: str) -> None:
@@ -301,17 +316,27 @@ def write(path: str, kind: str, content: Iterable[bytes], owner: int) -> None:
 def _write_new(path: str, kind: str, content: Iterable[bytes], owner: int) -> None:
     if kind == LINK:
         os.symlink(b"".join(content), os.fsencode(path))  # noqa: PTH211
-        os.chown(path, owner, owner, follow_symlinks=False)
+        _give(path, owner)
         return
     descriptor = os.open(path, _WRITE, _MODES[kind])
     try:
-        os.fchown(descriptor, owner, owner)
+        _give(descriptor, owner)
         for chunk in content:
             rest = memoryview(chunk)
             while rest:
                 rest = rest[os.write(descriptor, rest) :]
     finally:
         os.close(descriptor)
+
+
+def _give(made: str | int, owner: int) -> None:
+    """What this process has made, and is another's, becomes that one's."""
+    if owner == os.geteuid():
+        return
+    if isinstance(made, int):
+        os.fchown(made, owner, owner)
+    else:
+        os.lchown(made, owner, owner)
 
 
 def exactly(size: int, read: Reader) -> Iterator[bytes]:
