@@ -20,12 +20,12 @@ from pathlib import Path
 from ...errors import SandboxUnavailableError
 
 LABEL = "alphadial.keeper"
-"""Of the volume."""
+"""The label by which a daemon's volume is known to be one of ours."""
 PLACE = "/.alphadial"
-"""Where it is mounted."""
+"""The folder of a container in which the volume is mounted."""
 _GUEST = Path(__file__).parent.parent / "guest"
 _UNCHECKED = (1).to_bytes(4, "little") + bytes(8)
-"""Of compiled modules without their source, see PEP 552."""
+"""The flags and the empty hash of a compiled module that is not checked against its source (PEP 552)."""
 _LOADED = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
@@ -37,7 +37,7 @@ _DOCTOR = "alphadial doctor"
 
 
 def name() -> str:
-    """Of the volume."""
+    """The volume's name: a hash of the interpreter and of all that is in it."""
     running = _interpreter()
     status = running.stat()
     digest = hashlib.sha256(f"{sys.version} {running} {status.st_size} {status.st_mtime_ns}".encode())

@@ -23,7 +23,7 @@ _CONTROL = 0
 NOT_BEGUN = 126
 """The exit status where there is no such working directory."""
 _FIRST_TO_DIE = b"1000"
-"""For the kernel, where memory runs out: any process of a command before the keeper."""
+"""The oom_score_adj of commands: where memory runs out the kernel ends any of their processes before the keeper."""
 
 
 class Order(NamedTuple):
@@ -46,7 +46,7 @@ class Ended:
 
     def __init__(self) -> None:
         self.status = 128 + signal.SIGKILL
-        """As shells report it."""
+        """The exit status as shells report it: 128 and the number of the signal that ended the command."""
         self.stdout, self.stderr = bytearray(), bytearray()
         self.killed_by: str | None = None
         self.cpu_s = self.wall_s = 0.0
@@ -108,7 +108,7 @@ class _Run:
         return got
 
     def _cpu_s(self) -> float:
-        """Without the keeper's own."""
+        """CPU seconds of everything in the container but the keeper."""
         return self._meter.cpu_s() - time.process_time()
 
     def _room(self) -> int:
@@ -197,7 +197,7 @@ class _Run:
 
 
 def _begin(order: Order, ends: list[int]) -> NoReturn:
-    """In the child: becomes the command, with nothing of the keeper's."""
+    """Turns the forked child into the command, with nothing of the keeper's."""
     try:
         os.setsid()
         for wanted, descriptor in enumerate((order.stdin, *ends)):

@@ -118,7 +118,7 @@ def _show(source: str, target: str, without: Iterable[str] = ()) -> None:
 
 
 def _read_only(path: str) -> None:
-    """Of what is mounted there alone. Flags that hold already may not be dropped."""
+    """Makes what is mounted there read-only, and nothing below it. Flags that hold already may not be dropped."""
     mount("", path, flags=MS_READ_ONLY_BIND | os.statvfs(path).f_flag & MS_NOSUID_NODEV_NOEXEC)
 
 
