@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -20,6 +21,8 @@ from alphadial.merge_engine.live.serving import gateway, server_config
 from .fake_engine import running
 from .faulty_engines import TOKENS, FaultyEngine, poisoned
 
+MANY = int(os.environ.get("REQUESTS", "4000"))
+"""For the record, REQUESTS=10000 takes minutes."""
 ALPHAS = (-1.0, -0.25, 0.0, 77 / 256, 1.0, 1.5)
 _AT_ONCE = 40
 _REQUEST_S, _SWAP_S = 5.0, 3.0
@@ -42,7 +45,7 @@ class Seen:
 
 
 @pytest.mark.parametrize(
-    ("requests", "rate"), [(120, 0.06), pytest.param(10_000, 0.08, marks=pytest.mark.slow)], ids=["few", "many"]
+    ("requests", "rate"), [(120, 0.06), pytest.param(MANY, 0.08, marks=pytest.mark.slow)], ids=["few", "many"]
 )
 def test_no_answer_by_other_weights(
     family: Family, monkeypatch: pytest.MonkeyPatch, requests: int, rate: float
@@ -60,7 +63,7 @@ def test_no_answer_by_other_weights(
     assert seen.answered + seen.broken + seen.given_up + sum(seen.statuses.values()) == requests
     assert seen.answered > 0.4 * requests, seen
     assert sum(faults.values()) > 0.03 * requests, faults
-    if requests >= 10_000:
+    if requests >= MANY:
         assert len(faults) == 19, faults  # all that there are
         assert min(seen.broken, seen.given_up) > 0, seen
 
