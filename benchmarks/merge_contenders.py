@@ -80,7 +80,7 @@ def make_family(task: Task) -> Path:
 
 
 def by_merge(task: Task, out: Path, alphas: int = 1) -> float:
-    """Until the last piece is written: what follows is the weights id and the sync to disk."""
+    """Measures until the last piece is written: what follows is the weights id and the sync to disk."""
     family = load_family(make_family(task))
     start = last = time.perf_counter()
 
@@ -104,7 +104,7 @@ def by_command(task: Task, out: Path) -> float:
 
 
 def by_torch(task: Task, out: Path) -> float:
-    """As one would write it: whole files in memory, fp32, tensor by tensor."""
+    """Merges as one would write it by hand: whole files in memory, fp32, tensor by tensor."""
     out.mkdir()
 
     def work() -> None:

@@ -53,7 +53,7 @@ class MachineFullError(SandboxFailedError):
 
 
 class UncountedError(SandboxFailedError):
-    """Without a cgroup: the program's processes may have used more CPU time than its limit, and nothing counts them."""
+    """The program's processes may have used more CPU time than its limit, and without a cgroup nothing counts them."""
 
 
 class WorkspaceError(EnvsError):

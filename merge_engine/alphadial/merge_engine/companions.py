@@ -73,7 +73,7 @@ def check_tokens(low: Path, high: Path) -> None:
 
 
 def differences(low: Path, high: Path) -> Iterator[str]:
-    """Where the high endpoint's files say something else than the low endpoint's, which the merge gets; one line each.
+    """Tells what the high endpoint's files say otherwise than the low endpoint's, which the merge gets; one line each.
 
     Raises:
         CheckpointError: a file of either that is no JSON.

@@ -1,4 +1,4 @@
-"""Which weights a model's name stands for, computed once per content of the checkpoints' files and kept on disk.
+"""The weights that a model's name stands for, as an id: computed once per content of the checkpoints and kept on disk.
 
 Nothing here loads torch, except where an id is asked for that nobody has computed yet on this machine. What is kept
 lies in the user's cache folder, one small file each, and may be deleted at any time.

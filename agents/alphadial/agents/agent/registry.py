@@ -1,4 +1,4 @@
-"""Which agent makes the attempts of a setting."""
+"""The agents by setting and name, and how one is made."""
 
 from __future__ import annotations
 

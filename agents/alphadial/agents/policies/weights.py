@@ -1,4 +1,4 @@
-"""Which weights a model's name stands for, and answers that must come from them."""
+"""The weights that a model's name stands for, and answers that must come from them."""
 
 from __future__ import annotations
 

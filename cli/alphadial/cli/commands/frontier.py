@@ -83,23 +83,11 @@ def frontier(
     from alphadial.agents.experiments.frontier_run import FrontierOptions, sample_frontier
 
     options = FrontierOptions(
-        family=loaded,
-        split=split,
-        problem_set=problem_set,
-        problems=parse_problems(problems),
-        limit_s=limit,
-        alphas=split_list(alphas, "--alphas"),
-        samples=samples,
-        temperature=temperature,
-        seed=seed,
-        setting=pick(Setting, setting, "--setting"),
-        agent=agent,
-        prompt=prompt,
-        parser=parser,
-        language=language,
-        max_turns=max_turns,
-        max_tokens=max_tokens,
-    )
+        family=loaded, split=split, problem_set=problem_set, problems=parse_problems(problems), limit_s=limit,
+        alphas=split_list(alphas, "--alphas"), samples=samples, temperature=temperature, seed=seed,
+        setting=pick(Setting, setting, "--setting"), agent=agent, prompt=prompt, parser=parser, language=language,
+        max_turns=max_turns, max_tokens=max_tokens,
+    )  # fmt: skip
     with RunWatch() as watch:
         asked = open_server_options(concurrency, timeout, retries, watch.waits)
         runtime = open_runtime(server, unverified_weights, sandbox, workers, asked, box=box)

@@ -1,4 +1,4 @@
-"""Which interpreter runs the Python programs of a package."""
+"""The interpreter that runs the Python programs of a package."""
 
 from __future__ import annotations
 

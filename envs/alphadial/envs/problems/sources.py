@@ -1,4 +1,4 @@
-"""Where problems come from: a set of ours by its name, a path, a class of the user's own, or a sequence of them."""
+"""The sources of problems: a set of ours by its name, a path, a class of the user's own, or a sequence of them."""
 
 from __future__ import annotations
 

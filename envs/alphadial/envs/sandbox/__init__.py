@@ -1,4 +1,4 @@
-"""Where code that nobody has read is run."""
+"""Isolation: code that nobody has read is run here."""
 
 from __future__ import annotations
 

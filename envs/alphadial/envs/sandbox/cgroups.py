@@ -26,7 +26,7 @@ _CONTROLLERS = ("memory", "pids", "cpuacct")
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """Where groups can be made: one folder per controller under v1, one for all under v2."""
+    """The folders in which groups can be made: one folder per controller under v1, one for all under v2."""
 
     version: str
     memory: Path
@@ -208,7 +208,7 @@ def _field(text: bytes, name: bytes) -> int:
 
 
 def candidates(memberships: str, mountinfo: str) -> Iterator[Parent]:
-    """Where groups might be made, best first.
+    """The places where groups might be made, best first.
 
     Args:
         memberships: the text of /proc/self/cgroup.

@@ -66,7 +66,7 @@ class Gvisor(Bubblewrap):
 
     @property
     def release(self) -> str:
-        """As runsc calls it."""
+        """The release of runsc, as it calls it."""
         said = subprocess.run([self._runsc, "--version"], capture_output=True, text=True).stdout
         return (said.splitlines() or [""])[0].removeprefix("runsc version ")
 
@@ -151,7 +151,7 @@ class Gvisor(Bubblewrap):
         )
 
     def rlimits(self, limits: Limits) -> dict[int, tuple[int, int]]:
-        """Without the limit on CPU time: where CPUs are few, the guest's kernel takes waiting for running."""
+        """Drops the limit on CPU time: where CPUs are few, the guest's kernel takes waiting for running."""
         rlimits = super().rlimits(limits)
         del rlimits[resource.RLIMIT_CPU]
         return rlimits
@@ -246,5 +246,5 @@ def _hung_up(channel: socket.socket) -> bool:
 
 
 def _beside(limits: Limits, incoming: bytes) -> Limits:
-    """With room for the files as they came, beside those in the guest."""
+    """Adds room for the files as they came, beside those in the guest."""
     return replace(limits, memory_bytes=limits.memory_bytes + len(incoming))

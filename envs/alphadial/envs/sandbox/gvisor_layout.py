@@ -24,7 +24,7 @@ machines."""
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """Where a stream goes, and how long it may be."""
+    """The file that a stream goes to, and how long it may be."""
 
     descriptor: int
     bytes: int

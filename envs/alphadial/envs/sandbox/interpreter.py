@@ -1,4 +1,4 @@
-"""Which Python runs the programs, and what of the host must be seen for it to start."""
+"""The Python that runs the programs, and what of the host must be seen for it to start."""
 
 from __future__ import annotations
 

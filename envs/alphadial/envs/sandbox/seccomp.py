@@ -163,7 +163,7 @@ def _of_warm_programs(this: _Machine, told: bool) -> dict[int, list[Instruction]
 
 
 def _segments(blocks: dict[int, list[Instruction]]) -> list[tuple[int, list[Instruction]]]:
-    """Where each run of system call numbers with one and the same answer begins."""
+    """The beginnings of the runs of system call numbers with one and the same answer."""
     segments: list[tuple[int, list[Instruction]]] = []
     for number in sorted({0, *blocks, *(number + 1 for number in blocks if number != _X32_BIT)}):
         block = blocks.get(number, [_ALLOWED])

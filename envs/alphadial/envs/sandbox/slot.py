@@ -132,7 +132,7 @@ class Slot:
         return _of_group(group) if group is not None else tree_meter(pid, self._memory_bytes)
 
     def _forget(self) -> None:
-        """In a forked child: processes, group and uid are the parent's."""
+        """Leaves processes, group and uid to the parent, in a forked child."""
         self._lock = threading.Lock()
         if self._contained is not None:
             self._contained.process.poll()  # is told that it has no such child, and asks no more

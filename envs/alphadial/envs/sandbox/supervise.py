@@ -84,7 +84,7 @@ def supervise(
     meter: Meter,
     kill: Callable[[], None],
 ) -> Supervised:
-    """Until a command has ended. Pipes are always drained, so no program waits for its reader.
+    """Waits until a command has ended. Pipes are always drained, so no program waits for its reader.
 
     Args:
         stdout: our end of the pipe, which is closed here.

@@ -77,7 +77,7 @@ class Workspace:
 
     @classmethod
     def of(cls, files: Mapping[str, str], max_bytes: int = MAX_BYTES) -> Workspace:
-        """From texts."""
+        """Makes a workspace of texts."""
         return cls({path: File(as_bytes(text)) for path, text in files.items()}, max_bytes=max_bytes)
 
     def manifest(self) -> str:
@@ -98,7 +98,7 @@ class Workspace:
 
     @property
     def longest_stream(self) -> int:
-        """Of a tree that holds ``max_bytes``, end included."""
+        """The length in bytes of the stream of a tree that holds ``max_bytes``, end included."""
         return self.max_bytes + BESIDE_CONTENTS
 
     def stream(self) -> bytes:

@@ -81,7 +81,7 @@ class SqliteJournal(Closing):
             raise
 
     def _leave_connection(self) -> None:
-        """In a forked child: SQLite allows it neither to use nor to close its parent's connection."""
+        """Keeps the parent's connection in a forked child, which SQLite allows neither to use it nor to close it."""
         self._lock = threading.Lock()
         self._foreign = True
         _of_parents.append(self._database)

@@ -1,4 +1,4 @@
-"""Which weights a blended answer is said to come from. Importing this loads no torch and no vLLM.
+"""The weights that a blended answer is said to come from. Importing this loads no torch and no vLLM.
 
 A blend computes both endpoints' outputs in every layer and mixes them, so it rounds elsewhere than merged weights do:
 its answers are near theirs, but not equal bit for bit. So it has ids of a kind of its own, at alpha 0 and 1 too.

@@ -1,4 +1,4 @@
-"""Which alpha each request, and each of its tokens, is computed at. Needs torch, and no vLLM."""
+"""The alpha that each request, and each of its tokens, is computed at. Needs torch, and no vLLM."""
 
 from __future__ import annotations
 

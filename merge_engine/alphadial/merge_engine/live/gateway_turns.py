@@ -1,4 +1,4 @@
-"""Whose turn it is: requests of many alphas share engines that serve one alpha at a time.
+"""Turns: requests of many alphas share engines that serve one alpha at a time.
 
 Requests that wait are grouped by alpha, and alphas wait in the order in which their oldest request came. An engine's
 turn is one alpha's: whoever waits for it begins at once, and others of that alpha join until another alpha needs the
@@ -229,7 +229,7 @@ class Turns:
                 place.set_result(seat)
 
     def _close_for(self, wanted: int) -> None:
-        """As many engines end their turns as alphas wait; of those that began to, the first."""
+        """Makes as many engines end their turns as alphas wait, those first that began to end them first."""
         busy = [seat for seat in self.seats if seat.up and seat.running and seat.swapping_to is None]
         closing = sorted((seat for seat in busy if seat.closing is not None), key=lambda seat: seat.closing or 0.0)
         for seat in closing[wanted:]:

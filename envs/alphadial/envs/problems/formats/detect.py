@@ -1,4 +1,4 @@
-"""Which format a path holds, by its content."""
+"""The format that a path holds, told by its content."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def detect(path: Path) -> Format | None:
 
 
 def examine(path: Path) -> Format | LoadError | None:
-    """As ``detect``, or why the beginning of a file cannot be read as what it seems to hold."""
+    """Gives what ``detect`` gives, or why the beginning of a file cannot be read as what it seems to hold."""
     kind = kind_of(path)
     if kind == stat.S_IFREG:
         return _of_file(path)

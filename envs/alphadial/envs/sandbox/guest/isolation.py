@@ -66,14 +66,14 @@ class Isolation:
         _check(_libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
 
     def before_fork(self) -> None:
-        """In the server: the next child is the first process of a new pid namespace."""
+        """Makes the server's next child the first process of a new pid namespace."""
         if self._isolated:
             # A second unshare is refused until the server is back in its own namespace.
             _check(_libc.setns(self._own_pids, CLONE_NEWPID), "setns")
             _check(_libc.unshare(CLONE_NEWPID), "unshare pid")
 
     def enter(self, kept: int, group: int = 0) -> None:
-        """In the program's process, before it is one: nothing of the server is left but descriptor ``kept``.
+        """Leaves nothing of the server but descriptor ``kept`` in the process that is to be the program.
 
         Args:
             kept: the descriptor.
@@ -100,7 +100,7 @@ class Isolation:
             os.chdir("/w/box")
 
     def confine(self) -> int | None:
-        """In the program's own process, which is that first one or a child of it: nothing more can be changed.
+        """Locks the program's own process, the first one or a child of it: nothing more can be changed.
 
         Returns:
             A descriptor that can be read once the program asks for what programs in warm servers may not, and waits for
