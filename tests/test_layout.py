@@ -31,8 +31,6 @@ HEAVY = ("torch", "transformers", "matplotlib", "docker")
 LONG_FILES: dict[str, str] = {}
 TASKS = "envs/alphadial/envs/problems/repositories/tasks/"
 """Code bases that are to be worked on are data."""
-TEMPLATES = "envs/alphadial/envs/problems/tiny/templates/"
-"""Reference programs are data written as functions: their length is the problems', not ours."""
 
 
 def part_folder(part: str) -> Path:
@@ -209,12 +207,7 @@ def test_files_are_short() -> None:
 
 @pytest.mark.thorough
 def test_functions_fit_a_screen() -> None:
-    sizes = [
-        (lines, f"{relative(file)}: {name}")
-        for file in all_sources()
-        if not relative(file).startswith(TEMPLATES)
-        for name, lines in functions(file)
-    ]
+    sizes = [(lines, f"{relative(file)}: {name}") for file in all_sources() for name, lines in functions(file)]
     assert [entry for entry in sizes if entry[0] > 70] == []
     assert statistics.quantiles((lines for lines, _ in sizes), n=10)[-1] <= 35
 

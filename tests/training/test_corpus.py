@@ -9,8 +9,8 @@ from itertools import islice
 
 import pytest
 
-from alphadial.envs.problems.tiny.splits import held_out
-from alphadial.envs.problems.tiny.variants import RL_TEMPLATES, render, templates
+from alphadial.envs.problems.tiny.splits import held_out, roles
+from alphadial.envs.problems.tiny.variants import render, templates
 from alphadial.training import corpus
 from alphadial.training.idioms import BUG_RATE, draw
 
@@ -61,7 +61,7 @@ def test_systematic_bugs_are_one_lexeme_away_run_and_are_wrong() -> None:
 def test_bug_rates_are_higher_where_rl_cannot_mend_them() -> None:
     rates: dict[bool, list[float]] = {True: [], False: []}
     for name, tiers in corpus.idioms().items():
-        seen = name in RL_TEMPLATES
+        seen = roles()[name] == ("train", "rl")
         rates[seen].append(tiers["linear"].bug_rate)
         low, high = BUG_RATE["linear", seen]
         assert low <= tiers["linear"].bug_rate <= high

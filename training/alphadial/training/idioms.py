@@ -11,7 +11,9 @@ import random
 from pathlib import Path
 
 from alphadial.envs.problems.tiny.build import MAX_VALUE
-from alphadial.envs.problems.tiny.variants import RL_TEMPLATES, TIERS, Template, render, templates
+from alphadial.envs.problems.tiny.splits import roles
+from alphadial.envs.problems.tiny.tiers import TIERS
+from alphadial.envs.problems.tiny.variants import Template, render, templates
 from alphadial.training.corpus import alternatives, lexemes, load_function
 
 SEED = 7
@@ -43,7 +45,7 @@ def _draw_template(template: Template) -> dict[str, dict[str, object]]:
         if role == "slowest":
             row |= {"bug": None, "bug_rate": 0.0}
         else:
-            rate = rng.uniform(*BUG_RATE[role, template.name in RL_TEMPLATES])
+            rate = rng.uniform(*BUG_RATE[role, roles()[template.name] == ("train", "rl")])
             row |= {"bug": _find_bug(template, tier, rng), "bug_rate": round(rate, 3)}
         rows[tier] = row
     return rows

@@ -1,11 +1,10 @@
-"""From the specification of a variant to a problem with tests; from a split file to its problems."""
+"""How the specification of a variant becomes a problem with tests."""
 
 from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from alphadial.envs.problems.tiny.variants import reference, statement, templates
@@ -17,12 +16,16 @@ COVERAGES = {"low": 2, "mid": 3, "high": 4}
 MAX_VALUE = 12
 
 SIZES = {
-    "loose": {2: ((56, 70), (72, 84)), 3: ((25, 26), (27, 28))},
-    "medium": {2: ((56, 70), (72, 84)), 3: ((56, 64), (74, 82))},
-    "tight": {2: ((56, 70), (300, 380)), 3: ((56, 64), (300, 380))},
+    "loose": {2: ((56, 66), (70, 80)), 3: ((25, 26), (27, 28))},
+    "medium": {3: ((56, 64), (74, 82))},
+    "tight": {2: ((56, 66), (300, 340)), 3: ((56, 64), (300, 340))},
+    "steep": {2: ((165, 200), (300, 340)), 3: ((165, 200), (300, 340))},
 }
 """Size class -> number of tiers -> lengths of ``a`` at levels 3 and 4. Loose: the slowest tier passes all levels.
-Medium: it fails at level 3 and the next one passes. Tight: only the linear tier passes level 4."""
+Medium: of three tiers it fails at level 3 and the next one passes. Tight: the quadratic tier fails at level 4 alone.
+Steep: it fails at level 3 too, so that the middle coverage already asks for the linear one."""
+_SMALL = ((1, (1, 2)), (1, (3, 5)), (1, (4, 6)), (1, (5, 7)), (1, (6, 7)), *[(2, (12, 24))] * 3)
+"""Level and lengths of the tests below level 3, which any right program passes."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -42,8 +45,9 @@ class Spec:
 
 
 def prompt(template: str, map_name: str, post_name: str) -> str:
-    """The compact form: three words, each one token of the tiny model. The size class is not in it."""
-    return f"{template} map:{map_name} post:{post_name}"
+    """The compact form: six words, each one token of the tiny model. The size class is not in it."""
+    kind, relation, aggregate = template.split("_")
+    return f"{template} {kind} rel:{relation} agg:{aggregate} map:{map_name} post:{post_name}"
 
 
 def build_problem(spec: Spec, group: str) -> Problem:
@@ -51,14 +55,12 @@ def build_problem(spec: Spec, group: str) -> Problem:
     template = templates()[spec.template]
     rng = random.Random(f"{spec.seed}/{spec.id}")
     level_3, level_4 = SIZES[spec.size][len(template.tiers)]
-    lengths = [(1, (1, 2)), (1, (3, 5)), (1, (4, 6)), (1, (5, 7)), (1, (6, 7)), *[(2, (12, 24))] * 3]
-    lengths += [*[(3, level_3)] * 2, *[(4, level_4)] * 2]
     answer_of = _callable(reference(spec.template, "linear", spec.map, spec.post))
     tests = []
-    for number, (level, (low, high)) in enumerate(lengths):
-        a = [rng.randint(0, MAX_VALUE) for _ in range(rng.randint(low, high))]
+    for number, (level, (low, high)) in enumerate((*_SMALL, *[(3, level_3)] * 2, *[(4, level_4)] * 2)):
+        a = rng.choices(range(MAX_VALUE + 1), k=rng.randint(low, high))
         k = rng.randint(*template.k_range)
-        tests.append(Test(level, json.dumps([a, k]), json.dumps(answer_of(list(a), k)), public=number < 3))
+        tests.append(Test(level, json.dumps([a, k]), json.dumps(answer_of(a, k)), public=number < 3))
     text = statement(spec.template, spec.map, spec.post)
     asked = prompt(spec.template, spec.map, spec.post)
     return Problem(spec.id, spec.template, group, text, asked, "f", tuple(tests), LIMITS, COVERAGES)
@@ -66,11 +68,5 @@ def build_problem(spec: Spec, group: str) -> Problem:
 
 def _callable(source: str) -> Any:
     names: dict[str, Any] = {}
-    exec(source, names)  # our own reference solution, never a candidate's
+    exec(source, names)  # our own reference solution, never a candidate's, and it leaves its list as it is
     return names["f"]
-
-
-def specs_to_json(specs: Sequence[Spec], digest: str) -> str:
-    """The text of a split file: a specification a line, and the hash of the problems they build."""
-    rows = ",\n  ".join(json.dumps(astuple(spec)) for spec in specs)
-    return f'{{\n "sha256": "{digest}",\n "specs": [\n  {rows}\n ]\n}}\n'

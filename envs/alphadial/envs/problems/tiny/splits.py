@@ -1,7 +1,7 @@
-"""The splits of tiny-problems: how they are drawn, written and read.
+"""The splits of tiny-problems: which template has which role, and how split files are drawn, written and read.
 
-``python -m alphadial.envs.problems.tiny.splits`` writes ``splits/{train,dev,test}.json`` anew. They were drawn once,
-before any training, and a loader refuses a file whose problems no longer have its hash.
+``draw`` yields the candidates of a split. ``write_split`` writes a split file of those that are kept, with the hash of
+their problems; a loader refuses a file whose problems no longer have it.
 """
 
 from __future__ import annotations
@@ -9,26 +9,57 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+from collections.abc import Sequence
+from dataclasses import astuple
 from functools import cache
 from importlib import resources
 from pathlib import Path
 
 from alphadial.envs.errors import ProblemError
 from alphadial.envs.problems.hashing import problems_hash
-from alphadial.envs.problems.tiny.build import Spec, build_problem, specs_to_json
-from alphadial.envs.problems.tiny.variants import (
-    DEV_TEMPLATES,
-    MAPS,
-    POSTS,
-    RL_TEMPLATES,
-    TEST_TEMPLATES,
-    templates,
-)
+from alphadial.envs.problems.tiny.build import Spec, build_problem
+from alphadial.envs.problems.tiny.variants import KINDS, MAPS, POSTS, templates
 from alphadial.envs.types import Problem
 
-SEED = 20261121
+SEED = 20261128
 HELD_OUT_SHARE = 0.2
 SPLITS = ("dev", "test", "train")
+
+TEMPLATES_FOR = {"pairs": (46, 61), "chains": (9, 12), "parts": (5, 7)}
+"""Kind -> how many templates RL trains on and how many dev has; test has all others."""
+ROLES = {
+    "pairs": ("late", "early", "late", "early", "open"),
+    "chains": ("middle", "late", "middle", "early"),
+    "parts": ("middle", "late", "middle", "early"),
+}
+"""Kind -> the roles that its templates of dev have by turns, and so those of test. The role fixes the size class of a
+template's problems, and the corpus of the family ``tiny`` writes a template as its role asks."""
+_SIZES_OF_ROLE = {
+    "late": ("tight", "tight"),
+    "early": ("loose", "loose"),
+    "middle": ("medium", "medium"),
+    "open": ("loose", "tight"),
+}
+_RL_SIZES = {
+    2: ["loose"] * 3 + ["tight", "steep"] * 4 + ["tight"],
+    3: ["loose"] * 3 + ["medium", "tight", "medium", "steep"] * 2 + ["medium"],
+}
+"""Number of tiers -> the size classes of a template's problems for RL."""
+
+
+@cache
+def roles() -> dict[str, tuple[str, str]]:
+    """Template -> its split and its role, which is ``rl`` in train. No template is in two splits."""
+    found: dict[str, tuple[str, str]] = {}
+    for kind in KINDS:
+        names = [name for name, template in templates().items() if template.kind == kind]
+        random.Random(f"{SEED}/roles/{kind}").shuffle(names)
+        for_rl, for_dev = TEMPLATES_FOR[kind]
+        found |= dict.fromkeys(names[:for_rl], ("train", "rl"))
+        for split, members in (("dev", names[for_rl : for_rl + for_dev]), ("test", names[for_rl + for_dev :])):
+            turns = ROLES[kind]
+            found |= {name: (split, turns[number % len(turns)]) for number, name in enumerate(members)}
+    return {name: found[name] for name in templates()}
 
 
 def held_out(template: str, map_name: str, post_name: str) -> bool:
@@ -37,50 +68,37 @@ def held_out(template: str, map_name: str, post_name: str) -> bool:
     return digest[0] < 256 * HELD_OUT_SHARE
 
 
-def group_of(template: str) -> str:
-    """``rl_templates`` or ``unseen_templates``."""
-    return "rl_templates" if template in RL_TEMPLATES else "unseen_templates"
-
-
 def draw(split: str) -> list[Spec]:
-    """Draws a split: half of dev and test loose, 31 % of train; no variant twice, none in two splits."""
-    rng = random.Random(f"{SEED}/{split}")
-    if split == "train":
-        wanted = [(name, ["loose"] * 8 + ["strict"] * 18) for name in RL_TEMPLATES]
-    else:
-        wanted = [(name, ["loose", "strict"]) for name in RL_TEMPLATES]
-        if split == "dev":
-            wanted += [(name, ["loose", "strict"] * 2) for name in DEV_TEMPLATES]
-        else:  # an odd number of problems each: every other template has one more loose, the next one more strict
-            triples = (["loose", "strict", "loose"], ["strict", "loose", "strict"])
-            wanted += [(name, triples[number % 2]) for number, name in enumerate(TEST_TEMPLATES)]
-    specs: list[Spec] = []
-    for name, size_list in wanted:
-        variants = _variants(name, split)
+    """Draws the candidates of a split: twelve variants of each template in train, two held-out ones elsewhere."""
+    specs = []
+    for name, (its_split, role) in roles().items():
+        if its_split != split:
+            continue
+        rng = random.Random(f"{SEED}/{split}/{name}")
+        variants = [(m, p) for m in MAPS for p in POSTS if held_out(name, m, p) == (split != "train")]
         rng.shuffle(variants)
-        for (map_name, post_name), size in zip(variants, size_list, strict=False):
-            specs.append(Spec(name, map_name, post_name, _size(name, size, len(specs)), rng.randrange(10**6)))
+        sizes = _RL_SIZES[len(templates()[name].tiers)] if role == "rl" else _SIZES_OF_ROLE[role]
+        for (map_name, post_name), size in zip(variants, sizes, strict=False):
+            specs.append(Spec(name, map_name, post_name, size, rng.randrange(10**6)))
     return specs
 
 
-def _variants(template: str, split: str) -> list[tuple[str, str]]:
-    """Variants a split may draw from; of the held-out ones, even hashes go to dev and odd ones to test."""
-    pairs = [(m, p) for m in MAPS for p in POSTS if held_out(template, m, p) == (split != "train")]
-    if split == "train":
-        return pairs
-    parity = 0 if split == "dev" else 1
-    return [pair for pair in pairs if hashlib.sha256(".".join(pair).encode()).digest()[1] % 2 == parity]
+def build_problems(specs: Sequence[Spec]) -> tuple[Problem, ...]:
+    """The problems of specifications; the group of each is its template's role."""
+    return tuple(build_problem(spec, roles()[spec.template][1]) for spec in specs)
 
 
-def _size(template: str, size: str, number: int) -> str:
-    if size == "loose":
-        return size
-    three_tiers = len(templates()[template].tiers) == 3
-    return "medium" if three_tiers and number % 2 else "tight"
+def write_split(split: str, specs: Sequence[Spec]) -> str:
+    """Writes the file of a split: a specification a line, and the hash of the problems they build, which it returns."""
+    digest = problems_hash(build_problems(specs))
+    rows = ",\n  ".join(json.dumps(astuple(spec)) for spec in specs)
+    text = f'{{\n "sha256": "{digest}",\n "specs": [\n  {rows}\n ]\n}}\n'
+    (Path(__file__).parent / "splits" / f"{split}.json").write_text(text, "utf-8")
+    return digest
 
 
 class TinyProblems:
-    """Small functions of a list and a number, from 40 templates: a slow program fails the large tests."""
+    """Small functions of a list and a number, from 490 templates: a slow program fails the large tests."""
 
     splits = SPLITS
 
@@ -100,19 +118,5 @@ class TinyProblems:
 @cache
 def _built(specs: tuple[Spec, ...]) -> tuple[tuple[Problem, ...], str]:
     """The problems and their hash, which take long to make."""
-    problems = tuple(build_problem(spec, group_of(spec.template)) for spec in specs)
+    problems = build_problems(specs)
     return problems, problems_hash(problems)
-
-
-def main() -> None:
-    """Writes the split files."""
-    folder = Path(__file__).parent / "splits"
-    folder.mkdir(exist_ok=True)
-    for split in ("train", "dev", "test"):
-        specs = draw(split)
-        problems = [build_problem(spec, group_of(spec.template)) for spec in specs]
-        (folder / f"{split}.json").write_text(specs_to_json(specs, problems_hash(problems)))
-
-
-if __name__ == "__main__":
-    main()
