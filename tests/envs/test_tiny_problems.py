@@ -96,7 +96,7 @@ def test_each_tier_passes_exactly_the_levels_of_its_size_class(kind: str) -> Non
     check_levels(names[0], "from5", "double")
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", KINDS)
 def test_tiers_agree_and_pass_their_levels_in_every_template(kind: str) -> None:
     names = [name for name, template in templates().items() if template.kind == kind]
@@ -125,8 +125,8 @@ def test_templates_have_the_tiers_of_their_kind_and_names_of_their_parts() -> No
 
 
 def test_statement_says_map_result_and_post_step() -> None:
-    text = statement("chains_up_tails", "half", "negate")
-    assert "First replace every element x of a by x // 2. Let r be the total of a[i] over all triples of places" in text
+    text = statement("chains_up_middles", "half", "negate")
+    assert "First replace every element x of a by x // 2. Let r be the total of a[j] over all triples of places" in text
     assert "h < j < i such that a[i] is a[j] plus k, and a[j] is a[h] plus k. Return -r." in text
     assert not any("{" in statement(name, "same", "same") for name in templates())
 
@@ -150,23 +150,41 @@ def test_roles_are_shared_out_by_kind_and_by_turns() -> None:
 
 def test_splits_have_the_promised_mix_and_share_no_template() -> None:
     seen: set[str] = set()
-    for name, most in (("train", 12), ("dev", 2), ("test", 2)):
-        problems = load_split("tiny-problems", name).problems
-        assert len({problem.id.rsplit(".", 1)[0] for problem in problems}) == len(problems)
-        counts = Counter(problem.template for problem in problems)
+    for split, most in (("train", 12), ("dev", 2), ("test", 2)):
+        specs, _ = splits.read_split(split)
+        assert len({(spec.template, spec.map, spec.post) for spec in specs}) == len(specs)
+        counts = Counter(spec.template for spec in specs)
         assert max(counts.values()) <= most
         assert not seen & set(counts)
         seen |= set(counts)
-        assert all(splits.roles()[problem.template] == (name, problem.group) for problem in problems)
+        assert all(splits.roles()[spec.template][0] == split for spec in specs)
+    dev = load_split("tiny-problems", "dev").problems
+    assert all(splits.roles()[problem.template] == ("dev", problem.group) for problem in dev)
 
 
 def test_only_train_shows_variants_that_the_corpus_may_show() -> None:
-    for name in splits.SPLITS:
-        for problem in load_split("tiny-problems", name).problems:
-            template, map_name, post_name, _ = problem.id.split(".")
-            assert splits.held_out(template, map_name, post_name) == (name != "train")
+    for split in splits.SPLITS:
+        for spec in splits.read_split(split)[0]:
+            assert splits.held_out(spec.template, spec.map, spec.post) == (split != "train")
 
 
+@pytest.mark.thorough
+@pytest.mark.parametrize("split", splits.SPLITS)
+def test_every_problem_is_passed_by_the_tiers_that_should_and_by_no_constant(split: str) -> None:
+    for problem in load_split("tiny-problems", split).problems:
+        assert splits.tells_answers_apart(problem), problem.id
+        template, map_name, post_name, size = problem.id.split(".")
+        for tier in templates()[template].tiers:
+            source = reference(template, tier, map_name, post_name)
+            assert level_passed(problem, source) == PASSES_LEVELS[size][tier], (problem.id, tier)
+
+
+def test_problem_that_a_constant_nearly_solves_is_told() -> None:
+    dull = build_problem(Spec("chains_down_chains", "half", "same", "medium", 1), "")
+    assert not splits.tells_answers_apart(dull)
+
+
+@pytest.mark.thorough
 def test_size_class_follows_the_role() -> None:
     sizes: dict[tuple[str, int], Counter[str]] = {}
     for split in splits.SPLITS:
@@ -196,18 +214,17 @@ def test_size_class_is_not_in_what_the_model_reads() -> None:
     assert (loose.prompt, loose.statement) == (tight.prompt, tight.statement)
 
 
-def test_split_files_hold_candidates_as_drawn() -> None:
-    for name in splits.SPLITS:
-        problems = load_split("tiny-problems", name).problems
-        drawn = {spec.id: spec for spec in splits.draw(name)}
-        assert splits.build_problems([drawn[problem.id] for problem in problems[::40]]) == problems[::40]
+@pytest.mark.thorough
+@pytest.mark.parametrize("split", splits.SPLITS)
+def test_split_files_hold_candidates_as_drawn(split: str) -> None:
+    assert set(splits.read_split(split)[0]) <= set(splits.draw(split))
 
 
 def test_a_split_file_is_written_and_read_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    specs = splits.read_split("dev")[0][:3]
     (tmp_path / "splits").mkdir()
     monkeypatch.setattr(splits, "__file__", str(tmp_path / "splits.py"))
     monkeypatch.setattr("importlib.resources.files", lambda _: tmp_path)
-    specs = splits.draw("dev")[:3]
     splits.write_split("dev", specs)
     assert splits.TinyProblems().load("dev") == splits.build_problems(specs)
 
@@ -229,4 +246,4 @@ def test_unknown_names_are_told(problem_set: str, split: str) -> None:
 
 def test_unknown_problem_is_told_with_an_example() -> None:
     with pytest.raises(ProblemError, match="ids look like"):
-        find_problem("tiny-problems", "nothing")
+        find_problem("tiny-problems", "nothing", "dev")

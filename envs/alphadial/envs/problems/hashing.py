@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from alphadial.envs.files import File
 from alphadial.envs.problems.formats.git_tree import GitTree
 from alphadial.envs.problems.formats.packages import Package
 from alphadial.envs.repository import ImageSource, Repository
-from alphadial.envs.types import Problem
+from alphadial.envs.types import Problem, Test
 
 _CHECKER = {"rule": "kattis"}
 _PROBLEM = {
@@ -32,18 +32,25 @@ _PROBLEM = {
 }
 _TEST = {"name": "", "group": "", "checker": None, "arguments": None, "check": ""}
 """Fields that do not count at these values: results were bound to hashes before problems had them."""
+_TEST_FIELDS = tuple(field.name for field in fields(Test))
 
 
 def problems_hash(problems: Sequence[Problem]) -> str:
     """sha256 over all that a verdict can depend on, tests and limits included, features not."""
     digest = hashlib.sha256()
     for problem in problems:
-        values = _used(_plain(asdict(replace(problem, features={}, repository=None))), _PROBLEM)
+        values = _used(_plain(asdict(replace(problem, features={}, repository=None, tests=()))), _PROBLEM)
         if problem.repository is not None:
             values["repository"] = _repository(problem.repository)
-        values["tests"] = [_used(_plain(test), _TEST) for test in values["tests"]]
+        values["tests"] = [_test(test) for test in problem.tests]
         digest.update(json.dumps(values, sort_keys=True).encode())
     return digest.hexdigest()
+
+
+def _test(test: Test) -> dict[str, Any]:
+    """A test as plain values; ``asdict`` copies deeply, and most of a set are tests."""
+    values = {name: getattr(test, name) for name in _TEST_FIELDS}
+    return _used(_plain(values | {"checker": test.checker and asdict(test.checker)}), _TEST)
 
 
 def packages_hash(packages: Sequence[Package]) -> str:

@@ -46,8 +46,8 @@ PAIR_AGGREGATES = {
     ),
     "ends": Aggregate(f"the total of i over {_PAIRS}", "r += i", f"{_FOUND} * i", _COUNT, places=True),
     "near": Aggregate(
-        f"the smallest i - j over {_PAIRS}, or the length of a if there are none", "r = min(r, i - j)",
-        "if {look} in c:\n   r = min(r, i - c[{look}])", "c[{key}] = i", start="len(a)", places=True,
+        "the total of the smallest i - j over all places i that have an earlier place j such that {such}",
+        "g = i - j", "if {look} in c:\n   r += i - c[{look}]", "c[{key}] = i", each="0", places=True,
     ),
     "far": Aggregate(
         f"the largest i - j over {_PAIRS}, or 0 if there are none", "r = max(r, i - j)",
@@ -57,17 +57,17 @@ PAIR_AGGREGATES = {
         f"the largest a[i] + a[j] over {_PAIRS}, or 0 if there are none", "r = max(r, a[i] + a[j])",
         "if {look} in c:\n   r = max(r, x + c[{look}])", "c[{key}] = max(c.get({key}, 0), x)",
     ),
-    "low": Aggregate(
-        f"the smallest a[i] + a[j] over {_PAIRS}, or 99 if there are none", "r = min(r, a[i] + a[j])",
-        "if {look} in c:\n   r = min(r, x + c[{look}])", "c[{key}] = min(c.get({key}, 99), x)", start="99",
+    "most": Aggregate(
+        "the total of the largest a[j] over all places i that have an earlier place j such that {such}",
+        "g = max(g, a[j])", _FOUND, "c[{key}] = max(c.get({key}, 0), x)", each="0",
     ),
     "has": Aggregate(
         "the number of places i that have an earlier place j such that {such}", "g = 1",
         "if {look} in c:\n   r += 1", "c.add({key})", each="0", kept="set()",
     ),
-    "new": Aggregate(
-        "the number of places i that have no earlier place j such that {such}", "g = 0",
-        "if {look} not in c:\n   r += 1", "c.add({key})", each="1", kept="set()",
+    "own": Aggregate(
+        "the total of a[i] over all places i that have an earlier place j such that {such}", "g = a[i]",
+        "if {look} in c:\n   r += x", "c.add({key})", each="0", kept="set()",
     ),
     "alone": Aggregate(
         "the total of a[i] over all places i that have no earlier place j such that {such}", "g = 0",
@@ -97,10 +97,10 @@ PART_AGGREGATES = {
         "if {look} in c:\n   r = max(r, i - c[{look}] + 1)", "if {key} not in c:\n   c[{key}] = i + 1",
         kept="{0: 0}", places=True,
     ),
-    "short": Aggregate(
-        f"the length of the shortest of all {_PARTS}, or the length of a plus 1 if there are none",
-        "r = min(r, i - j + 1)", "if {look} in c:\n   r = min(r, i - c[{look}] + 1)", "c[{key}] = i + 1",
-        start="len(a) + 1", kept="{0: 0}", places=True,
+    "reach": Aggregate(
+        f"the total, over all places, of the length of the longest of all {_PARTS} that end there, or 0 if none does",
+        "g = max(g, i - j + 1)", "if {look} in c:\n   r += i - c[{look}] + 1",
+        "if {key} not in c:\n   c[{key}] = i + 1", each="0", kept="{0: 0}", places=True,
     ),
     "stops": Aggregate(
         f"the number of places at which one or more {_PARTS} end", "g = 1",
@@ -120,13 +120,13 @@ class ChainAggregate:
     """What a chain adds to the result, in places ``h < j < i``."""
     first: str = "1"
     """What a program that builds chains up keeps of the first element, an expression in ``{x}``."""
-    last: str = ""
-    """What it multiplies by when it meets the last element, likewise; "": by nothing."""
+    middle: str = ""
+    """What it multiplies by when it meets the middle element, likewise; "": by nothing."""
 
 
 CHAIN_AGGREGATES = {
     "chains": ChainAggregate("the number of"),
     "heads": ChainAggregate("the total of a[h] over", weight="a[h]", first="{x}"),
-    "tails": ChainAggregate("the total of a[i] over", weight="a[i]", last=" * {x}"),
+    "middles": ChainAggregate("the total of a[j] over", weight="a[j]", middle=" * {x}"),
 }
 """Aggregates of chains, whose places are ``h < j < i``."""

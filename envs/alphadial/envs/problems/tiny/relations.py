@@ -26,7 +26,10 @@ class Relation:
 
 
 PAIR_RELATIONS = {
-    "equal": Relation("{later} == {earlier}", "x", "x", (2, 9), "{later} equals {earlier}"),
+    "thirds": Relation(
+        "({later} + k) // 3 == ({earlier} + k) // 3", "(x + k) // 3", "(x + k) // 3", (2, 9),
+        "{later} plus k and {earlier} plus k, each divided by 3 and rounded down, are the same",
+    ),
     "mod": Relation(
         "{later} % k == {earlier} % k", "x % k", "x % k", (2, 9), "{later} and {earlier} leave the same rest modulo k"
     ),

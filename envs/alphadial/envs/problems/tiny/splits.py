@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from functools import cache
 from importlib import resources
+from itertools import islice
 from pathlib import Path
 
 from alphadial.envs.errors import ProblemError
@@ -23,6 +25,8 @@ from alphadial.envs.types import Problem
 
 SEED = 20261128
 HELD_OUT_SHARE = 0.2
+SEEDS = 4
+"""How many sets of tests a variant may try before the next variant is drawn in its place."""
 SPLITS = ("dev", "test", "train")
 
 TEMPLATES_FOR = {"pairs": (46, 61), "chains": (9, 12), "parts": (5, 7)}
@@ -70,17 +74,33 @@ def held_out(template: str, map_name: str, post_name: str) -> bool:
 
 def draw(split: str) -> list[Spec]:
     """Draws the candidates of a split: twelve variants of each template in train, two held-out ones elsewhere."""
-    specs = []
+    specs: list[Spec] = []
     for name, (its_split, role) in roles().items():
-        if its_split != split:
-            continue
-        rng = random.Random(f"{SEED}/{split}/{name}")
-        variants = [(m, p) for m in MAPS for p in POSTS if held_out(name, m, p) == (split != "train")]
-        rng.shuffle(variants)
-        sizes = _RL_SIZES[len(templates()[name].tiers)] if role == "rl" else _SIZES_OF_ROLE[role]
-        for (map_name, post_name), size in zip(variants, sizes, strict=False):
-            specs.append(Spec(name, map_name, post_name, size, rng.randrange(10**6)))
+        if its_split == split:
+            sizes = _RL_SIZES[len(templates()[name].tiers)] if role == "rl" else _SIZES_OF_ROLE[role]
+            specs += _draw_variants(name, sizes, unseen=split != "train")
     return specs
+
+
+def _draw_variants(template: str, sizes: Sequence[str], unseen: bool) -> list[Spec]:
+    """Draws a variant for each size class, held out from all training where it is to be ``unseen``."""
+    rng = random.Random(f"{SEED}/{template}")
+    variants = [(m, p) for m in MAPS for p in POSTS if held_out(template, m, p) == unseen]
+    rng.shuffle(variants)
+    specs: list[Spec] = []
+    while len(specs) < len(sizes):
+        chosen = Spec(template, *variants.pop(), sizes[len(specs)], 0)
+        tried = (replace(chosen, seed=rng.randrange(10**6)) for _ in range(SEEDS))
+        specs += islice((spec for spec in tried if tells_answers_apart(build_problem(spec, ""))), 1)
+    return specs
+
+
+def tells_answers_apart(problem: Problem) -> bool:
+    """Whether no single answer is right in more than half of the tests.
+
+    A chain or pair that hardly ever occurs would make a problem that a program without any loop solves.
+    """
+    return Counter(test.answer for test in problem.tests).most_common(1)[0][1] * 2 <= len(problem.tests)
 
 
 def build_problems(specs: Sequence[Spec]) -> tuple[Problem, ...]:
@@ -97,6 +117,12 @@ def write_split(split: str, specs: Sequence[Spec]) -> str:
     return digest
 
 
+def read_split(split: str) -> tuple[tuple[Spec, ...], str]:
+    """What the file of a split says: specifications, and the hash of the problems that they built."""
+    saved = json.loads((resources.files(__package__) / "splits" / f"{split}.json").read_text("utf-8"))
+    return tuple(Spec(*row) for row in saved["specs"]), saved["sha256"]
+
+
 class TinyProblems:
     """Small functions of a list and a number, from 490 templates: a slow program fails the large tests."""
 
@@ -108,10 +134,10 @@ class TinyProblems:
         Raises:
             ProblemError: its problems do not have the hash in its file, so that results of others are bound to it.
         """
-        saved = json.loads((resources.files(__package__) / "splits" / f"{split}.json").read_text("utf-8"))
-        problems, digest = _built(tuple(Spec(*row) for row in saved["specs"]))
-        if digest != saved["sha256"]:
-            raise ProblemError(f"the {split} split builds problems of hash {digest[:12]}, not {saved['sha256'][:12]}")
+        specs, saved = read_split(split)
+        problems, digest = _built(specs)
+        if digest != saved:
+            raise ProblemError(f"the {split} split builds problems of hash {digest[:12]}, not {saved[:12]}")
         return problems
 
 

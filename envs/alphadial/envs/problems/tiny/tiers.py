@@ -41,14 +41,14 @@ def chains(relation: Relation, aggregate: ChainAggregate) -> dict[str, str]:
     where few pairs stand in the relation, and it would not be cubic.
     """
     outer, inner = _condition(relation, "i", "j"), _condition(relation, "j", "h")
-    look, key, first, last = relation.look, relation.key, aggregate.first, aggregate.last
+    look, key, first, middle = relation.look, relation.key, aggregate.first, aggregate.middle
     cubic = f"  for j in range(i):\n   for h in range(j):\n    if {outer} and {inner}:\n     r += {aggregate.weight}\n"
     quadratic = (
-        f"  for j in range(i):\n   if {outer}:\n    r += t[j]{last.format(x='a[i]')}\n"
+        f"  for j in range(i):\n   if {outer}:\n    r += t[j]{middle.format(x='a[j]')}\n"
         f"    t[i] += {first.format(x='a[j]')}\n"
     )
     linear = (
-        f"  r += d.get({look}, 0){last.format(x='x')}\n  d[{key}] = d.get({key}, 0) + c.get({look}, 0)\n"
+        f"  r += d.get({look}, 0)\n  d[{key}] = d.get({key}, 0) + c.get({look}, 0){middle.format(x='x')}\n"
         f"  c[{key}] = c.get({key}, 0) + {first.format(x='x')}\n"
     )
     return {
