@@ -124,6 +124,18 @@ def test_templates_have_the_tiers_of_their_kind_and_names_of_their_parts() -> No
     )
 
 
+@pytest.mark.thorough
+def test_no_two_templates_are_the_same_function() -> None:
+    rng = random.Random(5)
+    inputs = [([rng.randint(0, MAX_VALUE) for _ in range(rng.randint(2, 18))], rng.randint(3, 6)) for _ in range(60)]
+    answers = set()
+    for name in templates():
+        names: dict[str, Any] = {}
+        exec(reference(name, "linear", "same", "same"), names)
+        answers.add(tuple(names["f"](list(a), k) for a, k in inputs))
+    assert len(answers) == len(templates())
+
+
 def test_statement_says_map_result_and_post_step() -> None:
     text = statement("chains_up_middles", "half", "negate")
     assert "First replace every element x of a by x // 2. Let r be the total of a[j] over all triples of places" in text

@@ -173,7 +173,7 @@ class Problem:
     template: str = ""
     """Problems made alike, by which intervals are clustered; its id where it is made like no other."""
     group: str = ""
-    """Which part of its split it belongs to ("rl_templates", "unseen_templates"); "" where a set has no groups."""
+    """Which part of its split it belongs to ("late", "early"); "" where a set has no groups."""
     statement: str = ""
     """In natural language, for general models."""
     prompt: str = ""

@@ -17,8 +17,6 @@ class Aggregate:
     """What a fast program does with an element first; ``{look}`` is what it looks up."""
     keep: str
     """How it keeps the element then, under ``{key}``."""
-    start: str = "0"
-    """The result where there is nothing."""
     each: str = ""
     """What a slow program sets ``g`` to before the inner loop; it adds ``g`` to the result after it. "": no ``g``."""
     kept: str = "{}"
@@ -30,9 +28,10 @@ class Aggregate:
 _COUNT = "c[{key}] = c.get({key}, 0) + 1"
 _FOUND = "r += c.get({look}, 0)"
 _PAIRS = "all pairs of places j < i such that {such}"
+_EACH = "over all places i that have an earlier place j such that {such}"
 
 PAIR_AGGREGATES = {
-    "count": Aggregate("the number of pairs of places j < i such that {such}", "r += 1", _FOUND, _COUNT),
+    "count": Aggregate(f"the number of {_PAIRS}", "r += 1", _FOUND, _COUNT),
     "earlier": Aggregate(
         f"the total of a[j] over {_PAIRS}", "r += a[j]", _FOUND, "c[{key}] = c.get({key}, 0) + x"
     ),
@@ -46,7 +45,7 @@ PAIR_AGGREGATES = {
     ),
     "ends": Aggregate(f"the total of i over {_PAIRS}", "r += i", f"{_FOUND} * i", _COUNT, places=True),
     "near": Aggregate(
-        "the total of the smallest i - j over all places i that have an earlier place j such that {such}",
+        f"the total, {_EACH}, of the smallest i - j",
         "g = i - j", "if {look} in c:\n   r += i - c[{look}]", "c[{key}] = i", each="0", places=True,
     ),
     "far": Aggregate(
@@ -58,7 +57,7 @@ PAIR_AGGREGATES = {
         "if {look} in c:\n   r = max(r, x + c[{look}])", "c[{key}] = max(c.get({key}, 0), x)",
     ),
     "most": Aggregate(
-        "the total of the largest a[j] over all places i that have an earlier place j such that {such}",
+        f"the total, {_EACH}, of the largest a[j]",
         "g = max(g, a[j])", _FOUND, "c[{key}] = max(c.get({key}, 0), x)", each="0",
     ),
     "has": Aggregate(
@@ -66,7 +65,7 @@ PAIR_AGGREGATES = {
         "if {look} in c:\n   r += 1", "c.add({key})", each="0", kept="set()",
     ),
     "own": Aggregate(
-        "the total of a[i] over all places i that have an earlier place j such that {such}", "g = a[i]",
+        f"the total of a[i] {_EACH}", "g = a[i]",
         "if {look} in c:\n   r += x", "c.add({key})", each="0", kept="set()",
     ),
     "alone": Aggregate(
@@ -74,17 +73,18 @@ PAIR_AGGREGATES = {
         "if {look} not in c:\n   r += x", "c.add({key})", each="a[i]", kept="set()",
     ),
     "last": Aggregate(
-        "the total of the largest j plus 1 over all places i that have an earlier place j such that {such}",
+        f"the total, {_EACH}, of the largest j plus 1",
         "g = j + 1", _FOUND, "c[{key}] = i + 1", each="0", places=True,
     ),
     "first": Aggregate(
-        "the total of the smallest j plus 1 over all places i that have an earlier place j such that {such}",
+        f"the total, {_EACH}, of the smallest j plus 1",
         "g = g or j + 1", _FOUND, "if {key} not in c:\n   c[{key}] = i + 1", each="0", places=True,
     ),
 }  # fmt: skip
 """Aggregates of pairs."""
 
-_PARTS = "contiguous parts of a {such}"
+_PART = "non-empty contiguous part of a {such}"
+_PARTS = "non-empty contiguous parts of a {such}"
 
 PART_AGGREGATES = {
     "parts": Aggregate(f"the number of {_PARTS}", "r += 1", _FOUND, _COUNT, kept="{0: 1}"),
@@ -93,12 +93,12 @@ PART_AGGREGATES = {
         kept="{0: 0}", places=True,
     ),
     "long": Aggregate(
-        f"the length of the longest of all {_PARTS}, or 0 if there are none", "r = max(r, i - j + 1)",
+        f"the length of the longest {_PART}, or 0 if there is none", "r = max(r, i - j + 1)",
         "if {look} in c:\n   r = max(r, i - c[{look}] + 1)", "if {key} not in c:\n   c[{key}] = i + 1",
         kept="{0: 0}", places=True,
     ),
     "reach": Aggregate(
-        f"the total, over all places, of the length of the longest of all {_PARTS} that end there, or 0 if none does",
+        f"the total, over all places, of the length of the longest {_PART} that ends there, or 0 if none does",
         "g = max(g, i - j + 1)", "if {look} in c:\n   r += i - c[{look}] + 1",
         "if {key} not in c:\n   c[{key}] = i + 1", each="0", kept="{0: 0}", places=True,
     ),
@@ -107,7 +107,7 @@ PART_AGGREGATES = {
         "if {look} in c:\n   r += 1", "c.add({key})", each="0", kept="{0}",
     ),
 }  # fmt: skip
-"""Aggregates of contiguous parts, none of which is empty; ``i`` is the last place of one, ``j`` the first."""
+"""Aggregates of contiguous parts; ``i`` is the last place of one, ``j`` the first."""
 
 
 @dataclass(frozen=True, slots=True)

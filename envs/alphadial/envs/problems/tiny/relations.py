@@ -22,7 +22,7 @@ class Relation:
     """Expression in ``x``, the earlier element; of sums in ``s``, where it is 0 for ``s = 0``, the empty sum."""
     k_range: tuple[int, int]
     words: str
-    """The condition in plain words, to follow "such that"; of sums to follow "contiguous parts of a"."""
+    """The condition in plain words, to follow "such that"; of sums to follow "contiguous part of a"."""
 
 
 PAIR_RELATIONS = {
@@ -31,7 +31,8 @@ PAIR_RELATIONS = {
         "{later} plus k and {earlier} plus k, each divided by 3 and rounded down, are the same",
     ),
     "mod": Relation(
-        "{later} % k == {earlier} % k", "x % k", "x % k", (2, 9), "{later} and {earlier} leave the same rest modulo k"
+        "{later} % k == {earlier} % k", "x % k", "x % k", (2, 9),
+        "{later} and {earlier} leave the same remainder modulo k",
     ),
     "div": Relation(
         "{later} // k == {earlier} // k", "x // k", "x // k", (2, 6),
@@ -39,7 +40,8 @@ PAIR_RELATIONS = {
     ),
     "sum": Relation("{later} + {earlier} == k", "k - x", "x", (4, 14), "the sum of {later} and {earlier} is k"),
     "summod": Relation(
-        "({later} + {earlier}) % k == 0", "-x % k", "x % k", (2, 9), "k divides the sum of {later} and {earlier}"
+        "({later} + {earlier}) % k == 0", "-x % k", "x % k", (2, 9),
+        "the sum of {later} and {earlier} is a multiple of k",
     ),
     "up": Relation("{later} - {earlier} == k", "x - k", "x", (1, 5), "{later} is {earlier} plus k"),
     "down": Relation("{earlier} - {later} == k", "x + k", "x", (1, 5), "{later} is {earlier} minus k"),
@@ -49,14 +51,15 @@ PAIR_RELATIONS = {
     ),
     "doublemod": Relation(
         "{later} % k == {earlier} * 2 % k", "x % k", "x * 2 % k", (3, 9),
-        "{later} and twice {earlier} leave the same rest modulo k",
+        "{later} and twice {earlier} leave the same remainder modulo k",
     ),
     "sumdouble": Relation(
-        "({later} + {earlier} * 2) % k == 0", "-x % k", "x * 2 % k", (3, 9), "k divides {later} plus twice {earlier}"
+        "({later} + {earlier} * 2) % k == 0", "-x % k", "x * 2 % k", (3, 9),
+        "{later} plus twice {earlier} is a multiple of k",
     ),
     "restsum": Relation(
         "{later} % k + {earlier} % k == k - 1", "k - 1 - x % k", "x % k", (2, 7),
-        "the rests of {later} and {earlier} modulo k have the sum k - 1",
+        "the remainders of {later} and {earlier} modulo k have the sum k - 1",
     ),
     "parity": Relation(
         "({later} + {earlier} + k) % 2 == 0", "(x + k) % 2", "x % 2", (2, 9),
@@ -68,7 +71,7 @@ PAIR_RELATIONS = {
     ),
     "squaremod": Relation(
         "{later} % k == {earlier} * {earlier} % k", "x % k", "x * x % k", (3, 9),
-        "{later} and the square of {earlier} leave the same rest modulo k",
+        "{later} and the square of {earlier} leave the same remainder modulo k",
     ),
     "nextdiv": Relation(
         "{later} // k == {earlier} // k + 1", "x // k - 1", "x // k", (2, 5),
@@ -78,7 +81,8 @@ PAIR_RELATIONS = {
         "{later} + {earlier} * 2 == k", "k - x", "x * 2", (6, 20), "{later} plus twice {earlier} is k"
     ),
     "doublesum": Relation(
-        "({later} * 2 + {earlier}) % k == 0", "-x * 2 % k", "x % k", (3, 8), "k divides twice {later} plus {earlier}"
+        "({later} * 2 + {earlier}) % k == 0", "-x * 2 % k", "x % k", (3, 8),
+        "twice {later} plus {earlier} is a multiple of k",
     ),
     "third": Relation(
         "{later} // 3 == {earlier} % k", "x // 3", "x % k", (3, 6),
@@ -93,7 +97,7 @@ PAIR_RELATIONS = {
     ),
     "three": Relation(
         "({later} + {earlier} + k) % 3 == 0", "-(x + k) % 3", "x % 3", (2, 9),
-        "3 divides the sum of {later}, {earlier} and k",
+        "the sum of {later}, {earlier} and k is a multiple of 3",
     ),
     "updouble": Relation(
         "({later} - {earlier} * 2) % k == 1", "(x - 1) % k", "x * 2 % k", (3, 8),
@@ -111,7 +115,7 @@ PAIR_RELATIONS = {
 """Relations of two elements, for pairs and for chains."""
 
 SUM_RELATIONS = {
-    "sumzero": Relation("s % k == 0", "s % k", "s % k", (2, 9), "whose sum k divides"),
+    "sumzero": Relation("s % k == 0", "s % k", "s % k", (2, 9), "whose sum is a multiple of k"),
     "sumone": Relation("s % k == 1", "(s - 1) % k", "s % k", (2, 7), "whose sum is 1 modulo k"),
     "sumtwo": Relation("s % k == 2", "(s - 2) % k", "s % k", (3, 8), "whose sum is 2 modulo k"),
     "sumrest": Relation("s % k == k - 1", "(s + 1) % k", "s % k", (2, 7), "whose sum is k - 1 modulo k"),

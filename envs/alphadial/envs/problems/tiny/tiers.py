@@ -65,7 +65,7 @@ def _condition(relation: Relation, later: str, earlier: str) -> str:
 def _at_each_place(aggregate: Aggregate, inner: str) -> str:
     """A slow program: ``inner`` for each place ``i``."""
     before, after = (f"  g = {aggregate.each}\n", "  r += g\n") if aggregate.each else ("", "")
-    return f"{_HEAD} r = {aggregate.start}\n{_PLACES}{before}{inner}{after} return r"
+    return f"{_HEAD} r = 0\n{_PLACES}{before}{inner}{after} return r"
 
 
 def _fast(relation: Relation, aggregate: Aggregate, met: str) -> str:
@@ -76,4 +76,4 @@ def _fast(relation: Relation, aggregate: Aggregate, met: str) -> str:
     meet = f"  s += {element}\n" if sums else "  x = a[i]\n" if aggregate.places else ""
     read, keep = (line.format(look=relation.look, key=relation.key) for line in (aggregate.read, aggregate.keep))
     start = " s = 0\n" if sums else ""
-    return f"{_HEAD} r = {aggregate.start}\n c = {aggregate.kept}\n{start}{loop}{meet}  {read}\n  {keep}\n return r"
+    return f"{_HEAD} r = 0\n c = {aggregate.kept}\n{start}{loop}{meet}  {read}\n  {keep}\n return r"
