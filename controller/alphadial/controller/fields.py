@@ -131,6 +131,13 @@ class Fields:
             raise _fault(name, "an object of hexadecimal numbers", value)
         return {str(key): int(digits, 16) for key, digits in value.items()}
 
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A list of texts, which may be empty."""
+        value = self._take(name)
+        if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+            raise _fault(name, "a list of texts", value)
+        return tuple(value)
+
     def finish(self) -> None:
         """Refuses a field that nobody asked for."""
         for name in self._left:
