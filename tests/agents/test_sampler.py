@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
 from alphadial.agents.errors import PolicyError
+from alphadial.agents.policies.key_values import CachedModel
 from alphadial.agents.policies.sampler import CHUNK_ROWS, Sampler
 from alphadial.agents.types import Message, Request
 
@@ -39,13 +41,29 @@ def test_neighbours_and_position_change_no_bit(sampler: Sampler) -> None:
         assert sampler.sample([requests[i] for i in chosen]) == [answers[i] for i in chosen]
 
 
-@pytest.mark.thorough
-def test_dropping_ended_rows_changes_no_bit(make_model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    requests = [ask(i, max_tokens=40) for i in range(96)]
-    monkeypatch.setattr("alphadial.agents.policies.sampler.CHUNK_ROWS", 16)
-    together = Sampler(*make_model()).sample(requests)
-    monkeypatch.setattr("alphadial.agents.policies.sampler._Batch._pack", lambda batch, live, drawn: drawn)
-    assert Sampler(*make_model()).sample(requests) == together
+def test_sharing_rows_with_others_that_began_alike_changes_no_bit(
+    make_model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alphadial.agents.policies.sampler.CHUNK_ROWS", 8)
+    sampler = Sampler(*make_model())
+    requests = [replace(ask(i % 3, temperature=(0.5, 0.8)[i % 2]), seed=i) for i in range(60)]
+    together = sampler.sample(requests)
+    assert len({answer.token_ids[:2] for answer in together}) < len({answer.token_ids for answer in together})
+    for i in range(0, 60, 7):
+        assert sampler.sample([requests[i]]) == [together[i]]
+
+
+def test_what_begins_alike_is_read_once(make_model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    decode = CachedModel.decode
+
+    def counting(model: CachedModel, tokens: torch.Tensor, *rest: Any) -> torch.Tensor:
+        read.append(len(tokens))
+        return decode(model, tokens, *rest)
+
+    monkeypatch.setattr(CachedModel, "decode", counting)
+    Sampler(*make_model()).sample([replace(ask(1, temperature=0.0), seed=seed) for seed in range(3 * CHUNK_ROWS)])
+    assert set(read) == {CHUNK_ROWS}
 
 
 @pytest.mark.thorough

@@ -25,6 +25,7 @@ from alphadial.controller import (
 )
 from alphadial.controller import conformance as suite
 from alphadial.controller.posterior import Posterior
+from alphadial.controller.seen import SeenDecisions
 from alphadial.controller.thompson import Thompson
 from alphadial.controller.uniform import Uniform
 
@@ -104,7 +105,7 @@ class Forgetful(Thompson):
 
 class CountsTwice(Thompson):
     def update(self, decision: Decision, outcome: Outcome) -> None:
-        self._seen.clear()
+        self._seen = SeenDecisions()
         super().update(decision, outcome)
 
 

@@ -13,7 +13,8 @@ from alphadial.controller.posterior import Posterior
 
 def test_names() -> None:
     assert set(controller_names()) == {
-        *("fixed", "uniform", "two-ends", "round-robin", "schedule", "rule", "thompson", "posterior")
+        *("fixed", "uniform", "two-ends", "round-robin", "schedule", "rule", "thompson", "posterior"),
+        *("linucb", "ab-mcts"),
     }
     for name, found in CONTROLLERS.items():
         assert found.name == name
@@ -44,7 +45,7 @@ def test_dotted_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", ["postrior", "", ":", "module:", ":Class"])
 def test_unknown_names_list_the_choices(name: str) -> None:
-    with pytest.raises(ControllerError, match=r"unknown controller .* uniform, .*posterior, or package\.module:Class"):
+    with pytest.raises(ControllerError, match=r"unknown controller .* uniform, .*ab-mcts, or package\.module:Class"):
         make_controller(name, (0, 1))
 
 
@@ -55,6 +56,8 @@ def test_unknown_names_list_the_choices(name: str) -> None:
         ("uniform", {"arm": 1}, "it takes no options"),
         ("posterior", {"smoothing": 0}, "smoothing 0 must be above 0"),
         ("thompson", {"strength": -1}, "strength must be"),
+        ("linucb", {"ridge": 0}, "price 0.1 and explore 0.5 must be at least 0, ridge 0 above 0"),
+        ("ab-mcts", {"slow": 2}, "slow must be from 0 to 1, not 2"),
         ("fixed", {"arm": 0.3}, "0.3 is no arm of fixed: choose one of 0, 1"),
         ("uniform", {"seed": -1}, "seed must be"),
         ("uniform", {"horizon": 0}, "horizon must be"),

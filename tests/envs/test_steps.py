@@ -82,6 +82,7 @@ def test_great_walks_end_before_they_begin(expression: str) -> None:
         "x = 2 ** 9", "x = 1 << 9", "def f():\n    yield 1", "async def f(): pass", "def f():\n    global x",
         "if (x := 1): pass", "@f\ndef g(): pass", "a.x = 1", "a[0] *= 2", "x, *y = a", "x = b'1'", "x = ...", "x = 1j",
         "x = True and b''", "x = 1 in a in b", "assert x", "match x:\n    case 1: pass", "x = a @ b",
+        "a[0:1] += [2]", "for a[0:1] in b: pass", "a[0:1], b = c", "x = 9" + "0" * 1300, "x = [1 for a[:] in b]",
     ],
 )  # fmt: skip
 def test_outside_the_subset(source: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from alphadial.controller.base import UNKNOWN, BaseController, Choice, Counts, History, Situation
 from alphadial.controller.errors import ControllerError, StateError
 from alphadial.controller.fields import Fields
@@ -21,6 +24,11 @@ from alphadial.controller.types import (
     as_arms,
 )
 
+if TYPE_CHECKING:
+    from alphadial.controller.implicit.equilibrium import Equilibrium
+    from alphadial.controller.implicit.l1_rows import project_rows
+    from alphadial.controller.implicit.reward_model import ImplicitRewardModel
+
 __all__ = [
     "CONTROLLERS",
     "UNKNOWN",
@@ -33,8 +41,10 @@ __all__ = [
     "ControllerError",
     "Counts",
     "Decision",
+    "Equilibrium",
     "Fields",
     "History",
+    "ImplicitRewardModel",
     "Outcome",
     "OutcomeKind",
     "OutcomeLog",
@@ -48,7 +58,21 @@ __all__ = [
     "guarded",
     "load_state",
     "make_controller",
+    "project_rows",
     "replay",
     "sample_orders",
     "save_state",
 ]
+
+_LAZY = {
+    "Equilibrium": "implicit.equilibrium",
+    "ImplicitRewardModel": "implicit.reward_model",
+    "project_rows": "implicit.l1_rows",
+}
+"""Name to the module that holds it: loaded when first asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)

@@ -6,6 +6,7 @@ A controller of your own may derive from ``BaseController`` and write ``_choose`
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -186,6 +187,13 @@ def lines(arms: Sequence[Arm], name: str) -> list[tuple[int, ...]]:
             raise ControllerError(f"{name} moves along alpha, and arm {arm} has none: choose another controller")
         found.setdefault(replace(arm, alpha=None), []).append(position)
     return [tuple(line) for line in found.values()]
+
+
+def least_tried(history: History, indexes: Sequence[int]) -> tuple[int, ...]:
+    """Those of the arms at ``indexes`` that were tried least often on a problem."""
+    tries = Counter(index for index, _ in history)
+    fewest = min(tries[index] for index in indexes)
+    return tuple(index for index in indexes if tries[index] == fewest)
 
 
 def describe(history: History, labels: Sequence[str]) -> str:

@@ -110,6 +110,17 @@ class Fields:
             raise _fault(name, "ascending numbers", self._seen)
         return tuple(array.tolist())
 
+    def text_pairs(self, name: str) -> tuple[tuple[str, str | None], ...]:
+        """A list of pairs, all different, of a text and a text or null."""
+        value = self._take(name)
+        well_formed = isinstance(value, list) and all(
+            isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) and isinstance(pair[1], str | None)
+            for pair in value
+        )
+        if not well_formed or len({tuple(pair) for pair in value}) < len(value):
+            raise _fault(name, "different pairs of a text and a text or null", value)
+        return tuple((first, second) for first, second in value)
+
     def bits(self, name: str) -> dict[str, int]:
         """An object of hexadecimal numbers, none below 0."""
         value = self._take(name)
@@ -119,6 +130,13 @@ class Fields:
         if not well_formed:
             raise _fault(name, "an object of hexadecimal numbers", value)
         return {str(key): int(digits, 16) for key, digits in value.items()}
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A list of texts, which may be empty."""
+        value = self._take(name)
+        if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+            raise _fault(name, "a list of texts", value)
+        return tuple(value)
 
     def finish(self) -> None:
         """Refuses a field that nobody asked for."""

@@ -9,16 +9,21 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
+from alphadial.controller.ab_mcts import AbMcts
 from alphadial.controller.cycles import RoundRobin, Schedule, TwoEnds
 from alphadial.controller.errors import ControllerError
 from alphadial.controller.fixed import Fixed
+from alphadial.controller.linucb import LinUcb
 from alphadial.controller.posterior import Posterior
 from alphadial.controller.rule import Rule
 from alphadial.controller.thompson import Thompson
 from alphadial.controller.types import Arm, Controller
 from alphadial.controller.uniform import Uniform
 
-_CLASSES: tuple[type[Controller], ...] = (Fixed, Uniform, TwoEnds, RoundRobin, Schedule, Rule, Thompson, Posterior)
+_CLASSES: tuple[type[Controller], ...] = (
+    *(Fixed, Uniform, TwoEnds, RoundRobin, Schedule, Rule, Thompson, Posterior),
+    *(LinUcb, AbMcts),
+)
 CONTROLLERS: dict[str, type[Controller]] = {found.name: found for found in _CLASSES}
 """Controllers by the names that ``make_controller`` takes."""
 

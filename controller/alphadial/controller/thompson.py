@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from alphadial.controller.base import BaseController, Choice, Situation
+from alphadial.controller.base import BaseController, Choice, Situation, least_tried
 from alphadial.controller.errors import ControllerError
 from alphadial.controller.estimates import solve_rates
 from alphadial.controller.fields import Fields
+from alphadial.controller.greatest import beta_cells, chances_of_greatest
+from alphadial.controller.seen import SeenDecisions
 from alphadial.controller.types import Arm, Decision, Outcome, OutcomeKind, OutcomeLog
-
-_CELLS = 512
-"""Cells of [0, 1] on which the Betas are integrated."""
 
 
 class Thompson(BaseController):
@@ -25,8 +23,6 @@ class Thompson(BaseController):
     ``fit``. On each problem only the arms tried least often there may be drawn, so none comes twice before all came
     once. The chance that each of them has the greatest sampled value is integrated numerically, and the arm drawn
     from these chances: the propensity is that of the draw itself, not an estimate of it.
-
-    Seen decisions are kept as one integer per problem, whose bit N stands for attempt N.
     """
 
     name = "thompson"
@@ -40,9 +36,7 @@ class Thompson(BaseController):
         self._rates = np.full(len(self.arms), 0.5)
         self._fitted = False
         self._tally = np.zeros((2, len(self.arms)), dtype=np.int64)  # solved, failed
-        self._seen: dict[str, int] = {}
-        middles = (np.arange(_CELLS) + 0.5) / _CELLS
-        self._logs = np.log(middles), np.log1p(-middles)
+        self._seen = SeenDecisions()
         self._forget()
 
     def _learn(self, log: OutcomeLog) -> None:
@@ -52,22 +46,13 @@ class Thompson(BaseController):
     def update(self, decision: Decision, outcome: Outcome) -> None:
         """Counts a measured attempt once."""
         index = self.index_of(decision.arm)
-        problem, _, number = decision.id.rpartition("#")
-        if not number.isdecimal():
-            raise ControllerError(f"decision id {decision.id!r} is not PROBLEM#N")
-        bit = 1 << int(number)
-        if self._seen.get(problem, 0) & bit:
-            return
-        self._seen[problem] = self._seen.get(problem, 0) | bit
-        if outcome.kind != OutcomeKind.UNMEASURABLE:
+        if self._seen.add(decision) and outcome.kind != OutcomeKind.UNMEASURABLE:
             self._tally[0 if outcome.kind == OutcomeKind.SOLVED else 1, index] += 1
             self._stale.add(index)
             self._chances.clear()
 
     def _choose(self, situation: Situation) -> Choice:
-        tries = Counter(index for index, _ in situation.history)
-        fewest = min(tries[index] for index in range(len(self.arms)))
-        eligible = tuple(index for index in range(len(self.arms)) if tries[index] == fewest)
+        eligible = least_tried(situation.history, range(len(self.arms)))
         if eligible not in self._chances:
             self._chances[eligible] = self._greatest(eligible)
         bounds, chances = self._chances[eligible]
@@ -81,7 +66,7 @@ class Thompson(BaseController):
             "strength": self._strength,
             "rates": self._rates.tolist() if self._fitted else None,
             "tally": self._tally.tolist(),
-            "seen": {problem: f"{bits:x}" for problem, bits in self._seen.items()},
+            "seen": self._seen.memory(),
         }
 
     def _recall(self, fields: Fields) -> None:
@@ -91,7 +76,7 @@ class Thompson(BaseController):
         if self._fitted:
             self._rates = fields.numbers("rates", (count,), 0, 1)
         self._tally = fields.integers("tally", (2, count), 0, 2**53)
-        self._seen = fields.bits("seen")
+        self._seen = SeenDecisions(fields.bits("seen"))
         self._forget()
 
     def _betas(self) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -101,28 +86,13 @@ class Thompson(BaseController):
 
     def _forget(self) -> None:
         self._chances: dict[tuple[int, ...], tuple[Any, Any]] = {}
-        self._mass = np.zeros((len(self.arms), _CELLS))
-        self._log_below = np.zeros((len(self.arms), _CELLS))
-        self._stale = set(range(len(self.arms)))
-
-    def _integrate(self) -> None:
-        """Each stale Beta's mass by cell, and the log of its mass below the cell's middle."""
-        rows = sorted(self._stale)
-        solved, failed = self._betas()[:, rows, None]
-        density = (solved - 1) * self._logs[0] + (failed - 1) * self._logs[1]
-        mass = np.exp(density - density.max(axis=1, keepdims=True))
-        mass /= mass.sum(axis=1, keepdims=True)
-        self._mass[rows] = mass
-        self._log_below[rows] = np.log(np.maximum(mass.cumsum(axis=1) - mass / 2, 1e-300))
-        self._stale.clear()
+        self._mass, self._log_below = beta_cells(*self._betas())
+        self._stale: set[int] = set()
 
     def _greatest(self, eligible: tuple[int, ...]) -> tuple[Any, Any]:
         """Upper bounds for the draw, and chances, of each eligible arm having the greatest sampled value."""
         if self._stale:
-            self._integrate()
-        below = self._log_below[list(eligible)]
-        chances = (self._mass[list(eligible)] * np.exp(below.sum(axis=0) - below)).sum(axis=1)
-        chances = np.maximum(chances / chances.sum(), 1e-12)
-        chances /= chances.sum()
-        # Without the last bound rounding cannot push a draw past the end.
-        return chances.cumsum()[:-1], chances
+            rows = sorted(self._stale)
+            self._mass[rows], self._log_below[rows] = beta_cells(*self._betas()[:, rows])
+            self._stale.clear()
+        return chances_of_greatest(self._mass[list(eligible)], self._log_below[list(eligible)])

@@ -1,4 +1,4 @@
-# expect: MLE
+# expect: TLE
 # mode: steps
 def f(host):
     a = [0]

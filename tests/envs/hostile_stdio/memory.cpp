@@ -1,6 +1,5 @@
 // Takes and touches memory until there is none; a failed allocation does not stop it.
 // expect: MLE
-// fills: memory
 #include <cstdlib>
 #include <cstring>
 

@@ -1,5 +1,4 @@
 # One large piece.
 # expect: MLE
-# fills: memory
 x = bytearray(b"x") * (400 << 20)
 print("nothing")

@@ -1,6 +1,5 @@
 # Fills every place that takes files, and memory by way of memfd.
 # expect: MLE
-# fills: memory
 import os
 
 for folder in ("/tmp", "/dev/shm", "."):

@@ -2,7 +2,6 @@
 // expect: MLE
 // gvisor: RTE
 // There it meets the end of the stack before that of memory.
-// fills: memory
 #include <cstdio>
 
 int deeper(volatile int *above) {

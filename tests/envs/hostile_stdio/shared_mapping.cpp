@@ -1,6 +1,5 @@
 // Memory that no process owns: shared mappings, kept by descriptors alone.
 // expect: MLE
-// fills: memory
 #include <cstring>
 #include <sys/mman.h>
 #include <unistd.h>

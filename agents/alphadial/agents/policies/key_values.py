@@ -38,6 +38,12 @@ class KeyValues:
         """A copy that holds the named rows, in their order; a row may be named many times."""
         return KeyValues([(k[rows], v[rows]) for k, v in self.layers], self.pads[rows], self.length)
 
+    def copy_rows(self, sources: torch.Tensor, targets: torch.Tensor) -> None:
+        """Writes what is known of some rows over others, which are none of them."""
+        for states in (state for layer in self.layers for state in layer):
+            states[targets, :, : self.length] = states[sources, :, : self.length]
+        self.pads[targets] = self.pads[sources]
+
 
 class CachedModel:
     """Forward passes with a cache; every shape is decided by the caller."""

@@ -3,7 +3,7 @@
 Floating-point bits depend on the shapes of the tensors, not on a row's place in them. So every forward pass has a shape
 that the request alone determines: ``CHUNK_ROWS`` rows, a prompt padded on the left to its bucket, one more cached token
 per step; rows without a request are filled with padding. What else is asked at the same time decides only how many
-such passes there are. This holds on one torch thread.
+such passes there are, and which requests share a row. This holds on one torch thread.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 CHUNK_ROWS = 128
-"""Rows of one decoding pass; small enough that ended rows can be dropped in whole chunks."""
+"""Rows of one decoding pass; small enough that rows which nobody needs can be dropped in whole chunks."""
 PREFILL_ROWS = 32
 """Distinct prompts of one prefill pass."""
 PROMPT_BUCKET = 16
@@ -119,7 +119,9 @@ _Output = tuple[list[int], list[float]]
 class _Batch:
     """Requests of one bucket and one ``max_tokens`` that advance together.
 
-    Slots are the rows of the tensors; ``_owner[slot]`` is the request a slot works for, or ``_filler`` for none.
+    Requests with the same prompt and temperature that have drawn the same tokens so far share a row of the tensors, so
+    that the model reads each beginning once. Where their draws part, the row is copied. Samples of a trained model
+    repeat each other often: of 32 programs for one problem most are the same.
     """
 
     def __init__(
@@ -127,38 +129,37 @@ class _Batch:
     ) -> None:
         self._model = model
         self._steps = requests[0].max_tokens
-        self._filler = len(requests)
-        self._owner = _filled(np.arange(self._filler), CHUNK_ROWS, self._filler)
-        shown = self._owner % self._filler
-        self._temperature = torch.tensor([requests[i].temperature for i in shown], dtype=torch.float64)[:, None]
-        uniforms = np.stack([_uniforms(request.seed, self._steps) for request in requests])
-        self._uniforms = torch.from_numpy(uniforms[shown])
+        self._uniforms = np.stack([_uniforms(request.seed, self._steps) for request in requests])
+        begun = [(prompt, request.temperature) for prompt, request in zip(prompts, requests, strict=True)]
+        places = {beginning: row for row, beginning in enumerate(dict.fromkeys(begun))}
+        self._row = np.array([places[beginning] for beginning in begun])  # of each request
+        shown = [list(places)[row] for row in _filled(np.arange(len(places)), CHUNK_ROWS, 0)]
+        self._temperature = torch.tensor([temperature for _, temperature in shown], dtype=torch.float64)[:, None]
         distinct = {prompt: row for row, prompt in enumerate(dict.fromkeys(prompts))}
-        rows = torch.tensor([distinct[prompts[i]] for i in shown])
+        rows = torch.tensor([distinct[prompt] for prompt, _ in shown])
         self._logits, self._cache = self._prefill(list(distinct), rows, bucket)
 
     def run(self, stop: npt.NDArray[np.int64]) -> list[_Output]:
         """Samples until every request has met a stop token or its ``max_tokens``."""
-        tokens = np.zeros((self._filler + 1, self._steps), dtype=np.int64)
-        logprobs = np.zeros((self._filler + 1, self._steps))
-        lengths = np.full(self._filler + 1, self._steps)
-        ended = np.zeros(self._filler + 1, dtype=bool)
-        ended[self._filler] = True
+        tokens = np.zeros(self._uniforms.shape, dtype=np.int64)
+        logprobs = np.zeros(self._uniforms.shape)
+        lengths = np.full(len(tokens), self._steps)
+        live = np.arange(len(tokens))
         for step in range(self._steps):
-            drawn, drawn_logprobs = self._draw(step)
-            tokens[self._owner, step], logprobs[self._owner, step] = drawn.numpy(), drawn_logprobs.numpy()
-            stopped = self._owner[np.isin(drawn.numpy(), stop)]
-            stopped = stopped[~ended[stopped]]
-            lengths[stopped], ended[stopped] = step + 1, True
-            if ended.all() or step + 1 == self._steps:
+            drawn, drawn_logprobs = self._draw(live, step)
+            tokens[live, step], logprobs[live, step] = drawn, drawn_logprobs
+            stopped = np.isin(drawn, stop)
+            lengths[live[stopped]] = step + 1
+            live, drawn = live[~stopped], drawn[~stopped]
+            if not len(live) or step + 1 == self._steps:
                 break
-            self._logits = self._model.decode(self._pack(~ended[self._owner], drawn), self._cache, CHUNK_ROWS)
-        return [(tokens[i, :n].tolist(), logprobs[i, :n].tolist()) for i, n in enumerate(lengths[: self._filler])]
+            self._logits = self._model.decode(self._seat(live, drawn), self._cache, CHUNK_ROWS)
+        return [(tokens[i, :n].tolist(), logprobs[i, :n].tolist()) for i, n in enumerate(lengths)]
 
     def _prefill(
         self, distinct: list[tuple[int, ...]], rows: torch.Tensor, bucket: int
     ) -> tuple[torch.Tensor, KeyValues]:
-        """Reads each distinct prompt once, and gives its state to the slots: rows is the prompt of each."""
+        """Reads each distinct prompt once, and gives its state to the rows: the prompt of each is named."""
         ids = torch.zeros(len(distinct), bucket, dtype=torch.long)
         for row, prompt in enumerate(distinct):
             ids[row, bucket - len(prompt) :] = torch.tensor(prompt)
@@ -167,42 +168,68 @@ class _Batch:
         parts = [self._model.prefill(ids[part], pads[part], self._steps) for part in order.view(-1, PREFILL_ROWS)]
         return torch.cat([logits for logits, _ in parts])[rows], KeyValues.gather([cache for _, cache in parts], rows)
 
-    def _draw(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Inverse transform sampling: a token and its log probability for every slot."""
-        chunks = [slice(start, start + CHUNK_ROWS) for start in range(0, len(self._owner), CHUNK_ROWS)]
-        drawn = [
-            _inverse_cdf(self._logits[rows], self._temperature[rows], self._uniforms[rows, step, None])
-            for rows in chunks
-        ]
-        return torch.cat([tokens for tokens, _ in drawn]), torch.cat([logprobs for _, logprobs in drawn])
+    def _draw(self, live: npt.NDArray[np.int64], step: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """A token and its log probability for every request that goes on."""
+        tokens, logprobs = np.zeros(len(live), dtype=np.int64), np.zeros(len(live))
+        rows, uniforms = self._row[live], self._uniforms[live, step]
+        for start in range(0, len(self._logits), CHUNK_ROWS):
+            chunk = slice(start, start + CHUNK_ROWS)
+            here = np.flatnonzero((rows >= start) & (rows < start + CHUNK_ROWS))
+            drawn, drawn_logprobs = _inverse_cdf(
+                self._logits[chunk],
+                self._temperature[chunk],
+                torch.from_numpy(rows[here] - start),
+                torch.from_numpy(uniforms[here, None]),
+            )
+            tokens[here], logprobs[here] = drawn.numpy(), drawn_logprobs.numpy()
+        return tokens, logprobs
 
-    def _pack(self, live: npt.NDArray[np.bool_], drawn: torch.Tensor) -> torch.Tensor:
-        """Drops ended slots as soon as that saves a whole chunk; returns the drawn tokens of the slots that stay."""
-        chunks = -(-int(live.sum()) // CHUNK_ROWS)
-        if chunks * CHUNK_ROWS == len(live):
-            return drawn
-        kept = np.flatnonzero(live)
-        slots = _filled(kept, CHUNK_ROWS, int(kept[0]))
-        self._owner = _filled(self._owner[kept], CHUNK_ROWS, self._filler)
-        rows = torch.from_numpy(slots)
-        self._temperature, self._uniforms = self._temperature[rows], self._uniforms[rows]
-        self._cache = self._cache.select(rows)
-        return drawn[rows]
+    def _seat(self, live: npt.NDArray[np.int64], drawn: npt.NDArray[np.int64]) -> torch.Tensor:
+        """Gives every beginning that goes on a row, and tells the token that each row reads next."""
+        vocabulary = self._logits.shape[1]
+        beginnings, member = np.unique(self._row[live] * vocabulary + drawn, return_inverse=True)
+        parents, read = np.divmod(beginnings, vocabulary)
+        rows = parents.copy()
+        if self._keeps(len(parents)):
+            moved = np.diff(parents, prepend=-1) == 0  # the first that follows a row stays in it
+            rows[moved] = np.setdiff1d(np.arange(len(self._temperature)), parents)[: moved.sum()]
+            self._cache.copy_rows(torch.from_numpy(parents[moved]), torch.from_numpy(rows[moved]))
+            self._temperature[rows[moved]] = self._temperature[parents[moved]]
+        else:
+            rows = np.arange(len(parents))
+            kept = torch.from_numpy(_filled(parents, CHUNK_ROWS, int(parents[0])))
+            self._cache, self._temperature = self._cache.select(kept), self._temperature[kept]
+        self._row[live] = rows[member]
+        tokens = np.zeros(len(self._temperature), dtype=np.int64)
+        tokens[rows] = read
+        return torch.from_numpy(tokens)
+
+    def _keeps(self, needed: int) -> bool:
+        """Whether the tensors stay as large as they are; they shrink where that saves a chunk, with some to spare."""
+        size = len(self._temperature)
+        return size - CHUNK_ROWS - CHUNK_ROWS // 4 < needed <= size
 
 
 def _inverse_cdf(
-    logits: torch.Tensor, temperature: torch.Tensor, uniforms: torch.Tensor
+    logits: torch.Tensor, temperature: torch.Tensor, rows: torch.Tensor, uniforms: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Tokens (R,) and log probabilities (R,) from logits (R, V), temperature (R, 1) and uniforms (R, 1) in [0, 1)."""
+    """Inverse transform sampling: tokens (N,) and log probabilities (N,) of N draws.
+
+    Args:
+        logits: of the rows (R, V).
+        temperature: of the rows (R, 1).
+        rows: the row that each draw is from (N,).
+        uniforms: the numbers in [0, 1) that the draws are made with (N, 1).
+    """
     greedy = temperature == 0
     probabilities = torch.softmax(logits.double() / temperature.masked_fill(greedy, 1.0), dim=-1)
     cumulative = probabilities.cumsum(dim=-1)
     total = cumulative[:, -1:].contiguous()
     if not torch.isfinite(total).all():
         raise PolicyError("the model's logits are not finite: damaged weights, or an alpha far out of range")
-    sampled = torch.searchsorted(cumulative, uniforms * total, right=True).clamp_(max=logits.shape[1] - 1)
-    tokens = torch.where(greedy, logits.argmax(dim=-1, keepdim=True), sampled)
-    return tokens[:, 0], probabilities.gather(1, tokens)[:, 0].log()
+    sampled = torch.searchsorted(cumulative[rows], uniforms * total[rows], right=True).clamp_(max=logits.shape[1] - 1)
+    tokens = torch.where(greedy[rows], logits.argmax(dim=-1, keepdim=True)[rows], sampled)[:, 0]
+    return tokens, probabilities[rows, tokens].log()
 
 
 def _bucket(prompt: tuple[int, ...]) -> int:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 
 _HEAD = "lm_head.weight"
+_SMALL = 2**26
+"""Bytes of a checkpoint up to which memory does not count."""
+_BATCH, _BATCH_OF_SMALL = 256, 2048
+"""Requests sampled together. The more there are, the more of them begin alike and share their rows."""
 
 
 class TorchPolicy:
@@ -33,13 +37,14 @@ class TorchPolicy:
 
     Args:
         family: the checkpoints.
-        batch_size: requests sampled together.
+        batch_size: requests sampled together; None: as many as suit the size of the checkpoints.
     """
 
-    def __init__(self, family: Family, batch_size: int = 256) -> None:
+    def __init__(self, family: Family, batch_size: int | None = None) -> None:
         torch.set_num_threads(1)
-        self._batch_size = batch_size
-        self._batcher = Batcher(self.answer, batch_size)
+        small = sum(tensor.bytes for tensor in Checkpoint(family.low).tensors.values()) <= _SMALL
+        self._batch_size = batch_size or (_BATCH_OF_SMALL if small else _BATCH)
+        self._batcher = Batcher(self.answer, self._batch_size)
         self._family = family
         self._tokenizer, self._config = open_folder(family.low)
         check_endpoints(family)
