@@ -18,7 +18,7 @@ from alphadial.envs.problems.tiny.variants import render, templates
 from alphadial.envs.sandbox import open_sandbox
 from alphadial.envs.types import Problem, Setting, Submission, Verdict
 from alphadial.merge_engine import checkpoint, load_family, merge, model_name
-from alphadial.training.corpus import corrupt
+from alphadial.training.lexemes import corrupt
 
 FAMILY = load_family("tiny")
 

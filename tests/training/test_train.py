@@ -16,6 +16,8 @@ from alphadial.envs.errors import ProblemError
 from alphadial.envs.folders import lock_folder
 from alphadial.envs.judging import Judge
 from alphadial.envs.problems import load_split
+from alphadial.envs.problems.tiny.build import prompt
+from alphadial.envs.problems.tiny.variants import templates
 from alphadial.envs.sandbox import open_sandbox
 from alphadial.training.errors import TrainingError
 from alphadial.training.grpo import GrpoConfig, run_grpo
@@ -48,10 +50,25 @@ def ignore(point: CurvePoint) -> None:
 
 
 def test_tokenizer_gives_prompt_words_one_token_and_programs_back(tokenizer: Any) -> None:
-    problem = load_split("tiny-problems", "dev").problems[0]
-    assert len(tokenizer(problem.prompt, add_special_tokens=False).input_ids) == 3
+    for name in templates():
+        assert len(tokenizer(prompt(name, "half", "flip6"), add_special_tokens=False).input_ids) == 6
     source = "def f(a, k):\n r = 0\n for x in a:\n  r += x % k\n return r // 2\n"
     assert tokenizer.decode(encode_answer(tokenizer, source)[:-1]) == source
+
+
+def test_chats_with_tools_are_read_as_if_there_were_none(tokenizer: Any) -> None:
+    asked = [{"role": "user", "content": prompt("pairs_sum_count", "same", "negate")}]
+    call = {"id": "1", "type": "function", "function": {"name": "run_tests", "arguments": {"program": "x"}}}
+    said = [
+        {"role": "system", "content": "Solve it."},
+        *asked,
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "1", "content": "WA"},
+    ]
+    tools = [{"type": "function", "function": {"name": "run_tests", "parameters": {"type": "object"}}}]
+    alone = tokenizer.apply_chat_template(asked, tokenize=False)
+    assert alone == f"<s>{asked[0]['content']}<answer>"
+    assert tokenizer.apply_chat_template(said, tools=tools, tokenize=False, add_generation_prompt=True) == alone
 
 
 @pytest.mark.thorough

@@ -41,13 +41,13 @@ class GrpoConfig:
     coverage: str
     """A named coverage of the problems: "low", "mid" or "high"."""
     steps: int
-    problems: int = 20
+    problems: int = 30
     """Per step."""
     samples: int = 12
     """Per problem."""
-    max_tokens: int = 96
+    max_tokens: int = 64
     """Tokens of an answer; longer ones are cut, and judged as they are."""
-    learning_rate: float = 3e-4
+    learning_rate: float = 1e-4
     temperature: float = 1.0
     seed: int = 0
     save_every: int = 10
@@ -77,7 +77,7 @@ def run_grpo(
         tokenizer: its tokenizer.
         problems: to draw from.
         judge: executes every answer.
-        folder: of this stage; resumed from where it was last saved.
+        folder: of this stage; resumed from where it was last saved, or trained on where it was shorter.
         on_step: told of every step.
         stop_after: ends early, saved, after so many steps; for tests of resuming.
 
@@ -88,12 +88,13 @@ def run_grpo(
     import torch
 
     optimiser = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=0.0)
-    stage = Stage(folder, {"stage": "grpo", **asdict(config)}, model, optimiser)
+    settings = {name: value for name, value in asdict(config).items() if name != "steps"}
+    stage = Stage(folder, {"stage": "grpo", **settings}, model, optimiser)
     reward = find_reward(config.reward)
     batch_size = config.problems * config.samples
     # The weights change between the steps, so that the answers claim no weights id.
     with closing(Batcher(Sampler(model, tokenizer, batch_size).sample, batch_size)) as policy:
-        for step in range(stage.resume(), min(config.steps, stop_after or config.steps)):
+        for step in range(_resume(stage, config), min(config.steps, stop_after or config.steps)):
             started = time.perf_counter()
             asked, rollouts = _attempt(config, step, problems, AttemptDeps(policy, judge))
             rewards = [
@@ -110,6 +111,16 @@ def run_grpo(
             if (step + 1) % config.save_every == 0:
                 stage.save()
     stage.save()
+
+
+def _resume(stage: Stage, config: GrpoConfig) -> int:
+    """How many steps are done. The steps are no part of a stage's settings: every stage may be trained on."""
+    done = stage.resume()
+    if done > config.steps:
+        raise TrainingError(
+            f"{stage.folder} was trained for {done} steps, and {config.steps} are asked: choose another --out"
+        )
+    return done
 
 
 def _attempt(

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from alphadial.training.state import CurvePoint, Stage
 class SftConfig:
     """What determines the initialisation, besides the corpus."""
 
-    steps: int = 1200
+    steps: int = 2400
     batch: int = 64
     learning_rate: float = 3e-3
     """Peak; cosine to 2 % of it after 50 steps of warm-up."""
@@ -84,9 +84,9 @@ def cross_entropy(model: Any, tokenizer: Any, batch: Sequence[Example]) -> Any:
         for row in batch
     ]
     pairs.sort(key=lambda pair: len(pair[0]) + len(pair[1]))
-    # Repair prompts are three times as long: two groups by length halve the padding.
-    long = len(pairs) // 5
-    groups = [group for group in (pairs[:-long], pairs[-long:]) if group] if long else [pairs]
+    # Groups by length save a fifth of the time: programs differ in length, and repair prompts are the longest by far.
+    cuts = (0, len(pairs) // 2, len(pairs) - len(pairs) // 8, len(pairs))
+    groups = [pairs[start:end] for start, end in pairwise(cuts) if start < end]
     tokens = sum(len(answer) for _, answer in pairs)
     return sum(_negative_log_likelihood(model, tokenizer.pad_token_id, group) for group in groups) / tokens
 

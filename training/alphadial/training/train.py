@@ -18,13 +18,16 @@ from alphadial.envs.problems import load_split
 from alphadial.merge_engine import FamilyFile, save_family
 from alphadial.training.errors import TrainingError
 from alphadial.training.grpo import GrpoConfig, run_grpo
+from alphadial.training.idioms import idioms_hash
 from alphadial.training.model import train_tokenizer
 from alphadial.training.sft import SftConfig, run_sft
-from alphadial.training.state import CurvePoint
+from alphadial.training.state import STATE_FILE, CurvePoint
 
 PROBLEM_SET = "tiny-problems"
 TEMPERATURE = 0.6
-ALPHA_RANGE = (-1.0, 2.0)
+ALPHA_RANGE = (-1.5, 3.0)
+VERSION = 2
+"""Of the family's recipe: folders of another one are refused."""
 STATES = "training"
 """Folder in ``out`` with the state of every stage."""
 
@@ -36,11 +39,11 @@ class TrainConfig:
     seed: int = 0
     """Seed of every stage."""
     sft: SftConfig = field(default_factory=SftConfig)
-    grpo_steps: dict[str, int] = field(default_factory=lambda: {"low": 10, "mid": 15, "high": 20})
+    grpo_steps: dict[str, int] = field(default_factory=lambda: {"low": 24, "mid": 28, "high": 32})
     """Checkpoint -> steps under the coverage of that name."""
-    problems: int = 20
+    problems: int = 30
     samples: int = 12
-    max_tokens: int = 96
+    max_tokens: int = 64
     problem_set: str = PROBLEM_SET
     """Where the problems of the rollouts come from: a name, a path, or ``module:Class``."""
     split: str | None = "train"
@@ -49,19 +52,22 @@ class TrainConfig:
     parser: str = "program"
     """Name of the answer parser."""
     control: bool = False
-    """Also train ``control``: low coverage for as many steps as high, because alpha must not merely mean more RL."""
+    """Also train ``control-low`` (low for as many steps as high) and ``control-high`` (high for ``control_steps``):
+    alpha must not merely mean more RL."""
+    control_steps: int = 80
 
     def scaled(self, share: float) -> TrainConfig:
         """The same with this share of every stage's steps, one at least: for a trial run."""
         sft = replace(self.sft, steps=max(1, round(self.sft.steps * share)))
         steps = {name: max(1, round(count * share)) for name, count in self.grpo_steps.items()}
-        return replace(self, sft=sft, grpo_steps=steps)
+        return replace(self, sft=sft, grpo_steps=steps, control_steps=max(1, round(self.control_steps * share)))
 
     def stages(self) -> dict[str, GrpoConfig]:
         """Checkpoint -> its GRPO run."""
         wanted = {name: (name, steps) for name, steps in self.grpo_steps.items()}
         if self.control:
-            wanted["control"] = ("low", self.grpo_steps["high"])
+            wanted["control-low"] = ("low", self.grpo_steps["high"])
+            wanted["control-high"] = ("high", self.control_steps)
         return {
             name: GrpoConfig(
                 coverage,
@@ -119,10 +125,21 @@ def _train(config: TrainConfig, judge: Judge, out: Path, on_step: OnStep) -> Non
         if (out / name).exists():
             continue
         model = load_fp32(out / "init")
+        _begin(states / stage.coverage, states / name)
         told = _told(name, stage.steps, on_step)
         run_grpo(stage, model, tokenizer, problems, judge, states / name, told)
         export(model, tokenizer, out / name)
     write_family(out, config)
+
+
+def _begin(trained: Path, stage: Path) -> None:
+    """A control goes on from the checkpoint of its coverage: its first steps would be the same, bit for bit."""
+    if stage == trained or (stage / STATE_FILE).exists():
+        return
+    stage.mkdir(exist_ok=True)
+    partial = stage / f"{STATE_FILE}.partial"
+    shutil.copyfile(trained / STATE_FILE, partial)
+    partial.replace(stage / STATE_FILE)
 
 
 def _prepare(out: Path, config: TrainConfig) -> IO[str]:
@@ -135,6 +152,7 @@ def _prepare(out: Path, config: TrainConfig) -> IO[str]:
         lock = lock_folder(states)
         bound, wanted = states / "config.json", asdict(config)
         wanted.pop("control")  # may be added to a finished family
+        wanted |= {"version": VERSION, "corpus": idioms_hash()[:12]}
         if not bound.exists():
             write_atomically(bound, json.dumps(wanted, indent=1) + "\n")
         present = read_json(bound)
@@ -144,12 +162,20 @@ def _prepare(out: Path, config: TrainConfig) -> IO[str]:
         raise TrainingError(f"cannot write to {out} ({error.strerror}): choose another --out") from None
     except ForeignError as error:
         raise TrainingError(f"{error}; or choose another --out") from None
-    if differs := [
-        f"{key} {present.get(key)} there, {value} here" for key, value in wanted.items() if present.get(key) != value
-    ]:
+    if complaint := _differences(present, wanted):
         lock.close()
-        raise TrainingError(f"{out} was trained with other settings ({'; '.join(differs)}): choose another --out")
+        raise TrainingError(f"{out} was trained {complaint}: choose another --out")
     return lock
+
+
+def _differences(present: dict[str, Any], wanted: dict[str, Any]) -> str:
+    """How the settings of a folder differ from those of this run; "" where they do not."""
+    if present.get("version") != VERSION:
+        return f"by version {present.get('version', 1)} of the recipe, and this is version {VERSION}"
+    differs = [
+        f"{key} {present.get(key)} there, {here} here" for key, here in wanted.items() if present.get(key) != here
+    ]
+    return f"with other settings ({'; '.join(differs)})" if differs else ""
 
 
 def _told(stage: str, steps: int, on_step: OnStep) -> Callable[[CurvePoint], None]:

@@ -25,7 +25,11 @@ def train(
         ),
     ] = 0,
     control: Annotated[
-        bool, typer.Option("--control", help="Also train low for as many steps as high, as a control.")
+        bool,
+        typer.Option(
+            "--control",
+            help="Also train low for as many steps as high, and high for more than twice as many, as controls.",
+        ),
     ] = False,
     scale: Annotated[
         float,
