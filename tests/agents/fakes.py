@@ -50,13 +50,13 @@ class ReadingJudge(Judge):
         return (PublicResult(shown, verdict, "", shown.answer if verdict is Verdict.AC else "0"),)
 
 
-def make_problem(name: str, template: str = "t0", group: str = "rl_templates") -> Problem:
+def make_problem(name: str, template: str = "t0", group: str = "late") -> Problem:
     tests = (Test(1, "[[1, 2], 3]", "4", public=True), Test(2, "[[], 0]", "0"))
     return Problem(name, template, group, f"Solve {name}.", f"prompt {name}", "f", tests, Limits(steps=1000))
 
 
 def make_problems() -> tuple[Problem, ...]:
-    groups = ("rl_templates", "unseen_templates")
+    groups = ("late", "early")
     return tuple(make_problem(f"p{i}", f"t{i // 2}", groups[i % 2]) for i in range(6))
 
 

@@ -13,12 +13,12 @@ from alphadial.agents.runs.controller_run import RunOptions, attempt_problems
 from alphadial.agents.runs.run_folder import RunFolder, read_config
 from alphadial.merge_engine import Family, Rebuilt, Resident, disk, find_weights_id, load_family
 
-PROBLEM = "sub_sum_mod.triple.mod31.loose"
+from ..tiny_specs import FIRST
 
 
 def make_run(family: Family, out: Path) -> None:
     options = RunOptions(
-        family=family, split="dev", problems=[PROBLEM], controller="two-ends", attempts=1, seed=3, temperature=0.5
+        family=family, split="dev", problems=[FIRST.id], controller="two-ends", attempts=1, seed=3, temperature=0.5
     )
     attempt_problems(options, out)
 

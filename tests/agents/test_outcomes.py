@@ -87,8 +87,8 @@ def test_frontier_by_hand(table: OutcomeTable) -> None:
     for name in ("solve", "correctness_failure", "optimisation_failure"):
         low, high = row[f"{name}_ci"]
         assert low <= row[name] <= high
-    assert result["by_group"]["rl_templates"][0]["solve"] == pytest.approx((1 + 0) / 2)
-    assert result["by_group"]["unseen_templates"][0]["attempts"] == 12
+    assert result["by_group"]["late"][0]["solve"] == pytest.approx((1 + 0) / 2)
+    assert result["by_group"]["early"][0]["attempts"] == 12
     assert result["checkpoints"]["init"]["correctness_failure"] == 1.0
     assert result["checkpoints"]["init"]["correctness_failure_ci"] == [1.0, 1.0]
     assert (result["temperature"], result["split_hash"], result["samples"]) == (0.6, "abc", 4)

@@ -31,6 +31,7 @@ from alphadial.agents.runs.run_folder import RunFolder, read_config
 from alphadial.agents.types import Completion, Message, Request
 from alphadial.merge_engine import Family, load_family, merge_to_folder
 
+from ..tiny_specs import FIRST, SECOND
 from .conftest import ModelMaker
 from .servers import Reply, ask_all, serving
 
@@ -49,7 +50,7 @@ FEW = (
     "--split",
     "dev",
     "--problems",
-    "sub_sum_mod.triple.mod31.loose,sub_best.turn4.same.loose",
+    f"{FIRST.id},{SECOND.id}",
     "--temperature",
     "0",
 )

@@ -14,12 +14,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from ..tiny_specs import FIRST, specs_of
 from .fakes import chat_server
 from .report_runs import frontier_run
 
 Cli = Callable[..., Any]
-PROBLEM = "pair_diff_eq.plus7.negate.tight"
-TEST_PROBLEM = "far_pairs.from5.from9.tight"
+PROBLEM = FIRST.id
+TEST_PROBLEM = specs_of("test", "tight")[0].id
 FEW = ("--split", "dev", "--problems", PROBLEM, "--alphas=1", "--samples", "1")
 
 

@@ -20,18 +20,18 @@ from alphadial.envs.problems import load_split
 from alphadial.envs.problems.tiny import reference
 from alphadial.merge_engine import load_family, weights_id_of_folder
 
+from ..tiny_specs import FIRST, FIRST_PROMPT, SECOND
 from .fakes import PROGRAM, chat_server
 
 Cli = Callable[..., Any]
-PROBLEM = "pair_diff_eq.plus7.negate.tight"
-OTHER = "leaders.flip1.least3.tight"
+PROBLEM, OTHER = FIRST.id, SECOND.id
 FEW = ("--split", "dev", "--problems", f"{PROBLEM},{OTHER}", "--alphas=1,-0.5", "--samples", "2")
 RATES = ("solve", "correctness_failure", "optimisation_failure")
 
 
 def write_reference(folder: Path, tier: str) -> Path:
     file = folder / f"{tier}.py"
-    file.write_text(reference("pair_diff_eq", tier, "plus7", "negate"), "utf-8")
+    file.write_text(reference(FIRST.template, tier, FIRST.map, FIRST.post), "utf-8")
     return file
 
 
@@ -47,7 +47,7 @@ def test_frontier_ends_with_table_json_outcomes_and_picture(cli: Cli, pico: Path
     assert [row["alpha"] for row in summary["rows"]] == [-0.5, 1]
     assert set(summary["checkpoints"]) == {"init", "mid"}
     assert summary["split_hash"] == load_split("tiny-problems", "dev").hash
-    rows = [*summary["rows"], *summary["checkpoints"].values(), *summary["by_group"]["rl_templates"]]
+    rows = [*summary["rows"], *summary["checkpoints"].values(), *summary["by_group"]["late"]]
     for row in rows:
         assert sum(row[name] for name in RATES) == pytest.approx(1)
         assert all(len(row[f"{name}_ci"]) == 2 for name in RATES)
@@ -136,11 +136,11 @@ def test_show_tells_what_an_attempt_was(cli: Cli, pico: Path, tmp_path: Path) ->
         (attempt,) = database.execute("select id from attempts where problem = ? limit 1", [PROBLEM]).fetchone()
     shown = cli("show", attempt)
     assert shown.status == 0, shown.stderr
-    for words in ("pair_diff_eq map:plus7 post:negate", "return 0", "WA (correctness failure)", "0 of 4 passed"):
+    for words in (FIRST_PROMPT, "return 0", "WA (correctness failure)", "0 of 4 passed"):
         assert words in shown.stdout
     row = json.loads(cli("show", attempt, "--run", folder, "--json", "-").stdout)
     assert row["program"] == PROGRAM
-    assert row["messages"][-1]["content"] == "pair_diff_eq map:plus7 post:negate"
+    assert row["messages"][-1]["content"] == FIRST_PROMPT
 
 
 def test_merge_writes_a_folder_of_that_weights_id(cli: Cli, pico: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from ..tiny_specs import SECOND
 from .judging_sets import GOOD, WRONG, problem, submission, write
 
 pytestmark = pytest.mark.usefixtures("pictures")  # they lie in the folders, too
@@ -23,7 +24,7 @@ Cli = Callable[..., Any]
 Damage = Callable[[Path], None]
 LIMIT_S = 900
 OUTSIDE = "nobody's business\n"
-FEW = ("--split", "dev", "--problems", "leaders.flip1.least3.tight", "--alphas=0,1")
+FEW = ("--split", "dev", "--problems", SECOND.id, "--alphas=0,1")
 SMALL = ("--attempts", "1", "--orders", "2", "--temperatures", "0.6", "--alphas=0,1", "--controllers", "two-ends")
 UNIFORM = ("--attempts", "2", "--controller", "uniform", "--out", "it")
 

@@ -20,6 +20,7 @@ from alphadial.agents.experiments.compare.compare_folder import refuse_another
 from alphadial.agents.experiments.processes import Processes
 from alphadial.cli.errors import CliError
 
+from ..tiny_specs import FIRST
 from .judging_sets import GOOD, problem, submission, write
 from .killing import await_end, cgroups_of, descendants
 from .report_runs import frontier_run
@@ -29,7 +30,7 @@ Cli = Callable[..., Any]
 SOON_S = 10.0
 """Generous, since the tests may run beside much else, and yet far less than what would be waited for."""
 SPIN = problem("spin", [submission("spin.py", "accepted", "while True: pass")], time_limit_s=60)
-PROBLEM = "pair_diff_eq.plus7.negate.tight"
+PROBLEM = FIRST.id
 SEED = int(os.environ.get("INTERRUPT_SEED", "0"))
 MOMENTS = int(os.environ.get("INTERRUPTS", "4"))
 COMMANDS: dict[str, tuple[tuple[str, ...], float]] = {

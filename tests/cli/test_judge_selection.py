@@ -14,6 +14,7 @@ from alphadial.envs.judging.records import SubmissionRecord
 from alphadial.envs.labelled import LabelledSubmission
 from alphadial.envs.types import Problem
 
+from ..tiny_specs import FIRST
 from .judging_sets import GOOD, WRONG, problem, submission, write
 
 Cli = Callable[..., Any]
@@ -166,7 +167,7 @@ def test_problems_of_one_name_are_told_apart_by_their_path(cli: Cli, tmp_path: P
         (("no/package", "good.py"), "no file or folder 'no/package'"),
         (("set.jsonl", "good.py", "--out", "run"), "leave out --out, which has no meaning for 'set.jsonl good.py'"),
         (
-            ("pair_diff_eq.plus7.negate.tight", "good.py", "--limit", "1", "--problems", "p"),
+            (FIRST.id, "good.py", "--limit", "1", "--problems", "p"),
             "leave out --problems, --limit,",
         ),
     ],

@@ -18,6 +18,7 @@ from alphadial.cli.plots.frontier_picture import draw_frontier
 from alphadial.cli.summary import frontier_table, run_tables
 from alphadial.envs.sandbox.probe import Check
 
+from ..tiny_specs import FIRST
 from .hostile_text import HOSTILE, forbidden
 from .judging_sets import GOOD, WRONG, problem, submission, write
 from .report_runs import make_attempt, make_config, write_run
@@ -45,7 +46,7 @@ ARGUMENTS = {
     "merge": ["tiny"],
     "weights-id": ["folder"],
     "serve": ["tiny"],
-    "judge": ["pair_diff_eq.plus7.negate.tight", "p.py"],
+    "judge": [FIRST.id, "p.py"],
     "rejudge": ["folder"],
     "show": ["abc"],
     "doctor": [],
@@ -154,7 +155,7 @@ def test_judging_a_program(cli: Cli, tmp_path: Path, source: str) -> None:
     (tmp_path / f"{STRANGE}.py").write_text(source.replace("\r", ""), "utf-8")
     for line in (
         ("judge", "set.jsonl", f"{STRANGE}.py", "--sandbox", "trusted"),
-        ("judge", "pair_diff_eq.plus7.negate.tight", f"{STRANGE}.py", "--sandbox", "trusted"),
+        ("judge", FIRST.id, f"{STRANGE}.py", "--sandbox", "trusted"),
     ):
         done = cli(*line)
         assert done.stdout
@@ -163,7 +164,7 @@ def test_judging_a_program(cli: Cli, tmp_path: Path, source: str) -> None:
 
 @pytest.mark.thorough
 def test_showing_and_reporting_attempts(cli: Cli, tmp_path: Path) -> None:
-    problem_id = "pair_diff_eq.plus7.negate.tight"
+    problem_id = FIRST.id
     config = make_config([problem_id], 1, problem_set="tiny-problems", family=f"f{HOSTILE}", prompt="tiny")
     call = {"id": HOSTILE, "type": "function", "function": {"name": HOSTILE, "arguments": HOSTILE}}
     said = json.dumps([{"role": HOSTILE, "content": HOSTILE, "tool_calls": [call]}])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ import pytest
 from alphadial.envs.problems import load_split, survey
 from alphadial.envs.problems.tiny import TinyProblems
 
+from ..tiny_specs import EASY
 from .judging_sets import GOOD, problem, submission, write
 
 Cli = Callable[..., Any]
-PROBLEM = load_split("tiny-problems", "dev").select(["near_equal.most8.half.loose"])[0]
+PROBLEM = load_split("tiny-problems", "dev").select([EASY.id])[0]
 
 
 def test_sets_by_name_with_their_splits_templates_and_groups(
@@ -23,33 +25,37 @@ def test_sets_by_name_with_their_splits_templates_and_groups(
 ) -> None:
     monkeypatch.setattr(TinyProblems, "splits", ("dev",))  # building all takes seconds
     first, second, third, fourth = cli("problems", "--json", "sets.json").stdout.splitlines()
-    counts = "72 problems; dev 72; 24 templates; groups rl_templates 24, unseen_templates 48"
-    assert first == f"tiny-problems: {counts}"
+    dev = load_split("tiny-problems", "dev").problems
+    groups = ", ".join(f"{name} {count}" for name, count in Counter(one.group for one in dev).items())
+    of = f"{len(dev)} problems; dev {len(dev)}; {len({one.template for one in dev})} templates"
+    assert first == f"tiny-problems: {of}; groups {groups}"
     assert (second, third) == ("workspaces: 3 problems; test 3", "repositories: 5 problems; test 5")
     assert fourth.startswith("also:")
     found = json.loads((tmp_path / "sets.json").read_text("utf-8"))
-    assert [each["splits"] for each in found] == [{"dev": 72}, {"test": 3}, {"test": 5}]
+    assert [each["splits"] for each in found] == [{"dev": len(dev)}, {"test": 3}, {"test": 5}]
 
 
 def test_a_split_of_a_set_a_line_each(cli: Cli) -> None:
     heading, *lines, last = cli("problems", "tiny-problems", "--split", "dev").stdout.splitlines()
     assert heading.split() == ["problem", "split", "template", "group", "tests", "public", "levels", "limit"]
     assert [line.split()[0] for line in lines] == [each.id for each in load_split("tiny-problems", "dev").problems]
-    assert lines[0].split()[1:] == ["dev", "sub_sum_mod", "rl_templates", "12", "3", "4", "12,000", "steps"]
-    assert last.startswith("tiny-problems: 72 problems; dev 72; 24 templates")
+    first = load_split("tiny-problems", "dev").problems[0]
+    assert lines[0].split()[1:] == ["dev", first.template, first.group, "12", "3", "4", "12,000", "steps"]
+    assert last.startswith(f"tiny-problems: {len(lines)} problems; dev {len(lines)}; ")
 
 
 def test_one_problem_as_whoever_attempts_it_may_see_it(cli: Cli) -> None:
     shown = cli("problems", "tiny-problems", PROBLEM.id).stdout
     words = " ".join(shown.replace("│", " ").split())
     assert PROBLEM.statement in words
+    first = PROBLEM.tests[0]
     for fact in (
         "split dev",
         f"compact prompt {PROBLEM.prompt}",
         "tests 12, 3 of them public",
         "low up to level 2, mid up to level 3, high up to level 4",
         "limit 12,000 steps a test",
-        "f([10, 10], 4) == 0",
+        f"f({first.input[1:-1]}) == {first.answer}",
     ):
         assert fact in words
     values = json.loads(cli("problems", "tiny-problems", PROBLEM.id, "--json", "-").stdout)

@@ -17,11 +17,12 @@ from alphadial.agents.policies.weights import expected_weights_id
 from alphadial.controller import as_arms, load_state
 from alphadial.merge_engine import load_family
 
+from ..tiny_specs import FIRST, SECOND
 from .fakes import chat_server
 
 Cli = Callable[..., Any]
 SHIPPED = Path(shipped_tables.__file__).parent / "shipped"
-FEW = ("--split", "dev", "--problems", "pair_diff_eq.plus7.negate.tight,leaders.flip1.least3.tight", "--alphas=-0.5,1")
+FEW = ("--split", "dev", "--problems", f"{FIRST.id},{SECOND.id}", "--alphas=-0.5,1")
 UNIFORM = (*FEW, "--attempts", "3", "--controller", "uniform")
 
 

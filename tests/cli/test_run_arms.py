@@ -17,6 +17,7 @@ from alphadial.controller import Arm
 from alphadial.merge_engine import load_family
 
 from ..agents.servers import Behaviour, completion, serving
+from ..tiny_specs import FIRST, SECOND
 from .fakes import chat_server
 from .killing import Killer, rows
 from .test_run_kill import summary_but_times
@@ -24,7 +25,7 @@ from .test_run_kill import summary_but_times
 Cli = Callable[..., Any]
 TABLE = Path(__file__).parents[3] / "shared" / "data" / "outcomes" / "lcb_gen_2024_04.csv"
 needs_table = pytest.mark.skipif(not TABLE.is_file(), reason="the outcome tables of ../shared/data are not here")
-TINY = ("tiny", "--split", "dev", "--problems", "pair_diff_eq.plus7.negate.tight,leaders.flip1.least3.tight")
+TINY = ("tiny", "--split", "dev", "--problems", f"{FIRST.id},{SECOND.id}")
 STRONG, WEAK, THIRD = "GPT-4-Turbo-1106", "Claude-3-Haiku", "DSCoder-33b-Ins"
 CONTROLLER = '''
 from alphadial.controller import BaseController, Choice, OutcomeKind

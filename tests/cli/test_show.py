@@ -14,10 +14,11 @@ from alphadial.agents.runs.reading_runs import StoredRun, read_results
 from alphadial.agents.types import Attempt
 from alphadial.envs.problems import load_split
 
+from ..tiny_specs import EASY
 from .report_runs import make_attempt, make_config, repository_run, write_run
 
 Cli = Callable[..., Any]
-PROBLEM = load_split("tiny-problems", "dev").select(["near_equal.most8.half.loose"])[0]
+PROBLEM = load_split("tiny-problems", "dev").select([EASY.id])[0]
 MINE = f"""
 from alphadial.envs import load_split
 print("MINE RUNS")
@@ -78,7 +79,13 @@ def test_the_first_public_test_that_fails_is_shown_and_no_hidden_one(cli: Cli, t
     write_run(tmp_path / "run", config, [wrong])
     shown = [line.rstrip() for line in cli("show", wrong.id, "--run", "run").stdout.splitlines()]
     at = shown.index("first public test that fails: 0, WA")
-    assert shown[at + 1 : at + 4] == ["  input     f([10, 10], 4)", "  expected  0", "  got       [4]"]
+    first = PROBLEM.tests[0]
+    told = (
+        f"input     f({first.input[1:-1]})",
+        f"expected  {first.answer}",
+        f"got       [{json.loads(first.input)[1]}]",
+    )
+    assert shown[at + 1 : at + 4] == [f"  {line}" for line in told]
     slow = make_attempt(config, PROBLEM.id, 0.5, 0, "TLE", public_verdict="AC")
     write_run(tmp_path / "slow", config, [slow])
     done = cli("show", slow.id, "--run", "slow", "--json", "-")
