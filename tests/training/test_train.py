@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
+import torch
 
 from alphadial.agents.errors import StoreError
 from alphadial.envs.errors import ProblemError
@@ -193,6 +195,48 @@ def test_five_step_smoke_run_writes_a_family(tmp_path: Path, judge: Judge) -> No
     before = (out / "high" / "model.safetensors").read_bytes()
     train_family(config, judge, out, lambda stage, point, steps: pytest.fail("nothing was left to do"))
     assert (out / "high" / "model.safetensors").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_controls_go_on_from_their_checkpoints_as_if_trained_at_once(
+    tokenizer: Any, tmp_path: Path, judge: Judge
+) -> None:
+    steps = {"low": 1, "high": 2}
+    small = TrainConfig(sft=replace(SFT, steps=1), grpo_steps=steps, problems=2, samples=3, max_tokens=16)
+    config = replace(small, control=True, control_steps=3)
+    train_family(replace(small, control_steps=3), judge, tmp_path, lambda *_: None)
+    seen: list[tuple[str, int]] = []
+    train_family(config, judge, tmp_path, lambda stage, point, steps: seen.append((stage, point.step)))
+    assert seen == [("control-low", 2), ("control-high", 3)]
+    problems = load_split("tiny-problems", "train").problems
+    for name, stage in config.stages().items():
+        model = load_fp32(tmp_path / "init")
+        run_grpo(stage, model, tokenizer, problems, judge, tmp_path / "again" / name, ignore)
+        trained, again = (
+            safetensors.torch.load_file(folder / name / STATE_FILE)
+            for folder in (tmp_path / "training", tmp_path / "again")
+        )
+        assert trained.keys() == again.keys()
+        assert all(torch.equal(trained[key], again[key]) for key in trained)
+
+
+@pytest.mark.thorough
+def test_a_stage_of_more_steps_than_asked_is_refused(tokenizer: Any, tmp_path: Path, judge: Judge) -> None:
+    problems = load_split("tiny-problems", "train").problems
+    model = new_model(tokenizer, 0)
+    short = replace(GRPO, problems=1, samples=2, max_tokens=1)
+    run_grpo(replace(short, steps=2), model, tokenizer, problems, judge, tmp_path, ignore)
+    with pytest.raises(TrainingError, match="was trained for 2 steps, and 1 are asked: choose another --out"):
+        run_grpo(replace(short, steps=1), model, tokenizer, problems, judge, tmp_path, ignore)
+
+
+def test_a_folder_of_version_1_is_refused_in_one_line(tmp_path: Path, judge: Judge) -> None:
+    states = tmp_path / "training"
+    states.mkdir()
+    of_version_1 = {"seed": 0, "sft": {"steps": 1200}, "grpo_steps": {"low": 10, "mid": 15, "high": 20}}
+    (states / "config.json").write_text(json.dumps(of_version_1))
+    with pytest.raises(TrainingError, match="by version 1 of the recipe, and this is version 2: choose another --out"):
+        train_family(TrainConfig(), judge, tmp_path, lambda *_: None)
 
 
 @pytest.mark.slow
