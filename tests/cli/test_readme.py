@@ -17,6 +17,7 @@ import pytest
 from alphadial.agents.policies.weights import expected_weights_id
 from alphadial.controller import controller_names
 from alphadial.envs.problems import load_split
+from alphadial.envs.problems.tiny.splits import read_split
 from alphadial.merge_engine import load_family, shipped_families
 
 from .fakes import chat_server
@@ -84,7 +85,7 @@ def test_every_block_is_run_by_a_test_here() -> None:
         "bandit.py",
         "--json frontier.json",
         "show ATTEMPT",
-        "alphadial judge pair_diff",
+        "alphadial judge pairs_up",
         "alphadial rejudge",
         "doctor",
         "merge tiny",
@@ -123,9 +124,10 @@ def test_run_and_report(shell: Callable[[str], str], tmp_path: Path) -> None:
 @pytest.mark.slow  # test_list and test_problems do the same without processes
 def test_what_there_is(shell: Callable[[str], str]) -> None:
     output = shell(block_with("alphadial list controllers"))
+    tests = len(read_split("test")[0])
     assert "posterior" in output
-    assert "tiny-problems: 72 problems; test 72" in output
-    assert "compact prompt  repeated map:mod5 post:plus7" in output
+    assert f"tiny-problems: {tests} problems; test {tests}" in output
+    assert "compact prompt  pairs_up_count pairs rel:up agg:count map:same post:same" in output
 
 
 @pytest.mark.slow
@@ -268,7 +270,7 @@ def test_examples_are_short() -> None:
 
 @pytest.mark.thorough
 def test_judge(shell: Callable[[str], str]) -> None:
-    output = shell(block_with("alphadial judge pair_diff"))
+    output = shell(block_with("alphadial judge pairs_up"))
     assert "TLE, optimisation failure" in output
     assert ": AC; level 2 reached" in output
     assert '"verdict": "TLE"' in output
