@@ -38,7 +38,7 @@ def test_the_shipped_posterior_solves_with_the_shipped_family(cli: Cli, tmp_path
     assert (summary["controller"], summary["setting"], summary["samples"]) == ("posterior", "reasoning", 3)
     assert load_state(tmp_path / "run" / "controller.json").arms == as_arms((-0.5, 1))
     # What it was fitted on is the table that ships: there both arms tried every problem of dev.
-    table = load_outcomes(SHIPPED / "tiny" / "dev-0.6.json")
+    table = load_outcomes(SHIPPED / "tiny" / "dev-0.6.json.xz")
     rates = {row["alpha"]: row["solve"] for row in frontier(table)["rows"]}
     given = read_fit_rates(tmp_path / "run")
     assert given is not None

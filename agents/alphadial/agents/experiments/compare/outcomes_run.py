@@ -24,7 +24,7 @@ from alphadial.agents.experiments.compare.comparing import CHOSEN_ON, OnProgress
 from alphadial.agents.experiments.compare.datasets import Notify, ReplayDataset, join_tables
 from alphadial.agents.experiments.compare.shipped_tables import replay_dataset
 from alphadial.agents.experiments.foreign_tables import load_outcome_csv
-from alphadial.agents.experiments.outcomes import load_outcomes
+from alphadial.agents.experiments.outcomes import is_outcome_table, load_outcomes
 from alphadial.agents.experiments.processes import Processes
 from alphadial.controller import Arm, OutcomeKind, make_controller
 from alphadial.envs.problems.shares import parse_share
@@ -39,7 +39,7 @@ class OutcomesOptions:
     """What a comparison on outcome tables can be asked for."""
 
     tables: Sequence[Path]
-    """Tables that others made (CSV), or ``outcomes.json`` of our own; several are one table of all their arms."""
+    """Tables that others made (CSV), or our own (``outcomes.json``); several are one table of all their arms."""
     temperatures: Sequence[float] = ()
     """One for each table, where they were made at several; () leaves them unsaid."""
     samples: int | None = None
@@ -135,7 +135,7 @@ def _load(options: OutcomesOptions, notify: Notify) -> ReplayDataset:
 
 
 def _table(options: OutcomesOptions, path: Path, heat: float | None, several: bool, notify: Notify) -> ReplayDataset:
-    if path.suffix != ".json":
+    if not is_outcome_table(path):
         return load_outcome_csv(
             path,
             samples=options.samples,
