@@ -70,6 +70,18 @@ def test_a_budget_bounds_the_whole_run(cli: Cli, pico: Path) -> None:
     assert json.loads(done.stdout)["attempts"] == 1
 
 
+@pytest.mark.slow
+def test_a_budget_is_shared_out_as_it_pays_on_dev(cli: Cli) -> None:
+    command = ("run", "tiny", "--split", "test", "--budget", "12", "--out", "run", "--json", "-")
+    done = cli(*command)
+    assert done.status == 0, done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("--budget goes ")]
+    assert "points of dev against rounds" in line
+    assert json.loads(done.stdout)["attempts"] == 12
+    again = cli(*command)
+    assert (again.stdout, line in again.stderr) == (done.stdout, True)
+
+
 @pytest.mark.thorough
 def test_a_server_answers(cli: Cli, pico: Path) -> None:
     family = load_family(pico)

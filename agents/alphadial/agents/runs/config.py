@@ -15,6 +15,7 @@ from alphadial.agents.errors import StoreError
 from alphadial.agents.runs.prices import Prices
 from alphadial.agents.seeds import attempt_seed
 from alphadial.agents.types import DEFAULT_AGENT, AttemptSpec, Message, Request, arm_key
+from alphadial.controller.allocation import Allocation
 from alphadial.controller.errors import ControllerError
 from alphadial.controller.types import Arm, Decision
 from alphadial.envs.checks import Count, Integer, Name, NotNegative, Number, Positive, Seconds, first_fault
@@ -104,6 +105,8 @@ class RunConfig:
     """What tokens and seconds cost; None where nobody says."""
     budget: Count | None = None
     """Attempts over all problems, under a controller; None: no such limit."""
+    allocation: Allocation = Allocation()  # noqa: RUF009 - frozen
+    """How a budget is shared out among the problems."""
     arms: tuple[ArmChoice, ...] | None = None
     """What the controller chooses from; None: every model, with all else as it is said above. Where there are arms,
     ``models`` are theirs, and temperature, tokens, setting, turns, prompt, parser and weights above are the first's."""
@@ -185,6 +188,8 @@ class RunConfig:
             del values["agent"]
         if not self.repositories:
             del values["repositories"]
+        if self.allocation == Allocation():
+            del values["allocation"]
         if self.prices is not None and not self.prices.models:
             del values["prices"]["models"]
         return json.dumps({"format": self.format, **values}, sort_keys=True, indent=1)
