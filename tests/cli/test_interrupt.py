@@ -53,7 +53,7 @@ RESUMED = {"run", "run with tools", "frontier", "compare fresh", "judge set", "t
 
 
 def begun(process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while Path(f"/proc/{process.pid}/comm").read_text() != "begun\n":
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
@@ -94,7 +94,7 @@ def interrupt(process: subprocess.Popen[str], how: str, within_s: float) -> str 
 
 def judging(process: subprocess.Popen[str]) -> None:
     """Waits until a program has used some CPU time in its sandbox."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not any(_ticks(pid) > 20 for pid in descendants(process.pid)):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline

@@ -55,7 +55,7 @@ def all_made_once(folder: Path) -> None:
 
 
 def until(true: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not true():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
