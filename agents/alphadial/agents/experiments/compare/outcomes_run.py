@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from alphadial.agents.errors import OptionError
-from alphadial.agents.experiments.compare.choice import BEST_SINGLE, ROWS, UNIFORM, Datasets, ReplaySettings
+from alphadial.agents.experiments.compare.choice import ROWS, Datasets, ReplaySettings
 from alphadial.agents.experiments.compare.compare_folder import (
     FinishedComparison,
     default_folder,
@@ -22,11 +22,12 @@ from alphadial.agents.experiments.compare.compare_folder import (
 from alphadial.agents.experiments.compare.compare_run import check_attempts
 from alphadial.agents.experiments.compare.comparing import CHOSEN_ON, OnProgress, compare
 from alphadial.agents.experiments.compare.datasets import Notify, ReplayDataset, join_tables
+from alphadial.agents.experiments.compare.rows import BEST_SINGLE, UNIFORM, Row
 from alphadial.agents.experiments.compare.shipped_tables import replay_dataset
 from alphadial.agents.experiments.foreign_tables import load_outcome_csv
 from alphadial.agents.experiments.outcomes import is_outcome_table, load_outcomes
 from alphadial.agents.experiments.processes import Processes
-from alphadial.controller import Arm, OutcomeKind, make_controller
+from alphadial.controller import Arm, OutcomeKind
 from alphadial.envs.problems.shares import parse_share
 
 _HALF = ":0.5"
@@ -156,8 +157,7 @@ def _rows(options: OutcomesOptions, arms: Sequence[Arm]) -> list[str]:
     wanted = suitable if options.controllers is None else options.controllers
     rows = list(dict.fromkeys((BEST_SINGLE, UNIFORM, *wanted)))
     for row in rows:
-        if row != BEST_SINGLE:
-            make_controller(row, arms)
+        Row.named(row).make(arms)
     return rows
 
 
