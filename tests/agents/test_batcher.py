@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from alphadial.agents.errors import PolicyError
+from alphadial.agents.policies import batcher as batches
 from alphadial.agents.policies.batcher import Batcher
 from alphadial.agents.types import Completion, Message, Request
 
@@ -25,6 +26,12 @@ class Model:
         self.batches.append([request.seed for request in requests])
         self._before(requests)
         return [Completion(f"{request.model} {request.seed}", None, 1, 1) for request in requests]
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may make all requests of a test in more than a moment."""
+    monkeypatch.setattr(batches, "LINGER_S", 0.1)
 
 
 def ask(model: str, seed: int = 0) -> Request:
@@ -47,7 +54,7 @@ def test_an_idle_model_answers_who_comes_alone_and_a_busy_one_gathers() -> None:
 
     def wait(requests: Sequence[Request]) -> None:
         busy.set()
-        assert release.wait(5)
+        assert release.wait(60)
 
     async def run() -> None:
         batcher = Batcher(model, 8)
@@ -91,12 +98,12 @@ def test_a_cancelled_wait_withdraws_its_request() -> None:
 
 
 def test_cancelling_during_a_batch_leaves_the_batcher_usable() -> None:
-    release = threading.Event()
+    begun, release = threading.Event(), threading.Event()
 
     async def run() -> None:
-        batcher = Batcher(Model(lambda requests: assert_set(release)), 1)
+        batcher = Batcher(Model(lambda requests: held(begun, release)), 1)
         first = asyncio.create_task(batcher.complete(ask("m")))
-        await asyncio.sleep(0.02)
+        assert await asyncio.to_thread(begun.wait, 60)
         first.cancel()
         second = asyncio.create_task(batcher.complete(ask("m", seed=1)))
         with pytest.raises(asyncio.CancelledError):
@@ -107,8 +114,9 @@ def test_cancelling_during_a_batch_leaves_the_batcher_usable() -> None:
     asyncio.run(run())
 
 
-def assert_set(event: threading.Event) -> None:
-    assert event.wait(5)
+def held(begun: threading.Event, release: threading.Event) -> None:
+    begun.set()
+    assert release.wait(60)
 
 
 def test_loops_and_threads_share_a_batcher() -> None:
@@ -118,12 +126,12 @@ def test_loops_and_threads_share_a_batcher() -> None:
 
 
 def test_closing_tells_who_waits() -> None:
-    release = threading.Event()
+    begun, release = threading.Event(), threading.Event()
 
     async def run() -> None:
-        batcher = Batcher(Model(lambda requests: assert_set(release)), 1)
+        batcher = Batcher(Model(lambda requests: held(begun, release)), 1)
         tasks = [asyncio.create_task(batcher.complete(ask("m", seed))) for seed in range(2)]
-        await asyncio.sleep(0.02)
+        assert await asyncio.to_thread(begun.wait, 60)
         batcher.close()
         with pytest.raises(PolicyError, match="the policy is closed"):
             await tasks[1]
@@ -142,4 +150,4 @@ def test_without_a_thread_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch)
     batcher = Batcher(Model(), 1)
     monkeypatch.setattr(threading.Thread, "start", exhausted)
     with pytest.raises(PolicyError, match="can't start new thread"):
-        asyncio.run(asyncio.wait_for(batcher.complete(ask("m")), timeout=5))
+        asyncio.run(asyncio.wait_for(batcher.complete(ask("m")), timeout=60))

@@ -11,9 +11,7 @@ import pytest
 
 from alphadial.agents.experiments.compare import choice
 from alphadial.agents.experiments.compare.choice import (
-    BEST_SINGLE,
     ROWS,
-    UNIFORM,
     Datasets,
     DevChoice,
     ReplaySettings,
@@ -27,9 +25,10 @@ from alphadial.agents.experiments.compare.choice import (
 from alphadial.agents.experiments.compare.comparing import compare, mix_temperatures
 from alphadial.agents.experiments.compare.datasets import ReplayDataset
 from alphadial.agents.experiments.compare.entries import Entry, json_rows, pool, split_half_oracle
+from alphadial.agents.experiments.compare.rows import BEST_SINGLE, UNIFORM, Row
 from alphadial.agents.experiments.compare.shipped_tables import replay_dataset
 from alphadial.agents.experiments.outcomes import OutcomeTable, TableModel, TableProblem
-from alphadial.controller import Arm, OutcomeKind, as_arms
+from alphadial.controller import Allocation, Arm, ControllerError, OutcomeKind, as_arms
 
 ALPHAS = (0.0, 1.0)
 FEW = ReplaySettings(orders=6, seed=3)
@@ -314,3 +313,23 @@ def test_differences_are_paired_within_a_family() -> None:
     assert mine["minus_uniform_ci"] == pytest.approx([0.12, 0.12])
     low, high = mine["solve_ci"]
     assert high - low > 0.05
+
+
+def test_the_name_of_a_row_says_how_a_budget_is_shared_out() -> None:
+    assert Row.named("posterior") == Row("posterior")
+    assert Row.named("mine:Own+index") == Row("mine:Own", Allocation(by_index=True))
+    assert Row.named(f"{BEST_SINGLE}+rounds") == Row("fixed", Allocation())
+    assert Row.named("two+fold") == Row("two+fold")
+    with pytest.raises(ControllerError, match=r"unknown controller 'two\+fold'"):
+        Row.named("two+fold").make(as_arms(ALPHAS))
+
+
+def test_rows_that_share_a_budget_spend_what_solved_problems_leave_over() -> None:
+    table = make_dataset({"easy": ("AAAA", "AAAA"), "late": ("WWWA", "WWWA"), "never": ("WWWW", "WWWW")})
+    whole = {
+        name: play((name, 2), DevChoice(0.6, as_arms(ALPHAS), 0.0), {0.6: table}, {0.6: table}, FEW)
+        for name in ("round-robin", "round-robin+rounds", "posterior+index")
+    }
+    assert whole["round-robin"].attempts.sum() < 12 == whole["round-robin+rounds"].attempts.sum()
+    assert whole["posterior+index"].attempts.sum() == pytest.approx(12)
+    assert whole["round-robin+rounds"].solve.mean() >= whole["round-robin"].solve.mean()

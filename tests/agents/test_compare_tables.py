@@ -14,6 +14,7 @@ from alphadial.agents.experiments.compare.shipped_tables import (
     replay_dataset,
     shipped_table,
     table_config,
+    whole_shipped_table,
 )
 from alphadial.agents.experiments.outcomes import OutcomeTable, tabulate
 from alphadial.agents.policies import open_policy
@@ -61,6 +62,18 @@ def test_a_part_of_a_shipped_table_serves_a_smaller_run() -> None:
     part = replay_dataset(shipped(configure("dev", 0.6, alphas=(0, 1.5), samples=3))).log
     assert part.arms == as_arms((0, 1.5))
     assert (part.kinds == whole.kinds[:, [2, 8], :3]).all()
+
+
+def test_a_whole_shipped_table_has_every_model_and_sample() -> None:
+    family = load_family("tiny")
+    split = load_split(family.problem_set, "dev")
+    table = whole_shipped_table(family, split, 0.6)
+    assert table is not None
+    assert {model.alpha for model in table.models} >= set(ALPHAS)
+    assert table.samples >= 16
+    assert whole_shipped_table(family, split, 0.7) is None
+    with pytest.raises(OutcomeTableError, match=r"split hash .* there, abc here"):
+        whole_shipped_table(family, replace(split, hash="abc"), 0.6)
 
 
 def test_what_does_not_fit_is_named() -> None:

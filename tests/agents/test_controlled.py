@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from alphadial.agents.runs.run_folder import RunFolder
 from alphadial.agents.runs.run_summary import summarise
 from alphadial.agents.runs.runner import Progress
 from alphadial.agents.types import Request
-from alphadial.controller import make_controller
+from alphadial.controller import Allocation, make_controller
 from alphadial.controller.errors import ControllerError
 from alphadial.controller.types import Arm, Budget, Context, Controller, Decision, Outcome, OutcomeKind, Trial, as_arms
 from alphadial.controller.uniform import Uniform
@@ -103,11 +104,30 @@ def test_a_budget_is_kept_and_goes_to_the_best_chances(tmp_path: Path, problems:
     assert {row["problem"] for row in rows} == {"p4", "p2"}
 
 
-@pytest.mark.parametrize("name", ["uniform", "two-ends", "thompson"])
+def test_by_index_the_best_chance_comes_first_again_and_again(tmp_path: Path, problems: tuple[Problem, ...]) -> None:
+    spy = Spy(chances=dict.fromkeys([problem.id for problem in problems], 0.01) | {"p4": 0.9, "p2": 0.8, "p1": 0.05})
+    wrong = ScriptedPolicy(lambda request: "WA 0")
+    config = controlled_config(budget=8, allocation=Allocation(by_index=True))
+    run(tmp_path / "few", config, problems, spy, wrong)
+    assert [decision for decision, _ in spy.taught] == [f"{problem}#{n}" for problem in ("p4", "p2") for n in range(4)]
+    config = controlled_config(budget=20, allocation=Allocation(by_index=True, stop=0.04))
+    rows = run(tmp_path / "more", config, problems, spy, wrong)
+    assert Counter(row["problem"] for row in rows) == {"p4": 4, "p2": 4, "p1": 4}, "the others are given up"
+
+
+@pytest.mark.parametrize(
+    ("name", "shared_out"),
+    [
+        ("uniform", {}),
+        ("two-ends", {}),
+        ("thompson", {}),
+        ("thompson", {"budget": 17, "allocation": Allocation(by_index=True)}),
+    ],
+)
 def test_interrupted_and_resumed_it_ends_in_the_same_table(
-    tmp_path: Path, problems: tuple[Problem, ...], name: str
+    tmp_path: Path, problems: tuple[Problem, ...], name: str, shared_out: dict[str, Any]
 ) -> None:
-    config = controlled_config(controller=name, samples=6)
+    config = controlled_config(controller=name, samples=6, **shared_out)
 
     def controller() -> Controller:
         return make_controller(name, (0.0, 0.5, 1.0), seed=config.seed)

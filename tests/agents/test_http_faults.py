@@ -30,7 +30,7 @@ def ask(seed: int = 0, model: str = "m") -> Request:
 
 
 def policy(server: str, **options: Any) -> HttpPolicy:
-    return HttpPolicy(server, options=ServerOptions(**{"timeout_s": 5.0, "backoff_s": 0.01} | options))
+    return HttpPolicy(server, options=ServerOptions(**{"timeout_s": 60.0, "backoff_s": 0.01} | options))
 
 
 def in_turn(*replies: Reply) -> Behaviour:
@@ -46,35 +46,35 @@ def in_turn(*replies: Reply) -> Behaviour:
 
 
 def test_nobody_waits_for_a_slow_answer() -> None:
-    slow_s, quick_ended = 3.0, threading.Event()
+    quick_ended = threading.Event()
 
     def behave(body: dict[str, Any]) -> Reply:
         if body["seed"] == 0:
-            quick_ended.wait(slow_s)
+            quick_ended.wait(30)
         return completion(str(body["seed"]), None)
 
-    async def run(opened: HttpPolicy) -> float:
-        began = time.perf_counter()
+    async def run(opened: HttpPolicy) -> None:
         slow = asyncio.create_task(opened.complete(ask(0)))
         await asyncio.gather(*(opened.complete(ask(seed)) for seed in range(1, 8)))
-        quick_s = time.perf_counter() - began
         assert not slow.done()
         quick_ended.set()
         assert (await slow).text == "0"
-        return quick_s
 
     with serving(behave) as url:
-        assert asyncio.run(run(policy(url))) < 0.5
+        asyncio.run(run(policy(url)))
 
 
 def test_no_more_requests_are_under_way_than_wanted() -> None:
-    under_way, most, lock = 0, 0, threading.Lock()
+    under_way, most, lock, all_wanted = 0, 0, threading.Lock(), threading.Event()
 
     def behave(body: dict[str, Any]) -> Reply:
         nonlocal under_way, most
         with lock:
             under_way += 1
             most = max(most, under_way)
+            if under_way == 3:
+                all_wanted.set()
+        all_wanted.wait(30)
         time.sleep(0.01)
         with lock:
             under_way -= 1
@@ -99,11 +99,11 @@ def test_a_server_says_how_long_to_wait_and_everybody_hears_it() -> None:
 
 
 def test_no_server_makes_anyone_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[Wait] = []
     monkeypatch.setattr(http, "MAX_WAIT_S", 0.05)
     with serving(in_turn((*BUSY, {"Retry-After": "1e9"}), completion("fine", None))) as url:
-        began = time.perf_counter()
-        ask_all(policy(url), [ask()])
-    assert time.perf_counter() - began < 2.0
+        ask_all(policy(url, on_wait=heard.append), [ask()])
+    assert heard == [Wait("m", "status 429: slow down", 0.05)]
 
 
 def test_both_ways_to_say_how_long() -> None:

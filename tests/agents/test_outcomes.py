@@ -2,13 +2,26 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import lzma
+import pickle
+import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from alphadial.agents.errors import OutcomeTableError
 from alphadial.agents.experiments.frontier import frontier
-from alphadial.agents.experiments.outcomes import Expected, OutcomeTable, failure_kind, letter, load_outcomes, tabulate
+from alphadial.agents.experiments.outcomes import (
+    Expected,
+    OutcomeTable,
+    TableModel,
+    TableProblem,
+    failure_kind,
+    letter,
+    load_outcomes,
+    tabulate,
+)
 from alphadial.agents.policies import ScriptedPolicy
 from alphadial.agents.runs.attempt_loop import AttemptDeps
 from alphadial.agents.runs.config import RunConfig, plan
@@ -141,7 +154,6 @@ def test_damaged_tables_are_refused(tmp_path: Path, table: OutcomeTable) -> None
         load_outcomes(path)
     whole = table.model_dump()
     for damage, message in (
-        ({"format": 1}, "format version 1, not 2"),
         ({"problems": whole["problems"][:-1]}, "outcomes of toy@0 are damaged"),
         ({"samples": 5}, "outcomes of toy@0 are damaged"),
         ({"surprise": 1}, "no outcome table"),
@@ -161,6 +173,48 @@ def test_damaged_tables_are_refused(tmp_path: Path, table: OutcomeTable) -> None
         path.write_text(text)
         with pytest.raises(OutcomeTableError, match=message):
             load_outcomes(path)
+
+
+@pytest.mark.parametrize("before", [1, 2])
+def test_tables_of_earlier_versions_are_refused_in_one_line(tmp_path: Path, table: OutcomeTable, before: int) -> None:
+    path = tmp_path / "outcomes.json"
+    path.write_text(json.dumps(table.model_dump() | {"format": before, "was": "another shape"}))
+    with pytest.raises(OutcomeTableError, match=f"is of format version {before}, not 3: .*; make it anew$") as refusal:
+        load_outcomes(path)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_compressed_table_is_the_same_and_small(tmp_path: Path, table: OutcomeTable) -> None:
+    path = tmp_path / "outcomes.json.xz"
+    table.save(path)
+    assert load_outcomes(path) == table
+    draws = random.Random(0)
+    problems = [TableProblem(id=f"pairs_equal_{i}.same.same", template=f"t{i}", group="late") for i in range(200)]
+    cells = [{problem.id: "".join(draws.choices("AW", k=64)) for problem in problems} for _ in range(5)]
+    models = [TableModel(name=f"m{i}", alpha=i, weights_id="w", outcomes=cells[i]) for i in range(5)]
+    update = {"problems": tuple(problems), "models": tuple(models), "samples": 64}
+    table.model_copy(update=update).save(path)
+    assert path.stat().st_size < 5 * 200 * 64 / 4  # a quarter of a byte a sample
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda packed: packed[:-10], "is no whole xz file"),
+        (lambda packed: packed + b"more", "is no whole xz file"),
+        (lambda packed: b"{" + packed, "is no xz file that can be unpacked"),
+        (lambda packed: lzma.compress(b" " * (2**26 + 1), preset=0), "unpacks to more than 67,108,864 bytes"),
+        (lambda packed: lzma.compress(pickle.dumps({})), "is not JSON"),
+    ],
+)
+def test_damaged_compressed_tables_are_refused(
+    tmp_path: Path, table: OutcomeTable, damage: Callable[[bytes], bytes], message: str
+) -> None:
+    path = tmp_path / "outcomes.json.xz"
+    table.save(path)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(OutcomeTableError, match=message):
+        load_outcomes(path)
 
 
 def test_unverified_weights_never_enter_a_table(tmp_path: Path, table: OutcomeTable) -> None:

@@ -12,7 +12,7 @@ import pytest
 from alphadial.agents.agent.checkpoint_store import CheckpointStore
 from alphadial.agents.policies import ScriptedPolicy
 from alphadial.agents.runs.attempt_loop import AttemptDeps
-from alphadial.agents.runs.config import REPOSITORIES_FORMAT, ModelChoice, plan
+from alphadial.agents.runs.config import ModelChoice, plan
 from alphadial.agents.runs.exporting import load_attempts
 from alphadial.agents.runs.run_folder import RunFolder
 from alphadial.agents.runs.runner import rollout, run_attempts
@@ -57,7 +57,6 @@ def run(folder: Path, boxes: FolderBoxes, problems: tuple[Problem, ...]) -> list
         max_turns=5,
         prompt="agent",
         parser="fenced",
-        repositories=True,
     )
     with RunFolder(folder, config) as opened, CheckpointStore(folder) as checkpoints:
         deps = AttemptDeps(ScriptedPolicy(play), PatchJudge(boxes), checkpoints)
@@ -67,7 +66,6 @@ def run(folder: Path, boxes: FolderBoxes, problems: tuple[Problem, ...]) -> list
 
 def test_what_an_agent_makes_of_a_repository_is_a_row(boxes: FolderBoxes, tmp_path: Path) -> None:
     (row,) = run(tmp_path / "run", boxes, (PROBLEM,))
-    assert json.loads((tmp_path / "run" / "config.json").read_text("utf-8"))["format"] == REPOSITORIES_FORMAT
     assert (row.verdict, row.language, row.level_reached, row.end_reason) == ("AC", "patch", 1, "submitted")
     assert apply(row.program, TREE)["src/core.py"].data == b"def f():\n    return 2\n"
     assert json.loads(row.tests) == [[PROBLEM.tests[0].name, 1, "AC"]]

@@ -187,7 +187,7 @@ class Held(ScriptedPolicy):
 
     async def complete(self, request: Request) -> Completion:
         if request.messages[-1]["content"] == self._held:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 await self.released.wait()
         return await super().complete(request)
 
@@ -215,7 +215,7 @@ def test_no_attempt_waits_for_the_judgement_of_another(tmp_path: Path, problems:
 
     class Holding(ReadingJudge):
         def judge(self, problem: Problem, *given: Any, **options: Any) -> JudgeReport:
-            assert problem.id != "p0" or released.wait(20)
+            assert problem.id != "p0" or released.wait(120)
             return super().judge(problem, *given, **options)
 
     def note(progress: Progress) -> None:
@@ -260,7 +260,7 @@ def _kill_and_resume(tmp_path: Path, kills: int, interruption: signal.Signals = 
             assert process.stdout.readline()
         time.sleep(dice.uniform(0, 0.01))
         process.send_signal(interruption)
-        process.wait(timeout=10)
+        process.wait(timeout=60)
         process.stdout.close()
     last = subprocess.run(child, env=environment, check=True, capture_output=True, text=True)
     resumed = int(last.stdout.partition("\n")[0])

@@ -14,8 +14,8 @@ import pytest
 import sqlalchemy as sa
 
 from alphadial.agents.errors import StoreError
-from alphadial.agents.runs.attempt_rows import TABLES
-from alphadial.agents.runs.config import REPOSITORIES_FORMAT, RUN_FORMAT, RunConfig, attempt_id
+from alphadial.agents.runs.attempt_rows import ATTEMPTS, METADATA
+from alphadial.agents.runs.config import RUN_FORMAT, RunConfig, attempt_id
 from alphadial.agents.runs.run_folder import RunFolder
 from alphadial.agents.runs.store import Store, find_attempts
 from alphadial.agents.types import Attempt
@@ -57,8 +57,7 @@ def test_rows_come_back_as_they_went_in(tmp_path: Path, config: RunConfig) -> No
 
 
 def test_rows_of_repositories_say_how_each_test_went(tmp_path: Path, config: RunConfig) -> None:
-    url, config = sqlite_url(tmp_path / "s.sqlite"), dataclasses.replace(config, repositories=True)
-    assert (config.format, RunConfig.from_values(json.loads(config.to_json()))) == (REPOSITORIES_FORMAT, config)
+    url = sqlite_url(tmp_path / "s.sqlite")
     tests = json.dumps([["tests/test_a.py::test_b", 1, "AC"], ["performance", 3, None]])
     row = dataclasses.replace(attempt(config), tests=tests, ratio=1.5, shared_verifier=1, language="patch")
     with Store(url, config) as store:
@@ -78,10 +77,10 @@ def test_a_store_is_read_where_nothing_can_be_written(
         store.append(attempt(config))
     assert [entry.name for entry in tmp_path.iterdir()] == ["run ?#%20"]
     monkeypatch.setattr(os, "access", lambda *_: False)
-    with open_reading(file, TABLES[RUN_FORMAT].metadata).connect() as connection:
-        assert connection.scalars(sa.select(TABLES[RUN_FORMAT].attempts.c.sample)).all() == [0]
+    with open_reading(file, METADATA).connect() as connection:
+        assert connection.scalars(sa.select(ATTEMPTS.c.sample)).all() == [0]
         with pytest.raises(sa.exc.OperationalError, match="readonly"):
-            connection.execute(sa.delete(TABLES[RUN_FORMAT].attempts))
+            connection.execute(sa.delete(ATTEMPTS))
         assert [entry.name for entry in file.parent.iterdir()] == ["s.sqlite"]
     file.write_bytes(b"no database" * 100)
     with pytest.raises(StoreError, match=r"cannot read .*s.sqlite: file is not a database$"):

@@ -53,7 +53,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def await_end(pids: Iterable[int], within_s: float = 10.0) -> None:
+def await_end(pids: Iterable[int], within_s: float = 60.0) -> None:
     """Fails if a process outlives its parent."""
     deadline = time.monotonic() + within_s
     while left := set(filter(alive, pids)):
@@ -79,6 +79,14 @@ def cgroups_of(pids: Iterable[int]) -> list[Path]:
     marks = [f"-{pid}-" for pid in pids]
     groups = [group for parent in parents for group in parent.glob(f"{cgroups.PREFIX}*")]
     return [group for group in groups if any(mark in group.name for mark in marks)]
+
+
+def await_removal(pid: int) -> None:
+    """Fails if a cgroup outlives its owner for long, and says what is in it."""
+    deadline = time.monotonic() + 60
+    while left := cgroups_of([pid]):
+        assert time.monotonic() < deadline, [(group, (group / "cgroup.procs").read_text()) for group in left]
+        time.sleep(0.05)
 
 
 @dataclass

@@ -131,7 +131,7 @@ TESTS = json.dumps(
 
 def repository_run(folder: Path) -> Path:
     """A run on a repository: one patch that reached level 1, one that a shared verifier accepted."""
-    config = make_config(["repo"], 2, repositories=True)
+    config = make_config(["repo"], 2)
     first = make_attempt(config, "repo", 0.0, 0, "WA", program=PATCH, language="patch", tests=TESTS)
     accepted = json.dumps([["reward", 1, "AC"]])
     second = make_attempt(

@@ -167,7 +167,7 @@ if __name__ == "__main__":
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=600,
         )
     assert (done.returncode, done.stdout) == (0, "1\n2\n"), done.stderr
 

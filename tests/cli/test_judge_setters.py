@@ -168,12 +168,12 @@ def test_without_a_terminal_a_line_comes_now_and_then(
     with JudgingProgress() as shown:
         shown.show(BatchStep("p", 3))
         shown.show(BatchStep("p", 3, made=1))
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         said = ""
-        while said.count("p: 1 of 3 solutions after 0 s") < 2 and time.monotonic() < deadline:
+        while said.count("p: 1 of 3 solutions after ") < 2 and time.monotonic() < deadline:
             said += capsys.readouterr().err
             time.sleep(0.01)
-    assert said.count("p: 1 of 3 solutions after 0 s") >= 2
+    assert said.count("p: 1 of 3 solutions after ") >= 2
 
 
 def test_workers_says_what_it_does(cli: Cli) -> None:

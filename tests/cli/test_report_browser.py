@@ -194,7 +194,7 @@ def test_programs_and_transcripts_are_copied_and_downloaded(tab: Tab, tmp_path: 
 
 
 def wait_for(file: Path) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not file.exists():
         assert time.monotonic() < end, f"never came: {file.name}"
         time.sleep(0.05)

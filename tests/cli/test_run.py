@@ -39,7 +39,7 @@ def test_the_shipped_posterior_solves_with_the_shipped_family(cli: Cli, tmp_path
     assert (summary["controller"], summary["setting"], summary["samples"]) == ("posterior", "reasoning", 3)
     assert load_state(tmp_path / "run" / "controller.json").arms == as_arms((-0.5, 1))
     # What it was fitted on is the table that ships: there both arms tried every problem of dev.
-    table = load_outcomes(SHIPPED / "tiny" / "dev-0.6.json")
+    table = load_outcomes(SHIPPED / "tiny" / "dev-0.6.json.xz")
     rates = {row["alpha"]: row["solve"] for row in frontier(table)["rows"]}
     given = read_fit_rates(tmp_path / "run")
     assert given is not None
@@ -69,6 +69,18 @@ def test_again_it_makes_nothing_again(cli: Cli, pico: Path, tmp_path: Path) -> N
 def test_a_budget_bounds_the_whole_run(cli: Cli, pico: Path) -> None:
     done = cli("run", pico, *UNIFORM, "--budget", "1", "--json", "-")
     assert json.loads(done.stdout)["attempts"] == 1
+
+
+@pytest.mark.slow
+def test_a_budget_is_shared_out_as_it_pays_on_dev(cli: Cli) -> None:
+    command = ("run", "tiny", "--split", "test", "--budget", "12", "--out", "run", "--json", "-")
+    done = cli(*command)
+    assert done.status == 0, done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("--budget goes ")]
+    assert "points of dev against rounds" in line
+    assert json.loads(done.stdout)["attempts"] == 12
+    again = cli(*command)
+    assert (again.stdout, line in again.stderr) == (done.stdout, True)
 
 
 @pytest.mark.thorough

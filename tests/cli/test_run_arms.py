@@ -308,7 +308,7 @@ def test_killed_and_resumed_it_ends_as_an_undisturbed_run(
         whole = Killer(start, (*command, "--out", "whole"), tmp_path / "whole")
         whole.finish()
         parts = Killer(start, (*command, "--out", "parts"), tmp_path / "parts")
-        for after in (2, 9, 17):
+        for after in (2, 6, 11):
             parts.kill(after, 0.05)
         parts.finish()
     assert rows(parts.folder) == rows(whole.folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -18,12 +19,13 @@ from typing import Any
 import pytest
 
 from ..agents.servers import Behaviour, Reply, completion, serving
+from ..agents.tool_fakes import answers
 from .fakes import PROGRAM
-from .killing import await_end, cgroups_of, count, descendants, sleeping
+from .killing import await_end, await_removal, count, descendants, sleeping
 from .workshop import AGENTIC, make_family, play, serve_as
 
 pytestmark = pytest.mark.slow
-TIMEOUT_S = 0.5
+TIMEOUT_S = 5.0
 IMPATIENT = ("--timeout", str(TIMEOUT_S), "--retries", "0", "--concurrency", "1")
 Cli = Callable[..., Any]
 Start = Callable[..., subprocess.Popen[str]]
@@ -53,7 +55,7 @@ def all_made_once(folder: Path) -> None:
 
 
 def until(true: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not true():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
@@ -64,16 +66,18 @@ def interrupt(process: subprocess.Popen[str], total: str) -> None:
     """Ctrl-C, which a terminal sends to the whole process group."""
     born = descendants(process.pid)
     os.killpg(process.pid, signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=20)
+    stdout, stderr = process.communicate(timeout=120)
     assert (process.returncode, stdout) == (130, ""), stderr
-    assert stderr.splitlines()[-1].endswith(f"of {total} attempts are in run; the same command goes on from there")
+    # A machine that is too busy for it to unwind in time leaves it no time to count.
+    kept = rf"interrupted: (\d+ of {total} attempts|the attempts made so far) are in run; "
+    assert re.fullmatch(f"{kept}the same command goes on from there", stderr.splitlines()[-1])
     assert "Traceback" not in stderr
     await_end(born)
-    assert cgroups_of([process.pid]) == []
+    await_removal(process.pid)
 
 
 def test_ctrl_c_in_the_middle_of_a_command(start: Start, cli: Cli, tmp_path: Path, desk: Path, good: Behaviour) -> None:
-    slow = serve_as(desk, lambda body: play(body, 0.3))
+    slow = serve_as(desk, lambda body: play(body, 3))
     with serving(slow) as url:
         process = start("run", desk, *FEW, "--server", url, "--unverified-weights")
         until(lambda: sleeping(descendants(process.pid)), process)
@@ -92,12 +96,20 @@ def test_ctrl_c_between_tests_of_programs(start: Start, pico: Path, tmp_path: Pa
 
 
 def test_a_second_run_in_the_folder_is_refused(start: Start, cli: Cli, tmp_path: Path, desk: Path) -> None:
-    with serving(serve_as(desk, lambda body: play(body, 0.2))) as url:
+    refused, honest = threading.Event(), serve_as(desk, lambda body: play(body, 0.2))
+
+    def held(body: dict[str, Any]) -> Reply:
+        """The first answer alone comes before the second run has been refused."""
+        assert answers(body["messages"]) == 0 or refused.wait(120)
+        return honest(body)
+
+    with serving(held) as url:
         same = ("run", desk, *FEW, "--server", url, "--unverified-weights")
         process = start(*same)
         until(lambda: count(tmp_path / "run" / "journal.sqlite", "calls") > 0, process)
         assert cli(*same).refused(f"run is in use by process {process.pid} (", "--out")
-        assert process.wait(30) == 0
+        refused.set()
+        assert process.wait(120) == 0
     all_made_once(tmp_path / "run")
 
 
@@ -112,7 +124,7 @@ def hang_up(body: dict[str, Any]) -> Reply:
 
 
 def stall(body: dict[str, Any]) -> Reply:
-    time.sleep(4 * TIMEOUT_S)
+    time.sleep(60)
     return completion("late", None)
 
 
@@ -120,7 +132,7 @@ FAULTS = {
     "other weights": (lambda body: completion("x", "fp_other"), "with other weights ('fp_other'"),
     "broken": (lambda body: (500, b"CUDA error:\n out of memory"), "status 500: CUDA error: out of memory"),
     "hang up": (hang_up, "the connection broke"),
-    "stall": (stall, f"no answer within {TIMEOUT_S} s"),
+    "stall": (stall, f"no answer within {TIMEOUT_S:g} s"),
 }
 ODD = {
     "garbage": lambda body: (200, b"\xff<html>"),

@@ -61,7 +61,7 @@ def endings(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, ...], t
     # One process for all would hide what an earlier one loaded; a new interpreter for each takes five times as long.
     folder = tmp_path_factory.mktemp("endings")
     command = [sys.executable, "-c", _EACH_IN_A_CHILD, json.dumps(LINES)]
-    subprocess.run(command, cwd=folder, capture_output=True, check=True, timeout=60)
+    subprocess.run(command, cwd=folder, capture_output=True, check=True, timeout=300)
     return {line: tuple(json.loads((folder / str(at)).read_text("utf-8"))) for at, line in enumerate(LINES)}
 
 

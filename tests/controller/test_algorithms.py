@@ -81,6 +81,21 @@ def test_schedule_covers_greedily_then_wraps() -> None:
     assert walk(controller, [W] * 6) == [0, 1, 0.5, 0, 0, 1]
 
 
+def test_schedule_plans_over_any_arms() -> None:
+    """Of a dial at two temperatures, one cell of which has fewer samples: what nothing else solves comes second."""
+    arms = [Arm(alpha=alpha, temperature=heat) for alpha in (0, 1) for heat in (0.4, 1.0)]
+    solves = [(1, 1, 0, 0), (1, 1, 0, 0), (1, 1, 1, 0), (0, 0, 0, 1)]
+    cells = [[[A] * 4 if cell else [W] * 4 for cell in problem] for problem in solves]
+    cells[3][3] = [A, A, U, U]
+    controller = make_controller("schedule", arms)
+    controller.fit(log_of(arms, cells))
+    plan: list[Trial] = []
+    for _ in range(4):
+        (decision,) = controller.select(Context("p"), plan, Budget(9))
+        plan.append(Trial(decision.arm, Outcome(W)))
+    assert [tried.arm for tried in plan[:2]] == [arms[0], arms[3]]
+
+
 def test_schedule_takes_the_most_coverage_that_can_be_enumerated() -> None:
     generator = np.random.default_rng(3)
     kinds = generator.integers(0, 3, size=(4, 2, 3), dtype=np.uint8)
@@ -148,7 +163,7 @@ def test_thompson_repeats_nothing_before_all_were_tried() -> None:
 
 
 def test_thompson_chances_are_those_of_sampling_the_betas() -> None:
-    grid, strength = (0.0, 0.5, 1.0), 6.0
+    grid, strength = (0.0, 0.5, 1.0), 0.2
     controller = make_controller("thompson", grid, strength=strength)
     log = example_log(grid)
     controller.fit(log)
@@ -159,7 +174,7 @@ def test_thompson_chances_are_those_of_sampling_the_betas() -> None:
         controller.update(decision, Outcome(A if solved else T))
         tally[0 if solved else 1, as_arms(grid).index(decision.arm)] += 1
     rates = solve_rates(log.counts())
-    shape = 1 + strength * np.stack([rates, 1 - rates]) + tally
+    shape = 1 + strength * len(log.kinds) * np.stack([rates, 1 - rates]) + tally
     samples = np.random.default_rng(0).beta(shape[0], shape[1], size=(200_000, 3))
     wanted = np.bincount(samples.argmax(axis=1), minlength=3) / len(samples)
     told: dict[Arm, Any] = {}
@@ -171,6 +186,19 @@ def test_thompson_chances_are_those_of_sampling_the_betas() -> None:
         assert decision.propensity == pytest.approx(wanted[index], abs=0.005)
         assert decision.success_prob == pytest.approx(shape[0, index] / shape[:, index].sum())
     assert sum(decision.propensity for decision in told.values()) == pytest.approx(1)
+
+
+def test_thompson_keeps_what_a_large_log_says() -> None:
+    """Of two arms, one of which solves more of the log: the larger the log, the surer it comes first."""
+    shares = []
+    for copies in (1, 10, 40):
+        controller = make_controller("thompson", (0, 1))
+        controller.fit(log_of((0, 1), [[[A], [A]], [[A], [W]], [[W], [W]]] * copies))
+        told = {
+            d.arm.alpha: d.propensity for n in range(200) for d in controller.select(Context(f"{n}"), [], Budget(1))
+        }
+        shares.append(told[0.0])
+    assert 0.5 < shares[0] < 0.9 < shares[1] < 0.999 < shares[2]
 
 
 def test_thompson_learns_nothing_from_the_unmeasurable() -> None:

@@ -44,7 +44,7 @@ def test_small_grids(name: str, grid: tuple[float, ...]) -> None:
     suite.decides_on_its_arms(lambda seed: make_controller(name, grid, seed=seed))
 
 
-@pytest.mark.parametrize("options", [{"verdicts": False}, {"pseudo": 0, "mass": 0.0}, {"smoothing": 0.1}])
+@pytest.mark.parametrize("options", [{"verdicts": False}, {"correlated": 0, "independent": 0}, {"smoothing": 0.1}])
 def test_options_of_the_posterior(options: dict[str, Any]) -> None:
     suite.check(lambda seed: make_controller("posterior", GRID, seed=seed, **options))
 

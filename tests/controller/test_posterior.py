@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from alphadial.controller import (
@@ -19,7 +22,10 @@ from alphadial.controller import (
     as_arms,
     make_controller,
 )
+from alphadial.controller.base import UNKNOWN
 from alphadial.controller.conformance import example_log
+from alphadial.controller.context_kernel import ContextKernel
+from alphadial.controller.pseudo import Independent, correlated
 
 from .logs import A, T, U, W, log_of
 
@@ -43,7 +49,7 @@ def posterior_by_hand(log: OutcomeLog, past: Sequence[tuple[int, OutcomeKind]], 
 def test_posterior_is_bayes_rule_over_the_problems_of_the_log(length: int) -> None:
     grid = (0.0, 0.5, 1.0)
     log = example_log(grid, problems=6, samples=5, seed=length)
-    controller = make_controller("posterior", grid, smoothing=0.7, mass=0, pseudo=0)
+    controller = make_controller("posterior", grid, smoothing=0.7, correlated=0, independent=0)
     controller.fit(log)
     generator = np.random.default_rng(length)
     for _ in range(20):
@@ -75,7 +81,7 @@ def test_posterior_tells_verdicts_apart_unless_told_not_to() -> None:
 
 def test_posterior_draws_ties_evenly_and_says_so() -> None:
     grid = (0.0, 1.0)
-    controller = make_controller("posterior", grid, mass=0)
+    controller = make_controller("posterior", grid, correlated=0, independent=0)
     controller.fit(log_of(grid, [[[A, A], [W, W]], [[W, W], [A, A]]]))
     decisions = [controller.select(Context(f"p{number}"), [], Budget(1))[0] for number in range(400)]
     assert {decision.propensity for decision in decisions} == {0.5}
@@ -93,10 +99,114 @@ def test_pseudo_problems_keep_doors_open() -> None:
     failures = [Trial(Arm(alpha=0), Outcome(W))] * 4
 
     def decide(mass: float) -> Decision:
-        controller = make_controller("posterior", grid, mass=mass)
+        controller = make_controller("posterior", grid, correlated=mass, independent=mass)
         controller.fit(log_of(grid, cells))
         (decision,) = controller.select(Context("p"), failures, Budget(1))
         return decision
 
     assert decide(10).arm.alpha == 1
     assert (decide(10).success_prob or 0) > 0.3 > 0.1 > (decide(0).success_prob or 0) > 0
+
+
+def test_independent_pseudo_problems_are_those_of_drawing_them() -> None:
+    """Weight and chances after a history, against many problems whose chances are drawn from the Betas."""
+    shares = np.array([[0.6, 0.3, 0.1], [0.25, 0.5, 0.25], [0.1, 0.1, 0.8]])
+    history = ((0, W), (1, T), (0, T), (2, U), (1, A), (0, UNKNOWN))
+    weight, chances = Independent(shares, 7.0, verdicts=True).after(history)
+    means, generator = 0.6 * shares[:, 0], np.random.default_rng(0)
+    solves = generator.beta(means, 0.6 - means, size=(400_000, 3))
+    likelihood = (1 - solves[:, 0]) ** 3 * (1 - solves[:, 1]) * solves[:, 1] * (0.3 / 0.4) * (0.1 / 0.4) * (0.25 / 0.75)
+    assert np.exp(weight) == pytest.approx(7 * likelihood.mean(), rel=0.02)
+    assert chances == pytest.approx(likelihood @ solves / likelihood.sum(), abs=0.01)
+    blind, _ = Independent(shares, 7.0, verdicts=False).after(history)
+    assert blind == pytest.approx(weight - np.log(0.3 / 0.4 * 0.1 / 0.4 * 0.25 / 0.75))
+
+
+def pearson(values: npt.NDArray[np.float64], one: int, other: int) -> float:
+    return float(np.corrcoef(values[:, [one, other]], rowvar=False).ravel()[1])
+
+
+def test_correlated_pseudo_problems_depend_as_the_log_does() -> None:
+    """The first two arms rise together, the third falls, and the fourth is always the same."""
+    generator = np.random.default_rng(0)
+    ease = generator.uniform(size=400)
+    noise = generator.uniform(-0.05, 0.05, size=400)
+    solves = np.stack([ease**2, np.clip(ease + noise, 0, 1), 1 - ease, np.full(400, 0.3)], axis=1)
+    drawn = correlated(solves, seed=3)
+    assert drawn.mean(axis=0) == pytest.approx(solves.mean(axis=0))
+    assert drawn[:, 3] == pytest.approx(0.3)
+    assert pearson(drawn, 0, 1) > 0.7
+    assert pearson(drawn, 0, 2) < -0.7
+    assert (correlated(solves, seed=3) == drawn).all()
+    assert abs(pearson(correlated(solves[:5], seed=3), 0, 1)) < 0.4, "five problems say little of what depends on what"
+
+
+def test_a_small_log_is_walked_as_round_robin_does() -> None:
+    """On six problems the worst arm happens to solve what the best one misses: the second best comes next."""
+    grid = (0.0, 0.5, 1.0)
+    solves = [(1, 1, 0), (1, 1, 0), (1, 1, 0), (1, 0, 0), (1, 0, 0), (0, 0, 1)]
+    cells = [[[A] * 8 if cell else [W] * 8 for cell in problem] for problem in solves]
+
+    def second(copies: int) -> float | None:
+        controller = make_controller("posterior", grid)
+        controller.fit(log_of(grid, cells * copies))
+        (decision,) = controller.select(Context("p"), [Trial(Arm(alpha=0), Outcome(W))], Budget(1))
+        return decision.arm.alpha
+
+    assert (second(1), second(40)) == (0.5, 1.0)
+
+
+def featured(copies: int = 200) -> OutcomeLog:
+    """Alpha 0 solves problems of one site, mostly of early days, and alpha 1 those of the other."""
+    cells, contexts = [], []
+    for number in range(copies):
+        left = number % 2 == 0
+        cells += [[[A, A, W], [W, W, W]] if left else [[W, W, W], [A, A, A]]]
+        features: dict[str, float | str] = {"site": "left" if left else "right", "date": 10.0 * left + number % 3}
+        contexts.append(Context(f"q{number}", features=features if number % 10 else {}))
+    return replace(log_of((0.0, 1.0), cells), contexts=tuple(contexts))
+
+
+def asked(controller: Controller, features: dict[str, float | str]) -> Decision:
+    (decision,) = controller.select(Context("p", features=features), [], Budget(3))
+    return decision
+
+
+def test_features_weigh_the_problems_of_the_log() -> None:
+    controller, blind = (make_controller("posterior", (0, 1), features=features) for features in (True, False))
+    for one in (controller, blind):
+        one.fit(featured())
+    assert asked(controller, {"site": "left"}).arm.alpha == 0
+    assert asked(controller, {"site": "right"}).arm.alpha == 1, "the same history on a problem of other features"
+    assert asked(controller, {"date": 11.0}).arm.alpha == 0
+    near, far = (asked(controller, {"date": day}).success_prob or 0 for day in (11.0, 6.5))
+    assert near > far
+    plain = asked(controller, {})
+    assert (plain.arm.alpha, plain.success_prob) == (1, asked(blind, {"site": "left"}).success_prob)
+    assert asked(controller, {"level": "hard", "site": ""}) == replace(
+        plain, context=Context("p", features={"level": "hard", "site": ""})
+    ), "what the log does not tell changes nothing"
+
+
+def test_features_go_with_the_state() -> None:
+    controller = make_controller("posterior", (0, 1))
+    controller.fit(featured())
+    state = json.loads(json.dumps(controller.state()))
+    again = type(controller).from_state(state)
+    assert again.state() == state
+    situations: list[dict[str, float | str]] = [
+        {"site": "left", "date": 4.0},
+        {"site": "right"},
+        {"date": "soon"},
+        {"date": float("nan")},
+    ]
+    for features in situations:
+        assert asked(again, features).success_prob == asked(controller, features).success_prob
+
+
+def test_few_problems_are_not_divided_by_features() -> None:
+    few, many = (ContextKernel({"site": ["left", "right"] * count}, 2 * count) for count in (3, 300))
+    spread = [kernel.weights(("left",)).max() / kernel.weights(("left",)).min() for kernel in (few, many)]
+    assert spread[0] < 1.01
+    assert spread[1] == pytest.approx(1 / 0.15, rel=0.05)
+    assert many.weights(("left",)).mean() == pytest.approx(1)

@@ -52,9 +52,10 @@ def test_unknown_names_list_the_choices(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
-        ("posterior", {"smothing": 1}, "it takes smoothing, pseudo, mass, verdicts"),
+        ("posterior", {"smothing": 1}, "it takes smoothing, correlated, independent, verdicts, features"),
         ("uniform", {"arm": 1}, "it takes no options"),
         ("posterior", {"smoothing": 0}, "smoothing 0 must be above 0"),
+        ("posterior", {"independent": -1}, "independent -1 at least 0"),
         ("thompson", {"strength": -1}, "strength must be"),
         ("linucb", {"ridge": 0}, "price 0.1 and explore 0.5 must be at least 0, ridge 0 above 0"),
         ("ab-mcts", {"slow": 2}, "slow must be from 0 to 1, not 2"),

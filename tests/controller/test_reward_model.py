@@ -39,12 +39,26 @@ def log_of_words(arms: tuple[Arm, ...] = as_arms(ALPHAS)) -> OutcomeLog:
 
 
 def fitted(**options: Any) -> ImplicitRewardModel:
-    return ImplicitRewardModel.fit(log_of_words(), hidden=3, decay=0.0, **{"steps": 250, **options})
+    return ImplicitRewardModel.fit(
+        log_of_words(), **{"hidden": 3, "decay": 0.0, "steps": 150, "penalty": 0.01, **options}
+    )
 
 
-def test_it_learns_which_alpha_suits_which_words_and_scores_alphas_that_were_never_tried() -> None:
+@pytest.fixture(scope="module")
+def model() -> ImplicitRewardModel:
+    return fitted()
+
+
+@pytest.fixture
+def state(model: ImplicitRewardModel) -> dict[str, Any]:
+    return model.state()
+
+
+def test_it_learns_which_alpha_suits_which_words_and_scores_alphas_that_were_never_tried(
+    model: ImplicitRewardModel,
+) -> None:
     contexts = [Context("new", "Count all pairs."), Context("newer", "The chains, please.")]
-    rates = fitted().rates(contexts, as_arms([0, 0.25, 0.75, 1]))
+    rates = model.rates(contexts, as_arms([0, 0.25, 0.75, 1]))
     assert rates.shape == (2, 4)
     assert rates[0, 0] > 0.7 > 0.3 > rates[0, 3]
     assert rates[1, 0] < 0.3 < 0.7 < rates[1, 3]
@@ -52,16 +66,11 @@ def test_it_learns_which_alpha_suits_which_words_and_scores_alphas_that_were_nev
     assert rates[1, 1] < rates[1, 2]
 
 
-def test_its_state_gives_the_same_model_back() -> None:
-    model, contexts = fitted(steps=5), log_of_words().contexts
+def test_its_state_gives_the_same_model_back(model: ImplicitRewardModel) -> None:
+    contexts = log_of_words().contexts
     again = ImplicitRewardModel.from_state(json.loads(json.dumps(model.state(), allow_nan=False)))
     assert again.rates(contexts, as_arms(ALPHAS)).tobytes() == model.rates(contexts, as_arms(ALPHAS)).tobytes()
     assert again.state() == model.state()
-
-
-@pytest.fixture(scope="module")
-def state() -> dict[str, Any]:
-    return fitted(steps=1).state()
 
 
 def test_a_loaded_model_that_is_not_well_posed_is_refused(state: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ def own_daemon(*options: str, dies: bool = False) -> Iterator[Path]:
     """
     folder = Path(mkdtemp(prefix="alphadial-own-daemon-"))
     try:
-        subprocess.run(["bash", str(_SCRIPT), "start", str(folder), *options], check=True, timeout=60)
+        subprocess.run(["bash", str(_SCRIPT), "start", str(folder), *options], check=True, timeout=300)
         yield folder
     finally:
-        subprocess.run(["bash", str(_SCRIPT), "end", str(folder)], check=not dies, timeout=60)
+        subprocess.run(["bash", str(_SCRIPT), "end", str(folder)], check=not dies, timeout=300)

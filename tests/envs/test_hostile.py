@@ -27,7 +27,7 @@ from alphadial.envs.sandbox import Sandbox, open_sandbox
 from .tempting import tempting_host, traces
 
 MIB = 1024 * 1024
-LIMITS = Limits(cpu_s=0.3, wall_s=2.0, memory_bytes=96 * MIB, output_bytes=64 * 1024, files_bytes=4 * MIB, processes=8)
+LIMITS = Limits(cpu_s=3.0, wall_s=20.0, memory_bytes=96 * MIB, output_bytes=64 * 1024, files_bytes=4 * MIB, processes=8)
 PROGRAMS = sorted((Path(__file__).parent / "hostile").glob("*.py"))
 
 
@@ -77,15 +77,15 @@ def test_contained(arena: Arena, path: Path) -> None:
     if said.get("needs") == "x86_64" and platform.machine() != "x86_64":
         pytest.skip("a system call gate of x86_64")
     limits = replace(LIMITS, steps=20_000 if said.get("mode") == "steps" else None)
-    if said.get("wall") == "short":
-        limits = replace(limits, wall_s=0.3)
+    expected = said.get(arena.sandbox.name, said["expect"]).split(" or ")
+    if "TLE" in expected:  # these take as long as the limits are
+        limits = replace(limits, cpu_s=0.3, wall_s=0.3 if said.get("wall") == "short" else 2.0)
     problem = arena.problem(limits, int(said.get("calls", 1)))
     for _ in range(2 if said.get("twice") else 1):
         report = arena.judge.judge(problem, source)
-        expected = said.get(arena.sandbox.name, said["expect"]).split(" or ")
         assert report.verdict in expected, report
         assert report.failure_kind is (None if expected == ["AC"] else FailureKind.CORRECTNESS)
-    honest(arena, limits)
+    honest(arena, LIMITS)
 
 
 @pytest.mark.parametrize("steps", [None, 20_000], ids=["full", "steps"])
@@ -131,4 +131,4 @@ def test_the_probes_see_what_is_there(arena: Arena, name: str) -> None:
     else:
         source = (Path(__file__).parent / "hostile" / f"{name}.py").read_text()
     with open_sandbox("trusted") as trusted, Judge(trusted, workers=1) as judge:
-        assert judge.judge(arena.problem(replace(LIMITS, wall_s=10.0)), source).verdict is Verdict.WA
+        assert judge.judge(arena.problem(LIMITS), source).verdict is Verdict.WA

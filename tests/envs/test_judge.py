@@ -83,7 +83,7 @@ def judge(sandbox: Sandbox) -> Iterator[Judge]:
         (LATER.format("a[5]"), 2, "WA", "correctness", 1, "", "AC"),
         (LATER.format("a[a[19] + 99]"), 2, "RTE", "correctness", 1, "IndexError", "AC"),
         ("def f(a, k):\n    return True if not a else 6\n", None, "WA", "correctness", 0, "", "WA"),
-        (HOARD, None, "MLE", "optimisation", 1, "memory", "AC"),
+        (HOARD, None, "TLE", "optimisation", 1, "steps", "AC"),
     ],
 )  # fmt: skip
 def test_report(
@@ -109,20 +109,21 @@ def f(a, k):
 
 
 @pytest.mark.parametrize(
-    ("source", "verdict", "cause"),
+    ("source", "verdict", "kind", "cause"),
     [
-        ("def f(a, k):\n    raise MemoryError\n", "RTE", "MemoryError"),
-        (FORGED_MEMORY, "RTE", "MemoryError"),
-        ("def f(a, k):\n    return [0] * 10**9\n", "MLE", "memory"),
+        ("def f(a, k):\n    raise MemoryError\n", "RTE", "correctness", "MemoryError"),
+        (FORGED_MEMORY, "RTE", "correctness", "MemoryError"),
+        ("def f(a, k):\n    return [0] * 10**9\n", "MLE", "correctness", "memory"),
+        (HOARD, "MLE", "optimisation", "memory"),
     ],
 )
 def test_too_much_memory_is_what_was_used_and_not_what_was_said(
-    judge: Judge, sandbox: Sandbox, source: str, verdict: str, cause: str
+    judge: Judge, sandbox: Sandbox, source: str, verdict: str, kind: str, cause: str
 ) -> None:
     if sandbox.protection.cgroup is None and source is FORGED_MEMORY:
         pytest.skip("without a cgroup the program alone can tell")
     report = judge.judge(problem(steps=None), source)
-    assert (report.verdict, report.cause) == (verdict, cause)
+    assert (report.verdict, report.failure_kind, report.cause) == (verdict, kind, cause)
 
 
 RAW_ANSWER = """

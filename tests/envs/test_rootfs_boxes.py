@@ -129,7 +129,7 @@ from alphadial.envs.sandbox.boxes import Box, BoxLimits, Boxes, Image, open_boxe
 boxes = open_boxes()
 box = boxes.open(boxes.find(ImageSource("host")), "/app")
 print(box._init, flush=True)
-box.exec(["sleep", "60"], Limits(wall_s=60))
+box.exec(["sleep", "600"], Limits(wall_s=600))
 """
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as owner:
         assert owner.stdout is not None
@@ -138,7 +138,7 @@ box.exec(["sleep", "60"], Limits(wall_s=60))
         os.kill(owner.pid, signal.SIGKILL)
         ended = time.monotonic()
         while _lives(first):
-            assert time.monotonic() - ended < 1
+            assert time.monotonic() - ended < 30
             time.sleep(0.01)
 
 
@@ -155,7 +155,8 @@ def test_a_box_has_no_more_than_its_cpus(boxes: Boxes) -> None:
     limits = BoxLimits(cpus=0.25)
     code = "import os, time\nos.fork(); end = time.time() + 0.6\nwhile time.time() < end: pass"
     with boxes.open(boxes.find(ImageSource("host")), "/app", limits) as box:
-        assert box.exec(["python3", "-c", code], LIMITS).cpu_s < 0.4
+        done = box.exec(["python3", "-c", code], LIMITS)
+    assert done.cpu_s < 0.35 * done.wall_s + 0.05
 
 
 def test_a_terminal_can_be_made(box: Box) -> None:

@@ -14,7 +14,7 @@ from alphadial.envs.types import MIB, Interface, Limits, Problem, Test
 from .labelled import labelled
 
 LIMITS = Limits(memory_bytes=160 * MIB, output_bytes=256 * 1024, files_bytes=8 * MIB, processes=12)
-LIMIT_S = 2.0
+LIMIT_S = 5.0
 
 
 @pytest.fixture(scope="module")
@@ -114,15 +114,15 @@ import os, time
 heavy = int(input())
 if heavy:
     held = bytearray(b"x") * (80 << 20)
-    while time.process_time() < 0.3: pass
+    while time.process_time() < 1.0: pass
     if os.fork() == 0:
         while True: pass
 print("?", flush=True)
 os._exit(0)
 """
     light, heavy, *after = ran(judge, source, ["0\n", "1\n", "0\n", "0\n"])
-    assert heavy.cpu_s > 0.3
+    assert heavy.cpu_s > 1.0
     assert heavy.peak_bytes is None or heavy.peak_bytes > 80 * MIB
     for test in (light, *after):
-        assert test.cpu_s < 0.15
+        assert test.cpu_s < 0.5
         assert test.peak_bytes is None or test.peak_bytes < 40 * MIB

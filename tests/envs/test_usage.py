@@ -72,9 +72,9 @@ def polled(process: subprocess.Popen[str], memory_bytes: int = 64 * MIB) -> tupl
 
 @pytest.mark.thorough
 def test_children_that_nobody_waits_for_count() -> None:
-    with running(_CHILDREN, 6, 0.05, "ignored") as process:
+    with running(_CHILDREN, 4, 0.2, "ignored") as process:
         used, told_s = polled(process)
-    assert told_s < 0.2 <= used.cpu_s
+    assert told_s < 0.4 <= used.cpu_s
 
 
 @pytest.mark.thorough

@@ -115,7 +115,7 @@ print(42)
     ids=["static_array", "deep_recursion", "threads", "shared_pages"],
 )
 def test_honest_programs_are_accepted(judge: Judge, language: str, source: str) -> None:
-    found = judged(judge, source, language, 1.0)
+    found = judged(judge, source, language, 5.0)
     assert (found.verdict, found.error) == (Verdict.AC, "")
 
 
@@ -129,7 +129,7 @@ def test_honest_programs_are_accepted(judge: Judge, language: str, source: str) 
     ids=["held", "children", "endless_recursion"],
 )
 def test_too_much_memory_is_the_memory_limit(judge: Judge, language: str, source: str) -> None:
-    assert judged(judge, source, language, 2.0).verdict is Verdict.MLE
+    assert judged(judge, source, language, 5.0).verdict is Verdict.MLE
 
 
 @pytest.mark.thorough
@@ -169,5 +169,5 @@ def test_java_runs(judge: Judge) -> None:
     code = (
         "public static void main(String[] a) { System.out.println(2 * new java.util.Scanner(System.in).nextLong()); }"
     )
-    found = judged(judge, f"public class Main {{ {code} }}", "java", 2.0)
+    found = judged(judge, f"public class Main {{ {code} }}", "java", 10.0)
     assert found.solved, found

@@ -10,15 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from alphadial.agents.errors import AgentsError
-from alphadial.agents.experiments.compare.shipped_tables import (
-    SHIPPED_ALPHAS,
-    SHIPPED_SAMPLES,
-    replay_dataset,
-    shipped_table,
-    table_config,
-)
+from alphadial.agents.experiments.compare.shipped_tables import replay_dataset, whole_shipped_table
 from alphadial.agents.experiments.outcomes import kind_of
-from alphadial.agents.policies.weights import choose_models
 from alphadial.agents.runs.attempt_loop import AttemptDeps
 from alphadial.agents.runs.runner import rollout
 from alphadial.controller.types import OutcomeKind, OutcomeLog
@@ -74,8 +67,7 @@ class Replay:
         loaded = load_family(family) if isinstance(family, str) else family
         heat = loaded.temperature if temperature is None else temperature
         problems = load_split(loaded.problem_set, split, recorded=True)
-        config = table_config(loaded, choose_models(loaded, SHIPPED_ALPHAS), problems, heat, SHIPPED_SAMPLES, 0)
-        table = shipped_table(config)
+        table = whole_shipped_table(loaded, problems, heat)
         if table is None:
             raise AgentsError(f"no outcomes of {loaded.name} {split} at temperature {heat:g} come with alphadial")
         found = replay_dataset(table)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from alphadial.controller.allocation import Allocation, BudgetReplay, replay_budget
 from alphadial.controller.base import UNKNOWN, BaseController, Choice, Counts, History, Situation
 from alphadial.controller.errors import ControllerError, StateError
 from alphadial.controller.fields import Fields
@@ -32,9 +33,11 @@ if TYPE_CHECKING:
 __all__ = [
     "CONTROLLERS",
     "UNKNOWN",
+    "Allocation",
     "Arm",
     "BaseController",
     "Budget",
+    "BudgetReplay",
     "Choice",
     "Context",
     "Controller",
@@ -60,6 +63,7 @@ __all__ = [
     "make_controller",
     "project_rows",
     "replay",
+    "replay_budget",
     "sample_orders",
     "save_state",
 ]

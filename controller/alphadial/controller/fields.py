@@ -138,6 +138,17 @@ class Fields:
             raise _fault(name, "a list of texts", value)
         return tuple(value)
 
+    def columns(self, name: str, length: int) -> dict[str, list[float | str | None]]:
+        """An object of lists of ``length`` finite numbers, texts or nulls."""
+        value = self._take(name)
+        well_formed = isinstance(value, dict) and all(
+            isinstance(column, list) and len(column) == length and all(map(_is_cell, column))
+            for column in value.values()
+        )
+        if not well_formed:
+            raise _fault(name, f"an object of lists of {length} finite numbers, texts or nulls", value)
+        return {str(key): list(column) for key, column in value.items()}
+
     def finish(self) -> None:
         """Refuses a field that nobody asked for."""
         for name in self._left:
@@ -180,6 +191,12 @@ def _arm(name: str, value: object) -> Arm:
         return Arm.from_json(value if isinstance(value, Mapping) else {"alpha": value})
     except ControllerError as error:
         raise StateError(f"field {name!r}: {error}") from None
+
+
+def _is_cell(value: object) -> bool:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return -_HUGE <= value <= _HUGE
+    return value is None or isinstance(value, str)
 
 
 def _range(low: float, high: float | None) -> str:

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from alphadial.controller.errors import ControllerError
 from alphadial.controller.types import (
-    Arm,
     Budget,
     Context,
     Controller,
@@ -82,37 +81,63 @@ def replay(controller: Controller, log: OutcomeLog, *, orders: Orders, attempts:
     Raises:
         ControllerError: shapes that do not fit, attempts outside 1 to S, or an arm that is not in the log.
     """
-    count, _, samples = log.kinds.shape
-    known = log.contexts or tuple(Context(str(problem)) for problem in range(count))
-    if orders.ndim != 4 or orders.shape[1:] != log.kinds.shape:
-        raise ControllerError(f"cannot replay: orders of shape {orders.shape} for outcomes {log.kinds.shape}")
-    if not 1 <= attempts <= samples:
-        raise ControllerError(f"cannot replay {attempts} attempts: each cell of the log holds {samples} samples")
+    refuse_misfits(log, orders, attempts)
+    count = len(log.kinds)
     start = controller.state()
     fresh = type(controller).from_state(start)
     solved_at = np.zeros((len(orders), count), dtype=np.int64)
     chosen = np.full((len(orders), count, attempts), -1, dtype=np.int16)
     propensities = np.full(chosen.shape, np.nan)
     for number, order in enumerate(orders):
-        contexts = [replace(context, problem=f"{number}/{context.problem}") for context in known]
-        draws = _Draws(log, order)
-        _replay_once(fresh, log.arms, draws, contexts, solved_at[number], chosen[number], propensities[number])
+        draws, contexts = Draws(log, order), names_by_order(log, number)
+        _replay_once(fresh, draws, contexts, solved_at[number], chosen[number], propensities[number])
         # What was learnt in one order must not leak into the next; most learn nothing, and keep their caches.
         if fresh.state() != start:
             fresh = type(controller).from_state(start)
     return ReplayResult(solved_at, chosen, propensities)
 
 
-class _Draws:
+def refuse_misfits(log: OutcomeLog, orders: Orders, attempts: int) -> None:
+    """Refuses what cannot be replayed.
+
+    Raises:
+        ControllerError: shapes that do not fit, or attempts outside 1 to S.
+    """
+    samples = log.kinds.shape[2]
+    if orders.ndim != 4 or orders.shape[1:] != log.kinds.shape:
+        raise ControllerError(f"cannot replay: orders of shape {orders.shape} for outcomes {log.kinds.shape}")
+    if not 1 <= attempts <= samples:
+        raise ControllerError(f"cannot replay {attempts} attempts: each cell of the log holds {samples} samples")
+
+
+def names_by_order(log: OutcomeLog, number: int) -> list[Context]:
+    """The problems as one order names them; those without names go by their positions."""
+    known = log.contexts or tuple(Context(str(problem)) for problem in range(len(log.kinds)))
+    return [replace(context, problem=f"{number}/{context.problem}") for context in known]
+
+
+class Draws:
     """The attempts of a log in one order of each cell's samples; each is drawn once."""
 
     def __init__(self, log: OutcomeLog, order: Orders) -> None:
         places = order.astype(np.intp)
         self._arms = log.arms
+        self._columns = {arm: column for column, arm in enumerate(log.arms)}
         self._kinds = np.take_along_axis(log.kinds, places, axis=2).tolist()
         self._costs = None if log.costs is None else np.take_along_axis(log.costs, places, axis=2).tolist()
         self._seen = [[0] * len(log.arms) for _ in self._kinds]
         self._trials: dict[tuple[int, int, float], Trial] = {}
+
+    def column(self, controller: Controller, decision: Decision) -> int:
+        """Where the arm of a decision stands in the log.
+
+        Raises:
+            ControllerError: nowhere.
+        """
+        column = self._columns.get(decision.arm)
+        if column is None:
+            raise ControllerError(f"cannot replay: {controller.name} chose {decision.arm}, which the log lacks")
+        return column
 
     def next(self, problem: int, column: int) -> Trial:
         """The next attempt on a problem with the arm of a column."""
@@ -130,8 +155,7 @@ class _Draws:
 
 def _replay_once(
     controller: Controller,
-    arms: tuple[Arm, ...],
-    draws: _Draws,
+    draws: Draws,
     contexts: list[Context],
     solved_at: npt.NDArray[np.int64],
     chosen: npt.NDArray[np.int16],
@@ -139,7 +163,6 @@ def _replay_once(
 ) -> None:
     """One order; fills the last three, (P,), (P, attempts) and (P, attempts)."""
     attempts = chosen.shape[1]
-    columns = {arm: column for column, arm in enumerate(arms)}
     histories: list[tuple[Trial, ...]] = [()] * len(contexts)
     open_problems = list(range(len(contexts)))
     for attempt in range(attempts):
@@ -149,9 +172,7 @@ def _replay_once(
         ]
         still_open = []
         for problem, decision in zip(open_problems, decisions, strict=True):
-            column = columns.get(decision.arm)
-            if column is None:
-                raise ControllerError(f"cannot replay: {controller.name} chose {decision.arm}, which the log lacks")
+            column = draws.column(controller, decision)
             trial = draws.next(problem, column)
             chosen[problem, attempt], propensities[problem, attempt] = column, decision.propensity
             controller.update(decision, trial.outcome)

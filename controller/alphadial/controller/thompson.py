@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from alphadial.controller.base import BaseController, Choice, Situation, least_tried
 from alphadial.controller.errors import ControllerError
@@ -19,28 +20,31 @@ from alphadial.controller.types import Arm, Decision, Outcome, OutcomeKind, Outc
 class Thompson(BaseController):
     """Thompson sampling: one Beta per arm for the chance that an attempt solves, learnt from every attempt so far.
 
-    The prior is Beta(1 + s m, 1 + s (1 - m)) with m the solve rate of the log and s = ``strength``; Beta(1, 1) before
-    ``fit``. On each problem only the arms tried least often there may be drawn, so none comes twice before all came
-    once. The chance that each of them has the greatest sampled value is integrated numerically, and the arm drawn
-    from these chances: the propensity is that of the draw itself, not an estimate of it.
+    The prior is Beta(1 + s n m, 1 + s n (1 - m)) with m the solve rate of the log, n its problems on which the arm was
+    measured, and s = ``strength``; Beta(1, 1) before ``fit``. So what the log says stays, and says more the larger it
+    is: samples of one problem resemble each other, and count as one. On each problem only the arms tried least often
+    there may be drawn, so none comes twice before all came once. The chance that each of them has the greatest sampled
+    value is integrated numerically, and the arm drawn from these chances: the propensity is that of the draw itself,
+    not an estimate of it.
     """
 
     name = "thompson"
 
-    def __init__(self, arms: Sequence[Arm | float], *, seed: int = 0, horizon: int = 5, strength: float = 10.0) -> None:
-        """``strength``: how many attempts per arm the log counts for. The rest: see ``BaseController``."""
+    def __init__(self, arms: Sequence[Arm | float], *, seed: int = 0, horizon: int = 5, strength: float = 1.0) -> None:
+        """``strength``: how many attempts a problem of the log counts for. The rest: see ``BaseController``."""
         super().__init__(arms, seed=seed, horizon=horizon)
         if not 0 <= strength < np.inf:
             raise ControllerError(f"strength must be at least 0 and finite, not {strength}")
         self._strength = float(strength)
         self._rates = np.full(len(self.arms), 0.5)
-        self._fitted = False
+        self._problems = np.zeros(len(self.arms), dtype=np.int64)
         self._tally = np.zeros((2, len(self.arms)), dtype=np.int64)  # solved, failed
         self._seen = SeenDecisions()
         self._forget()
 
     def _learn(self, log: OutcomeLog) -> None:
-        self._rates, self._fitted = solve_rates(log.counts()), True
+        counts = log.counts()
+        self._rates, self._problems = solve_rates(counts), (counts.sum(axis=2) > 0).sum(axis=0)
         self._forget()
 
     def update(self, decision: Decision, outcome: Outcome) -> None:
@@ -64,7 +68,8 @@ class Thompson(BaseController):
     def _memory(self) -> dict[str, Any]:
         return {
             "strength": self._strength,
-            "rates": self._rates.tolist() if self._fitted else None,
+            "rates": self._rates.tolist(),
+            "problems": self._problems.tolist(),
             "tally": self._tally.tolist(),
             "seen": self._seen.memory(),
         }
@@ -72,17 +77,16 @@ class Thompson(BaseController):
     def _recall(self, fields: Fields) -> None:
         count = len(self.arms)
         self._strength = fields.number("strength", 0)
-        self._fitted = not fields.is_null("rates")
-        if self._fitted:
-            self._rates = fields.numbers("rates", (count,), 0, 1)
+        self._rates = fields.numbers("rates", (count,), 0, 1)
+        self._problems = fields.integers("problems", (count,), 0, 2**31)
         self._tally = fields.integers("tally", (2, count), 0, 2**53)
         self._seen = SeenDecisions(fields.bits("seen"))
         self._forget()
 
-    def _betas(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+    def _betas(self) -> npt.NDArray[np.float64]:
         """(2, A): the parameters of the Betas."""
-        strength = self._strength if self._fitted else 0.0
-        return 1 + strength * np.stack([self._rates, 1 - self._rates]) + self._tally
+        log: npt.NDArray[np.float64] = self._strength * self._problems * np.stack([self._rates, 1 - self._rates])
+        return 1 + log + self._tally
 
     def _forget(self) -> None:
         self._chances: dict[tuple[int, ...], tuple[Any, Any]] = {}

@@ -7,6 +7,7 @@ run statements of its maker's whenever we touch a table.
 from __future__ import annotations
 
 import json
+import lzma
 import math
 import os
 import sqlite3
@@ -20,6 +21,12 @@ from alphadial.envs.errors import ForeignError
 
 LARGEST = 2**29
 """Bytes of a JSON file: far above what any command writes."""
+
+COMPRESSED = ".xz"
+"""The names of compressed JSON files end so."""
+LARGEST_UNPACKED = 2**26
+"""Bytes of JSON in a compressed file, of which a small one may hold any number."""
+_UNPACKING_MEMORY = 2**27
 
 Schema = frozenset[tuple[str, str, str, str]]
 """Of a database's tables and indices: kind, name, table, and the statement that made it."""
@@ -43,10 +50,10 @@ def check_folder(folder: Path) -> None:
 
 
 def read_json(file: Path) -> Any:
-    """What a JSON file holds.
+    """What a JSON file holds; one whose name ends in .xz is compressed.
 
     Raises:
-        ForeignError: it cannot be read, is no regular file, or holds something else; the message names it.
+        ForeignError: it cannot be read, is no regular file, or holds something else or too much; the message names it.
     """
     try:
         with open(file, "rb", opener=_at_once) as stream:
@@ -57,10 +64,25 @@ def read_json(file: Path) -> Any:
         raise ForeignError(f"cannot read {file}: {error.strerror}") from error
     if len(data) > LARGEST:
         raise ForeignError(f"{file} is larger than {LARGEST:,} bytes")
+    if file.suffix == COMPRESSED:
+        data = _unpacked(data, file)
     try:
         return parse_json(data)
     except ValueError as error:
         raise ForeignError(f"{file} is not JSON: {error}") from error
+
+
+def _unpacked(data: bytes, file: Path) -> bytes:
+    try:
+        unpacking = lzma.LZMADecompressor(lzma.FORMAT_XZ, _UNPACKING_MEMORY)
+        found = unpacking.decompress(data, LARGEST_UNPACKED + 1)
+    except lzma.LZMAError as error:
+        raise ForeignError(f"{file} is no xz file that can be unpacked: {error}") from error
+    if len(found) > LARGEST_UNPACKED:
+        raise ForeignError(f"{file} unpacks to more than {LARGEST_UNPACKED:,} bytes")
+    if not unpacking.eof or unpacking.unused_data:
+        raise ForeignError(f"{file} is no whole xz file")
+    return found
 
 
 def parse_json(text: str | bytes) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -17,10 +18,10 @@ from alphadial.controller.types import Context, OutcomeKind
 from alphadial.envs.checks import Count, Integer, Name, NotNegative, Number, Positive, Text, first_fault
 from alphadial.envs.errors import ForeignError
 from alphadial.envs.folders import write_atomically
-from alphadial.envs.foreign import read_json
+from alphadial.envs.foreign import COMPRESSED, read_json
 from alphadial.envs.types import FailureKind, Problem
 
-OUTCOME_FORMAT = 2
+OUTCOME_FORMAT = 3
 _LETTERS = {"AC": "A", "WA": "W", "RTE": "R", "CE": "C", "TLE": "T", "MLE": "M", "OLE": "L"}
 UNMEASURABLE = "U"
 SOLVED = "A"
@@ -110,7 +111,7 @@ class OutcomeTable(BaseModel):
         return self.weights is not None
 
     def save(self, path: Path) -> None:
-        """Writes the table, whole or not at all.
+        """Writes the table, whole or not at all; compressed to a quarter of a byte a sample where the name ends in .xz.
 
         Raises:
             OutcomeTableError: rows of weights that nobody vouches for, or the file cannot be written.
@@ -118,7 +119,8 @@ class OutcomeTable(BaseModel):
         if not self.verified:
             raise OutcomeTableError("no outcome table is kept of unverified weights")
         try:
-            write_atomically(path, self.model_dump_json())
+            content = self.model_dump_json().encode()
+            write_atomically(path, lzma.compress(content) if path.suffix == COMPRESSED else content)
         except OSError as error:
             raise OutcomeTableError(f"cannot write {path}: {error.strerror}") from error
 
@@ -184,6 +186,11 @@ class Expected:
     """Names; every one must be in the table."""
 
 
+def is_outcome_table(path: Path) -> bool:
+    """Whether the name of a file is one that our own tables have; others are CSV."""
+    return path.name.endswith((".json", f".json{COMPRESSED}"))
+
+
 def load_outcomes(path: Path, expected: Expected | None = None) -> OutcomeTable:
     """Reads an outcome table.
 
@@ -192,7 +199,9 @@ def load_outcomes(path: Path, expected: Expected | None = None) -> OutcomeTable:
             message names what differs.
     """
     try:
-        table = OutcomeTable.model_validate(read_json(path))
+        values = read_json(path)
+        _refuse_another_version(values, path)
+        table = OutcomeTable.model_validate(values)
     except ForeignError as error:
         raise OutcomeTableError(str(error)) from error
     except ValidationError as error:
@@ -202,10 +211,17 @@ def load_outcomes(path: Path, expected: Expected | None = None) -> OutcomeTable:
     return table
 
 
+def _refuse_another_version(values: object, path: Path) -> None:
+    made = values.get("format") if isinstance(values, dict) else None
+    if isinstance(made, int) and made != OUTCOME_FORMAT:
+        raise OutcomeTableError(
+            f"{path} is of format version {made}, not {OUTCOME_FORMAT}: the version of alphadial that made it counted "
+            "the steps of programs otherwise; make it anew"
+        )
+
+
 def table_faults(table: OutcomeTable, expected: Expected | None) -> list[str]:
     """Why a table cannot be used; nothing where it can."""
-    if table.format != OUTCOME_FORMAT:
-        return [f"format version {table.format}, not {OUTCOME_FORMAT}"]
     alphabet = {*_LETTERS.values(), *(kind.lower() for kind in OPTIMISATION), UNMEASURABLE}
     ids = {problem.id for problem in table.problems}
     for model in table.models:

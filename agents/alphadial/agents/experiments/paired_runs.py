@@ -120,7 +120,7 @@ class _Made:
 
     def __init__(self, run: StoredRun) -> None:
         self.config = run.config
-        self.finished = has_finished(run.config, run.attempts)
+        self.finished = has_finished(run)
         names = arm_names(run.config)
         self.arms = tried_arms(run.attempts, names)
         self.attempts: dict[str, list[Attempt]] = defaultdict(list)

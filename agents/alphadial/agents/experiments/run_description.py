@@ -15,6 +15,7 @@ from alphadial.agents.experiments.frontier import frontier
 from alphadial.agents.experiments.outcomes import tabulate_so_far
 from alphadial.agents.runs.config import RunConfig
 from alphadial.agents.runs.reading_runs import StoredRun
+from alphadial.agents.runs.run_folder import RUN_FILE
 from alphadial.agents.runs.run_totals import totals
 from alphadial.agents.types import Attempt
 from alphadial.envs.types import FailureKind
@@ -40,7 +41,7 @@ def describe(run: StoredRun) -> dict[str, Any]:
     config, attempts, names = run.config, run.attempts, arm_names(run.config)
     said: dict[str, Any] = {
         "config": config,
-        "counts": _counts(config, attempts),
+        "counts": _counts(run),
         "totals": totals(attempts),
         "heat": heat(config.problems, attempts, names),
         **dict.fromkeys(("frontier", "pass_at_k", "within_k", "by_number", "transitions", "choices", "fitted_on")),
@@ -57,22 +58,26 @@ def describe(run: StoredRun) -> dict[str, Any]:
     }
 
 
-def has_finished(config: RunConfig, attempts: Sequence[Attempt]) -> bool:
+def has_finished(run: StoredRun) -> bool:
     """Whether a run has made all the attempts that it was to make."""
+    config, attempts = run.config, run.attempts
     if config.controller is None:
         return len(attempts) >= config.max_attempts
     if config.budget is not None and len(attempts) >= config.budget:
         return True
+    if config.allocation.stop and (run.folder / RUN_FILE).exists():
+        return True  # the last thing that a run writes; which problems it gave up is told nowhere else
     solved = {attempt.problem for attempt in attempts if attempt.failure_kind is None}
     spent = Counter(attempt.problem for attempt in attempts)
     return all(problem in solved or spent[problem] >= config.samples for problem in config.problems)
 
 
-def _counts(config: RunConfig, attempts: Sequence[Attempt]) -> dict[str, Any]:
+def _counts(run: StoredRun) -> dict[str, Any]:
+    config, attempts = run.config, run.attempts
     return {
         "attempts": len(attempts),
         "planned": config.max_attempts,
-        "finished": has_finished(config, attempts),
+        "finished": has_finished(run),
         "problems": len(config.problems),
         "solved": len({attempt.problem for attempt in attempts if attempt.failure_kind is None}),
         "unmeasurable": sum(attempt.verdict is None for attempt in attempts),

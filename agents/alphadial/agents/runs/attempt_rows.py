@@ -7,14 +7,14 @@ one line that names file, row and column.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from alphadial.agents.errors import StoreError
-from alphadial.agents.runs.config import ARMS_FORMAT, REPOSITORIES_FORMAT, RUN_FORMAT, RunConfig, attempt_id
+from alphadial.agents.runs.config import RunConfig, attempt_id
 from alphadial.agents.types import Attempt
 from alphadial.envs.checks import Count, Number, Positive, Text, VerdictName, first_fault
 from alphadial.envs.types import EndReason, FailureKind, Verdict
@@ -30,100 +30,71 @@ FIELDS = tuple(field.name for field in fields(Attempt))
 _ATTEMPT = TypeAdapter(Attempt)
 
 
-@dataclass(frozen=True, slots=True)
-class Tables:
-    """The tables of a store."""
-
-    metadata: sa.MetaData
-    runs: sa.Table
-    attempts: sa.Table
-
-    def selection(self, *, texts: bool = True) -> sa.Select[Any]:
-        """The columns of an attempt, in the order of ``FIELDS``; without ``texts``, the long ones are empty."""
-        columns, left_out = self.attempts.c, frozenset() if texts else TEXTS
-        there = {name for name in FIELDS if name in columns and name not in left_out}
-        return sa.select(*(columns[name] if name in there else _absent(name).label(name) for name in FIELDS))
-
-
-def _absent(name: str) -> sa.ColumnElement[Any]:
-    """What rows have in a column that their table is without, or that is left out."""
-    return sa.null() if name == "ratio" else sa.literal(0 if name == "shared_verifier" else "")
-
-
-def _tables(*more: sa.Column[Any]) -> Tables:
-    metadata = sa.MetaData()
-    runs = sa.Table(
-        "runs",
-        metadata,
-        sa.Column("id", sa.String(16), primary_key=True),
-        sa.Column("format", sa.Integer, nullable=False),
-        sa.Column("config", sa.Text, nullable=False),
-    )
-    attempts = sa.Table(
-        "attempts",
-        metadata,
-        sa.Column("id", sa.String(16), primary_key=True),
-        sa.Column("run", sa.String(16), sa.ForeignKey("runs.id"), nullable=False, index=True),
-        sa.Column("problem", sa.Text, nullable=False),
-        sa.Column("template", sa.Text, nullable=False),
-        sa.Column("group", sa.Text, nullable=False),
-        sa.Column("sample", sa.Integer, nullable=False),
-        sa.Column("model", sa.Text, nullable=False),
-        sa.Column("alpha", sa.Double),
-        sa.Column("weights_id", sa.Text),
-        sa.Column("seed", sa.BigInteger, nullable=False),
-        sa.Column("temperature", sa.Double, nullable=False),
-        sa.Column("coverage", sa.Text),
-        sa.Column("prompt_tokens", sa.Integer, nullable=False),
-        sa.Column("completion_tokens", sa.Integer, nullable=False),
-        sa.Column("finish_reason", sa.Text, nullable=False),
-        sa.Column("turns", sa.Integer, nullable=False),
-        sa.Column("answer", sa.Text, nullable=False),
-        sa.Column("program", sa.Text, nullable=False),
-        sa.Column("language", sa.Text, nullable=False),
-        sa.Column("verdict", sa.Text),
-        sa.Column("public_verdict", sa.Text),
-        sa.Column("failure_kind", sa.Text),
-        sa.Column("level_reached", sa.Integer, nullable=False),
-        sa.Column("cause", sa.Text, nullable=False),
-        sa.Column("error", sa.Text, nullable=False),
-        sa.Column("borderline", sa.Integer, nullable=False),
-        sa.Column("cpu_s", sa.Double, nullable=False),
-        sa.Column("judge_s", sa.Double, nullable=False),
-        sa.Column("model_s", sa.Double, nullable=False),
-        sa.Column("tools_s", sa.Double, nullable=False),
-        sa.Column("status", sa.Text, nullable=False),
-        sa.Column("end_reason", sa.Text, nullable=False),
-        sa.Column("transcript", sa.Text, nullable=False),
-        sa.Column("workspace", sa.Text, nullable=False),
-        sa.Column("token_ids", sa.Text, nullable=False),
-        sa.Column("logprobs", sa.Text, nullable=False),
-        sa.Column("decision", sa.Text),
-        sa.Column("propensity", sa.Double),
-        sa.Column("success_prob", sa.Double),
-        sa.Column("reason", sa.Text, nullable=False),
-        sa.Column("model_cost", sa.Double),
-        sa.Column("sandbox_cost", sa.Double),
-        *more,
-    )
-    return Tables(metadata, runs, attempts)
+METADATA = sa.MetaData()
+RUNS = sa.Table(
+    "runs",
+    METADATA,
+    sa.Column("id", sa.String(16), primary_key=True),
+    sa.Column("format", sa.Integer, nullable=False),
+    sa.Column("config", sa.Text, nullable=False),
+)
+ATTEMPTS = sa.Table(
+    "attempts",
+    METADATA,
+    sa.Column("id", sa.String(16), primary_key=True),
+    sa.Column("run", sa.String(16), sa.ForeignKey("runs.id"), nullable=False, index=True),
+    sa.Column("problem", sa.Text, nullable=False),
+    sa.Column("template", sa.Text, nullable=False),
+    sa.Column("group", sa.Text, nullable=False),
+    sa.Column("sample", sa.Integer, nullable=False),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("alpha", sa.Double),
+    sa.Column("weights_id", sa.Text),
+    sa.Column("seed", sa.BigInteger, nullable=False),
+    sa.Column("temperature", sa.Double, nullable=False),
+    sa.Column("coverage", sa.Text),
+    sa.Column("prompt_tokens", sa.Integer, nullable=False),
+    sa.Column("completion_tokens", sa.Integer, nullable=False),
+    sa.Column("finish_reason", sa.Text, nullable=False),
+    sa.Column("turns", sa.Integer, nullable=False),
+    sa.Column("answer", sa.Text, nullable=False),
+    sa.Column("program", sa.Text, nullable=False),
+    sa.Column("language", sa.Text, nullable=False),
+    sa.Column("verdict", sa.Text),
+    sa.Column("public_verdict", sa.Text),
+    sa.Column("failure_kind", sa.Text),
+    sa.Column("level_reached", sa.Integer, nullable=False),
+    sa.Column("cause", sa.Text, nullable=False),
+    sa.Column("error", sa.Text, nullable=False),
+    sa.Column("borderline", sa.Integer, nullable=False),
+    sa.Column("cpu_s", sa.Double, nullable=False),
+    sa.Column("judge_s", sa.Double, nullable=False),
+    sa.Column("model_s", sa.Double, nullable=False),
+    sa.Column("tools_s", sa.Double, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("end_reason", sa.Text, nullable=False),
+    sa.Column("transcript", sa.Text, nullable=False),
+    sa.Column("workspace", sa.Text, nullable=False),
+    sa.Column("token_ids", sa.Text, nullable=False),
+    sa.Column("logprobs", sa.Text, nullable=False),
+    sa.Column("decision", sa.Text),
+    sa.Column("propensity", sa.Double),
+    sa.Column("success_prob", sa.Double),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("model_cost", sa.Double),
+    sa.Column("sandbox_cost", sa.Double),
+    sa.Column("setting", sa.Text, nullable=False),
+    sa.Column("strategy", sa.Text, nullable=False),
+    sa.Column("tests", sa.Text, nullable=False),
+    sa.Column("ratio", sa.Double),
+    sa.Column("shared_verifier", sa.Integer, nullable=False),
+)
 
 
-def _of_arms() -> list[sa.Column[Any]]:
-    return [sa.Column("setting", sa.Text, nullable=False), sa.Column("strategy", sa.Text, nullable=False)]
-
-
-TABLES = {
-    RUN_FORMAT: _tables(),
-    ARMS_FORMAT: _tables(*_of_arms()),
-    REPOSITORIES_FORMAT: _tables(
-        *_of_arms(),
-        sa.Column("tests", sa.Text, nullable=False),
-        sa.Column("ratio", sa.Double),
-        sa.Column("shared_verifier", sa.Integer, nullable=False),
-    ),
-}
-"""By the version of the run that they are of."""
+def selection(*, texts: bool = True) -> sa.Select[Any]:
+    """The columns of an attempt, in the order of ``FIELDS``; without ``texts``, the long ones are empty."""
+    empty = frozenset() if texts else TEXTS
+    return sa.select(*(sa.literal("").label(name) if name in empty else ATTEMPTS.c[name] for name in FIELDS))
 
 
 class _Function(BaseModel):
@@ -165,7 +136,7 @@ def read_rows(
 
     Args:
         connection: to the store.
-        query: from ``Tables.selection``.
+        query: from ``selection``.
         source: what the store is called in messages.
         config: of the run whose attempts they must be; None: of any.
 

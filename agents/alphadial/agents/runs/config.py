@@ -15,21 +15,18 @@ from alphadial.agents.errors import StoreError
 from alphadial.agents.runs.prices import Prices
 from alphadial.agents.seeds import attempt_seed
 from alphadial.agents.types import DEFAULT_AGENT, AttemptSpec, Message, Request, arm_key
+from alphadial.controller.allocation import Allocation
 from alphadial.controller.errors import ControllerError
 from alphadial.controller.types import Arm, Decision
 from alphadial.envs.checks import Count, Integer, Name, NotNegative, Number, Positive, Seconds, first_fault
 from alphadial.envs.types import Feedback, Problem, Rules, Setting
 
-RUN_FORMAT = 3
+RUN_FORMAT = 6
 """Version of run folders and of their tables."""
 _LONGEST = 200
 """Characters of a name that an arm takes."""
 _NAMED = 3
 """Models that a label names one by one, at most."""
-ARMS_FORMAT = 4
-"""Version of those of runs over arms, whose rows say setting and strategy."""
-REPOSITORIES_FORMAT = 5
-"""Version of those of runs on repositories, with arms or without, whose rows also say how each test went."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +101,13 @@ class RunConfig:
     """What tokens and seconds cost; None where nobody says."""
     budget: Count | None = None
     """Attempts over all problems, under a controller; None: no such limit."""
+    allocation: Allocation = Allocation()  # noqa: RUF009 - frozen
+    """How a budget is shared out among the problems."""
     arms: tuple[ArmChoice, ...] | None = None
     """What the controller chooses from; None: every model, with all else as it is said above. Where there are arms,
     ``models`` are theirs, and temperature, tokens, setting, turns, prompt, parser and weights above are the first's."""
     agent: Name = DEFAULT_AGENT
     """Works in the setting agentic."""
-    repositories: bool = False
-    """Some of the problems are repositories."""
-
-    @property
-    def format(self) -> int:
-        """Version of the run's folder."""
-        if self.repositories:
-            return REPOSITORIES_FORMAT
-        return RUN_FORMAT if self.arms is None else ARMS_FORMAT
 
     @property
     def choices(self) -> tuple[ArmChoice, ...]:
@@ -177,17 +167,8 @@ class RunConfig:
         return Rules(choice.setting, choice.max_turns, self.feedback, self.coverage, language=self.language)
 
     def to_json(self) -> str:
-        """Canonical: equal configurations give equal text, and those that say no more than earlier ones the same."""
-        values = asdict(self)
-        if self.arms is None:
-            del values["arms"]
-        if self.agent == DEFAULT_AGENT:
-            del values["agent"]
-        if not self.repositories:
-            del values["repositories"]
-        if self.prices is not None and not self.prices.models:
-            del values["prices"]["models"]
-        return json.dumps({"format": self.format, **values}, sort_keys=True, indent=1)
+        """Canonical: equal configurations give equal text."""
+        return json.dumps({"format": RUN_FORMAT, **asdict(self)}, sort_keys=True, indent=1)
 
     @classmethod
     def from_values(cls, values: Any) -> RunConfig:
@@ -199,15 +180,16 @@ class RunConfig:
         try:
             fields_there = dict(values)
             version = fields_there.pop("format")
-            if version not in (RUN_FORMAT, ARMS_FORMAT, REPOSITORIES_FORMAT):
+            if version != RUN_FORMAT:
                 raise StoreError(
-                    f"it is of format version {version}, and this alphadial writes version {REPOSITORIES_FORMAT}"
+                    f"it is of format version {version}, and this alphadial, which counts the steps of programs "
+                    f"otherwise, reads version {RUN_FORMAT}: make the run anew"
                 )
             if unknown := fields_there.keys() - {field.name for field in fields(cls)}:
                 raise StoreError(f"its configuration has an unknown field {min(unknown)[:80]!r}")
             config = _CONFIG.validate_python(fields_there)
-            if config.format != version or config.arms == ():
-                raise StoreError(f"its configuration cannot be read: arms: not as version {version} has them")
+            if config.arms == ():
+                raise StoreError("its configuration cannot be read: arms: there are none")
             return config
         except ValidationError as error:
             raise StoreError(f"its configuration cannot be read: {first_fault(error)}") from error

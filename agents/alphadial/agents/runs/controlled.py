@@ -54,7 +54,7 @@ def run_controlled(
 
     A round's decisions come before its attempts, and its updates after them, in order of the problems; so the run does
     not depend on which attempt ends first. A resumed run makes the decisions again and finds their attempts stored.
-    Where the budget does not reach for a whole round, the problems with the best estimated chances come first.
+    Under a budget for all problems ``config.allocation`` says which of them a round attempts.
 
     Args:
         config: of the run; ``samples`` bounds the attempts per problem, ``budget`` those of the run.
@@ -83,7 +83,7 @@ def run_controlled(
                 Progress(spent + progress.done, config.max_attempts, resumed + progress.resumed, progress.latest)
             )
 
-    while chosen := _decide(controller, cases, config, spent):
+    while chosen := _next_round(controller, cases, config, spent):
         specs = [
             planner.attempt(case.problem, _choice(controller, decision, arms), len(case.history), decision)
             for case, decision in chosen
@@ -98,7 +98,7 @@ def run_controlled(
         spent, resumed = spent + len(specs), resumed + stored
 
 
-def _decide(
+def _next_round(
     controller: Controller, cases: Sequence[_Case], config: RunConfig, spent: int
 ) -> list[tuple[_Case, Decision]]:
     left = None if config.budget is None else config.budget - spent
@@ -111,10 +111,7 @@ def _decide(
             (decision,) = controller.select(context, case.history, budget)
             _refuse_nonsense(controller, decision)
         decided.append((case, decision))
-    if left is not None and left < len(decided):
-        decided.sort(key=lambda pair: -(pair[1].success_prob or 0.0))
-        del decided[left:]
-    return decided
+    return [decided[place] for place in config.allocation.next_round([decision for _, decision in decided], left)]
 
 
 def _choice(controller: Controller, decision: Decision, arms: Mapping[Arm, ArmChoice]) -> ArmChoice:

@@ -11,11 +11,13 @@ from typing import Any
 
 from alphadial.agents.errors import OptionError
 from alphadial.agents.experiments.fit_rates import FIT_FILE, fit_rates
+from alphadial.agents.runs.allocating import choose_allocation
 from alphadial.agents.runs.arms import NAMELESS, complete_arms, over_arms
 from alphadial.agents.runs.config import RunConfig
 from alphadial.agents.runs.controlled import run_controlled
 from alphadial.agents.runs.fit_tables import TableReading
 from alphadial.agents.runs.options import AttemptOptions, Notify, run_config
+from alphadial.agents.runs.run_folder import RUN_FILE
 from alphadial.agents.runs.run_summary import summarise
 from alphadial.agents.runs.session import (
     OnProgress,
@@ -39,7 +41,6 @@ from alphadial.merge_engine import Family
 
 ONE_MODEL = "fixed"
 """What a run of one model without an alpha, and without arms, has for a controller."""
-RUN_FILE = "run.json"
 STATE_FILE = "controller.json"
 
 
@@ -52,7 +53,7 @@ class RunOptions(AttemptOptions):
     controller: str = "posterior"
     """Name of the controller, or ``package.module:Class`` of one of the user's own."""
     budget: int | None = None
-    """Attempts over all problems; None means no such limit."""
+    """Attempts over all problems, shared out as it pays on dev (see ``allocating``); None means no such limit."""
     fit: Sequence[Path] = ()
     """Outcome tables to learn from, see ``teaching``; () means those of the dev split that come with alphadial."""
     reading: TableReading = TableReading()  # noqa: RUF009 - frozen
@@ -140,7 +141,8 @@ def attempt_problems(
         chosen = split.problems if options.problems is None else split.select(options.problems)
         families = options.all_families
         learnt = teach(controller, config, options, families, chosen, options.fit, notify, options.reading)
-        config = replace(config, fitted=_digest(controller))
+        allocation = choose_allocation(config, learnt, len(chosen), notify)
+        config = replace(config, fitted=_digest(controller), allocation=allocation)
     refuse_unserved(config.choices, runtime)
     with open_judge(runtime, split.problems) as judge:
         problems = options.prepare(split, judge, notify)

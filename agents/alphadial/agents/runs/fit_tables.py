@@ -17,15 +17,10 @@ import numpy.typing as npt
 
 from alphadial.agents.errors import OptionError, OutcomeTableError, StoreError
 from alphadial.agents.experiments.compare.datasets import ReplayDataset
-from alphadial.agents.experiments.compare.shipped_tables import (
-    SHIPPED_SAMPLES,
-    replay_dataset,
-    shipped_table,
-    table_config,
-)
+from alphadial.agents.experiments.compare.shipped_tables import replay_dataset, whole_shipped_table
 from alphadial.agents.experiments.foreign_tables import load_outcome_csv
 from alphadial.agents.experiments.outcomes import Expected, OutcomeTable, load_outcomes, table_faults
-from alphadial.agents.runs.config import ArmChoice, ModelChoice, RunConfig
+from alphadial.agents.runs.config import ArmChoice, RunConfig
 from alphadial.agents.runs.options import Notify
 from alphadial.agents.runs.run_folder import CONFIG_FILE, read_config
 from alphadial.controller.types import Arm
@@ -128,14 +123,8 @@ def shipped_tables(config: RunConfig, families: Sequence[Family], dev: Split) ->
     for family in families:
         heats = {choice.temperature for choice in config.choices if choice.model.partition("@")[0] == family.name}
         for temperature in sorted(heats):
-            models = [
-                ModelChoice(choice.model, choice.arm.alpha)
-                for choice in config.choices
-                if (choice.model.partition("@")[0], choice.temperature) == (family.name, temperature)
-            ]
             try:
-                unique = tuple(dict.fromkeys(models))
-                table = shipped_table(table_config(family, unique, dev, temperature, SHIPPED_SAMPLES, seed=0))
+                table = whole_shipped_table(family, dev, temperature)
             except OutcomeTableError as error:
                 reasons.append(f"the shipped one does not serve ({error})")
                 continue

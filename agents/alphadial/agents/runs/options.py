@@ -280,5 +280,4 @@ def run_config(
         controller=controller,
         budget=budget,
         agent=options.agent,
-        repositories=any(problem.repository is not None for problem in selected),
     )

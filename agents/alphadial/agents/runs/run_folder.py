@@ -16,6 +16,8 @@ from alphadial.envs.foreign import read_json
 
 CONFIG_FILE = "config.json"
 STORE_FILE = "attempts.sqlite"
+RUN_FILE = "run.json"
+"""The numbers of a run under a controller; the last file that it writes."""
 
 
 class RunFolder(Closing):

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from alphadial.agents.errors import StoreError
-from alphadial.agents.runs.attempt_rows import FIELDS, TABLES, OneKind, Tables, checked, read_rows
-from alphadial.agents.runs.config import RunConfig
+from alphadial.agents.runs.attempt_rows import ATTEMPTS, FIELDS, METADATA, RUNS, OneKind, checked, read_rows, selection
+from alphadial.agents.runs.config import RUN_FORMAT, RunConfig
 from alphadial.agents.types import Attempt
 from alphadial.envs.closing import Closing
 from alphadial.envs.databases import cause_of, open_engine, open_reading
@@ -39,23 +39,22 @@ class Store(Closing):
         self.run_id = config.run_id
         self.config = config
         """The run's configuration."""
-        self._tables = tables = TABLES[config.format]
-        self._engine = open_engine(url, tables.metadata)
+        self._engine = open_engine(url, METADATA)
         self._url = self._engine.url.render_as_string(hide_password=True)
-        self._insert = _insert_new(self._engine, tables.attempts)
+        self._insert = _insert_new(self._engine, ATTEMPTS)
         self._rows: list[dict[str, Any]] = []
         in_child(self, lambda store: store._rows.clear())  # the parent writes them
         self._flushed = time.monotonic()
         with self._errors():
-            tables.metadata.create_all(self._engine)
+            METADATA.create_all(self._engine)
             with self._engine.begin() as connection:
-                versions = set(connection.scalars(sa.select(tables.runs.c.format).distinct())) - {config.format}
+                versions = set(connection.scalars(sa.select(RUNS.c.format).distinct())) - {RUN_FORMAT}
                 if versions:
                     raise StoreError(
-                        f"{url} is of format version {versions.pop()}, not {config.format}: use another store"
+                        f"{url} is of format version {versions.pop()}, not {RUN_FORMAT}: use another store"
                     )
-                row = {"id": self.run_id, "format": config.format, "config": config.to_json()}
-                connection.execute(_insert_new(self._engine, tables.runs), [row])
+                row = {"id": self.run_id, "format": RUN_FORMAT, "config": config.to_json()}
+                connection.execute(_insert_new(self._engine, RUNS), [row])
                 self._kind = self._kind_of_run(connection)
 
     def append(self, attempt: Attempt) -> None:
@@ -69,7 +68,7 @@ class Store(Closing):
         checked(tuple(values.values()), self._url)
         if mixed := self._kind.fault(attempt.weights_id):
             raise StoreError(f"store {self._url}: {mixed}")
-        self._rows.append({name: value for name, value in values.items() if name in self._tables.attempts.c})
+        self._rows.append(values)
         if len(self._rows) >= FLUSH_ROWS or time.monotonic() - self._flushed >= FLUSH_SECONDS:
             self.flush()
 
@@ -89,7 +88,7 @@ class Store(Closing):
         """Ids of the attempts of this run."""
         self.flush()
         with self._errors(), self._engine.connect() as connection:
-            attempts = self._tables.attempts.c
+            attempts = ATTEMPTS.c
             return set(connection.scalars(sa.select(attempts.id).where(attempts.run == self.run_id)))
 
     def attempts(self) -> Iterator[Attempt]:
@@ -99,8 +98,8 @@ class Store(Closing):
             StoreError: the store cannot be read, or a row is damaged.
         """
         self.flush()
-        attempts = self._tables.attempts.c
-        query = self._tables.selection().where(attempts.run == self.run_id).order_by(attempts.id)
+        attempts = ATTEMPTS.c
+        query = selection().where(attempts.run == self.run_id).order_by(attempts.id)
         with self._errors(), self._engine.connect() as connection:
             yield from read_rows(connection, query, f"store {self._url}", self.config)
 
@@ -112,7 +111,7 @@ class Store(Closing):
             self._engine.dispose()
 
     def _kind_of_run(self, connection: sa.Connection) -> OneKind:
-        attempts, kind = self._tables.attempts.c, OneKind()
+        attempts, kind = ATTEMPTS.c, OneKind()
         stored = sa.select(attempts.weights_id).where(attempts.run == self.run_id, attempts.weights_id.is_not(None))
         kind.fault(connection.scalars(stored.limit(1)).first())
         return kind
@@ -133,10 +132,9 @@ def stored_attempts(file: Path, config: RunConfig, *, texts: bool = True) -> Ite
     Raises:
         StoreError: the store cannot be read, or a row is damaged.
     """
-    tables = TABLES[config.format]
-    attempts = tables.attempts.c
-    query = tables.selection(texts=texts).where(attempts.run == config.run_id).order_by(attempts.id)
-    with _reading(file, tables) as connection:
+    attempts = ATTEMPTS.c
+    query = selection(texts=texts).where(attempts.run == config.run_id).order_by(attempts.id)
+    with _reading(file) as connection:
         yield from read_rows(connection, query, str(file), config)
 
 
@@ -146,11 +144,10 @@ def find_attempts(file: Path, config: RunConfig, ids: Sequence[str]) -> Iterator
     Raises:
         StoreError: the store cannot be read, or a row is damaged.
     """
-    tables = TABLES[config.format]
-    with _reading(file, tables) as connection:
+    with _reading(file) as connection:
         for start in range(0, len(ids), _IDS_AT_ONCE):
             wanted = ids[start : start + _IDS_AT_ONCE]
-            query = tables.selection().where(tables.attempts.c.id.in_(wanted))
+            query = selection().where(ATTEMPTS.c.id.in_(wanted))
             found = {attempt.id: attempt for attempt in read_rows(connection, query, str(file))}
             yield from (found[name] for name in wanted if name in found)
 
@@ -161,19 +158,16 @@ def attempts_beginning(file: Path, config: RunConfig, prefix: str, most: int) ->
     Raises:
         StoreError: the store cannot be read, or a row is damaged.
     """
-    tables = TABLES[config.format]
-    ids = tables.attempts.c.id
+    ids = ATTEMPTS.c.id
     begins = sa.func.substr(ids, 1, len(prefix)) == prefix
-    with _reading(file, tables) as connection:
-        return list(
-            read_rows(connection, tables.selection(texts=False).where(begins).order_by(ids).limit(most), str(file))
-        )
+    with _reading(file) as connection:
+        return list(read_rows(connection, selection(texts=False).where(begins).order_by(ids).limit(most), str(file)))
 
 
 @contextmanager
-def _reading(file: Path, tables: Tables) -> Iterator[sa.Connection]:
+def _reading(file: Path) -> Iterator[sa.Connection]:
     try:
-        engine = open_reading(file, tables.metadata)
+        engine = open_reading(file, METADATA)
         try:
             with engine.connect() as connection:
                 yield connection

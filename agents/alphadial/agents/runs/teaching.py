@@ -7,6 +7,7 @@ from pathlib import Path
 
 from alphadial.agents.errors import OptionError, OutcomeTableError
 from alphadial.agents.experiments.compare.datasets import ReplayDataset, join_tables
+from alphadial.agents.experiments.outcomes import is_outcome_table
 from alphadial.agents.runs.config import ArmChoice, RunConfig
 from alphadial.agents.runs.fit_tables import (
     LEARNT_ON,
@@ -91,10 +92,10 @@ def _tables(
     """The tables to learn from, and why there are no others."""
     unverified = all(choice.weights is None for choice in config.choices)
     if fit:
-        if bound := [path for path in fit if path.suffix == ".json" and unverified]:
+        if bound := [path for path in fit if is_outcome_table(path) and unverified]:
             raise OptionError(f"--fit {bound[0]}: it is bound to its weights, and cannot serve --unverified-weights")
         arms = [choice.arm for choice in config.choices]
-        foreign = [path for path in fit if path.suffix != ".json"]
+        foreign = [path for path in fit if not is_outcome_table(path)]
         heats: Sequence[float | None] = reading.temperatures or [None] * len(foreign)
         if len(heats) != len(foreign):
             raise OptionError(f"--fit-temperatures: {len(heats)} temperatures for {len(foreign)} tables of others")

@@ -41,7 +41,7 @@ ControllersOption = Annotated[
     typer.Option(
         "--controllers",
         metavar="NAME,...",
-        help="Rows beside best-single and uniform; or your own, as package.module:Class.",
+        help="Rows beside best-single and uniform, or package.module:Class; +index shares one budget out.",
         show_default="all",
     ),
 ]

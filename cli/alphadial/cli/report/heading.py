@@ -50,7 +50,7 @@ def facts(config: RunConfig, counts: dict[str, Any]) -> dict[str, str]:
         "coverage": config.coverage or "every level",
         "controller": config.controller or "",
         "controller's knowledge": config.fitted or "",
-        "budget": "" if config.budget is None else f"{config.budget:,} attempts over all problems",
+        "budget": "" if config.budget is None else f"{config.budget:,} attempts over all problems, {config.allocation}",
         **(_alike(config) if config.arms is None else _arms(config.arms)),
         "feedback and seed": f"{config.feedback}, {config.seed}",
         "attempts": f"{counts['attempts']:,}, of which {counts['unmeasurable']:,} unmeasurable",

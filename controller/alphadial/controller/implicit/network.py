@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from alphadial.controller.implicit.equilibrium import Equilibrium
 from alphadial.controller.implicit.logistic import chances
 
 Floats = npt.NDArray[np.float64]
-_BATCH = 256
+BATCH = 256
 _RATE = 0.01
 
 
@@ -75,6 +76,27 @@ def _sizes(states: Floats) -> Floats:
     return np.where(sizes > 0, sizes, 1.0)
 
 
+class Adam:
+    """Adam with decoupled weight decay; the learning rate falls from 0.01 to 0 along a cosine (arXiv 1711.05101)."""
+
+    def __init__(self, parts: Sequence[Floats], decay: float, steps: int) -> None:
+        """Begins at ``parts``, which every step changes in place; all of ``steps`` bring the rate to 0."""
+        self._parts, self._decay, self._steps, self._count = parts, decay, steps, 0
+        self._means = [np.zeros_like(part) for part in parts]
+        self._squares = [np.zeros_like(part) for part in parts]
+
+    def step(self, gradient: Sequence[Floats]) -> None:
+        """Goes one step down the gradient, which has an array for each part."""
+        self._count += 1
+        rate = _RATE * 0.5 * (1 + np.cos(np.pi * self._count / self._steps))
+        unbiased = 1 - 0.9**self._count, 1 - 0.999**self._count
+        for part, slope, mean, square in zip(self._parts, gradient, self._means, self._squares, strict=True):
+            mean += 0.1 * (slope - mean)
+            square += 0.001 * (slope**2 - square)
+            direction = mean / unbiased[0] / (np.sqrt(square / unbiased[1]) + 1e-8)
+            part -= rate * (direction + self._decay * part)
+
+
 def train_network(
     inputs: Floats, solved: Floats, tried: Floats, *, hidden: int, decay: float, steps: int, seed: int
 ) -> Network:
@@ -86,23 +108,17 @@ def train_network(
         tried: attempts that were measured.
         hidden: units of each hidden layer.
         decay: share of every weight that is lost per unit of learning rate and step.
-        steps: of Adam, each on a batch of cells; the learning rate falls to 0 along a cosine.
+        steps: of Adam, each on a batch of cells.
         seed: of the first weights and the batches.
     """
     generator, width = np.random.default_rng(seed), inputs.shape[1]
     first = generator.normal(size=(hidden, width)) * np.sqrt(2 / width)
     second = generator.normal(size=(hidden, hidden)) * np.sqrt(2 / hidden)
     parts = [first, second, np.zeros(hidden), generator.normal(size=hidden) * np.sqrt(1 / hidden), np.zeros(1)]
-    means, squares = [np.zeros_like(part) for part in parts], [np.zeros_like(part) for part in parts]
-    scale = tried.mean()
-    for step in range(1, steps + 1):
-        rows = generator.integers(len(inputs), size=_BATCH)
-        gradient = slopes(Network(*parts), inputs[rows], solved[rows] / scale, tried[rows] / scale)
-        rate = _RATE * 0.5 * (1 + np.cos(np.pi * step / steps))
-        for part, slope, mean, square in zip(parts, gradient, means, squares, strict=True):
-            mean += 0.1 * (slope - mean)
-            square += 0.001 * (slope**2 - square)
-            part -= rate * (mean / (1 - 0.9**step) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8) + decay * part)
+    scale, adam = tried.mean(), Adam(parts, decay, steps)
+    for _ in range(steps):
+        rows = generator.integers(len(inputs), size=BATCH)
+        adam.step(slopes(Network(*parts), inputs[rows], solved[rows] / scale, tried[rows] / scale))
     return Network(*parts)
 
 

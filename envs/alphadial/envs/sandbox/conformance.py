@@ -16,7 +16,7 @@ from pathlib import Path
 from ..types import KilledBy, Limits, RunResult
 from .conformance_channels import CHANNEL_BEHAVIOURS
 from .conformance_commands import COMMAND_BEHAVIOURS
-from .conformance_warm import LIMITS, WARM_BEHAVIOURS
+from .conformance_warm import HASTY, LIMITS, WARM_BEHAVIOURS
 from .conformance_workspace import WORKSPACE_BEHAVIOURS
 from .protocol import Sandbox
 
@@ -102,7 +102,7 @@ def paths_stay_inside(sandbox: Sandbox) -> None:
 def cpu_limit(sandbox: Sandbox) -> None:
     """CPU time ends a run, whatever signals it ignores."""
     code = "import signal\nfor s in (24, 14, 15): signal.signal(s, signal.SIG_IGN)\nwhile True: pass"
-    assert _python(sandbox, code).killed_by is KilledBy.CPU
+    assert _python(sandbox, code, limits=HASTY).killed_by is KilledBy.CPU
 
 
 def cpu_of_the_tree(sandbox: Sandbox) -> None:
@@ -115,7 +115,7 @@ while True:
         os._exit(0)
     os.wait()
 """
-    assert _python(sandbox, code).killed_by is KilledBy.CPU
+    assert _python(sandbox, code, limits=HASTY).killed_by is KilledBy.CPU
 
 
 def wall_limit(sandbox: Sandbox) -> None:
@@ -174,7 +174,7 @@ for name in ("/proc/keys", "/proc/key-users"):
 
 def memory_limit(sandbox: Sandbox) -> None:
     """A run cannot hold more memory than its limit."""
-    result = _python(sandbox, "x = bytearray(512 << 20); print(len(x))", limits=replace(LIMITS, cpu_s=2.0))
+    result = _python(sandbox, "x = bytearray(512 << 20); print(len(x))")
     assert (result.stdout, result.exit_status == 0) == ("", False)
 
 
@@ -189,7 +189,7 @@ for _ in range(4):
         os._exit(0)
 for _ in range(4): os.wait()
 """
-    result = _python(sandbox, code, limits=replace(LIMITS, cpu_s=2.0))
+    result = _python(sandbox, code)
     assert (result.oom, result.killed_by) == (True, KilledBy.MEMORY)
 
 

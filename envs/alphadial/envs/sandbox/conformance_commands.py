@@ -16,7 +16,7 @@ from .conformance_warm import LIMITS as WARM_LIMITS
 from .protocol import CommandServer, Sandbox
 
 COMMAND = ("python3", "-X", "int_max_str_digits=0", "./main.py")
-LIMITS = replace(WARM_LIMITS, cpu_s=5.0, wall_s=60.0, processes=12)
+LIMITS = replace(WARM_LIMITS, processes=12)
 _MORE = 6
 SHORT = replace(LIMITS, cpu_s=0.3, wall_s=5.0)
 

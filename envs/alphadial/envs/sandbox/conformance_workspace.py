@@ -121,7 +121,7 @@ def limits_undo(sandbox: Sandbox) -> None:
     ):
         run = _shell(sandbox, command, limits=limits)
         assert (run.result.killed_by, run.workspace) == (killed_by, _BEFORE)
-        assert run.result.wall_s < limits.wall_s + 2
+        assert run.result.wall_s < 20  # seconds before the commands would end
 
 
 WORKSPACE_BEHAVIOURS: dict[str, Callable[[Sandbox], None]] = {

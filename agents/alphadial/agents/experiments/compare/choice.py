@@ -15,12 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from alphadial.agents.experiments.compare.datasets import ReplayDataset
+from alphadial.agents.experiments.compare.rows import BEST_SINGLE, UNIFORM, Row
 from alphadial.agents.experiments.metrics import pass_at_k
-from alphadial.controller import Arm, OutcomeKind, OutcomeLog, guarded, make_controller, replay, sample_orders
+from alphadial.controller import Arm, OutcomeKind, OutcomeLog, guarded, replay, replay_budget, sample_orders
 from alphadial.controller.offline import Orders
 
-BEST_SINGLE = "best-single"
-UNIFORM = "uniform"
 ROWS = (BEST_SINGLE, UNIFORM, "two-ends", "round-robin", "schedule", "rule", "thompson", "posterior")
 CHOICE_ORDERS = 40
 """Orders that candidates are compared over on dev, at most; the same for all."""
@@ -144,10 +143,16 @@ def try_out(
     task: Task, arms: Sequence[Arm], learnt: OutcomeLog, table: ReplayDataset, orders: Orders, seed: int
 ) -> Played:
     """A controller that learnt from one log, replayed on another."""
-    row, k = task
-    controller = make_controller("fixed" if row == BEST_SINGLE else row, arms, seed=seed, horizon=k)
+    row, k = Row.named(task[0]), task[1]
+    problems, _, samples = table.log.kinds.shape
+    controller = row.make(arms, seed, k)
     with guarded(controller):
         controller.fit(learnt)
+        if row.allocation is not None:
+            shared = replay_budget(
+                controller, table.log, orders=orders, attempts=samples, total=k * problems, allocation=row.allocation
+            )
+            return Played(shared.solved.mean(axis=0), shared.made.mean(axis=0))
         result = replay(controller, table.log, orders=orders, attempts=k)
     return Played(result.solved(k), result.made(k))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from alphadial.agents.errors import OptionError
-from alphadial.agents.experiments.compare.choice import BEST_SINGLE, ROWS, UNIFORM, ReplaySettings
+from alphadial.agents.experiments.compare.choice import ROWS, ReplaySettings
 from alphadial.agents.experiments.compare.compare_folder import (
     TABLES,
     FinishedComparison,
@@ -25,12 +25,12 @@ from alphadial.agents.experiments.compare.comparing import (
     compare,
     mix_temperatures,
 )
+from alphadial.agents.experiments.compare.rows import BEST_SINGLE, UNIFORM, Row
 from alphadial.agents.experiments.processes import Processes
 from alphadial.agents.experiments.table_provider import TableProvider
 from alphadial.agents.policies.weights import choose_models
 from alphadial.agents.runs.options import DEFAULT_ALPHAS, AttemptOptions, Notify
 from alphadial.agents.runs.session import RUNS, OnSession, RuntimeConfig, silent
-from alphadial.controller import make_controller
 from alphadial.envs.errors import SandboxUnavailableError
 from alphadial.envs.problems import Source, Split
 from alphadial.envs.sandbox import SANDBOXES
@@ -190,8 +190,7 @@ def _check(options: CompareOptions, runtime: RuntimeConfig) -> _Checked:
         check_attempts(attempts, options.samples)
     rows = list(dict.fromkeys((BEST_SINGLE, UNIFORM, *(ROWS if options.controllers is None else options.controllers))))
     for row in rows:
-        if row != BEST_SINGLE:
-            make_controller(row, alphas)
+        Row.named(row).make(alphas)
     return _Checked(families, splits, alphas, sorted(set(options.temperatures)), sorted(set(options.attempts)), rows)
 
 

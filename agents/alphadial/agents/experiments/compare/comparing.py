@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from alphadial.agents.experiments.compare.choice import (
-    BEST_SINGLE,
     Datasets,
     DevChoice,
     ReplaySettings,
@@ -19,6 +18,7 @@ from alphadial.agents.experiments.compare.choice import (
 )
 from alphadial.agents.experiments.compare.datasets import ReplayDataset, join_tables
 from alphadial.agents.experiments.compare.entries import Entry, beside_entries, json_rows, played_entry, pool
+from alphadial.agents.experiments.compare.rows import BEST_SINGLE
 
 CHOSEN_ON = "dev"
 OnProgress = Callable[[str, int, int], None]

@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 
 from alphadial.agents.experiments.compare.choice import (
-    BEST_SINGLE,
-    UNIFORM,
     Datasets,
     DevChoice,
     Floats,
@@ -20,6 +18,7 @@ from alphadial.agents.experiments.compare.choice import (
     single_rates,
 )
 from alphadial.agents.experiments.compare.datasets import ReplayDataset
+from alphadial.agents.experiments.compare.rows import BEST_SINGLE, UNIFORM
 from alphadial.agents.experiments.metrics import ClusterBootstrap, pass_at_k
 from alphadial.controller import Arm, OutcomeKind
 from alphadial.controller.offline import Orders

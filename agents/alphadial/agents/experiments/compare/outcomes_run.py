@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from alphadial.agents.errors import OptionError
-from alphadial.agents.experiments.compare.choice import BEST_SINGLE, ROWS, UNIFORM, Datasets, ReplaySettings
+from alphadial.agents.experiments.compare.choice import ROWS, Datasets, ReplaySettings
 from alphadial.agents.experiments.compare.compare_folder import (
     FinishedComparison,
     default_folder,
@@ -22,11 +22,12 @@ from alphadial.agents.experiments.compare.compare_folder import (
 from alphadial.agents.experiments.compare.compare_run import check_attempts
 from alphadial.agents.experiments.compare.comparing import CHOSEN_ON, OnProgress, compare
 from alphadial.agents.experiments.compare.datasets import Notify, ReplayDataset, join_tables
+from alphadial.agents.experiments.compare.rows import BEST_SINGLE, UNIFORM, Row
 from alphadial.agents.experiments.compare.shipped_tables import replay_dataset
 from alphadial.agents.experiments.foreign_tables import load_outcome_csv
-from alphadial.agents.experiments.outcomes import load_outcomes
+from alphadial.agents.experiments.outcomes import is_outcome_table, load_outcomes
 from alphadial.agents.experiments.processes import Processes
-from alphadial.controller import Arm, OutcomeKind, make_controller
+from alphadial.controller import Arm, OutcomeKind
 from alphadial.envs.problems.shares import parse_share
 
 _HALF = ":0.5"
@@ -39,7 +40,7 @@ class OutcomesOptions:
     """What a comparison on outcome tables can be asked for."""
 
     tables: Sequence[Path]
-    """Tables that others made (CSV), or ``outcomes.json`` of our own; several are one table of all their arms."""
+    """Tables that others made (CSV), or our own (``outcomes.json``); several are one table of all their arms."""
     temperatures: Sequence[float] = ()
     """One for each table, where they were made at several; () leaves them unsaid."""
     samples: int | None = None
@@ -135,7 +136,7 @@ def _load(options: OutcomesOptions, notify: Notify) -> ReplayDataset:
 
 
 def _table(options: OutcomesOptions, path: Path, heat: float | None, several: bool, notify: Notify) -> ReplayDataset:
-    if path.suffix != ".json":
+    if not is_outcome_table(path):
         return load_outcome_csv(
             path,
             samples=options.samples,
@@ -156,8 +157,7 @@ def _rows(options: OutcomesOptions, arms: Sequence[Arm]) -> list[str]:
     wanted = suitable if options.controllers is None else options.controllers
     rows = list(dict.fromkeys((BEST_SINGLE, UNIFORM, *wanted)))
     for row in rows:
-        if row != BEST_SINGLE:
-            make_controller(row, arms)
+        Row.named(row).make(arms)
     return rows
 
 

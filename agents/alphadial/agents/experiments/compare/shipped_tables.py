@@ -23,14 +23,12 @@ from alphadial.agents.experiments.outcomes import (
 )
 from alphadial.agents.runs.config import ModelChoice, RunConfig
 from alphadial.controller import Context, OutcomeLog, as_arms
+from alphadial.envs.foreign import COMPRESSED
 from alphadial.envs.problems import Split
 from alphadial.envs.types import Problem
 from alphadial.merge_engine import Family, family_digest
 
 _SHIPPED = Path(__file__).parent / "shipped"
-SHIPPED_ALPHAS = (-0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
-SHIPPED_SAMPLES = 16
-"""Per problem and alpha."""
 
 
 def table_config(
@@ -61,13 +59,27 @@ def shipped_table(config: RunConfig) -> OutcomeTable | None:
     Raises:
         OutcomeTableError: there is one, and it does not fit; the message says what differs.
     """
-    path = _SHIPPED / str(config.family) / table_name(config.split, config.temperature)
+    path = shipped_path(str(config.family), config.split, config.temperature)
     return fitting_table(path, config) if path.is_file() else None
 
 
-def table_name(split: str, temperature: float) -> str:
-    """File name of a shipped table, such as ``dev-0.6.json``."""
-    return f"{split}-{temperature:g}.json"
+def whole_shipped_table(family: Family, split: Split, temperature: float) -> OutcomeTable | None:
+    """The table of a family, split and temperature that comes with alphadial, all of it; None where none does.
+
+    Raises:
+        OutcomeTableError: there is one, and it is of other weights, problems or tokens; the message says what differs.
+    """
+    path = shipped_path(family.name, split.name, temperature)
+    if not path.is_file():
+        return None
+    found = load_outcomes(path)
+    models = [ModelChoice(model.name, model.alpha) for model in found.models]
+    return fitting_table(path, table_config(family, models, split, temperature, found.samples, found.seed))
+
+
+def shipped_path(family: str, split: str, temperature: float) -> Path:
+    """Where such a table lies: ``shipped/FAMILY/SPLIT-TEMPERATURE.json.xz``."""
+    return _SHIPPED / family / f"{split}-{temperature:g}.json{COMPRESSED}"
 
 
 def fitting_table(path: Path, config: RunConfig) -> OutcomeTable:
