@@ -15,7 +15,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from alphadial.envs import CodingEnv, tool_call
 from alphadial.merge_engine import load_family
 
-PROBLEMS = [f"near_equal.{name}.tight" for name in ("from8.from9", "flip3.flip6", "turn4.half", "most8.flip6")]
+PROBLEMS = [
+    f"pairs_nextdiv_product.{name}.tight" for name in ("from5.from2", "plus1.triple1", "flip1.plus1", "plus3.same")
+]
 EPISODES = 24
 
 
@@ -48,7 +50,7 @@ def main(steps: int = 12) -> None:
         loss.backward()
         optimiser.step()
         optimiser.zero_grad()
-        print(f"step {step:2}  {problem['problem']:30}  reward {sum(rewards) / EPISODES:.2f}", flush=True)
+        print(f"step {step:2}  {problem['problem']:42}  reward {sum(rewards) / EPISODES:.2f}", flush=True)
     env.close()
 
 

@@ -82,7 +82,9 @@ def main(form: str = "function", steps: str = "3") -> None:
     """Trains for so many steps."""
     torch.set_num_threads(1)  # programs that are judged need the other cores
     problems = [
-        problem for problem in load_split("tiny-problems", "train").problems if problem.template == "near_equal"
+        problem
+        for problem in load_split("tiny-problems", "train").problems
+        if problem.template == "pairs_nextdiv_product"
     ]
     rows = [{"prompt": [{"role": "user", "content": one.prompt}], "problem": one.id} for one in problems]
     dataset = Dataset.from_list(rows)

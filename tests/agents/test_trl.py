@@ -18,7 +18,7 @@ from alphadial.merge_engine import load_family
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "trl_grpo.py"
 PYTHON = os.environ.get("ALPHADIAL_TRL_PYTHON", "")
-PROBLEM = next(one for one in load_split("tiny-problems", "train").problems if one.template == "near_equal")
+PROBLEM = next(one for one in load_split("tiny-problems", "train").problems if one.template == "pairs_nextdiv_product")
 
 
 def values(log: str, name: str) -> list[float]:
