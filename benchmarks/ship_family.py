@@ -12,7 +12,7 @@ import argparse
 import shutil
 from pathlib import Path
 
-from alphadial.agents.experiments.compare.shipped_tables import SHIPPED_ALPHAS
+from alphadial.agents.runs.options import DEFAULT_ALPHAS
 from alphadial.merge_engine import Family, FamilyFile, checkpoint, load_family, merge, model_name, save_family
 from alphadial.merge_engine.shipped_ids import IDS_FILE, ShippedIds, hashes
 
@@ -61,7 +61,7 @@ def size(folder: Path) -> int:
 
 def computed(family: Family) -> ShippedIds:
     """What the file of a family must hold."""
-    alphas = {model_name(family, alpha): merge(family, alpha).weights_id for alpha in SHIPPED_ALPHAS}
+    alphas = {model_name(family, alpha): merge(family, alpha).weights_id for alpha in DEFAULT_ALPHAS}
     named = {model_name(family, name): checkpoint(family, name).weights_id for name in family.checkpoints}
     return ShippedIds(files=hashes(family.path), ids=alphas | named)
 
