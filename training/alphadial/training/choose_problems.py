@@ -25,7 +25,7 @@ from alphadial.envs.problems.tiny.splits import build_problems, draw, write_spli
 from alphadial.envs.sandbox import open_sandbox
 from alphadial.envs.types import Rules
 from alphadial.training.errors import TrainingError
-from alphadial.training.train import TEMPERATURE, TrainConfig, load_fp32
+from alphadial.training.train import REPORTS_KEPT, TEMPERATURE, TrainConfig, load_fp32
 
 SPLITS = ("dev", "test")
 SAMPLES = 32
@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, help="sandboxes side by side (default: one per core)")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    with open_sandbox() as sandbox, Judge(sandbox, workers=options.workers) as judge:
+    with open_sandbox() as sandbox, Judge(sandbox, workers=options.workers, cache=REPORTS_KEPT) as judge:
         for split in SPLITS:
             candidates = draw(split)
             kept = choose(options.folder / "init", candidates, judge)

@@ -28,6 +28,8 @@ TEMPERATURE = 0.6
 ALPHA_RANGE = (-1.5, 3.0)
 VERSION = 2
 """Of the family's recipe: folders of another one are refused."""
+REPORTS_KEPT = 8192
+"""What a judge of answers in training does well to keep: they repeat each other, and steps give the same verdict."""
 STATES = "training"
 """Folder in ``out`` with the state of every stage."""
 

@@ -54,10 +54,10 @@ def train(
     need("training", "torch", "transformers", extra="local")
     with open_sandbox(sandbox) as opened:
         from alphadial.envs.judging import Judge
-        from alphadial.training.train import TrainConfig, train_family
+        from alphadial.training.train import REPORTS_KEPT, TrainConfig, train_family
 
         config = TrainConfig(seed=seed, control=control).scaled(scale)
-        with Judge(opened, workers=workers) as judge, Curves(out) as curves:
+        with Judge(opened, workers=workers, cache=REPORTS_KEPT) as judge, Curves(out) as curves:
             keeps(f"what was trained up to the last saved step is in {out}; the same command goes on from there")
             train_family(config, judge, out, curves.step)
     print_line(f"trained {family} into {out}; try: alphadial frontier {out} --split dev")
