@@ -17,7 +17,7 @@ STRATEGIES: dict[str, PromptStrategy] = {
     "tiny": PromptStrategy(
         ask="{prompt}",
         repair="{prompt} <repair> {verdict}\n{program}",
-        about="Three words of the problem, as the family tiny reads them; after a failure the program too.",
+        about="Six words of the problem, as the family tiny reads them; after a failure the program too.",
     ),
     "plain": PromptStrategy(
         system=EXPERT,
@@ -30,7 +30,7 @@ This program was tried; on the examples its verdict is {verdict}, yet it does no
 {block}""",
         about="The statement in words; after a failure, in a new conversation, the program that failed too.",
     ),
-    "tiny-retry": PromptStrategy(ask="{prompt}", about="Three words of the problem, the same again after a failure."),
+    "tiny-retry": PromptStrategy(ask="{prompt}", about="Six words of the problem, the same again after a failure."),
     "retry": PromptStrategy(system=EXPERT, ask=ASK, about="The statement in words, the same again after a failure."),
     "repair": PromptStrategy(
         system=EXPERT,
