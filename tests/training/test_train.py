@@ -207,7 +207,7 @@ def test_controls_go_on_from_their_checkpoints_as_if_trained_at_once(
     train_family(replace(small, control_steps=3), judge, tmp_path, lambda *_: None)
     seen: list[tuple[str, int]] = []
     train_family(config, judge, tmp_path, lambda stage, point, steps: seen.append((stage, point.step)))
-    assert seen == [("control-low", 2), ("control-high", 3)]
+    assert seen == [("control-low", 2), ("control-low", 3), ("control-high", 3)]
     problems = load_split("tiny-problems", "train").problems
     for name, stage in config.stages().items():
         model = load_fp32(tmp_path / "init")

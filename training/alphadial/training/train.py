@@ -41,7 +41,7 @@ class TrainConfig:
     seed: int = 0
     """Seed of every stage."""
     sft: SftConfig = field(default_factory=SftConfig)
-    grpo_steps: dict[str, int] = field(default_factory=lambda: {"low": 24, "mid": 28, "high": 32})
+    grpo_steps: dict[str, int] = field(default_factory=lambda: {"low": 24, "mid": 24, "high": 24})
     """Checkpoint -> steps under the coverage of that name."""
     problems: int = 30
     samples: int = 12
@@ -54,8 +54,8 @@ class TrainConfig:
     parser: str = "program"
     """Name of the answer parser."""
     control: bool = False
-    """Also train ``control-low`` (low for as many steps as high) and ``control-high`` (high for ``control_steps``):
-    alpha must not merely mean more RL."""
+    """Also train ``control-low`` and ``control-high``, low and high for ``control_steps``: what more RL does, beside
+    what alpha does."""
     control_steps: int = 80
 
     def scaled(self, share: float) -> TrainConfig:
@@ -68,8 +68,7 @@ class TrainConfig:
         """Checkpoint -> its GRPO run."""
         wanted = {name: (name, steps) for name, steps in self.grpo_steps.items()}
         if self.control:
-            wanted["control-low"] = ("low", self.grpo_steps["high"])
-            wanted["control-high"] = ("high", self.control_steps)
+            wanted |= {f"control-{end}": (end, self.control_steps) for end in ("low", "high")}
         return {
             name: GrpoConfig(
                 coverage,

@@ -28,7 +28,7 @@ def train(
         bool,
         typer.Option(
             "--control",
-            help="Also train low for as many steps as high, and high for more than twice as many, as controls.",
+            help="Also train low and high for more than three times as many steps, as controls.",
         ),
     ] = False,
     scale: Annotated[
