@@ -28,7 +28,8 @@ import numpy.typing as npt
 
 from alphadial.agents import OutcomeTable, ReplayDataset, join_tables, load_outcomes
 from alphadial.agents.experiments.attempt_curves import dialled, solved_and_measured
-from alphadial.agents.experiments.compare.choice import BEST_SINGLE, ReplaySettings, choose, play
+from alphadial.agents.experiments.compare.choice import ReplaySettings, choose, play
+from alphadial.agents.experiments.compare.rows import BEST_SINGLE
 from alphadial.agents.experiments.compare.shipped_tables import replay_dataset
 from alphadial.agents.experiments.ensembles import KS, ensemble_rows, solve_counts
 from alphadial.agents.experiments.metrics import ClusterBootstrap, Estimate, rates
