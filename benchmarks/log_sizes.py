@@ -45,7 +45,8 @@ TABLES: dict[str, dict[str, Any]] = {
 SIZES = (5, 7, 10, 20, 40, 80, 160, 320, 640)
 SMALL = 20
 """Logs of up to so many problems are drawn more often, as they differ more."""
-CONTROLLERS = ("posterior", "posterior:features=false", "schedule")
+CONTROLLERS = ("posterior", "posterior:features=false")
+"""The second where problems have features."""
 REFERENCE = "round-robin"
 SHOWN = (1, 2, 3, 5, 10)
 FAILURE = Outcome(OutcomeKind.CORRECTNESS, "WA")
@@ -81,7 +82,8 @@ def whole(log: OutcomeLog) -> OutcomeLog:
 
 def beyond(log: OutcomeLog, size: int, draws: int, attempts: int) -> dict[str, Any]:
     """Solve rates of round robin by k, and what each controller solves beyond it, in points."""
-    solved: dict[str, list[Floats]] = {name: [] for name in (REFERENCE, *CONTROLLERS)}
+    names = [*CONTROLLERS] if any(context.features for context in log.contexts) else [CONTROLLERS[0]]
+    solved: dict[str, list[Floats]] = {name: [] for name in (REFERENCE, *names)}
     for draw in range(draws):
         generator = np.random.default_rng([size, draw])
         rows = generator.permutation(len(log.kinds)).tolist()
@@ -93,7 +95,7 @@ def beyond(log: OutcomeLog, size: int, draws: int, attempts: int) -> dict[str, A
             solved[name].append(coverage(controller, others, attempts))
     reference = np.array(solved[REFERENCE])
     result: dict[str, Any] = {REFERENCE: (100 * reference.mean(axis=0)).round(2).tolist()}
-    for name in CONTROLLERS:
+    for name in names:
         more = 100 * (np.array(solved[name]) - reference)
         least = int(more.mean(axis=0).argmin())
         error = more[:, least].std(ddof=1) / np.sqrt(draws)
@@ -139,7 +141,7 @@ def line(name: str, size: int, measured: dict[str, Any]) -> str:
     rates = measured[REFERENCE]
     shown = [k for k in SHOWN if k <= len(rates)]
     text = f"{name:22.22} n={size:<4}{REFERENCE} " + " ".join(f"{rates[k - 1]:.1f}" for k in shown)
-    for controller in CONTROLLERS:
+    for controller in (found for found in measured if found != REFERENCE):
         of = measured[controller]
         text += f" | {controller} " + " ".join(f"{of['beyond'][k - 1]:+.1f}" for k in shown)
         text += f" least {of['least']:+.2f}@{of['least_k']} ({of['least_error']:.2f})"
