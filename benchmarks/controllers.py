@@ -1,11 +1,13 @@
 """Choosing: time of one ``select`` for every controller, propensity included, and of a replay.
 
-    python benchmarks/controllers.py [--problems 1000] [--alphas 41] [--calls 4000] [--orders 200] [--out FILE]
+    python benchmarks/controllers.py [--problems 1000] [--alphas 41] [--calls 4000] [--rounds 5] [--orders 200]
 
 Each controller is fitted on a log of that size. Calls come with histories of 0 to 9 failed attempts that follow the
 controller's own decisions: ``all`` is the stream as it comes, ``new_pasts`` those of it that had not been met before,
 and ``known_pasts`` the same stream once more. Where a controller learns from updates, their time, and that of a select
-right after one, are given too.
+right after one, are given too. ``ratios`` are medians of ``all`` against those of ``uniform``, which does next to
+nothing: every round times all controllers one after another in this process, so that what else the machine does weighs
+on all of them.
 """
 
 from __future__ import annotations
@@ -107,6 +109,27 @@ def selecting(name: str, log: OutcomeLog, calls: int) -> dict[str, Any]:
     return result
 
 
+def ratios(log: OutcomeLog, calls: int, rounds: int) -> dict[str, dict[str, float]]:
+    """Each controller's median time of a select as a multiple of ``uniform``'s: the median round, and the extremes."""
+    asked = {name: questions(name, log, calls) for name in controller_names()}
+    ready = {name: fitted(name, log) for name in asked}
+    found: dict[str, list[float]] = {name: [] for name in asked}
+    for _ in range(rounds):
+        # From their states they come without what they remember of decisions.
+        fresh = {name: type(controller).from_state(controller.state()) for name, controller in ready.items()}
+        medians = {name: float(np.median(timed(fresh[name], asked[name]))) for name in asked}
+        for name, median in medians.items():
+            found[name].append(median / medians["uniform"])
+    return {
+        name: {
+            "median": round(float(np.median(each)), 2),
+            "least": round(min(each), 2),
+            "greatest": round(max(each), 2),
+        }
+        for name, each in found.items()
+    }
+
+
 def replaying(name: str, orders: int) -> float:
     """Seconds for 72 problems x 9 alphas x 16 samples, 10 attempts."""
     log = example_log([-0.5 + 0.25 * step for step in range(9)], problems=72, samples=16)
@@ -121,6 +144,7 @@ def main() -> None:
     parser.add_argument("--problems", type=int, default=1000)
     parser.add_argument("--alphas", type=int, default=41)
     parser.add_argument("--calls", type=int, default=4000)
+    parser.add_argument("--rounds", type=int, default=5, help="of the ratios")
     parser.add_argument("--orders", type=int, default=200, help="of the replay")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "controllers.json")
     options = parser.parse_args()
@@ -132,6 +156,7 @@ def main() -> None:
         "alphas": options.alphas,
         "unit": "microseconds per select; seconds per replay",
         "select": {},
+        "ratios": ratios(log, options.calls, options.rounds),
         "replay_s": {"orders": options.orders},
     }
     for name in controller_names():

@@ -1,138 +1,248 @@
-"""Does alpha trade wrong programs for slow ones, on problems that nothing was tuned on? The claims, with intervals.
+"""Does the dial pay, on problems that nothing was tuned on? Every claim with its interval, from outcome tables.
 
-For the first family given (default: the shipped one) it runs ``alphadial frontier`` on dev and on test, chooses one
-alpha outside [0, 1] and the best of low, mid and high on dev alone, and reports on test:
+Each family is a folder with tables as ``alphadial frontier`` makes them, of one training seed: ``dev-T`` and ``test-T``
+for each temperature T, either run folders or files ``dev-T.json.xz``. Everything is chosen on dev and reported on test;
+intervals are at 95 %, paired by problem and clustered by template.
 
-1. optimisation and correctness failures at alpha 1 minus alpha 0, and optimisation failures at 1.25 minus 1, paired,
-   intervals clustered by template;
-2. how many problems the chosen alpha solves in 32 samples that low, mid and high each miss in 32, beside the same count
-   for 32 fresh samples of the best of the three.
+1. ``ensembles``: the ensemble over all alphas minus the best single arm (any alpha or checkpoint, at any temperature),
+   minus the ensemble over [0, 1], over alphas from 0 up, and over the checkpoints, of which none is merged.
+2. ``opened``: problems that everything in [0, 1] misses and one extrapolated alpha solves in at least 4 samples; beside
+   it the same count for as many fresh samples of the best inside. The command that makes those is printed where they
+   are missing. ``beyond``: rates beyond both ends minus those at the ends.
+3. ``controllers``: posterior minus best single and minus schedule, over arms of alpha and temperature; and the same
+   with verdicts off, where a controller learns only whether an attempt solved the problem.
 
-Of further families (folders of ``alphadial train`` with other seeds) only the differences of 1 are measured, on test.
-
-    python benchmarks/frontier_claims.py --runs runs/claims tiny runs/seed-1 runs/seed-2
+    python benchmarks/frontier_claims.py tables/seed0 tables/seed1 tables/seed2 [--skip controllers]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from alphadial.agents.experiments.frontier import frontier
-from alphadial.agents.experiments.metrics import ClusterBootstrap, rates
-from alphadial.agents.experiments.outcomes import SOLVED, OutcomeTable, TableModel, failure_kind, load_outcomes
+from alphadial.agents import OutcomeTable, ReplayDataset, join_tables, load_outcomes
+from alphadial.agents.experiments.attempt_curves import dialled, solved_and_measured
+from alphadial.agents.experiments.compare.choice import ReplaySettings, choose, play
+from alphadial.agents.experiments.compare.rows import BEST_SINGLE
+from alphadial.agents.experiments.compare.shipped_tables import replay_dataset
+from alphadial.agents.experiments.ensembles import KS, ensemble_rows, solve_counts
+from alphadial.agents.experiments.metrics import ClusterBootstrap, Estimate, rates
+from alphadial.agents.experiments.opened_problems import (
+    LEAST,
+    best_inside,
+    opened_by_control,
+    opened_problems,
+    solved_by_group,
+)
+from alphadial.agents.experiments.outcomes import TableModel, failure_kind
+from alphadial.agents.experiments.processes import Processes
+from alphadial.controller import OutcomeKind
 from alphadial.envs.types import FailureKind
 
-ALPHAS = "-1,-0.5,-0.25,0,0.25,0.5,0.75,1,1.25,1.5,2"
-SHOWN = ("signs", "beyond")
+PARTS = ("ensembles", "beyond", "opened", "groups", "controllers")
+OPENED_AT = 0.6
+PLAYED = (2, 3, 5, 10)
+ROWS = (BEST_SINGLE, "schedule", "posterior")
 RESULTS = Path(__file__).parent / "results" / "frontier_claims.json"
+Tables = dict[str, dict[float, OutcomeTable]]
+"""Tables by split and temperature."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("families", nargs="*", default=["tiny"], help="names or folders")
-    parser.add_argument("--runs", type=Path, default=Path("runs/claims"), help="where the run folders are kept")
-    parser.add_argument("--samples", type=int, default=32)
+    parser.add_argument("families", nargs="+", type=Path, help="folders with the tables of one training seed each")
+    parser.add_argument("--skip", nargs="*", default=[], choices=PARTS)
+    parser.add_argument("--orders", type=int, default=200, help="orders that controllers are replayed over")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     results: dict[str, Any] = {}
-    for family in options.families:
-        name = Path(family).name
-        if not results:
-            results[name] = all_claims(family, options.runs / name, options.samples)
-        else:
-            table = sample(family, "test", options.runs / name / "test", options.samples, alphas="0,1,1.25")
-            results[name] = {"signs": signs(table), "test": frontier(table)}
-        print(json.dumps({name: {key: value for key, value in results[name].items() if key in SHOWN}}, indent=1))
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    for folder in options.families:
+        print(f"\n{folder.name}")
+        tables = read_tables(folder)
+        found: dict[str, Any] = results.setdefault(folder.name, {})
+        if "ensembles" not in options.skip:
+            found["ensembles"] = ensembles(tables)
+        if "beyond" not in options.skip:
+            found["beyond"] = beyond(tables["test"][OPENED_AT])
+        if "opened" not in options.skip:
+            found["opened"] = opened(tables, folder)
+        if "groups" not in options.skip:
+            found["groups"] = solved_by_group(tables["test"][OPENED_AT])
+        if "controllers" not in options.skip:
+            found["controllers"] = controllers(tables, ReplaySettings(options.orders), options.workers)
+        options.out.parent.mkdir(exist_ok=True)
+        options.out.write_text(json.dumps(results, indent=1) + "\n")
 
 
-def all_claims(family: str, folder: Path, samples: int) -> dict[str, Any]:
-    """Everything measured on one family."""
-    dev = sample(family, "dev", folder / "dev", samples)
-    test = sample(family, "test", folder / "test", samples)
-    beyond = {alpha: new_solves(dev, at_alpha(dev, alpha)) for alpha in outside(dev)}
-    chosen = max(beyond, key=lambda alpha: (len(beyond[alpha]), solve_rate(at_alpha(dev, alpha))))
-    best = max(three(dev), key=solve_rate)
-    again = sample(family, "test", folder / "fresh", samples, alphas="0,1", seed=1)
-    fresh = next(model for model in again.models if model.name == best.name)
-    found, control = new_solves(test, at_alpha(test, chosen)), new_solves(test, fresh)
-    return {
-        "signs": signs(test),
-        "beyond": {
-            "alpha_chosen_on_dev": chosen,
-            "dev_counts": {f"{alpha:g}": len(solved) for alpha, solved in beyond.items()},
-            "solved_by_it_and_missed_by_low_mid_high": len(found),
-            "best_of_three_on_dev": best.name,
-            "solved_by_its_fresh_samples_and_missed_by_all_three": len(control),
-            "problems": sorted(found),
-        },
-        "dev": frontier(dev),
-        "test": frontier(test),
+def read_tables(folder: Path) -> Tables:
+    """The tables of a folder, by split and temperature."""
+    tables: Tables = {"dev": {}, "test": {}}
+    for split, by_heat in tables.items():
+        files = {*folder.glob(f"{split}-*.json.xz"), *folder.glob(f"{split}-*/outcomes.json")}
+        found = [load_outcomes(file) for file in files if "control" not in str(file.relative_to(folder))]
+        by_heat |= {table.temperature: table for table in sorted(found, key=lambda table: table.temperature)}
+        if not by_heat:
+            raise SystemExit(f"{folder} holds no table of {split}: {split}-0.6/outcomes.json or {split}-0.6.json.xz")
+    return tables
+
+
+def ensembles(tables: Tables) -> list[dict[str, Any]]:
+    """Claim 1, a line for each k and way to spend its attempts."""
+    dev, test = (solve_counts(list(tables[split].values())) for split in ("dev", "test"))
+    rows = ensemble_rows(dev, test, KS)
+    print(f"  ensembles on {len(test.templates)} problems of {len(set(test.templates))} templates, chosen on dev")
+    for row in rows:
+        width = (row.all_minus.high - row.all_minus.low) / 2
+        drawn = ", ".join(f"{attempts} x {arm}" for arm, attempts in row.drawn[:6])
+        print(
+            f"  k {row.k:>2} {row.name:<25} {said(row.solve)}  all - this {said(row.all_minus)} +-{100 * width:.1f}"
+            f"  [{drawn}]"
+        )
+    return [row.to_json() for row in rows]
+
+
+def beyond(table: OutcomeTable) -> list[dict[str, Any]]:
+    """How rates go on beyond both ends, and what happens between them."""
+    alphas = [model.alpha or 0.0 for model in dialled(table)]
+    pairs = [(1.0, 0.0), *((alpha, 0.0) for alpha in alphas if alpha < 0), *((a, 1.0) for a in alphas if a > 1)]
+    bootstrap = ClusterBootstrap([problem.template for problem in table.problems])
+    rows = []
+    print(f"  rates on test, T {table.temperature:g}")
+    for alpha in alphas:
+        row = {name: bootstrap.mean(problem_rates(table, at_alpha(table, alpha), kind)) for name, kind in KINDS.items()}
+        rows.append({"alpha": alpha, **{name: in_json(estimate) for name, estimate in row.items()}})
+        print(f"  alpha {alpha:>4g}   " + "  ".join(f"{name} {said(value)}" for name, value in row.items()))
+    for to, since in pairs:
+        sides = (at_alpha(table, to), at_alpha(table, since))
+        row = {
+            name: bootstrap.difference(*(problem_rates(table, side, kind) for side in sides))
+            for name, kind in KINDS.items()
+        }
+        rows.append({"alpha": to, "minus": since, **{name: in_json(value) for name, value in row.items()}})
+        print(f"  {to:>4g} minus {since:g} " + "  ".join(f"{name} {said(value)}" for name, value in row.items()))
+    return rows
+
+
+def opened(tables: Tables, folder: Path) -> dict[str, Any]:
+    """Claim 2: what extrapolation opens, and what the control does."""
+    dev, test = (tables[split][OPENED_AT] for split in ("dev", "test"))
+    found, best = opened_problems(test), best_inside(dev)
+    print(
+        f"  opened: {len(found.problems)} of {len(found.missed)} problems that {', '.join(found.inside)} miss in "
+        f"{found.samples} samples each; {len(found.below)} by an alpha below 0, {len(found.above)} by one above 1"
+    )
+    result: dict[str, Any] = {
+        "missed": len(found.missed),
+        "opened": list(found.problems),
+        "below": len(found.below),
+        "above": len(found.above),
+        "by_alpha": {f"{alpha:g}": len(problems) for alpha, problems in found.by_alpha.items()},
+        "least": LEAST,
+        "samples": found.samples,
+        "best_inside": best.name,
+        "control": None,
     }
+    file = folder / f"control-{OPENED_AT:g}" / "outcomes.json"
+    packed = folder / f"control-{OPENED_AT:g}.json.xz"
+    if not (file.is_file() or packed.is_file()):
+        alpha = 0.0 if best.alpha is None else best.alpha
+        print(
+            f"  no control yet: alphadial frontier {test.family} --split test --alphas={alpha:g} --temperature "
+            f"{OPENED_AT:g} --samples {found.fresh_samples} --seed 1 --workers 1 --out {file.parent} --problems "
+            f"{','.join(found.missed)}"
+        )
+        return result
+    fresh = load_outcomes(file if file.is_file() else packed)
+    control = opened_by_control(found, fresh, best.name)
+    result["control"] = list(control)
+    print(f"  control: {found.fresh_samples} fresh samples of {best.name} open {len(control)} of them")
+    return result
 
 
-def signs(table: OutcomeTable) -> dict[str, Any]:
-    """The differences of claim 1."""
-    return {
-        "optimisation_1_minus_0": difference(table, 1, 0, FailureKind.OPTIMISATION),
-        "correctness_1_minus_0": difference(table, 1, 0, FailureKind.CORRECTNESS),
-        "optimisation_1.25_minus_1": difference(table, 1.25, 1, FailureKind.OPTIMISATION),
-    }
+def controllers(tables: Tables, settings: ReplaySettings, workers: int) -> list[dict[str, Any]]:
+    """Claim 3, with verdicts and without."""
+    rows = []
+    with Processes(workers) as executor:
+        for verdicts in (True, False):
+            dev, test = ({None: joined(tables[split], verdicts)} for split in ("dev", "test"))
+            tasks = [(name, k) for k in PLAYED for name in ROWS]
+            count = len(tasks)
+            chosen = dict(zip(tasks, executor.map(choose, tasks, [dev] * count, [settings] * count), strict=True))
+            played = executor.map(play, tasks, chosen.values(), [dev] * count, [test] * count, [settings] * count)
+            solved = {task: found.solve for task, found in zip(tasks, played, strict=True)}
+            bootstrap = ClusterBootstrap(test[None].templates)
+            for k in PLAYED:
+                ours = solved["posterior", k]
+                gains = {name: bootstrap.difference(ours, solved[name, k]) for name in ROWS if name != "posterior"}
+                rows.append(
+                    {
+                        "k": k,
+                        "verdicts": verdicts,
+                        "posterior": in_json(bootstrap.mean(ours)),
+                        **{f"minus_{name}": in_json(gain) for name, gain in gains.items()},
+                    }
+                )
+                print(
+                    f"  k {k:>2} verdicts {'on ' if verdicts else 'off'} posterior {said(bootstrap.mean(ours))}  "
+                    + "  ".join(f"- {name} {said(gain)}" for name, gain in gains.items())
+                )
+    return rows
 
 
-def sample(family: str, split: str, out: Path, samples: int, alphas: str = ALPHAS, seed: int = 0) -> OutcomeTable:
-    """Runs the command (which resumes, and is quick when all is there) and reads its outcome table."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    command = [str(Path(sys.executable).with_name("alphadial")), "frontier", family, "--split", split]
-    command += ["--out", str(out), "--samples", str(samples), f"--alphas={alphas}", "--seed", str(seed)]
-    subprocess.run([*command, "--json", str(out.with_suffix(".json"))], check=True, stdout=subprocess.DEVNULL)
-    return load_outcomes(out / "outcomes.json")
+def joined(tables: dict[float, OutcomeTable], verdicts: bool) -> ReplayDataset:
+    """Tables as one of all arms; without verdicts every failure is of one kind."""
+    whole = join_tables([cut(table, least(tables)).at(heat) for heat, table in by_heat(tables)])
+    if verdicts:
+        return whole
+    kinds = whole.log.kinds
+    blind = np.where(kinds == OutcomeKind.OPTIMISATION, np.uint8(OutcomeKind.CORRECTNESS), kinds)
+    return replace(whole, log=replace(whole.log, kinds=blind))
+
+
+def by_heat(tables: dict[float, OutcomeTable]) -> list[tuple[float, OutcomeTable]]:
+    return sorted(tables.items())
+
+
+def least(tables: dict[float, OutcomeTable]) -> int:
+    return min(table.samples for table in tables.values())
+
+
+def cut(table: OutcomeTable, samples: int) -> ReplayDataset:
+    """The first samples of a table: controllers are replayed where every arm has as many."""
+    dataset = replay_dataset(table)
+    return replace(dataset, log=replace(dataset.log, kinds=dataset.log.kinds[:, :, :samples]))
+
+
+KINDS = {"solved": None, "correctness": FailureKind.CORRECTNESS, "optimisation": FailureKind.OPTIMISATION}
 
 
 def at_alpha(table: OutcomeTable, alpha: float) -> TableModel:
     return next(model for model in table.models if model.alpha == alpha)
 
 
-def outside(table: OutcomeTable) -> list[float]:
-    return [model.alpha for model in table.models if model.alpha is not None and not 0 <= model.alpha <= 1]
+def problem_rates(table: OutcomeTable, model: TableModel, kind: FailureKind | None) -> npt.NDArray[np.float64]:
+    """Per problem (P,), the fraction of measurable attempts that ended so."""
+    _, measured = solved_and_measured(table, model)
+    ended = [
+        sum(times for letter, times in cell.items() if failure_kind(letter) is kind) for cell in table.counts(model)
+    ]
+    return rates(ended, measured)
 
 
-def three(table: OutcomeTable) -> list[TableModel]:
-    """low, mid and high."""
-    mid = [model for model in table.models if model.name.endswith("@mid")]
-    return [at_alpha(table, 0), *mid, at_alpha(table, 1)]
-
-
-def solve_rate(model: TableModel) -> float:
-    return float(np.mean([cell.count(SOLVED) for cell in model.outcomes.values()]))
-
-
-def new_solves(table: OutcomeTable, model: TableModel) -> set[str]:
-    """Problems that the model solved at least once, and low, mid and high of the table never."""
-    known = {name for one in three(table) for name, cell in one.outcomes.items() if SOLVED in cell}
-    return {name for name, cell in model.outcomes.items() if SOLVED in cell} - known
-
-
-def problem_rates(table: OutcomeTable, model: TableModel, kind: FailureKind) -> npt.NDArray[np.float64]:
-    """Per problem (P,), the fraction of measurable attempts that failed so."""
-    kinds = [[failure_kind(outcome) for outcome in model.outcomes[problem.id]] for problem in table.problems]
-    measured = [len(cell) - cell.count(FailureKind.UNMEASURABLE) for cell in kinds]
-    return rates([cell.count(kind) for cell in kinds], measured)
-
-
-def difference(table: OutcomeTable, to: float, since: float, kind: FailureKind) -> dict[str, Any]:
-    """Paired difference of a rate between two alphas, with its interval."""
-    later, earlier = (problem_rates(table, at_alpha(table, alpha), kind) for alpha in (to, since))
-    estimate = ClusterBootstrap([problem.template for problem in table.problems]).difference(later, earlier)
+def in_json(estimate: Estimate) -> dict[str, Any]:
     return {"value": round(estimate.value, 4), "ci": [round(estimate.low, 4), round(estimate.high, 4)]}
+
+
+def said(estimate: Estimate) -> str:
+    low, value, high = (100 * number for number in (estimate.low, estimate.value, estimate.high))
+    return f"{value:5.1f} [{low:.1f}, {high:.1f}]"
 
 
 if __name__ == "__main__":

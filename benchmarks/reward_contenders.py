@@ -83,6 +83,11 @@ def state_driven(cells: Cells, setting: Setting, seed: int) -> Fitted:
     return Fitted(lambda inputs: model.outputs(inputs)[:, 0], size(cells.inputs.shape[1]), model.parameters)
 
 
+def source_network(cells: Cells, setting: Setting, seed: int) -> Fitted:
+    network = source_of_states(cells, setting["decay"], seed)
+    return Fitted(network.logits, network.parameters, network.parameters)
+
+
 def implicitly_differentiated(cells: Cells, setting: Setting, seed: int) -> Fitted:
     model, _ = differentiate(cells, setting["decay"], STEPS, seed)
     return Fitted(lambda inputs: model.outputs(inputs)[:, 0], size(cells.inputs.shape[1]), model.parameters)
@@ -203,16 +208,17 @@ def _grid(**choices: tuple[float, ...]) -> tuple[Setting, ...]:
     return tuple(found)
 
 
-DECAYS = (0.3, 1.0, 3.0)
-RIDGES = (1e-3, 1e-2, 1e-1)
+DECAYS = (0.03, 0.3, 3.0, 30.0)
+RIDGES = (1e-4, 1e-2, 1.0)
 CONTENDERS = (
     Contender(
-        "implicit, state-driven", _grid(decay=DECAYS, penalty=(1e-3, 3e-2), ridge=(1e-3, 1e-1)), state_driven, True
+        "implicit, state-driven", _grid(decay=DECAYS, penalty=(1e-3, 3e-2), ridge=(1e-3, 1.0)), state_driven, True
     ),
-    Contender("implicit, differentiated", _grid(decay=(0.3, 3.0)), implicitly_differentiated, True),
+    Contender("implicit, differentiated", _grid(decay=DECAYS), implicitly_differentiated, True),
+    Contender("network of its states", _grid(decay=DECAYS), source_network, True),
     Contender("network", _grid(decay=DECAYS), small_network, True),
     Contender("logistic, radial basis", _grid(width=(0.7, 1.5), ridge=RIDGES), radial, False),
     Contender("logistic, linear", _grid(ridge=RIDGES), linear, False),
     Contender("rate of the arm", ({},), rate_of_the_arm, False),
 )
-"""The first is the one that others are held against; the last two are small and no rivals of its size."""
+"""The first is the one that others are held against; its own source and the last two are smaller, and no rivals."""

@@ -56,6 +56,28 @@ def test_models_are_the_arms_and_shares_of_the_problems_the_parts(tmp_path: Path
     assert read.rows[0].arms[0].model in ("left", "right")
 
 
+def featured(folder: Path) -> Path:
+    """Two hundred problems of two levels, each of which one model alone solves."""
+    path = folder / "featured.csv"
+    rows = [f"p{number},{('hard,0,4', 'easy,4,0')[number % 2]}" for number in range(200)]
+    path.write_text("\n".join(["problem,difficulty,left,right", *rows]) + "\n", "utf-8")
+    return path
+
+
+def test_folds_report_every_problem_by_what_learnt_from_the_others(tmp_path: Path) -> None:
+    wanted = ("posterior", "posterior:features=false", "round-robin")
+    result = compare(tmp_path, [featured(tmp_path)], folds=4, orders=1, controllers=wanted)
+    assert (result["problems"], result["split"], result["dev"]) == (200, "4 folds", "the other folds")
+    rows = {(row["controller"], row["k"]): row for row in result["rows"]}
+    assert rows["posterior", 1]["solve"] == 1.0, "each level is known from the other folds"
+    assert 0.4 < rows["posterior:features=false", 1]["solve"] < 0.6
+    assert rows["round-robin", 2]["solve"] == 1.0
+    assert rows["posterior", 1]["arms"] == [{"model": "left"}, {"model": "right"}]
+    assert rows["posterior", 1]["attempts_mean"] == 1.0
+    assert rows["posterior", 1]["minus_best_single"] == 1 - rows["best-single", 1]["solve"]
+    assert 0.4 <= rows["best-single", 1]["dev_solve"] <= 0.6
+
+
 def test_the_seed_draws_the_parts(tmp_path: Path) -> None:
     path = crossed(tmp_path)
 
@@ -108,6 +130,8 @@ def test_arms_of_fewer_samples_are_left_out_and_told(tmp_path: Path) -> None:
         ({"controllers": ("rule",)}, r"rule moves along alpha, and arm left has none: choose another controller"),
         ({"controllers": ("nope",)}, r"unknown controller 'nope'"),
         ({"features": ("stars",)}, r"no column 'stars'"),
+        ({"folds": 41}, r"--folds 41: take from 2 to 40"),
+        ({"controllers": ("posterior:features=no",)}, r"option features must be true or false, not 'no'"),
         ({"tables": ()}, r"0 outcome tables"),
     ],
 )

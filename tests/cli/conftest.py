@@ -50,8 +50,12 @@ class Result:
     stderr: str
 
     def refused(self, *words: str) -> bool:
-        """One line on stderr that says all of this, after what was to be loaded; status 2, and nothing on stdout."""
-        lines = [line for line in self.stderr.strip().splitlines() if not line.startswith("run folder ")]
+        """One line on stderr that says all of this, after what was to be loaded; status 2, and nothing on stdout.
+
+        A busy machine also says that it waits.
+        """
+        progress = ("run folder ", "waiting: no attempt has ended")
+        lines = [line for line in self.stderr.strip().splitlines() if not line.startswith(progress)]
         assert self.status == 2, self
         assert len(lines) == 1, self
         assert lines[0].startswith("alphadial: "), self

@@ -250,6 +250,8 @@ def test_compare_on_a_table_that_others_made(cli: Cli, tmp_path: Path, monkeypat
         (("tiny", "--features", "stars"), ("--features are for tables",)),
         (("tiny", "--percent"), ("--percent", "for tables")),
         (("--outcomes", "none.csv"), ("none.csv", "No such file")),
+        (("--outcomes", "m.csv", "--folds", "2", "--split", "test"), ("--folds reports all problems", "--split")),
+        (("tiny", "--folds", "2"), ("--folds are for tables of --outcomes",)),
         (("--outcomes", "m.csv", "--samples", "2", "--attempts", "5"), ("--attempts 5", "2 samples")),
         (("--outcomes", "m.csv", "--attempts", "1", "--temperatures", "0.2,0.8"), ("names 2 for 1 outcome tables",)),
     ],

@@ -54,7 +54,7 @@ def shell(tmp_path: Path) -> Callable[[str], str]:
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            timeout=1200,
         )
         assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
         return done.stdout
@@ -255,7 +255,7 @@ def test_the_repository_example_solves_its_task(box: str, tmp_path: Path) -> Non
     command = [sys.executable, script, *([] if box == "rootfs" else ["--box", box])]
     paths = {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
-        command, cwd=tmp_path, env=os.environ | paths, capture_output=True, text=True, check=False, timeout=300
+        command, cwd=tmp_path, env=os.environ | paths, capture_output=True, text=True, check=False, timeout=1200
     )
     assert done.returncode == 0, done.stderr
     assert "fix-busy-times: AC, level 3 reached" in done.stdout

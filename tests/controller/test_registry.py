@@ -49,6 +49,23 @@ def test_unknown_names_list_the_choices(name: str) -> None:
         make_controller(name, (0, 1))
 
 
+def test_options_may_follow_a_name() -> None:
+    state = make_controller("posterior:verdicts=false:smoothing=2", (0, 1), smoothing=3).state()
+    assert (state["verdicts"], state["smoothing"]) == (False, 3), "what is passed counts more than what is spelled"
+    assert make_controller("thompson:strength=0.5", (0, 1)).state()["strength"] == 0.5
+    with pytest.raises(ControllerError, match="unknown controller 'nope'"):
+        make_controller("nope:smoothing=2", (0, 1))
+    with pytest.raises(ControllerError, match="option 'smoothing' is there twice"):
+        make_controller("posterior:smoothing=2:smoothing=3", (0, 1))
+    for spelled, message in (
+        ("posterior:verdicts=no", "option verdicts must be true or false, not 'no'"),
+        ("posterior:smoothing=true", "option smoothing must be a number, not True"),
+        ("rule:step=far", "option step must be a number or null, not 'far'"),
+    ):
+        with pytest.raises(ControllerError, match=message):
+            make_controller(spelled, (0, 1))
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [

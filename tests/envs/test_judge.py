@@ -254,11 +254,11 @@ def test_a_method_of_solution_can_stand_for_the_function(judge: Judge) -> None:
 def test_every_test_has_its_own_verdict(judge: Judge) -> None:
     """A first failure by steps or time, a second one by an error: neither says anything of the other."""
     tests = tuple(Test(level, f"[{level}]", "0", name=f"t{level}") for level in (1, 2, 3))
-    asked = replace(problem(steps=None), entry="f", tests=tests, time_limit_s=0.3)
+    asked = replace(problem(steps=None), entry="f", tests=tests, time_limit_s=0.6)
     source = "def f(n):\n    while n == 1: pass\n    return [][n] if n == 2 else 0\n"
     report = judge.judge(asked, source, all_tests=True)
     assert [(test.name, test.verdict) for test in report.tests] == [("t1", "TLE"), ("t2", "RTE"), ("t3", "AC")]
-    record = judge.record(asked, LabelledSubmission("s", Submission.of(source)), 0.3)
+    record = judge.record(asked, LabelledSubmission("s", Submission.of(source)), 0.6)
     first, second, third = record.tests
     assert (first.killed_by, first.stderr) == (KilledBy.CPU, "")
     assert (second.killed_by, second.stderr) == (None, "IndexError")

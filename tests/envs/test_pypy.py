@@ -44,7 +44,7 @@ def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
         yield opened
 
 
-def judged(sandbox: Sandbox, source: str, limit_s: float = 2.0) -> Found:
+def judged(sandbox: Sandbox, source: str, limit_s: float = 10.0) -> Found:
     return judged_at(Judge(sandbox, workers=1), PROBLEM, labelled("s", "pypy3", {"main.py": source}), limit_s)
 
 
@@ -58,7 +58,7 @@ def test_it_works_and_says_nothing_of_its_own(sandbox: Sandbox) -> None:
 
 @needs_pypy
 def test_a_python_program_runs_by_the_interpreter_of_the_problem(sandbox: Sandbox) -> None:
-    kattis = replace(PROBLEM, time_limit_s=2.0, languages=("cpp", "pypy3"))
+    kattis = replace(PROBLEM, time_limit_s=10.0, languages=("cpp", "pypy3"))
     program = "import sys\nprint(2 * int(input()))\nassert sys.implementation.name == 'pypy'"
     with Judge(sandbox, workers=1) as judge:
         assert judge.judge(kattis, program).solved

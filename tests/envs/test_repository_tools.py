@@ -33,7 +33,7 @@ from alphadial.envs.tools.text import public_text
 
 from .fake_boxes import PROBLEM, REPOSITORY, TREE, FolderBoxes, PatchJudge, broken
 
-RULES = Rules(Setting.AGENTIC, max_turns=9, tool_limits=Limits(cpu_s=5.0, wall_s=10.0))
+RULES = Rules(Setting.AGENTIC, max_turns=9, tool_limits=Limits(cpu_s=20.0, wall_s=60.0))
 
 
 @pytest.fixture
@@ -123,11 +123,11 @@ def test_a_session_goes_on_from_its_journal(boxes: FolderBoxes, tmp_path: Path, 
 @pytest.mark.thorough
 def test_a_command_that_a_limit_stops_changes_nothing(boxes: FolderBoxes) -> None:
     boxes.git = True
-    limits = Limits(cpu_s=1.0, wall_s=0.5)
+    limits = Limits(cpu_s=10.0, wall_s=3.0)
     with begin(boxes, rules=replace(RULES, tool_limits=limits)) as session:
         assert shell(session, "echo a > kept", "1") == "[no output]"
         said = shell(session, "rm kept; sleep 60", "2")
-        assert said == "[stopped after 0.5 s]\n[the workspace is as it was before the command]"
+        assert said == "[stopped after 3 s]\n[the workspace is as it was before the command]"
         assert shell(session, "cat kept; git log --oneline | wc -l", "3") == "a\n1"
         assert boxes.count("open") == 2
         assert len(boxes.open_boxes) == 1

@@ -51,7 +51,7 @@ def test_right_and_wrong(judge: Judge, name: str) -> None:
 
 @pytest.mark.thorough
 def test_what_is_given_does_not_solve_it(judge: Judge) -> None:
-    quick = [replace(problem, limits=replace(problem.limits, cpu_s=0.4)) for problem in map(_find, PROGRAMS)]
+    quick = [replace(problem, limits=replace(problem.limits, cpu_s=1.0)) for problem in map(_find, PROGRAMS)]
     verdicts = [judge.judge(problem, problem.files["solution.py"]).verdict for problem in quick]
     assert verdicts == [Verdict.RTE, Verdict.WA, Verdict.TLE]
 

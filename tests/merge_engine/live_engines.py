@@ -17,7 +17,7 @@ import httpx
 
 from alphadial.merge_engine import Family
 
-START_S = 420
+START_S = 900
 ENVIRONMENT = {
     "VLLM_CPU_KVCACHE_SPACE": "1",
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
@@ -72,7 +72,7 @@ class LiveClient:
         self.family = family
         self.url = url
         self.log = log
-        self.http = httpx.Client(base_url=url, timeout=120)
+        self.http = httpx.Client(base_url=url, timeout=600)
 
     def answers(self) -> bool:
         try:

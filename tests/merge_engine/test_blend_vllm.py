@@ -125,7 +125,7 @@ def ask(plan: dict[str, Any], folder: Path) -> dict[str, Any]:
     (folder / "plan").write_text(json.dumps(plan))
     environment = os.environ | SETTINGS | BLEND_ENVIRONMENT
     command: list[str | Path] = [python, CHILD, folder / "plan", folder / "answers"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1800)
     assert done.returncode == 0, done.stderr[-4000:]
     answers: dict[str, Any] = json.loads((folder / "answers").read_text())
     return answers

@@ -85,7 +85,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     process.kill()
     process.wait(30)
     process.stderr.close()
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while members(guard):
         assert time.monotonic() < until, f"processes of the engine are left: {members(guard)}"
         time.sleep(0.1)
@@ -146,7 +146,7 @@ def longest_swap(metrics: str) -> float:
 def test_a_crowd_gets_the_answers_that_each_would_get_alone(gateway: Served) -> None:
     async def scenario() -> None:
         limits = httpx.Limits(max_connections=None)
-        async with httpx.AsyncClient(base_url=gateway.url, timeout=300, limits=limits) as client:
+        async with httpx.AsyncClient(base_url=gateway.url, timeout=900, limits=limits) as client:
             solo = {(alpha, prompt): await ask(client, alpha, prompt) for alpha in ALPHAS for prompt in range(PROMPTS)}
             for (alpha, _), answer in solo.items():
                 assert answer.weights_id == find_weights_id(gateway.family, float(alpha))
@@ -190,7 +190,7 @@ for name, kind in (("toy@0.3", openai.BadRequestError), ("gpt-4", openai.NotFoun
         print(error.body["message"])
 """
     command = [vllm_python(), "-c", program, gateway.url]
-    told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=120).stdout.splitlines()
+    told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=600).stdout.splitlines()
     assert told[:3] == [find_weights_id(gateway.family, alpha) for alpha in (0.5, 1.25, 1.0)]
     assert "0.296875 and 0.30078125" in told[3]
     assert "gpt-4" in told[4]
@@ -199,7 +199,7 @@ for name, kind in (("toy@0.3", openai.BadRequestError), ("gpt-4", openai.NotFoun
 def test_a_run_chooses_alpha_at_the_gateway(gateway: Served, tmp_path: Path) -> None:
     out = tmp_path / "run"
     options = ("--alphas=0,0.5,1", "--controller", "uniform", "--attempts", "4", "--out", out)
-    subprocess.run(gateway.command("run", gateway.family.path, *FEW, *options), check=True, timeout=300, cwd=tmp_path)
+    subprocess.run(gateway.command("run", gateway.family.path, *FEW, *options), check=True, timeout=900, cwd=tmp_path)
     made = rows(out)
     assert {model for model, _ in made} <= {"toy@0", "toy@0.5", "toy@1"}
     assert len({weights_id for _, weights_id in made}) > 1
@@ -213,7 +213,7 @@ def test_a_frontier_and_a_comparison_are_killed_and_go_on(gateway: Served, tmp_p
     )
     kill_when_begun(frontier, out, tmp_path)
     kept = len(rows(out))
-    subprocess.run(frontier, check=True, timeout=300, cwd=tmp_path)
+    subprocess.run(frontier, check=True, timeout=900, cwd=tmp_path)
     assert len(rows(out)) == 3 * 2 * 16 > kept > 0
     table = json.loads((out / "outcomes.json").read_text())
     told = json.dumps(table)
@@ -226,13 +226,13 @@ def test_a_frontier_and_a_comparison_are_killed_and_go_on(gateway: Served, tmp_p
         "--json", tmp_path / "compare.json",
     )  # fmt: skip
     kill_when_begun(compare, out, tmp_path)
-    subprocess.run(compare, check=True, timeout=600, cwd=tmp_path)
+    subprocess.run(compare, check=True, timeout=1800, cwd=tmp_path)
     assert {row["controller"] for row in json.loads((tmp_path / "compare.json").read_text())["rows"]} >= {"rule"}
 
 
 def kill_when_begun(command: list[str], out: Path, cwd: Path) -> None:
     killed = subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL)
-    until = time.monotonic() + 180
+    until = time.monotonic() + 600
     while not any(rows(store.parent) for store in out.rglob("attempts.sqlite")) and killed.poll() is None:
         assert time.monotonic() < until
         time.sleep(0.02)
@@ -255,7 +255,7 @@ def test_an_engine_that_dies_is_started_again_and_nobody_is_answered_by_other_we
     (engine,) = Path(f"/proc/{guard}/task/{guard}/children").read_text().split()
 
     async def scenario() -> None:
-        async with httpx.AsyncClient(base_url=gateway.url, timeout=300) as client:
+        async with httpx.AsyncClient(base_url=gateway.url, timeout=900) as client:
 
             async def one(number: int) -> tuple[int, str]:
                 model = {"model": f"toy@{number % 3 / 2}", "ignore_eos": True, "stream": number % 2 == 0}

@@ -58,7 +58,7 @@ class Served:
         return {"model": f"toy@{alpha:g}", "prompt": words(3, 1, 4), "max_tokens": 12, "temperature": 0, **more}
 
     def ask(self, alpha: float) -> httpx.Response:
-        return httpx.post(f"{self.url}/completions", json=self.body(alpha), timeout=120)
+        return httpx.post(f"{self.url}/completions", json=self.body(alpha), timeout=600)
 
     def text(self, alpha: float) -> str:
         answer = self.ask(alpha)
@@ -67,7 +67,7 @@ class Served:
         return str(answer.json()["choices"][0]["text"])
 
     def is_up(self) -> bool:
-        return httpx.get(self.url.removesuffix("/v1") + "/health", timeout=10).status_code == 200
+        return httpx.get(self.url.removesuffix("/v1") + "/health", timeout=60).status_code == 200
 
 
 def _descendants(pid: int) -> dict[int, str]:
@@ -138,7 +138,7 @@ def _killed_while_it_streams(served: Served) -> list[Any]:
     """The events of an answer whose worker is killed once it has begun."""
     worker, events = served.pid("VLLM::EngineCore"), []
     body = served.body(0.5, max_tokens=900, ignore_eos=True, stream=True)
-    with httpx.stream("POST", f"{served.url}/completions", json=body, timeout=120) as answer:
+    with httpx.stream("POST", f"{served.url}/completions", json=body, timeout=600) as answer:
         assert answer.status_code == 200
         for line in answer.iter_lines():
             if line.startswith("data: {"):

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from alphadial.agents.experiments.compare.compare_run import CompareOptions, compare_controllers
     from alphadial.agents.experiments.compare.datasets import ReplayDataset, join_tables
     from alphadial.agents.experiments.compare.outcomes_run import OutcomesOptions, compare_outcomes
+    from alphadial.agents.experiments.ensembles import EnsembleRow, SolveCounts, ensemble_rows, solve_counts
     from alphadial.agents.experiments.foreign_tables import load_outcome_csv
     from alphadial.agents.experiments.frontier_run import FinishedFrontier, FrontierOptions, sample_frontier
+    from alphadial.agents.experiments.opened_problems import Opened, opened_problems
     from alphadial.agents.experiments.outcomes import OutcomeTable, load_outcomes
     from alphadial.agents.experiments.paired_runs import RunPair, pair_runs
     from alphadial.agents.experiments.run_description import describe
@@ -55,6 +57,7 @@ __all__ = [
     "CheckpointStore",
     "CompareOptions",
     "Completion",
+    "EnsembleRow",
     "FinishedComparison",
     "FinishedFrontier",
     "FinishedRun",
@@ -63,6 +66,7 @@ __all__ = [
     "Message",
     "MissingExtraError",
     "ModelChoice",
+    "Opened",
     "OutcomeTable",
     "OutcomeTableError",
     "OutcomesOptions",
@@ -81,6 +85,7 @@ __all__ = [
     "RuntimeConfig",
     "ScriptedPolicy",
     "Session",
+    "SolveCounts",
     "StoreError",
     "StoredRun",
     "TableReading",
@@ -93,6 +98,7 @@ __all__ = [
     "compare_controllers",
     "compare_outcomes",
     "describe",
+    "ensemble_rows",
     "export_attempts",
     "find_attempt",
     "join_tables",
@@ -101,6 +107,7 @@ __all__ = [
     "load_outcomes",
     "open_policy",
     "open_session",
+    "opened_problems",
     "pair_runs",
     "plan",
     "public_failure",
@@ -111,6 +118,7 @@ __all__ = [
     "rollout",
     "run_attempts",
     "sample_frontier",
+    "solve_counts",
     "totals",
 ]
 
@@ -159,6 +167,12 @@ _LAZY = {
     "ReplayDataset": "experiments.compare.datasets",
     "join_tables": "experiments.compare.datasets",
     "load_outcome_csv": "experiments.foreign_tables",
+    "EnsembleRow": "experiments.ensembles",
+    "SolveCounts": "experiments.ensembles",
+    "ensemble_rows": "experiments.ensembles",
+    "solve_counts": "experiments.ensembles",
+    "Opened": "experiments.opened_problems",
+    "opened_problems": "experiments.opened_problems",
     "OutcomeTable": "experiments.outcomes",
     "load_outcomes": "experiments.outcomes",
     "describe": "experiments.run_description",

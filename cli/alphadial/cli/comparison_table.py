@@ -25,7 +25,7 @@ def comparison_table(summary: dict[str, Any], family: str, width: int) -> Table:
 
     On a narrow terminal, what dev chose is left to the JSON.
     """
-    split, templates = summary["split"], summary["templates"]
+    split, dev, templates = summary["split"], summary.get("dev", "dev"), summary["templates"]
     clustered = f"clustered by the {templates} templates" if templates < summary["problems"] else "over problems"
     wide = width >= _WIDE
     table = Table(
@@ -34,7 +34,7 @@ def comparison_table(summary: dict[str, Any], family: str, width: int) -> Table:
             f"{summary['samples']} samples"
         ),
         caption=visible(
-            f"{_what(summary)} chosen on dev, for each row and k; 95 % intervals, paired, {clustered}; "
+            f"{_what(summary)} chosen on {dev}, for each row and k; 95 % intervals, paired, {clustered}; "
             f"in italics: chosen on {split} itself"
         ),
         title_justify="left",

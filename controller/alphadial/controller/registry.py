@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import json
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
@@ -34,11 +35,12 @@ def controller_names() -> tuple[str, ...]:
 
 
 def find_controller(name: str) -> type[Controller]:
-    """The class of a name, or of a dotted path ``package.module:Class``.
+    """The class of a name, or of a dotted path ``package.module:Class``; options after it do not matter.
 
     Raises:
         ControllerError: unknown, or the path leads to nothing that could be a controller.
     """
+    name, _ = split_options(name)
     if name in CONTROLLERS:
         return CONTROLLERS[name]
     module, _, attribute = name.partition(":")
@@ -57,13 +59,32 @@ def find_controller(name: str) -> type[Controller]:
     return found
 
 
+def split_options(name: str) -> tuple[str, dict[str, Any]]:
+    """A name without the options that follow it, and these: numbers, true, false and null, or else texts.
+
+    Raises:
+        ControllerError: one is there twice.
+    """
+    parts = name.split(":")
+    options: dict[str, Any] = {}
+    while "=" in parts[-1]:
+        option, _, value = parts.pop().partition("=")
+        if option in options:
+            raise ControllerError(f"controller {name!r}: option {option!r} is there twice")
+        try:
+            options[option] = json.loads(value)
+        except ValueError:
+            options[option] = value
+    return ":".join(parts), options
+
+
 def make_controller(
     name: str, arms: Sequence[Arm | float], *, seed: int = 0, horizon: int = 5, **options: Any
 ) -> Controller:
     """A controller that has learnt nothing yet.
 
     Args:
-        name: see ``find_controller``.
+        name: see ``find_controller``; options may follow it, as in ``posterior:verdicts=false:smoothing=2``.
         arms: what it chooses from; a number is the arm of that alpha, everything else as the run has it.
         seed: of its draws.
         horizon: attempts planned per problem.
@@ -73,12 +94,15 @@ def make_controller(
         ControllerError: unknown name or option, or an argument out of range.
     """
     make: Any = find_controller(name)
+    name, spelled = split_options(name)
+    options = spelled | options
     try:
         inspect.signature(make).bind(arms, seed=seed, horizon=horizon, **options)
     except TypeError as error:
         raise ControllerError(
             f"controller {name}: {error}; it takes {', '.join(_options(make)) or 'no options'}"
         ) from None
+    _check_spelled(name, make, spelled)
     with guarded(make):
         controller: Controller = make(arms, seed=seed, horizon=horizon, **options)
     return controller
@@ -103,6 +127,19 @@ def guarded(controller: Controller | type[Controller]) -> Iterator[None]:
             f"controller {kind.__module__}:{kind.__qualname__} failed: {type(error).__name__}: {error} "
             f"({last.filename}, line {last.lineno})"
         ) from error
+
+
+def _check_spelled(name: str, make: Any, spelled: Mapping[str, Any]) -> None:
+    """Refuses options of another type than their defaults: they were written as text, where nothing checks types."""
+    for option, value in spelled.items():
+        default = inspect.signature(make).parameters[option].default
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if isinstance(default, bool) and not isinstance(value, bool):
+            raise ControllerError(f"controller {name}: option {option} must be true or false, not {value!r:.60}")
+        if isinstance(default, float) and not is_number:
+            raise ControllerError(f"controller {name}: option {option} must be a number, not {value!r:.60}")
+        if default is None and not (is_number or value is None):
+            raise ControllerError(f"controller {name}: option {option} must be a number or null, not {value!r:.60}")
 
 
 def _options(make: Any) -> list[str]:

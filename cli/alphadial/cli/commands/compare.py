@@ -41,7 +41,8 @@ ControllersOption = Annotated[
     typer.Option(
         "--controllers",
         metavar="NAME,...",
-        help="Rows beside best-single and uniform, or package.module:Class; +index shares one budget out.",
+        help="Rows beside best-single and uniform, or package.module:Class; +index shares one budget out. Options may "
+        "follow a name: posterior:features=false.",
         show_default="all",
     ),
 ]
@@ -78,6 +79,16 @@ FeaturesOption = Annotated[
     ),
 ]
 PercentOption = Annotated[bool, typer.Option("--percent", help="Cells of --outcomes are percentages.")]
+FoldsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--folds",
+        min=2,
+        metavar="N",
+        help="With --outcomes: N parts, each reported by what learnt from the others, in place of --dev and --split.",
+        show_default=False,
+    ),
+]
 SamplesOption = Annotated[
     int | None,
     typer.Option(
@@ -114,6 +125,7 @@ def compare(
     samples: SamplesOption = None,
     features: FeaturesOption = None,
     percent: PercentOption = False,
+    folds: FoldsOption = None,
     orders: OrdersOption = 200,
     also: AlsoOption = None,
     seed: SeedOption = 0,
@@ -132,7 +144,7 @@ def compare(
     heats = () if temperatures is None else parse_temperatures(temperatures)
     if outcomes is None:
         _refuse(not family, "name a FAMILY, or tables of outcomes with --outcomes FILE")
-        _refuse(percent or features, "--percent and --features are for tables of --outcomes")
+        _refuse(percent or features or folds, "--percent, --features and --folds are for tables of --outcomes")
         options = CompareOptions(
             families=(family or "", *(also or ())),
             split=split or "test",
@@ -154,6 +166,7 @@ def compare(
     else:
         given = (family, problem_set, prompt, parser, also, fresh, server, mix_temperatures, alphas != DEFAULT_ALPHAS)
         _refuse(any(given), "--outcomes has its own arms and problems: leave out FAMILY and what is for families alone")
+        _refuse(folds and (split or dev != "dev"), "--folds reports all problems: leave out --split and --dev")
         tables = OutcomesOptions(
             tables=outcomes,
             temperatures=heats,
@@ -162,6 +175,7 @@ def compare(
             features=split_list(features, "--features") if features is not None else (),
             split=split or "test",
             dev=dev,
+            folds=folds,
             attempts=parse_attempts(attempts),
             controllers=rows,
             orders=orders,

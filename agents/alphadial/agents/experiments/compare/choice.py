@@ -43,8 +43,8 @@ class DevChoice:
     temperature: float | None
     """None where it is part of the arms, or unknown."""
     arms: tuple[Arm, ...]
-    dev_solve: float
-    """The estimate that won, on problems that the controller had not learnt from."""
+    dev_solve: float | None
+    """The estimate that won, on problems that the controller had not learnt from; None where nothing was to choose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +88,24 @@ def choose(task: Task, dev: Datasets, settings: ReplaySettings) -> DevChoice:
         settings: shared by all rows.
     """
     row, k = task
-    candidates = []
-    for temperature, table in by_temperature(dev):
-        grid = table.log.arms
-        if row == BEST_SINGLE:
-            rates = single_rates(table, k).mean(axis=0)
-            candidates += [DevChoice(temperature, (arm,), float(rate)) for arm, rate in zip(grid, rates, strict=True)]
-            continue
-        for arms in [grid] if row in _ONE_SET else arm_sets(grid):
-            solve = cross_validate(task, arms, table, settings)
-            candidates.append(DevChoice(temperature, arms, float(solve.mean())))
-    return max(candidates, key=lambda choice: choice.dev_solve)
+    candidates: list[tuple[float, DevChoice]] = []
+    if row == BEST_SINGLE:
+        for temperature, table in by_temperature(dev):
+            rates = single_rates(table, k).mean(axis=0).tolist()
+            arms = table.log.arms
+            candidates += [(rate, DevChoice(temperature, (arm,), rate)) for arm, rate in zip(arms, rates, strict=True)]
+    else:
+        sets = [
+            (temperature, arms)
+            for temperature, table in by_temperature(dev)
+            for arms in ([table.log.arms] if row in _ONE_SET else arm_sets(table.log.arms))
+        ]
+        if len(sets) == 1:
+            return DevChoice(*sets[0], None)
+        for temperature, arms in sets:
+            rate = float(cross_validate(task, arms, dev[temperature], settings).mean())
+            candidates.append((rate, DevChoice(temperature, arms, rate)))
+    return max(candidates, key=lambda candidate: candidate[0])[1]
 
 
 def by_temperature(datasets: Datasets) -> list[tuple[float | None, ReplayDataset]]:

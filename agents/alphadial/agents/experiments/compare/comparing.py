@@ -17,7 +17,14 @@ from alphadial.agents.experiments.compare.choice import (
     play,
 )
 from alphadial.agents.experiments.compare.datasets import ReplayDataset, join_tables
-from alphadial.agents.experiments.compare.entries import Entry, beside_entries, json_rows, played_entry, pool
+from alphadial.agents.experiments.compare.entries import (
+    Entry,
+    beside_entries,
+    join_folds,
+    json_rows,
+    played_entry,
+    pool,
+)
 from alphadial.agents.experiments.compare.rows import BEST_SINGLE
 
 CHOSEN_ON = "dev"
@@ -85,14 +92,71 @@ def compare(
         work = partial(choose, dev=learnt, settings=settings)
         choices = _each(work, tasks, executor, partial(_tell, on_progress, f"{label}choosing on {dev}"))
         found = source(split, {choice.temperature for choice in choices.values()}, temperatures)
-        trial = partial(_play_chosen, choices=choices, dev=learnt, split=found, settings=settings)
-        played = _each(trial, tasks, executor, partial(_tell, on_progress, f"{label}replaying on {split}"))
-        entries += [played_entry(task, family, choices[task], played[task]) for task in tasks]
-        measured = next(iter(found.values()))
-        orders = draw_orders(measured, settings)
-        for k in attempts:
-            beside += beside_entries(k, family, found, choices[BEST_SINGLE, k], orders)
-    return _summary(entries, beside, measured, settings)
+        tell = partial(_tell, on_progress, f"{label}replaying on {split}")
+        more, besides = _report(family, choices, learnt, found, settings, executor, tell)
+        entries, beside = entries + more, beside + besides
+    return _summary(entries, beside, next(iter(found.values())), settings)
+
+
+def compare_folds(
+    table: ReplayDataset,
+    family: str,
+    folds: Sequence[Sequence[int]],
+    *,
+    rows: Sequence[str],
+    attempts: Sequence[int],
+    settings: ReplaySettings,
+    executor: Executor | None = None,
+    on_progress: OnProgress | None = None,
+) -> dict[str, Any]:
+    """Controllers side by side where every problem is reported once, by those that learnt from the other folds.
+
+    Args:
+        table: the outcomes.
+        family: its name in the rows.
+        folds: positions of problems; together all of them.
+        rows: as for ``compare``, like the rest.
+        attempts: each k.
+        settings: shared by all rows.
+        executor: replays rows side by side.
+        on_progress: told after every row.
+
+    Returns:
+        What ``compare`` does. The in-sample best single is chosen on each fold itself.
+    """
+    tasks = [(row, k) for k in attempts for row in rows]
+    entries, beside = [], []
+    for number, fold in enumerate(folds):
+        held_out = set(fold)
+        rest = [row for row in range(len(table.templates)) if row not in held_out]
+        learnt: Datasets = {None: table.part(rest)}
+        label = f"fold {number + 1} of {len(folds)}: "
+        work = partial(choose, dev=learnt, settings=settings)
+        choices = _each(work, tasks, executor, partial(_tell, on_progress, f"{label}choosing"))
+        tell = partial(_tell, on_progress, f"{label}replaying")
+        found, besides = _report(family, choices, learnt, {None: table.part(fold)}, settings, executor, tell)
+        entries.append(found)
+        beside.append(besides)
+    return _summary(join_folds(entries, folds), join_folds(beside, folds), table, settings)
+
+
+def _report(
+    family: str,
+    choices: Mapping[Task, DevChoice],
+    learnt: Datasets,
+    found: Datasets,
+    settings: ReplaySettings,
+    executor: Executor | None,
+    tell: Callable[[int, int], None],
+) -> tuple[list[Entry], list[Entry]]:
+    """The rows, and what stands beside them."""
+    trial = partial(_play_chosen, choices=choices, dev=learnt, split=found, settings=settings)
+    played = _each(trial, list(choices), executor, tell)
+    orders = draw_orders(next(iter(found.values())), settings)
+    beside: list[Entry] = []
+    for k in dict.fromkeys(k for _, k in choices):
+        beside += beside_entries(k, family, found, choices[BEST_SINGLE, k], orders)
+    return [played_entry(task, family, choices[task], played[task]) for task in choices], beside
 
 
 def _play_chosen(

@@ -119,9 +119,41 @@ def pool(entries: Sequence[Entry]) -> list[Entry]:
         about: dict[str, Any] = {"temperature": None, "alphas": None}
         for mean in ("attempts_mean", "dev_solve"):
             if mean in members[0].about:
-                about[mean] = float(np.mean([member.about[mean] for member in members]))
+                about[mean] = mean_of([member.about[mean] for member in members])
         pooled.append(Entry(row, k, POOLED, solve, about))
     return pooled
+
+
+def join_folds(entries: Sequence[Sequence[Entry]], folds: Sequence[Sequence[int]]) -> list[Entry]:
+    """One entry for each row and k, every problem from the fold that held it out; choices where all folds agree.
+
+    Args:
+        entries: by fold, in the same order in each.
+        folds: the positions of the problems of each.
+    """
+    joined = []
+    sizes = np.array([len(fold) for fold in folds])
+    for members in zip(*entries, strict=True):
+        first, solve = members[0], np.full(sizes.sum(), np.nan)
+        for member, fold in zip(members, folds, strict=True):
+            solve[list(fold)] = np.nan if member.solve is None else member.solve
+        about = {name: value for name, value in first.about.items() if all(m.about[name] == value for m in members)}
+        about = {"temperature": None, "alphas": None} | about
+        if "attempts_mean" in first.about:
+            made = np.array([member.about["attempts_mean"] for member in members])
+            about |= {
+                "attempts_mean": float(made @ sizes / sizes.sum()),
+                "dev_solve": mean_of([member.about["dev_solve"] for member in members]),
+            }
+        measured = all(member.solve is not None for member in members)
+        joined.append(Entry(first.row, first.k, first.family, solve if measured else None, about))
+    return joined
+
+
+def mean_of(values: Sequence[float | None]) -> float | None:
+    """Their mean, or None where one of them is."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else None
 
 
 def json_rows(entries: Sequence[Entry], templates: Sequence[str], seed: int) -> list[dict[str, Any]]:

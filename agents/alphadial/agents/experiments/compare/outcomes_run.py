@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from alphadial.agents.experiments.compare.compare_folder import (
     write_results,
 )
 from alphadial.agents.experiments.compare.compare_run import check_attempts
-from alphadial.agents.experiments.compare.comparing import CHOSEN_ON, OnProgress, compare
+from alphadial.agents.experiments.compare.comparing import CHOSEN_ON, OnProgress, compare, compare_folds
 from alphadial.agents.experiments.compare.datasets import Notify, ReplayDataset, join_tables
 from alphadial.agents.experiments.compare.rows import BEST_SINGLE, UNIFORM, Row
 from alphadial.agents.experiments.compare.shipped_tables import replay_dataset
@@ -53,6 +54,8 @@ class OutcomesOptions:
     """The reported share of the problems, as test:0.4; a name alone means half of them."""
     dev: str = CHOSEN_ON
     """The share that everything is chosen on."""
+    folds: int | None = None
+    """Parts of the problems, each reported by what learnt from all others; ``split`` and ``dev`` then say nothing."""
     attempts: Sequence[int] = (1, 3, 5)
     """Each k: attempts per problem."""
     controllers: Sequence[str] | None = None
@@ -89,32 +92,36 @@ def compare_outcomes(
     for k in attempts:
         check_attempts(k, table.log.kinds.shape[2], "take tables of more")
     rows = _rows(options, table.log.arms)
+    label = "+".join(path.name.partition(".csv")[0] for path in options.tables)[:80]
+    replaying = _replaying(table, label, options, rows, attempts)
+    decides = _deciding(options, table, attempts, rows, label)
+    folder = out or default_folder(label, decides)
+    with open_results(folder):
+        refuse_another(folder, decides)
+        with Processes(workers) as executor:
+            results = replaying(executor=executor, on_progress=on_progress)
+        return write_results(folder, {"family": label, **decides, **results})
+
+
+def _replaying(
+    table: ReplayDataset, label: str, options: OutcomesOptions, rows: Sequence[str], attempts: Sequence[int]
+) -> Callable[..., dict[str, Any]]:
+    """The comparison that is asked for, but for who does the work and who is told."""
+    settings = ReplaySettings(options.orders, options.seed)
+    if options.folds is not None:
+        folds = _folds(table, options.folds, options.seed)
+        return partial(compare_folds, table, label, folds, rows=rows, attempts=attempts, settings=settings)
     parts = {name: _part(table, name, options.seed) for name in (options.dev, options.split)}
     if both := set(parts[options.dev].log.problems) & set(parts[options.split].log.problems):
         raise OptionError(
             f"--dev {options.dev} and --split {options.split} share problems such as {min(both)!r}: take smaller shares"
         )
-    label = "+".join(path.name.partition(".csv")[0] for path in options.tables)[:80]
-    decides = _deciding(options, table, attempts, rows, label)
-    folder = out or default_folder(label, decides)
 
     def source(split: str, temperatures: Collection[float | None], optional: Collection[float | None] = ()) -> Datasets:
         return {None: parts[split]}
 
-    with open_results(folder):
-        refuse_another(folder, decides)
-        with Processes(workers) as executor:
-            results = compare(
-                {label: source},
-                options.split,
-                dev=options.dev,
-                rows=rows,
-                attempts=attempts,
-                settings=ReplaySettings(options.orders, options.seed),
-                executor=executor,
-                on_progress=on_progress,
-            )
-        return write_results(folder, {"family": label, **decides, **results})
+    sources = {label: source}
+    return partial(compare, sources, options.split, dev=options.dev, rows=rows, attempts=attempts, settings=settings)
 
 
 def _load(options: OutcomesOptions, notify: Notify) -> ReplayDataset:
@@ -170,6 +177,16 @@ def _part(table: ReplayDataset, name: str, seed: int) -> ReplayDataset:
     return table.part(rows)
 
 
+def _folds(table: ReplayDataset, count: int, seed: int) -> list[list[int]]:
+    """Positions of the problems of each fold, drawn by the seed; problems that are made alike stay together."""
+    templates = list(dict.fromkeys(table.templates))
+    if not 2 <= count <= len(templates):
+        raise OptionError(f"--folds {count}: take from 2 to {len(templates)}, the number of problems made differently")
+    drawn = np.random.default_rng(seed).permutation(len(templates)) % count
+    fold_of = dict(zip(templates, drawn.tolist(), strict=True))
+    return [[row for row, made in enumerate(table.templates) if fold_of[made] == fold] for fold in range(count)]
+
+
 def _deciding(
     options: OutcomesOptions, table: ReplayDataset, attempts: Sequence[int], rows: Sequence[str], label: str
 ) -> dict[str, Any]:
@@ -179,8 +196,8 @@ def _deciding(
         "families": [label],
         "tables": [[path.name, _digest(path)] for path in options.tables],
         "problem_set": label,
-        "split": options.split,
-        "dev": options.dev,
+        "split": options.split if options.folds is None else f"{options.folds} folds",
+        "dev": options.dev if options.folds is None else "the other folds",
         "arms": [arm.to_json() for arm in arms],
         "temperatures": sorted({arm.temperature for arm in arms if arm.temperature is not None}),
         "samples": table.log.kinds.shape[2],
