@@ -221,7 +221,7 @@ OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to
 RUNS = Path("runs")
 """Run folders go here unless --out says otherwise."""
 DEFAULT_CONCURRENCY, DEFAULT_TIMEOUT_S, DEFAULT_RETRIES = 64, 120.0, 3
-DEFAULT_ALPHAS = "-0.5,-0.25,0,0.25,0.5,0.75,1,1.25,1.5"
+DEFAULT_ALPHAS = "-1.5,-1,-0.5,0,0.5,1,1.5,2,3"
 
 
 def pick(choices: type[Choice], text: str, option: str) -> Choice:

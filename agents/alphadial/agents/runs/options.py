@@ -23,7 +23,7 @@ from alphadial.envs.types import DEFAULT_TURNS, Feedback, Interface, Problem, Se
 from alphadial.merge_engine import Family, check_alpha, family_digest
 
 DEFAULT_SPLIT = "test"
-DEFAULT_ALPHAS = (-0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
+DEFAULT_ALPHAS = (-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
 _STEP_SECONDS = 5.0
 """Between two remarks on what takes long."""
 _FAULTS = 10

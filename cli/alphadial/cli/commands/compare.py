@@ -52,7 +52,7 @@ TemperaturesOption = Annotated[
         "--temperatures",
         metavar="T,T,...",
         help="Temperatures among which dev chooses; with --outcomes, the one of each table.",
-        show_default="0.4,0.6,0.8,1,1.2",
+        show_default="0.4,0.6,1",
     ),
 ]
 MixOption = Annotated[

@@ -36,8 +36,8 @@ from alphadial.envs.problems import Source, Split
 from alphadial.envs.sandbox import SANDBOXES
 from alphadial.merge_engine import Family, check_alpha, family_digest, load_family
 
-TEMPERATURES = (0.4, 0.6, 0.8, 1.0, 1.2)
-SAMPLES = 16
+TEMPERATURES = (0.4, 0.6, 1.0)
+SAMPLES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
