@@ -96,7 +96,7 @@ SamplesOption = Annotated[
         min=1,
         metavar="N",
         help="Attempts per problem, alpha and temperature; with --outcomes, those that a cell stands for.",
-        show_default="16; with --outcomes, the most in any cell",
+        show_default="32; with --outcomes, the most in any cell",
     ),
 ]
 OrdersOption = Annotated[
