@@ -98,11 +98,11 @@ def test_greedy_answers_are_those_of_this_process(family: Family, server: Served
     assert {"toy@0", "toy@0.5", "toy@2"} <= (served_models(server.url) or frozenset())
     policy = VerifiedPolicy(HttpPolicy(server.url, options=ServerOptions(logprobs=True)), family, server.url)
     there = one_by_one(policy, requests())
-    offered = one_by_one(policy, [dataclasses.replace(request, tools=TOOLS) for request in requests()])
+    offered = one_by_one(policy, [dataclasses.replace(request, tools=TOOLS) for request in requests()[:6]])
     policy.close()
     here = [one for request in requests() for one in TorchPolicy(family).answer([request])]
     assert [one.token_ids for one in there] == [one.token_ids for one in here]
-    assert [one.token_ids for one in offered] == [one.token_ids for one in here], "its template leaves tools out"
+    assert [one.token_ids for one in offered] == [one.token_ids for one in here[:6]], "its template leaves tools out"
     for ours, theirs in zip(here, there, strict=True):
         assert (theirs.weights_id, theirs.finish_reason) == (ours.weights_id, ours.finish_reason)
         assert (theirs.text.strip(), theirs.prompt_tokens) == (ours.text.strip(), ours.prompt_tokens)
@@ -140,7 +140,7 @@ def test_a_run_chooses_alpha_at_the_server(family: Family, server: Served, tmp_p
 def test_a_frontier_that_is_killed_goes_on_and_is_that_of_this_process(
     family: Family, server: Served, tmp_path: Path, setting: str
 ) -> None:
-    asked = ("frontier", family.path, *FEW, "--setting", setting, "--samples", "8", "--out")
+    asked = ("frontier", family.path, *FEW, "--setting", setting, "--samples", "4", "--out")
     remote = server.command(*asked, tmp_path / "there")
     killed = subprocess.Popen(remote, cwd=tmp_path, stdout=subprocess.DEVNULL)
     until = time.monotonic() + 600
