@@ -149,8 +149,8 @@ def opened(tables: Tables, folder: Path) -> dict[str, Any]:
         "best_inside": best.name,
         "control": None,
     }
-    file = folder / f"control-{OPENED_AT:g}" / "outcomes.json"
-    packed = folder / f"control-{OPENED_AT:g}.json.xz"
+    file = folder / f"test-control-{OPENED_AT:g}" / "outcomes.json"
+    packed = folder / f"test-control-{OPENED_AT:g}.json.xz"
     if not (file.is_file() or packed.is_file()):
         alpha = 0.0 if best.alpha is None else best.alpha
         print(

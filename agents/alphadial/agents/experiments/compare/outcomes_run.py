@@ -23,6 +23,7 @@ from alphadial.agents.experiments.compare.compare_folder import (
 from alphadial.agents.experiments.compare.compare_run import check_attempts
 from alphadial.agents.experiments.compare.comparing import CHOSEN_ON, OnProgress, compare, compare_folds
 from alphadial.agents.experiments.compare.datasets import Notify, ReplayDataset, join_tables
+from alphadial.agents.experiments.compare.dial_summary import dataset_summary
 from alphadial.agents.experiments.compare.rows import BEST_SINGLE, UNIFORM, Row
 from alphadial.agents.experiments.compare.shipped_tables import replay_dataset
 from alphadial.agents.experiments.foreign_tables import load_outcome_csv
@@ -120,8 +121,13 @@ def _replaying(
     def source(split: str, temperatures: Collection[float | None], optional: Collection[float | None] = ()) -> Datasets:
         return {None: parts[split]}
 
-    sources = {label: source}
-    return partial(compare, sources, options.split, dev=options.dev, rows=rows, attempts=attempts, settings=settings)
+    def replaying(**work: Any) -> dict[str, Any]:
+        results = compare(
+            {label: source}, options.split, dev=options.dev, rows=rows, attempts=attempts, settings=settings, **work
+        )
+        return results | dataset_summary(label, parts[options.dev], parts[options.split], options.seed)
+
+    return replaying
 
 
 def _load(options: OutcomesOptions, notify: Notify) -> ReplayDataset:
