@@ -465,6 +465,21 @@ def test_a_comparison_shows_what_several_alphas_do_together(tmp_path: Path) -> N
     assert "2 x -1.5 T=0.6" in page.text
 
 
+def test_groups_of_problems_are_shown_over_alpha(tmp_path: Path) -> None:
+    config = make_config(["t0.early", "t1.late"], 1)
+    attempts = [
+        make_attempt(config, f"t{at}.{group}", alpha, 0, "AC" if (alpha > 0) == bool(at) else "TLE", group=group)
+        for at, group in enumerate(("early", "late"))
+        for alpha in ALPHAS
+    ]
+    figures = report(write_run(tmp_path / "run", config, attempts)).data()["figures"]
+    assert {trace["name"]: trace["y"] for trace in figures["groups"]["data"]} == {
+        "early": [float(alpha <= 0) for alpha in ALPHAS],
+        "late": [float(alpha > 0) for alpha in ALPHAS],
+    }
+    assert "groups" not in report(frontier_run(tmp_path / "one")).data()["figures"]
+
+
 def test_a_run_of_a_problem_set_at_hand_shows_its_questions(tmp_path: Path) -> None:
     name = "pair_diff_eq.plus7.negate.tight"
     config: RunConfig = replace(make_config([name], 1), problem_set="tiny-problems")

@@ -6,18 +6,11 @@ from collections.abc import Sequence
 
 from alphadial.agents.experiments.compare.compare_file import Comparison, EnsembleShown, GroupShown, OpenedShown
 from alphadial.agents.experiments.ensembles import BEST_ARM
-from alphadial.cli.report.figures import curve_line, over_attempts
+from alphadial.cli.report.figures import LOOKS, AlphaValue, curve_line, groups_over_alpha, over_attempts
 from alphadial.cli.report.page import Part, Section, chart, paragraph, table
 from alphadial.cli.report.text import cut, interval, label, number, percent, points
-from alphadial.cli.report.traces import Figure, figure, line, with_band
+from alphadial.cli.report.traces import Figure
 
-_LOOKS = (
-    ("vermillion", "solid", "circle"),
-    ("green", "solid", "square"),
-    ("blue", "dashdot", "diamond"),
-    ("purple", "dot", "triangle-up"),
-)
-_BANDLESS = ("gold", "sky", "ink", "quiet")
 _HEADS = ("drawn from", "k", "solved", "points over best single", "all alphas less this", "attempts")
 _SHOWN_ARMS = 6
 
@@ -63,7 +56,7 @@ def _lines(rows: Sequence[EnsembleShown]) -> Figure:
     for at, name in enumerate(dict.fromkeys(row.name for row in rows)):
         mine = [row for row in rows if row.name == name]
         curve = {"values": [row.solve for row in mine], "intervals": [row.solve_ci for row in mine]}
-        look = ("ink", "dash", "x") if name == BEST_ARM else _LOOKS[(at - 1) % len(_LOOKS)]
+        look = ("ink", "dash", "x") if name == BEST_ARM else LOOKS[(at - 1) % len(LOOKS)]
         trace = curve_line([row.k for row in mine], curve, label(name))
         style = {"line": {"color": f"var(--{look[0]})", "width": 2.5, "dash": look[1]}}
         data.append({**trace, **style, "marker": {"symbol": look[2], "size": 8}, "mode": "lines+markers"})
@@ -107,6 +100,9 @@ def _groups(rows: Sequence[GroupShown]) -> list[Part]:
     dialled = [row for row in family if row.alpha is not None]
     named = f" of {family[0].family}" if len({row.family for row in rows}) > 1 else ""
     told = cut("; ".join(f"{row.group} at {row.model}: {percent(row.solve_1)}" for row in dialled), 1500)
+    values: dict[str, list[AlphaValue]] = {}
+    for row in dialled:
+        values.setdefault(row.group, []).append((row.alpha or 0.0, row.solve_1, row.solve_1_ci))
     body = paragraph(f"Problems in groups, by what alpha they ask for{named}: the share of attempts that solve them.")
     body += chart("groups", "Share of attempts solved over alpha, by group", told)
     heads = ("group", "problems", "model", "of attempts", "within 5 attempts")
@@ -121,23 +117,6 @@ def _groups(rows: Sequence[GroupShown]) -> list[Part]:
         for row in family
     ]
     body += table(heads, cells, "Table of groups by alpha")
-    return [(Section("groups", "Which problems each alpha solves", "Groups", body), {"groups": _over_alpha(dialled)})]
-
-
-def _over_alpha(rows: Sequence[GroupShown]) -> Figure:
-    data = []
-    for at, group in enumerate(dict.fromkeys(row.group for row in rows)):
-        mine = [row for row in rows if row.group == group]
-        bounds = [row.solve_1_ci for row in mine]
-        trace = line([row.alpha or 0.0 for row in mine], [row.solve_1 for row in mine], bounds, label(group))
-        if at < len(_LOOKS):
-            data += with_band(trace, bounds, _LOOKS[at])
-        else:
-            colour = f"var(--{_BANDLESS[at % len(_BANDLESS)]})"
-            data.append({**trace, "mode": "lines+markers", "line": {"color": colour, "width": 2}})
-    return figure(
-        data,
-        xaxis={"title": {"text": "alpha"}},
-        yaxis={"tickformat": ".0%", "title": {"text": "share of attempts"}, "range": [0, 1.02]},
-        hovermode="x unified",
-    )
+    return [
+        (Section("groups", "Which problems each alpha solves", "Groups", body), {"groups": groups_over_alpha(values)})
+    ]
