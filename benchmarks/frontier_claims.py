@@ -199,27 +199,14 @@ def controllers(tables: Tables, settings: ReplaySettings, workers: int) -> list[
 
 
 def joined(tables: dict[float, OutcomeTable], verdicts: bool) -> ReplayDataset:
-    """Tables as one of all arms; without verdicts every failure is of one kind."""
-    whole = join_tables([cut(table, least(tables)).at(heat) for heat, table in by_heat(tables)])
+    """Tables as one of all arms, which have as many samples each; without verdicts every failure is of one kind."""
+    least = min(table.samples for table in tables.values())
+    whole = join_tables([replay_dataset(table).first_samples(least).at(heat) for heat, table in tables.items()])
     if verdicts:
         return whole
     kinds = whole.log.kinds
     blind = np.where(kinds == OutcomeKind.OPTIMISATION, np.uint8(OutcomeKind.CORRECTNESS), kinds)
     return replace(whole, log=replace(whole.log, kinds=blind))
-
-
-def by_heat(tables: dict[float, OutcomeTable]) -> list[tuple[float, OutcomeTable]]:
-    return sorted(tables.items())
-
-
-def least(tables: dict[float, OutcomeTable]) -> int:
-    return min(table.samples for table in tables.values())
-
-
-def cut(table: OutcomeTable, samples: int) -> ReplayDataset:
-    """The first samples of a table: controllers are replayed where every arm has as many."""
-    dataset = replay_dataset(table)
-    return replace(dataset, log=replace(dataset.log, kinds=dataset.log.kinds[:, :, :samples]))
 
 
 KINDS = {"solved": None, "correctness": FailureKind.CORRECTNESS, "optimisation": FailureKind.OPTIMISATION}
