@@ -279,7 +279,7 @@ def test_compare_on_a_table_that_others_made(cli: Cli, tmp_path: Path, monkeypat
         (("tiny", "--outcomes", "m.csv"), ("--outcomes has its own arms", "leave out FAMILY")),
         (("--outcomes", "m.csv", "--mix-temperatures"), ("leave out FAMILY",)),
         (("--outcomes", "m.csv", "--alphas=0,1"), ("leave out FAMILY",)),
-        (("tiny", "--features", "stars"), ("--features are for tables",)),
+        (("tiny", "--features", "stars"), ("--features", "are for tables of --outcomes")),
         (("tiny", "--percent"), ("--percent", "for tables")),
         (("--outcomes", "none.csv"), ("none.csv", "No such file")),
         (("--outcomes", "m.csv", "--folds", "2", "--split", "test"), ("--folds reports all problems", "--split")),
