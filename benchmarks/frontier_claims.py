@@ -9,7 +9,7 @@ intervals are at 95 %, paired by problem and clustered by template.
 2. ``opened``: problems that everything in [0, 1] misses and one extrapolated alpha solves in at least 4 samples; beside
    it the same count for as many fresh samples of the best inside. The command that makes those is printed where they
    are missing. ``beyond``: rates beyond both ends minus those at the ends.
-3. ``controllers``: posterior minus best single and minus schedule, over arms of alpha and temperature; and the same
+3. ``controllers``: posterior minus best single and minus schedule, over all arms of alpha and temperature; and the same
    with verdicts off, where a controller learns only whether an attempt solved the problem.
 
     python benchmarks/frontier_claims.py tables/seed0 tables/seed1 tables/seed2 [--skip controllers]
@@ -28,7 +28,7 @@ import numpy.typing as npt
 
 from alphadial.agents import OutcomeTable, ReplayDataset, join_tables, load_outcomes
 from alphadial.agents.experiments.attempt_curves import dialled, solved_and_measured
-from alphadial.agents.experiments.compare.choice import ReplaySettings, choose, play
+from alphadial.agents.experiments.compare.choice import Datasets, DevChoice, ReplaySettings, choose, play
 from alphadial.agents.experiments.compare.rows import BEST_SINGLE
 from alphadial.agents.experiments.compare.shipped_tables import replay_dataset
 from alphadial.agents.experiments.ensembles import KS, ensemble_rows, solve_counts
@@ -149,8 +149,8 @@ def opened(tables: Tables, folder: Path) -> dict[str, Any]:
         "best_inside": best.name,
         "control": None,
     }
-    file = folder / f"control-{OPENED_AT:g}" / "outcomes.json"
-    packed = folder / f"control-{OPENED_AT:g}.json.xz"
+    file = folder / f"test-control-{OPENED_AT:g}" / "outcomes.json"
+    packed = folder / f"test-control-{OPENED_AT:g}.json.xz"
     if not (file.is_file() or packed.is_file()):
         alpha = 0.0 if best.alpha is None else best.alpha
         print(
@@ -171,11 +171,13 @@ def controllers(tables: Tables, settings: ReplaySettings, workers: int) -> list[
     rows = []
     with Processes(workers) as executor:
         for verdicts in (True, False):
-            dev, test = ({None: joined(tables[split], verdicts)} for split in ("dev", "test"))
+            dev: Datasets = {None: joined(tables["dev"], verdicts)}
+            test: Datasets = {None: joined(tables["test"], verdicts)}
             tasks = [(name, k) for k in PLAYED for name in ROWS]
             count = len(tasks)
-            chosen = dict(zip(tasks, executor.map(choose, tasks, [dev] * count, [settings] * count), strict=True))
-            played = executor.map(play, tasks, chosen.values(), [dev] * count, [test] * count, [settings] * count)
+            every = DevChoice(None, dev[None].log.arms, None)
+            chosen = [choose(task, dev, settings) if task[0] == BEST_SINGLE else every for task in tasks]
+            played = executor.map(play, tasks, chosen, [dev] * count, [test] * count, [settings] * count)
             solved = {task: found.solve for task, found in zip(tasks, played, strict=True)}
             bootstrap = ClusterBootstrap(test[None].templates)
             for k in PLAYED:
@@ -197,27 +199,14 @@ def controllers(tables: Tables, settings: ReplaySettings, workers: int) -> list[
 
 
 def joined(tables: dict[float, OutcomeTable], verdicts: bool) -> ReplayDataset:
-    """Tables as one of all arms; without verdicts every failure is of one kind."""
-    whole = join_tables([cut(table, least(tables)).at(heat) for heat, table in by_heat(tables)])
+    """Tables as one of all arms, which have as many samples each; without verdicts every failure is of one kind."""
+    least = min(table.samples for table in tables.values())
+    whole = join_tables([replay_dataset(table).first_samples(least).at(heat) for heat, table in tables.items()])
     if verdicts:
         return whole
     kinds = whole.log.kinds
     blind = np.where(kinds == OutcomeKind.OPTIMISATION, np.uint8(OutcomeKind.CORRECTNESS), kinds)
     return replace(whole, log=replace(whole.log, kinds=blind))
-
-
-def by_heat(tables: dict[float, OutcomeTable]) -> list[tuple[float, OutcomeTable]]:
-    return sorted(tables.items())
-
-
-def least(tables: dict[float, OutcomeTable]) -> int:
-    return min(table.samples for table in tables.values())
-
-
-def cut(table: OutcomeTable, samples: int) -> ReplayDataset:
-    """The first samples of a table: controllers are replayed where every arm has as many."""
-    dataset = replay_dataset(table)
-    return replace(dataset, log=replace(dataset.log, kinds=dataset.log.kinds[:, :, :samples]))
 
 
 KINDS = {"solved": None, "correctness": FailureKind.CORRECTNESS, "optimisation": FailureKind.OPTIMISATION}

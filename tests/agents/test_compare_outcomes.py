@@ -154,3 +154,15 @@ def test_results_of_other_tables_are_left_alone(tmp_path: Path) -> None:
     path.write_text(path.read_text("utf-8").replace(",4,0", ",3,0"), "utf-8")
     with pytest.raises(EnvsError, match="holds a comparison of other options"):
         compare(tmp_path, [path], controllers=["uniform"], samples=4)
+
+
+def test_own_tables_of_fewer_samples_lose_no_arm(tmp_path: Path) -> None:
+    told: list[str] = []
+    deep = {template: tuple(cell * 2 for cell in cells) for template, cells in CROSSED.items()}
+    for name, temperature, cells in (("cold", 0.4, CROSSED), ("hot", 1.0, deep)):
+        make_table(cells, temperature, each=20).save(tmp_path / f"{name}.json.xz")
+    result = compare(
+        tmp_path, [tmp_path / "cold.json.xz", tmp_path / "hot.json.xz"], told, folds=2, controllers=["uniform"]
+    )
+    assert (result["samples"], result["temperatures"], len(result["arms"])) == (4, [0.4, 1.0], 4)
+    assert "of every cell the first 4 samples are taken, as some tables have no more" in told

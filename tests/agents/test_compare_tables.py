@@ -11,6 +11,7 @@ import pytest
 from alphadial.agents.errors import OutcomeTableError
 from alphadial.agents.experiments.compare.shipped_tables import (
     fitting_table,
+    part_of_table,
     replay_dataset,
     shipped_table,
     table_config,
@@ -42,7 +43,7 @@ def configure(split: str, temperature: float, alphas: tuple[float, ...] = ALPHAS
 def shipped(config: RunConfig) -> OutcomeTable:
     table = shipped_table(config)
     assert table is not None
-    return table
+    return part_of_table(table, config)
 
 
 @pytest.mark.parametrize("split", ["dev", "test"])

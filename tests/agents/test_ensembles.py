@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 
 from alphadial.agents import ensemble_rows, opened_problems, solve_counts
 from alphadial.agents.errors import OutcomeTableError
+from alphadial.agents.experiments.compare.compare_file import Comparison
+from alphadial.agents.experiments.compare.dial_summary import DialTables, dial_summary
 from alphadial.agents.experiments.compare.shipped_tables import replay_dataset
 from alphadial.agents.experiments.ensembles import (
     ALL,
@@ -183,6 +186,51 @@ def test_the_control_never_counts_the_samples_that_chose_the_problems() -> None:
     repeated = make_table({1.0: [cell * 2 for cell in SIDES[1.0]]}, seed=0)
     with pytest.raises(OutcomeTableError, match="another seed"):
         opened_by_control(opened_problems(table), repeated, "toy@1")
+
+
+def dial_tables(cells: Cells, temperature: float = 0.6, control: OutcomeTable | None = None) -> DialTables:
+    groups = ["early", "early", "early", "late", "late"]
+    tables = {heat: make_table(cells, heat, groups) for heat in (0.6, 1.0)}
+    return DialTables({0.6: tables[0.6], 1.0: tables[1.0]}, {0.6: tables[0.6]}, temperature, control)
+
+
+def test_a_comparison_tells_ensembles_opened_problems_and_groups() -> None:
+    fresh = make_table({1.0: ["A" * 32] * 2 + ["W" * 32] * 3}, seed=1)
+    summary = dial_summary({"toy": dial_tables(SIDES, control=fresh)}, seed=0)
+    heats = {each["arm"]["temperature"] for row in summary["ensembles"] for each in row["arms"]}
+    assert heats == {0.6}, "an arm needs its temperature on both splits"
+    (opened,) = summary["opened"]
+    assert (opened["family"], opened["missed"], opened["opened"], opened["below"], opened["above"]) == (
+        "toy",
+        4,
+        2,
+        1,
+        1,
+    )
+    assert (opened["best_inside"], opened["fresh_samples"], opened["control"]) == ("toy@1", 32, 1)
+    assert {row["group"] for row in summary["groups"]} == {"early", "late"}
+    Comparison.model_validate({"rows": [], **json.loads(json.dumps(summary, allow_nan=False))})
+
+
+def test_what_a_comparison_cannot_tell_is_left_out() -> None:
+    inside = {0.0: SIDES[0.0], 1.0: SIDES[1.0]}
+    assert dial_summary({"toy": dial_tables(inside)}, seed=0)["opened"] == []
+    other = make_table({1.0: ["A" * 32] * 2}, seed=1)
+    (opened,) = dial_summary({"toy": dial_tables(SIDES, control=other)}, seed=0)["opened"]
+    assert opened["control"] is None
+    assert dial_summary({"toy": dial_tables(SIDES, temperature=0.4)}, seed=0)["opened"] == []
+    nothing = DialTables({}, {}, 0.6)
+    assert dial_summary({"toy": nothing}, seed=0) == {"ensembles": [], "opened": [], "groups": []}
+
+
+def test_several_families_are_pooled_per_problem() -> None:
+    swapped = {dial: cells[::-1] for dial, cells in SIDES.items()}
+    rows = dial_summary({"one": dial_tables(SIDES), "two": dial_tables(swapped)}, seed=0)["ensembles"]
+    assert list(dict.fromkeys(row["family"] for row in rows)) == ["pooled", "one", "two"]
+    solve = {(row["family"], row["name"], row["k"]): row["solve"] for row in rows}
+    for name in (BEST_ARM, ALL):
+        assert solve["pooled", name, 2] == pytest.approx((solve["one", name, 2] + solve["two", name, 2]) / 2)
+    assert all(row["arms"] == [] for row in rows if row["family"] == "pooled")
 
 
 def test_groups_of_problems_are_told_model_by_model() -> None:

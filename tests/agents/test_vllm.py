@@ -1,22 +1,17 @@
-"""Real vLLM engines, one per alpha, behind one address: the same answers as in this process, and whole runs.
+"""A family behind ``alphadial serve`` with a real vLLM engine: the same answers as in this process, and whole runs.
 
-``bash .ci/vllm`` makes the environment that they run in, and runs these tests.
+``bash .ci/vllm`` makes the environment that the engine runs in, and runs these tests.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
-import os
-import signal
-import socket
+import sqlite3
 import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -29,24 +24,18 @@ from alphadial.agents.policies.torch_policy import TorchPolicy
 from alphadial.agents.policies.weights import VerifiedPolicy
 from alphadial.agents.runs.run_folder import RunFolder, read_config
 from alphadial.agents.types import Completion, Message, Request
-from alphadial.merge_engine import Family, load_family, merge_to_folder
+from alphadial.merge_engine import Family, find_weights_id, load_family
 
+from ..merge_engine.live_engines import ALPHADIAL, Served, served
 from ..tiny_specs import FIRST, SECOND
 from .conftest import ModelMaker
-from .servers import Reply, ask_all, serving
+from .servers import ask_all
 
 pytestmark = pytest.mark.vllm
 
-ALPHAS = (0.0, 0.5)
-START_S = 420
-SETTINGS = {
-    "VLLM_CPU_KVCACHE_SPACE": "1",
-    "OMP_NUM_THREADS": "1",
-    "VLLM_NO_USAGE_STATS": "1",
-    "HF_HUB_OFFLINE": "1",
-}
+ALPHAS = (0.0, 0.5, 2.0)
 FEW = (
-    "--alphas=0,0.5",
+    "--alphas=0,0.5,2",
     "--split",
     "dev",
     "--problems",
@@ -54,27 +43,8 @@ FEW = (
     "--temperature",
     "0",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """A process that serves one model."""
-
-    name: str
-    weights_id: str
-    port: int
-    process: subprocess.Popen[bytes]
-    log: Path
-
-    def await_start(self, until: float) -> None:
-        while time.monotonic() < until:
-            assert self.process.poll() is None, self.log.read_text()[-4000:]
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=5):
-                    return
-            except OSError:
-                time.sleep(0.5)
-        raise TimeoutError(self.log.read_text()[-4000:])
+TOOLS = ({"type": "function", "function": {"name": "submit", "parameters": {"type": "object", "properties": {}}}},)
+SETTINGS = pytest.mark.parametrize("setting", ["reasoning", "tools"])
 
 
 @pytest.fixture(scope="module")
@@ -99,78 +69,18 @@ def family(make_model: ModelMaker, tmp_path_factory: pytest.TempPathFactory) -> 
     return load_family(folder)
 
 
-def start(python: str, family: Family, alpha: float, folder: Path) -> Engine:
-    report = merge_to_folder(family, alpha, folder / f"merged-{alpha:g}")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    name, log = f"{family.name}@{alpha:g}", folder / f"{alpha:g}.log"
-    command: list[str | Path] = [
-        python,
-        "-m",
-        "vllm.entrypoints.openai.api_server",
-        "--model",
-        report.out,
-        "--served-model-name",
-        name,
-    ]
-    command += ["--fingerprint-mode", "custom", "--fingerprint-value", report.weights_id, "--dtype", "float32"]
-    command += ["--enforce-eager", "--max-model-len", "1024", "--host", "127.0.0.1", "--port", str(port)]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, stdout=output, stderr=subprocess.STDOUT, env=os.environ | SETTINGS, start_new_session=True
-        )
-    return Engine(name, report.weights_id, port, process, log)
-
-
-def stop(engine: Engine) -> None:
-    os.killpg(engine.process.pid, signal.SIGKILL)
-    engine.process.wait(30)
-
-
 @pytest.fixture(scope="module")
-def engines(family: Family) -> Iterator[dict[str, Engine]]:
-    """By the name of the model."""
-    python = os.environ.get("ALPHADIAL_VLLM_PYTHON")
-    assert python is not None, "run bash .ci/vllm, which makes the environment for vLLM"
-    with ExitStack() as stack:
-        until = time.monotonic() + START_S
-        running = [start(python, family, alpha, family.path.parent) for alpha in ALPHAS]
-        for engine in running:
-            stack.callback(stop, engine)
-        for engine in running:
-            engine.await_start(until)
-        yield {engine.name: engine for engine in running}
-
-
-@pytest.fixture(scope="module")
-def server(engines: Mapping[str, Engine]) -> Iterator[str]:
-    """The address of all engines together."""
-
-    def behave(body: dict[str, Any]) -> Reply:
-        if "GET" in body:
-            return 200, json.dumps({"object": "list", "data": [{"id": name} for name in engines]}).encode()
-        if body["model"] not in engines:
-            return 404, b'{"error": {"message": "The model does not exist."}}'
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{engines[body['model']].port}/v1/chat/completions",
-            json.dumps(body).encode(),
-            {"Content-Type": "application/json"},
-        )
-        try:
-            with urllib.request.urlopen(request) as response:
-                return response.status, response.read()
-        except urllib.error.HTTPError as refusal:
-            return refusal.code, refusal.read()
-
-    with serving(behave, lists=True) as url:
-        yield url
+def server(family: Family) -> Iterator[Served]:
+    """It takes requests that offer tools, whatever the model makes of them."""
+    with served(family, "--enable-auto-tool-choice", "--tool-call-parser", "hermes") as made:
+        yield made
 
 
 def requests() -> list[Request]:
-    """Greedy ones of different lengths, to both models in turn."""
+    """Greedy ones of different lengths, to all models in turn."""
     return [
         Request(
-            f"toy@{ALPHAS[number % 2]:g}",
+            f"toy@{ALPHAS[number % len(ALPHAS)]:g}",
             (Message(role="user", content=" ".join(f"w{(number * 7 + i * i) % 60}" for i in range(3 + number))),),
             seed=number,
             temperature=0.0,
@@ -180,70 +90,69 @@ def requests() -> list[Request]:
     ]
 
 
-def one_by_one(policy: Any) -> list[Completion]:
+def one_by_one(policy: Any, asked: list[Request]) -> list[Completion]:
     """On a CPU, what shares a batch of vLLM's changes the last bits."""
-    return [ask_all(policy, [request])[0] for request in requests()]
+    return [ask_all(policy, [request])[0] for request in asked]
 
 
-def test_greedy_answers_are_those_of_this_process(family: Family, server: str) -> None:
-    assert served_models(server) == frozenset({"toy@0", "toy@0.5"})
-    asked = VerifiedPolicy(HttpPolicy(server, options=ServerOptions(logprobs=True)), family, server)
-    there = one_by_one(asked)
-    asked.close()
+def test_greedy_answers_are_those_of_this_process(family: Family, server: Served) -> None:
+    assert {"toy@0", "toy@0.5", "toy@2"} <= (served_models(server.url) or frozenset())
+    policy = VerifiedPolicy(HttpPolicy(server.url, options=ServerOptions(logprobs=True)), family, server.url)
+    there = one_by_one(policy, requests())
+    offered = one_by_one(policy, [dataclasses.replace(request, tools=TOOLS) for request in requests()[:6]])
+    policy.close()
     here = [one for request in requests() for one in TorchPolicy(family).answer([request])]
     assert [one.token_ids for one in there] == [one.token_ids for one in here]
+    assert [one.token_ids for one in offered] == [one.token_ids for one in here[:6]], "its template leaves tools out"
     for ours, theirs in zip(here, there, strict=True):
         assert (theirs.weights_id, theirs.finish_reason) == (ours.weights_id, ours.finish_reason)
-        assert (theirs.text.strip(), theirs.prompt_tokens) == (ours.text, ours.prompt_tokens)
+        assert (theirs.text.strip(), theirs.prompt_tokens) == (ours.text.strip(), ours.prompt_tokens)
         assert theirs.logprobs == pytest.approx(ours.logprobs, abs=1e-3)
     assert len({one.weights_id for one in there}) == len(ALPHAS)
     assert len({one.token_ids for one in there}) > len(there) // 2
 
 
-def test_a_chat_that_does_not_fit_is_told_apart(family: Family, server: str) -> None:
-    policy = open_policy(family, server)
+def test_a_chat_that_does_not_fit_is_told_apart(family: Family, server: Served) -> None:
+    policy = open_policy(family, server.url)
     long = Request("toy@0", (Message(role="user", content="w1 " * 2000),), seed=0, max_tokens=8)
     assert ask_all(policy, [long])[0].finish_reason == "context"
     policy.close()
 
 
-def command(*arguments: str | Path) -> list[str]:
-    return [sys.executable, "-c", "from alphadial.cli import main; main()", *map(str, arguments)]
-
-
-def rows(folder: Path) -> dict[tuple[str, str, int], tuple[str, str | None, str | None]]:
+def rows(folder: Path) -> dict[tuple[str, str, int], tuple[str, str | None, str | None, int]]:
     with RunFolder(folder, read_config(folder)) as opened:
         return {
-            (row.model, row.problem, row.sample): (row.answer.strip(), row.weights_id, row.verdict)
+            (row.model, row.problem, row.sample): (row.answer.strip(), row.weights_id, row.verdict, row.turns)
             for row in opened.store.attempts()
         }
 
 
-def test_a_run_chooses_between_the_engines(
-    family: Family, server: str, engines: Mapping[str, Engine], tmp_path: Path
-) -> None:
-    options = (*FEW, "--controller", "uniform", "--attempts", "6", "--server", server, "--out", tmp_path / "run")
-    subprocess.run(command("run", family.path, *options), check=True, timeout=300, cwd=tmp_path)
+@SETTINGS
+def test_a_run_chooses_alpha_at_the_server(family: Family, server: Served, tmp_path: Path, setting: str) -> None:
+    options = ("--setting", setting, "--controller", "uniform", "--attempts", "6", "--out", tmp_path / "run")
+    subprocess.run(server.command("run", family.path, *FEW, *options), check=True, timeout=900, cwd=tmp_path)
     made = rows(tmp_path / "run")
-    assert {model for model, _, _ in made} == set(engines)
-    assert all(weights_id == engines[model].weights_id for (model, _, _), (_, weights_id, _) in made.items())
+    assert len({model for model, _, _ in made}) > 1
+    assert all(found[1] == find_weights_id(family, float(model[4:])) for (model, _, _), found in made.items())
+    assert {found[3] > 1 for found in made.values()} == {setting == "tools"}
 
 
+@SETTINGS
 def test_a_frontier_that_is_killed_goes_on_and_is_that_of_this_process(
-    family: Family, server: str, tmp_path: Path
+    family: Family, server: Served, tmp_path: Path, setting: str
 ) -> None:
-    asked = ("frontier", family.path, *FEW, "--samples", "32")
-    remote = command(*asked, "--server", server, "--out", tmp_path / "there")
+    asked = ("frontier", family.path, *FEW, "--setting", setting, "--samples", "4", "--out")
+    remote = server.command(*asked, tmp_path / "there")
     killed = subprocess.Popen(remote, cwd=tmp_path, stdout=subprocess.DEVNULL)
-    database = tmp_path / "there" / "attempts.sqlite"
-    until = time.monotonic() + 120
-    while not (database.exists() and finished(tmp_path / "there")) and killed.poll() is None:
+    until = time.monotonic() + 600
+    while not finished(tmp_path / "there") and killed.poll() is None:
         assert time.monotonic() < until
         time.sleep(0.01)
     killed.kill()
     killed.wait(30)
-    subprocess.run(remote, check=True, timeout=300, cwd=tmp_path)
-    subprocess.run(command(*asked, "--out", tmp_path / "here"), check=True, timeout=300, cwd=tmp_path)
+    subprocess.run(remote, check=True, timeout=900, cwd=tmp_path)
+    here = [*ALPHADIAL, *map(str, asked), str(tmp_path / "here")]
+    subprocess.run(here, check=True, timeout=900, cwd=tmp_path)
     assert rows(tmp_path / "there") == rows(tmp_path / "here")
     tables = [json.loads((tmp_path / side / "outcomes.json").read_text()) for side in ("there", "here")]
     assert tables[0] == tables[1]
@@ -251,8 +160,6 @@ def test_a_frontier_that_is_killed_goes_on_and_is_that_of_this_process(
 
 def finished(folder: Path) -> int:
     """How many attempts are on disk, as another process sees it."""
-    import sqlite3
-
     try:
         with closing(sqlite3.connect(f"file:{folder / 'attempts.sqlite'}?mode=ro", uri=True)) as store:
             return int(store.execute("SELECT COUNT(*) FROM attempts").fetchone()[0])

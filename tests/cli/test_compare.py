@@ -19,6 +19,7 @@ from rich.console import Console
 
 from alphadial.agents.experiments.compare.choice import ROWS
 from alphadial.cli.comparison_table import comparison_table
+from alphadial.cli.ensemble_table import ensemble_table, opened_lines
 from alphadial.merge_engine import family_digest, load_family
 
 Cli = Callable[..., Any]
@@ -63,6 +64,10 @@ def test_compare_ends_with_table_json_and_picture(cli: Cli, tmp_path: Path) -> N
     assert [row["solve"] is None for row in result["beside"]] == [False, False, False, True]
     assert result["weights"] == {"tiny": family_digest(load_family("tiny"))}
     assert imread(tmp_path / "out" / "compare.png").shape[:2] == (864, 2000)
+    assert {row["k"] for row in result["ensembles"]} >= {2, 3, 5, 10}
+    assert "tiny on test: k attempts spread over arms, as dev chose" in " ".join(done.stdout.split())
+    assert "picture: out/ensembles.png" in done.stdout
+    assert imread(tmp_path / "out" / "ensembles.png").shape[0] == 864
 
 
 @pytest.mark.thorough
@@ -101,7 +106,8 @@ def test_fresh_ends_in_the_rows_of_the_shipped_tables(cli: Cli) -> None:
     fresh = cli("compare", "tiny", *FRESH, "--alphas=0,1", "--json", "-", "--fresh")
     assert "making tables" not in shipped.stderr
     assert "making tables" in fresh.stderr
-    assert json.loads(fresh.stdout) == json.loads(shipped.stdout)
+    # What ships has more samples, from which ensembles are told.
+    assert json.loads(fresh.stdout)["rows"] == json.loads(shipped.stdout)["rows"]
 
 
 @pytest.mark.slow
@@ -182,6 +188,30 @@ def test_eighty_columns_hold_every_interval() -> None:
     assert "…" not in screen.getvalue()
 
 
+def test_eighty_columns_hold_the_intervals_of_ensembles() -> None:
+    estimates = {"solve": 0.103, "solve_ci": [0.101, 0.186], "all_minus": -0.103, "all_minus_ci": [-0.186, -0.101]}
+    names = ("best single", "all alphas", "alpha >= 0", "alpha in [0, 1]", "checkpoints")
+    rows = [{"family": "tiny", "name": name, "k": 25, "arms": [], **estimates} for name in names]
+    table = ensemble_table({"split": "test", "ensembles": rows}, "tiny", 80)
+    assert table is not None
+    screen = StringIO()
+    Console(file=screen, width=80).print(table)
+    assert screen.getvalue().count("-10.3 [-18.6,-10.1]") == len(names)
+    assert "…" not in screen.getvalue()
+    assert ensemble_table({"split": "test", "ensembles": []}, "tiny", 80) is None
+
+
+def test_what_extrapolation_opens_is_told_with_its_control() -> None:
+    about = {"missed": 40, "samples": 64, "opened": 19, "below": 4, "above": 15}
+    row = {"family": "tiny", **about, "best_inside": "tiny@1", "fresh_samples": 384, "control": 2}
+    (line,) = opened_lines({"opened": [row]})
+    assert "opens 19 of the 40 problems" in line
+    assert line.endswith("64 samples each: 4 below 0, 15 above 1; 384 fresh samples of tiny@1 open 2")
+    first, _ = opened_lines({"opened": [{**row, "control": None}, row]})
+    assert first.startswith("tiny: ")
+    assert first.endswith("no fresh samples of tiny@1 are at hand to hold against it")
+
+
 @pytest.mark.slow
 def test_a_damaged_table_can_be_made_anew(cli: Cli, pico: Path, tmp_path: Path) -> None:
     command = ("compare", pico, *FRESH, "--alphas=1", "--out", "out", "--json", "-")
@@ -236,6 +266,8 @@ def test_compare_on_a_table_that_others_made(cli: Cli, tmp_path: Path, monkeypat
     result = json.loads((tmp_path / "copy.json").read_text("utf-8"))
     assert [row["controller"] for row in result["rows"] if row["k"] == 1] == ["best-single", "uniform", "posterior"]
     assert imread(tmp_path / "out" / "compare.png").shape[:2] == (864, 2000)
+    assert {row["name"] for row in result["ensembles"]} == {"best single", "all arms"}
+    assert "models on test: k attempts spread over arms" in " ".join(done.stdout.split())
     report = cli("report", "out")
     assert report.status == 0, report.stderr
 
@@ -247,7 +279,7 @@ def test_compare_on_a_table_that_others_made(cli: Cli, tmp_path: Path, monkeypat
         (("tiny", "--outcomes", "m.csv"), ("--outcomes has its own arms", "leave out FAMILY")),
         (("--outcomes", "m.csv", "--mix-temperatures"), ("leave out FAMILY",)),
         (("--outcomes", "m.csv", "--alphas=0,1"), ("leave out FAMILY",)),
-        (("tiny", "--features", "stars"), ("--features are for tables",)),
+        (("tiny", "--features", "stars"), ("--features", "are for tables of --outcomes")),
         (("tiny", "--percent"), ("--percent", "for tables")),
         (("--outcomes", "none.csv"), ("none.csv", "No such file")),
         (("--outcomes", "m.csv", "--folds", "2", "--split", "test"), ("--folds reports all problems", "--split")),

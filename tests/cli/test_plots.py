@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from alphadial.cli.plots.curves_picture import draw_curves, smooth
+from alphadial.cli.plots.ensembles_picture import draw_ensembles
 from alphadial.cli.plots.frontier_picture import draw_frontier
 from alphadial.cli.plots.labels import Label, place
 from alphadial.cli.plots.run_picture import draw_run
@@ -50,6 +51,26 @@ def test_frontier_is_a_picture(frontier: dict[str, Any], tmp_path: Path) -> None
     assert pixels.shape[:2] == (864, 2000)
     assert 0.005 < np.mean(pixels[..., :3].min(axis=2) < 0.9) < 0.5
     assert [file.name for file in tmp_path.iterdir()] == ["frontier.png"]
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("grouped", [True, False])
+def test_ensembles_are_a_picture(tmp_path: Path, grouped: bool) -> None:
+    ensembles = [
+        {"family": "toy", "name": name, "k": k, "solve": k / 10, "solve_ci": [k / 11, k / 9]}
+        for k in (2, 5)
+        for name in ("best single", "all alphas")
+    ]
+    groups = [
+        {"family": "toy", "group": group, "problems": 3, "alpha": alpha, "solve@1": 0.5, "solve@1_ci": [0.4, None]}
+        for group in ("early", "late")
+        for alpha in (0.0, 2.0, None)
+    ]
+    summary = {"split": "test", "ensembles": ensembles, "groups": groups if grouped else []}
+    draw_ensembles(summary, tmp_path / "ensembles.png")
+    assert imread(tmp_path / "ensembles.png").shape[:2] == (864, 2000 if grouped else 1040)
+    draw_ensembles({"split": "test", "ensembles": []}, tmp_path / "none.png")
+    assert [file.name for file in tmp_path.iterdir()] == ["ensembles.png"]
 
 
 def test_frontier_without_a_measurable_row_is_refused_by_name(tmp_path: Path) -> None:

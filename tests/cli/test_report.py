@@ -436,6 +436,51 @@ def test_a_comparison_shows_its_rows(tmp_path: Path) -> None:
     assert [trace["x"] for trace in gained["data"]] == [[0.04], [0.04]]
 
 
+ENDS = (("", 0.4), ("_ci", [0.3, 0.5]))
+"""An estimate and its interval, by the ends of their names."""
+
+
+def test_a_comparison_shows_what_several_alphas_do_together(tmp_path: Path) -> None:
+    estimates = {f"{name}{end}": value for name in ("solve", "minus_best_single", "all_minus") for end, value in ENDS}
+    arm = {"arm": {"alpha": -1.5, "temperature": 0.6}, "attempts": 2}
+    ensembles = [
+        {"family": "toy", "name": name, "k": k, "arms": [arm], **estimates}
+        for k in (2, 25)
+        for name in ("best single", "all alphas")
+    ]
+    inside = {"temperature": 0.6, "samples": 64, "inside": ["toy@0", "toy@<b>"], "missed": 40, "best_inside": "toy@0"}
+    opened = {**inside, "opened": 19, "below": 4, "above": 15, "by_alpha": [{"alpha": 2.0, "opened": 15}]}
+    opened |= {"family": "toy", "fresh_samples": 384, "control": 2}
+    solved = {"solve@1": 0.5, "solve@1_ci": [0.4, 0.6], "solve@5": 0.9, "solve@5_ci": [0.8, 1.0]}
+    groups = [
+        {"family": "toy", "group": group, "problems": 3, "alpha": alpha, "model": f"toy@{alpha:g}", **solved}
+        for group in ("early", "late")
+        for alpha in (0.0, 2.0)
+    ]
+    page = report(compare_folder(tmp_path / "compare", ensembles=ensembles, opened=[opened], groups=groups))
+    figures = page.data()["figures"]
+    assert [trace["name"] for trace in figures["ensembles"]["data"]] == ["best single", "all alphas"]
+    assert [trace["x"] for trace in figures["ensembles"]["data"]] == [[2, 25], [2, 25]]
+    assert [trace["name"] for trace in figures["groups"]["data"] if "name" in trace] == ["early", "late"]
+    assert "open 2 by the same rule" in page.text
+    assert "2 x -1.5 T=0.6" in page.text
+
+
+def test_groups_of_problems_are_shown_over_alpha(tmp_path: Path) -> None:
+    config = make_config(["t0.early", "t1.late"], 1)
+    attempts = [
+        make_attempt(config, f"t{at}.{group}", alpha, 0, "AC" if (alpha > 0) == bool(at) else "TLE", group=group)
+        for at, group in enumerate(("early", "late"))
+        for alpha in ALPHAS
+    ]
+    figures = report(write_run(tmp_path / "run", config, attempts)).data()["figures"]
+    assert {trace["name"]: trace["y"] for trace in figures["groups"]["data"]} == {
+        "early": [float(alpha <= 0) for alpha in ALPHAS],
+        "late": [float(alpha > 0) for alpha in ALPHAS],
+    }
+    assert "groups" not in report(frontier_run(tmp_path / "one")).data()["figures"]
+
+
 def test_a_run_of_a_problem_set_at_hand_shows_its_questions(tmp_path: Path) -> None:
     name = FIRST.id
     config: RunConfig = replace(make_config([name], 1), problem_set="tiny-problems")

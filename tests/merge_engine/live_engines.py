@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +34,66 @@ Answer = list[Any]
 """Token ids, and for each the top-3 tokens with their logprobs."""
 
 
+ALPHADIAL = [sys.executable, "-c", "from alphadial.cli import main; main()"]
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A family behind ``alphadial serve``, with a vLLM engine of its own."""
+
+    family: Family
+    url: str
+    process: subprocess.Popen[str]
+
+    def command(self, *arguments: str | Path) -> list[str]:
+        """A command line of alphadial that asks this server."""
+        return [*ALPHADIAL, *map(str, arguments), "--server", self.url]
+
+
 def vllm_python() -> str:
     python = os.environ.get("ALPHADIAL_VLLM_PYTHON")
     assert python is not None, "run bash .ci/vllm, which makes the environment for vLLM"
     return python
+
+
+@contextmanager
+def served(family: Family, *engine: str) -> Iterator[Served]:
+    """Serves a family while it is needed, with these arguments of the engine, and fails if a process is left."""
+    command = ["nice", *ALPHADIAL, "serve", os.fspath(family.path), "--port", "0", "--python", vllm_python()]
+    command += ["--start-timeout", f"{START_S}", "--", "--enforce-eager", "--dtype", "float32"]
+    command += ["--kv-cache-memory-bytes", f"{64 << 20}", *engine]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | ENVIRONMENT)
+    assert process.stderr is not None
+    said = []
+    for line in process.stderr:
+        said.append(line)
+        if found := re.search(rf"serving {family.name}@ALPHA at (http://127\.0\.0\.1:\d+)/v1", line):
+            break
+    else:
+        raise AssertionError("".join(said))
+    guard = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
+    try:
+        yield Served(family, found[1], process)
+    finally:
+        process.kill()
+        process.wait(30)
+        process.stderr.close()
+        until = time.monotonic() + 60
+        while left := _members(guard):
+            assert time.monotonic() < until, f"processes of the engine are left: {left}"
+            time.sleep(0.1)
+
+
+def _members(group: int) -> list[str]:
+    """What is left of a process group."""
+    left = []
+    for process in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            name, _, rest = process.read_text().rpartition(")")
+            state, _, of = rest.split()[:3]
+            if int(of) == group and state != "Z":
+                left.append(name)
+    return left
 
 
 @contextmanager

@@ -105,14 +105,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
     threading.Thread(target=listen, daemon=True).start()
     try:
-        until(lambda: bool(made.url) or process.poll() is not None, 240, made.said)
+        until(lambda: bool(made.url) or process.poll() is not None, START_S, made.said)
         assert made.url, made.said
         yield made
     finally:
         left = _descendants(process.pid) if process.poll() is None else {}
         process.kill()
         process.wait()
-        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in left), 30)
+        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in left), 120)
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +162,7 @@ def test_a_gateway_killed_in_mid_swap_leaves_nothing_running(served: Served) -> 
     with in_mid_swap(served, 0.5) as answers:
         served.process.kill()
     assert answers == []
-    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in left), 30)
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in left), 120)
 
 
 @contextmanager
@@ -179,7 +179,7 @@ def in_mid_swap(served: Served, alpha: float) -> Iterator[list[httpx.Response]]:
     wait.touch()
     asking = threading.Thread(target=ask)
     asking.start()
-    until(waiting.exists, 60)
+    until(waiting.exists, 300)
     yield answers
     wait.unlink()
     waiting.unlink()
@@ -189,6 +189,6 @@ def in_mid_swap(served: Served, alpha: float) -> Iterator[list[httpx.Response]]:
 def _comes_back(served: Served, texts: dict[float, str]) -> None:
     """The gateway starts its engine again, which then answers as before."""
     starts = len([line for line in served.said if "the engine answers" in line])
-    until(lambda: len([line for line in served.said if "the engine answers" in line]) > starts, 240, served.said)
-    until(served.is_up, 30)
+    until(lambda: len([line for line in served.said if "the engine answers" in line]) > starts, START_S, served.said)
+    until(served.is_up, 120)
     assert {alpha: served.text(alpha) for alpha in ALPHAS} == texts

@@ -14,7 +14,7 @@ from alphadial.cli.visible import visible
 from alphadial.controller import Arm
 
 _DIFFERENCES = ("minus_best_single", "minus_uniform")
-_WIDE = 110
+WIDE = 110
 """Columns of a terminal that shows everything."""
 _SHORT = {IN_SAMPLE: "in-sample", ORACLE: "oracle"}
 """Names that leave a terminal of 80 columns its intervals."""
@@ -27,7 +27,7 @@ def comparison_table(summary: dict[str, Any], family: str, width: int) -> Table:
     """
     split, dev, templates = summary["split"], summary.get("dev", "dev"), summary["templates"]
     clustered = f"clustered by the {templates} templates" if templates < summary["problems"] else "over problems"
-    wide = width >= _WIDE
+    wide = width >= WIDE
     table = Table(
         title=visible(
             f"{family} on {split}: {summary['problems']} problems, {summary['orders']} orders of "
@@ -62,11 +62,11 @@ def comparison_table(summary: dict[str, Any], family: str, width: int) -> Table:
 
 
 def _rates(row: dict[str, Any]) -> Iterator[Text]:
-    yield _estimate(row, "solve", "green", signed=False)
+    yield estimate(row, "solve", "green", signed=False)
     for name in _DIFFERENCES:
         low, high = row[f"{name}_ci"]
         style = "" if low is None or low <= 0 <= high else "green" if low > 0 else "red"
-        yield _estimate(row, name, style, signed=True)
+        yield estimate(row, name, style, signed=True)
 
 
 def _chosen(row: dict[str, Any]) -> Iterator[str]:
@@ -77,7 +77,8 @@ def _chosen(row: dict[str, Any]) -> Iterator[str]:
     yield f"{row['attempts_mean']:.2f}" if "attempts_mean" in row else ""
 
 
-def _estimate(row: dict[str, Any], name: str, style: str, *, signed: bool) -> Text:
+def estimate(row: dict[str, Any], name: str, style: str = "", *, signed: bool) -> Text:
+    """A rate or a difference of a row with its interval, in per cent."""
     if row[name] is None:
         return Text("-", "dim")
     sign = "+" if signed else ""

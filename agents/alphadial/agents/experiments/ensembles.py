@@ -21,7 +21,7 @@ from alphadial.agents.experiments.metrics import ClusterBootstrap, Estimate, Flo
 from alphadial.agents.experiments.outcomes import OutcomeTable
 from alphadial.controller import Arm, OutcomeKind
 
-ALL, INSIDE, FROM_ZERO, UNMERGED = "all alphas", "alphas in [0, 1]", "alphas from 0 up", "checkpoints, none merged"
+ALL, INSIDE, FROM_ZERO, UNMERGED = "all alphas", "alpha in [0, 1]", "alpha >= 0", "checkpoints"
 BEST_ARM = "best single"
 KS = (2, 3, 5, 10, 25)
 
@@ -45,6 +45,19 @@ class SolveCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class EnsembleWay:
+    """One way to spend k attempts on every problem."""
+
+    name: str
+    """Which arms it may draw from, or ``BEST_ARM``."""
+    k: int
+    drawn: tuple[tuple[Arm, int], ...]
+    """How many of the k attempts each arm makes, as dev chose; the most first."""
+    solved: Floats
+    """Per problem (P,), the chance that they solve it."""
+
+
+@dataclass(frozen=True, slots=True)
 class EnsembleRow:
     """What one way to spend k attempts solves on the reported split."""
 
@@ -64,7 +77,7 @@ class EnsembleRow:
         return {
             "name": self.name,
             "k": self.k,
-            "arms": [{**arm.to_json(), "attempts": attempts} for arm, attempts in self.drawn],
+            "arms": [{"arm": arm.to_json(), "attempts": attempts} for arm, attempts in self.drawn],
             **_json("solve", self.solve),
             **_json("minus_best_single", self.minus_single),
             **_json("all_minus", self.all_minus),
@@ -167,30 +180,42 @@ def ensemble_rows(
     Raises:
         OutcomeTableError: the two have different arms.
     """
+    return ensemble_estimates(ensemble_ways(dev, split, ks), split.templates, bootstrap_seed)
+
+
+def ensemble_ways(dev: SolveCounts, split: SolveCounts, ks: Iterable[int]) -> list[EnsembleWay]:
+    """The same before statistics; the best single arm comes first for each k, then the widest range."""
     if dev.arms != split.arms:
         raise OutcomeTableError("what is chosen on dev can only be reported on a split with the same arms")
-    bootstrap = ClusterBootstrap(split.templates, seed=bootstrap_seed)
     ranges = alpha_ranges(split.arms)
-    first = next(iter(ranges))
-    rows = []
+    ways = []
     for k in ks:
         if k > min(dev.measured.max(axis=0).min(), split.measured.max(axis=0).min()):
             continue
         drawn = {BEST_ARM: [best_arm(dev, k)] * k}
         drawn |= {name: draw_greedily(dev, columns, k) for name, columns in ranges.items()}
-        solved = {name: solved_by(split, columns) for name, columns in drawn.items()}
-        rows += [
-            EnsembleRow(
-                name,
-                k,
-                tuple((split.arms[column], times) for column, times in Counter(columns).most_common()),
-                bootstrap.mean(solved[name]),
-                bootstrap.difference(solved[name], solved[BEST_ARM]),
-                bootstrap.difference(solved[first], solved[name]),
-            )
-            for name, columns in drawn.items()
-        ]
-    return rows
+        for name, columns in drawn.items():
+            named = tuple((split.arms[column], times) for column, times in Counter(columns).most_common())
+            ways.append(EnsembleWay(name, k, named, solved_by(split, columns)))
+    return ways
+
+
+def ensemble_estimates(ways: Sequence[EnsembleWay], templates: Sequence[str], seed: int = 0) -> list[EnsembleRow]:
+    """The rows of all ways: means, and paired differences clustered by the template of each problem."""
+    bootstrap = ClusterBootstrap(templates, seed=seed)
+    widest = next((way.name for way in ways if way.name != BEST_ARM), BEST_ARM)
+    solved = {(way.name, way.k): way.solved for way in ways}
+    return [
+        EnsembleRow(
+            way.name,
+            way.k,
+            way.drawn,
+            bootstrap.mean(way.solved),
+            bootstrap.difference(way.solved, solved[BEST_ARM, way.k]),
+            bootstrap.difference(solved[widest, way.k], way.solved),
+        )
+        for way in ways
+    ]
 
 
 def _misses(failing: Floats, left: Floats) -> Floats:

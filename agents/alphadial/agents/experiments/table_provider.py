@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from alphadial.agents.errors import OptionError, OutcomeTableError
 from alphadial.agents.experiments.compare.datasets import ReplayDataset
+from alphadial.agents.experiments.compare.dial_summary import DialTables
 from alphadial.agents.experiments.compare.shipped_tables import (
     fitting_table,
+    part_of_table,
     replay_dataset,
+    shipped_control,
     shipped_table,
     table_config,
 )
@@ -41,6 +44,8 @@ class TableProvider:
     """Never take the shipped tables."""
     on_session: OnSession = silent
     notify: Notify = lambda text: None
+    _found: dict[tuple[str, float], OutcomeTable] = field(default_factory=dict)
+    """Every table that was asked for, by split and temperature, as far as it holds these models or checkpoints."""
 
     def __call__(
         self, split: str, temperatures: Collection[float | None], optional: Collection[float | None] = ()
@@ -68,7 +73,21 @@ class TableProvider:
         for temperature in missing:
             tables[temperature] = self._make(configs[temperature], self.splits[split])
         problems = self.splits[split].problems
-        return {heat: replay_dataset(table, problems) for heat, table in tables.items() if table is not None}
+        found = {heat: table for heat, table in tables.items() if table is not None}
+        asked = {model.name for model in self.models}
+        for heat, table in found.items():
+            kept = tuple(model for model in table.models if model.alpha is None or model.name in asked)
+            self._found[split, heat] = table.model_copy(update={"models": kept})
+        return {heat: replay_dataset(part_of_table(table, configs[heat]), problems) for heat, table in found.items()}
+
+    def dial_tables(self, dev: str, split: str) -> DialTables:
+        """All that is at hand after a comparison to say what several alphas do together."""
+        by_split = {
+            name: {heat: table for (of, heat), table in self._found.items() if of == name} for name in (dev, split)
+        }
+        heat = self.options.own_family().temperature
+        control = None if self.fresh else shipped_control(self.config(split, heat))
+        return DialTables(by_split[dev], by_split[split], heat, control)
 
     def config(self, split: str, temperature: float) -> RunConfig:
         """The run that makes one table."""

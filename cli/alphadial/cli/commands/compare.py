@@ -214,9 +214,10 @@ def _compare_tables(options: OutcomesOptions, out: Path | None, workers: int | N
 
 
 def show_comparison(finished: FinishedComparison, json_to: str | None) -> None:
-    """Draws the picture into the folder of the comparison, and shows its rows."""
+    """Draws the pictures into the folder of the comparison, and shows its rows."""
     from alphadial.agents.experiments.compare.compare_file import COMPARE_FILE
     from alphadial.cli.comparison_table import comparison_table
+    from alphadial.cli.ensemble_table import ensemble_table, opened_lines
     from alphadial.cli.interrupt import keeps
     from alphadial.cli.output import STDOUT, print_line, results, say, write_json
     from alphadial.cli.plots import MISSING, can_draw
@@ -224,10 +225,13 @@ def show_comparison(finished: FinishedComparison, json_to: str | None) -> None:
     summary, folder = finished.summary, finished.folder
     keeps(f"the results are in {folder / COMPARE_FILE}")
     picture = folder / "compare.png"
+    together = folder / "ensembles.png"
     if can_draw():
         from alphadial.cli.plots.comparison_picture import draw_comparison
+        from alphadial.cli.plots.ensembles_picture import draw_ensembles
 
         draw_comparison(summary, picture)
+        draw_ensembles(summary, together)
     else:
         say(MISSING)
     if json_to is not None:
@@ -235,6 +239,11 @@ def show_comparison(finished: FinishedComparison, json_to: str | None) -> None:
     if json_to != STDOUT:
         for family in dict.fromkeys(row["family"] for row in summary["rows"]):
             results().print(comparison_table(summary, family, results().width))
+            if (ensembles := ensemble_table(summary, family, results().width)) is not None:
+                results().print(ensembles)
+        for line in opened_lines(summary):
+            print_line(line)
         print_line(f"results: {folder / COMPARE_FILE}")
-        if picture.exists():
-            print_line(f"picture: {picture}")
+        for drawn in (picture, together):
+            if drawn.exists():
+                print_line(f"picture: {drawn}")

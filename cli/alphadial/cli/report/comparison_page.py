@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from alphadial.agents.experiments.compare.compare_file import CompareRow, Comparison
+from alphadial.cli.report.dial_sections import dial_parts
 from alphadial.cli.report.figures import curve_line, over_attempts
 from alphadial.cli.report.page import Page, Section, Tile, chart, paragraph, table
 from alphadial.cli.report.text import cut, interval, label, number, percent, points
@@ -39,6 +40,9 @@ def comparison_page(comparison: Comparison) -> Page:
         named = f", {family}" if len(families) > 1 else ""
         body = _body(rows, beside, at)
         sections.append(Section(f"family{at}", f"Solved within k attempts{named}", family or "Comparison", body))
+    for section, drawn in dial_parts(comparison):
+        sections.append(section)
+        figures |= drawn
     first = [row for row in comparison.rows if row.family == families[0]]
     ks = sorted({row.k for row in first})
     tops = [max((row for row in first if row.k == k), key=lambda row: row.solve or 0.0) for k in ks]

@@ -7,7 +7,7 @@ Colours are names of variables in ``style.css``, which the script looks up: that
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -21,6 +21,17 @@ RATES = {
     "optimisation_failure": ("too slow", "blue", "dashdot", "triangle-up"),
 }
 """Field -> name, colour, line and marker; the line and the marker carry the meaning where the colour does not."""
+LOOKS = (
+    ("vermillion", "solid", "circle"),
+    ("green", "solid", "square"),
+    ("blue", "dashdot", "diamond"),
+    ("purple", "dot", "triangle-up"),
+    ("gold", "dash", "cross"),
+    ("sky", "longdash", "x"),
+)
+"""Colour, line and marker of lines that are told apart by no meaning of their own."""
+AlphaValue = tuple[float, float | None, tuple[float | None, float | None]]
+"""An alpha, a share there, and its interval."""
 ENDS = {0: "low", 1: "high"}
 Point = tuple[float, float]
 _NAMED_ROWS = 400
@@ -47,6 +58,26 @@ def rates(rows: Sequence[dict[str, Any]]) -> Figure:
         yaxis={"tickformat": ".0%", "title": {"text": "share of attempts"}, "range": [0, 1.02]},
         shapes=[{**shade, "fillcolor": "var(--shade)", "line": {"width": 0}}] if len(ends) == len(ENDS) else [],
         annotations=[note(alpha, 1, name, yref="paper", yanchor="bottom") for alpha, name in ends],
+        hovermode="x unified",
+    )
+
+
+def groups_over_alpha(groups: Mapping[str, Sequence[AlphaValue]]) -> Figure:
+    """The share of attempts that solve, over alpha, for each group of problems."""
+    data: list[Trace] = []
+    for at, (name, values) in enumerate(groups.items()):
+        bounds = [interval for _, _, interval in values]
+        trace = line([alpha for alpha, _, _ in values], [share for _, share, _ in values], bounds, label(name))
+        colour, dash, symbol = LOOKS[at % len(LOOKS)]
+        style = {
+            "line": {"color": f"var(--{colour})", "width": 2.5, "dash": dash},
+            "marker": {"symbol": symbol, "size": 8},
+        }
+        data.append({**trace, **style, "mode": "lines+markers"})
+    return figure(
+        data,
+        xaxis={"title": {"text": "alpha"}},
+        yaxis={"tickformat": ".0%", "title": {"text": "share of attempts"}, "range": [0, 1.02]},
         hovermode="x unified",
     )
 

@@ -23,7 +23,7 @@ def run_page(run: StoredRun, packed: Packed, seed: int, remark: str = "") -> Pag
     said = describe(run)
     rows = [row for row in said["frontier"]["rows"] if row["solve"] is not None] if said["frontier"] else []
     shown = controlled_parts(said)
-    parts = [*(shown or _frontier(said, rows)), *_attempts_needed(said), *_problems(said)]
+    parts = [*(shown or [*_frontier(said, rows), *_groups(said)]), *_attempts_needed(said), *_problems(said)]
     sections = [section for section, _ in parts]
     drawn = {name: figure for _, drawings in parts for name, figure in drawings.items()}
     config, counts, names = run.config, said["counts"], arm_names(run.config)
@@ -72,6 +72,34 @@ def _frontier(said: dict[str, Any], rows: list[dict[str, Any]]) -> list[Part]:
     body += table(heads, cells, "Table of rates by alpha")
     drawn = {"rates": figures.rates(rows), "path": figures.path(rows, said["frontier"]["checkpoints"])}
     return [(Section("frontier", "The frontier", "Frontier", body), drawn)]
+
+
+def _groups(said: dict[str, Any]) -> list[Part]:
+    """Groups of problems over alpha, where there are several."""
+    by_group = {name: rows for name, rows in said["frontier"]["by_group"].items() if rows} if said["frontier"] else {}
+    if len(by_group) < 2:
+        return []
+    values = {
+        name: [(row["alpha"], row["solve"], tuple(row["solve_ci"])) for row in rows] for name, rows in by_group.items()
+    }
+    told = "; ".join(
+        f"{name} at {row['model']}: {percent(row['solve'])}" for name, rows in by_group.items() for row in rows
+    )
+    body = paragraph("Problems in groups: the share of attempts that solve them, as alpha moves.")
+    body += chart("groups", "Share of attempts solved over alpha, by group", cut(told, 1500))
+    heads = ("group", "alpha", *(name for name, *_ in figures.RATES.values()), "attempts", "unmeasurable")
+    cells = [
+        [cut(name, 60), number(row["alpha"]), *figures.rate_cells(row)]
+        for name, rows in by_group.items()
+        for row in rows
+    ]
+    body += table(heads, cells, "Table of groups by alpha")
+    return [
+        (
+            Section("groups", "Which problems each alpha solves", "Groups", body),
+            {"groups": figures.groups_over_alpha(values)},
+        )
+    ]
 
 
 def _attempts_needed(said: dict[str, Any]) -> list[Part]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from alphadial.agents.errors import StoreError
 from alphadial.controller import Arm, ControllerError
@@ -52,6 +52,76 @@ class CompareRow(BaseModel):
         return tuple(sorted({arm.temperature for arm in self.arms or () if arm.temperature is not None}))
 
 
+class AttemptsOfArm(BaseModel):
+    """How many attempts of an ensemble an arm makes."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    arm: Annotated[Arm, BeforeValidator(_arm)]
+    attempts: Positive
+
+
+class EnsembleShown(BaseModel):
+    """What k attempts solve that are drawn from a range of arms."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    family: Name | None = None
+    name: Name
+    k: Positive
+    arms: tuple[AttemptsOfArm, ...] = ()
+    solve: Number | None
+    solve_ci: tuple[Number | None, Number | None]
+    minus_best_single: Number | None
+    minus_best_single_ci: tuple[Number | None, Number | None]
+    all_minus: Number | None
+    all_minus_ci: tuple[Number | None, Number | None]
+
+
+class OpenedAt(BaseModel):
+    """How many problems an extrapolated alpha opens."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    alpha: Number
+    opened: Count
+
+
+class OpenedShown(BaseModel):
+    """What extrapolated alphas open, and the control beside it."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    family: Name | None = None
+    temperature: Number
+    samples: Positive
+    inside: tuple[Name, ...]
+    missed: Count
+    opened: Count
+    below: Count
+    above: Count
+    by_alpha: tuple[OpenedAt, ...]
+    best_inside: Name
+    fresh_samples: Count
+    control: Count | None = None
+
+
+class GroupShown(BaseModel):
+    """Which problems of a group a model solves."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+    family: Name | None = None
+    group: Name
+    problems: Count
+    alpha: Number | None
+    model: Name
+    solve_1: Annotated[Number | None, Field(alias="solve@1")]
+    solve_1_ci: Annotated[tuple[Number | None, Number | None], Field(alias="solve@1_ci")]
+    solve_5: Annotated[Number | None, Field(alias="solve@5")] = None
+    solve_5_ci: Annotated[tuple[Number | None, Number | None], Field(alias="solve@5_ci")] = (None, None)
+
+
 class Comparison(BaseModel):
     """What ``alphadial compare`` writes, as far as a report shows it."""
 
@@ -59,6 +129,9 @@ class Comparison(BaseModel):
 
     rows: tuple[CompareRow, ...]
     beside: tuple[CompareRow, ...] = ()
+    ensembles: tuple[EnsembleShown, ...] = ()
+    opened: tuple[OpenedShown, ...] = ()
+    groups: tuple[GroupShown, ...] = ()
     family: Name = ""
     problem_set: Name = ""
     split: Name = ""

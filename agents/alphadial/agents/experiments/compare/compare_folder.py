@@ -17,7 +17,7 @@ from alphadial.envs.folders import LOCK_FILE, lock_folder, write_atomically
 
 TABLES = "tables"
 """Holds a run folder for each table that is made."""
-_DRAWN = ("compare.png", "report.html")
+_DRAWN = ("compare.png", "ensembles.png", "report.html")
 """Files that are made from the results, and may lie beside them."""
 
 

@@ -25,6 +25,7 @@ from alphadial.agents.experiments.compare.comparing import (
     compare,
     mix_temperatures,
 )
+from alphadial.agents.experiments.compare.dial_summary import dial_summary
 from alphadial.agents.experiments.compare.rows import BEST_SINGLE, UNIFORM, Row
 from alphadial.agents.experiments.processes import Processes
 from alphadial.agents.experiments.table_provider import TableProvider
@@ -136,7 +137,9 @@ def compare_controllers(
                 executor=executor,
                 on_progress=on_progress,
             )
-        return write_results(folder, {"family": family, **decides, **results})
+        recorded = {label: each.dial_tables(options.dev, options.split) for label, each in providers.items()}
+        summary = dial_summary(recorded, options.seed)
+        return write_results(folder, {"family": family, **decides, **results, **summary})
 
 
 def _providers(

@@ -25,6 +25,10 @@ class ReplayDataset:
         """Some of the problems, by position."""
         return ReplayDataset(self.log.of_problems(problems), tuple(self.templates[row] for row in problems))
 
+    def first_samples(self, count: int) -> ReplayDataset:
+        """The same outcomes with at most so many samples of each cell."""
+        return replace(self, log=replace(self.log, kinds=self.log.kinds[:, :, :count]))
+
     def at(self, temperature: float) -> ReplayDataset:
         """The same outcomes, with the temperature in every arm.
 

@@ -23,6 +23,7 @@ from alphadial.agents.experiments.compare.compare_folder import (
 from alphadial.agents.experiments.compare.compare_run import check_attempts
 from alphadial.agents.experiments.compare.comparing import CHOSEN_ON, OnProgress, compare, compare_folds
 from alphadial.agents.experiments.compare.datasets import Notify, ReplayDataset, join_tables
+from alphadial.agents.experiments.compare.dial_summary import dataset_summary
 from alphadial.agents.experiments.compare.rows import BEST_SINGLE, UNIFORM, Row
 from alphadial.agents.experiments.compare.shipped_tables import replay_dataset
 from alphadial.agents.experiments.foreign_tables import load_outcome_csv
@@ -120,8 +121,13 @@ def _replaying(
     def source(split: str, temperatures: Collection[float | None], optional: Collection[float | None] = ()) -> Datasets:
         return {None: parts[split]}
 
-    sources = {label: source}
-    return partial(compare, sources, options.split, dev=options.dev, rows=rows, attempts=attempts, settings=settings)
+    def replaying(**work: Any) -> dict[str, Any]:
+        results = compare(
+            {label: source}, options.split, dev=options.dev, rows=rows, attempts=attempts, settings=settings, **work
+        )
+        return results | dataset_summary(label, parts[options.dev], parts[options.split], options.seed)
+
+    return replaying
 
 
 def _load(options: OutcomesOptions, notify: Notify) -> ReplayDataset:
@@ -133,13 +139,24 @@ def _load(options: OutcomesOptions, notify: Notify) -> ReplayDataset:
         )
     several = len(options.tables) > 1
     named = zip(options.tables, heats, strict=True)
-    table = join_tables([_table(options, path, heat, several, notify) for path, heat in named], notify)
+    tables = [_table(options, path, heat, several, notify) for path, heat in named]
+    if all(map(is_outcome_table, options.tables)):
+        tables = _as_deep(tables, notify)
+    table = join_tables(tables, notify)
     measured = (table.log.kinds != OutcomeKind.UNMEASURABLE).sum(axis=2).max(axis=0)
     whole = np.flatnonzero(measured == table.log.kinds.shape[2])
     arms = tuple(table.log.arms[column] for column in whole)
     if few := [str(arm) for arm in table.log.arms if arm not in arms]:
         notify(f"left out, as they have fewer samples than the others: {', '.join(few)}")
     return ReplayDataset(table.log.of_arms(arms), table.templates)
+
+
+def _as_deep(tables: Sequence[ReplayDataset], notify: Notify) -> list[ReplayDataset]:
+    """Recorded samples come in an order, so of a table with more of them than another the first serve."""
+    depths = {table.log.kinds.shape[2] for table in tables}
+    if len(depths) > 1:
+        notify(f"of every cell the first {min(depths)} samples are taken, as some tables have no more")
+    return [table.first_samples(min(depths)) for table in tables]
 
 
 def _table(options: OutcomesOptions, path: Path, heat: float | None, several: bool, notify: Notify) -> ReplayDataset:

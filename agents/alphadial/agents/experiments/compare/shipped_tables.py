@@ -82,8 +82,16 @@ def shipped_path(family: str, split: str, temperature: float) -> Path:
     return _SHIPPED / family / f"{split}-{temperature:g}.json{COMPRESSED}"
 
 
+def shipped_control(config: RunConfig) -> OutcomeTable | None:
+    """Fresh samples beside a shipped table, for the control of opened problems; None where there are none."""
+    path = shipped_path(str(config.family), f"{config.split}-control", config.temperature)
+    if not path.is_file():
+        return None
+    return load_outcomes(path, Expected(config.family, config.split_hash, config.temperature, config.weights, ()))
+
+
 def fitting_table(path: Path, config: RunConfig) -> OutcomeTable:
-    """The part of a stored table that a run would make: its models and its first samples.
+    """A stored table that holds all that a run would make, and maybe more models and samples.
 
     Raises:
         OutcomeTableError: unreadable, or made by something else; the message says what differs.
@@ -105,6 +113,11 @@ def fitting_table(path: Path, config: RunConfig) -> OutcomeTable:
         faults.append(f"{table.samples} samples there, {config.samples} here")
     if faults:
         raise OutcomeTableError(f"{path} does not fit: {'; '.join(faults)}")
+    return table
+
+
+def part_of_table(table: OutcomeTable, config: RunConfig) -> OutcomeTable:
+    """What a run would make of a table that fits it: its models and its first samples."""
     models = {model.name: model for model in table.models}
     parts = [
         models[wanted.name].model_copy(
