@@ -24,6 +24,7 @@ from typing import Any
 import httpx
 import pytest
 
+from alphadial.envs.problems import load_split
 from alphadial.merge_engine import Family, find_weights_id
 
 from .live_engines import ENVIRONMENT, START_S, vllm_python
@@ -36,7 +37,12 @@ PROMPTS = 4
 REQUESTS = 200
 NEAR = 0.01
 """Logprobs that lie closer than this may change places with what shares the batch."""
-FEW = ("--split", "dev", "--problems", "sub_sum_mod.triple.mod31.loose,sub_best.turn4.same.loose")
+FEW = (
+    "--split",
+    "dev",
+    "--problems",
+    ",".join(problem.id for problem in load_split("tiny-problems", "dev").problems[:2]),
+)
 CHAT = "/v1/chat/completions"
 
 
