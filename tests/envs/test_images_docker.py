@@ -246,8 +246,8 @@ UNCONFINED = ["seccomp=unconfined", "apparmor=unconfined", "systempaths=unconfin
 """Options by which Docker lets bubblewrap make namespaces within a container."""
 JUDGED = """
 import sys
-from alphadial.envs import Judge, find_problem, open_sandbox
-problem = find_problem("tiny-problems", "pair_diff_eq.plus7.negate.tight")
+from alphadial.envs import Judge, load_split, open_sandbox
+problem = load_split("tiny-problems", "dev").problems[0]
 with open_sandbox() as sandbox, Judge(sandbox) as judge:
     print(judge.judge(problem, "def f(a, k):\\n return 0\\n").verdict, sandbox.protection.own_uid)
 """

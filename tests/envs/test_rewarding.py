@@ -36,6 +36,7 @@ from alphadial.envs import (
 )
 from alphadial.envs.judging.limits import DEFAULT_LIMIT_S
 from alphadial.envs.judging.rewards import rewarded
+from alphadial.envs.problems import load_split
 from alphadial.envs.sandbox import cgroups
 from alphadial.envs.types import Interface, Validator
 
@@ -47,7 +48,6 @@ STDIN = Problem(
     "sum", "t", "", "Add.", "", "", (Test(1, "2 3\n", "5\n", public=True), Test(2, "40 2\n", "42\n")), Limits(),
     interface=Interface.STDIO,
 )  # fmt: skip
-TINY = "near_equal.most8.half.loose"
 RIGHT = "```python\ndef f(x):\n    return 2 * x\n```"
 SMALL = "```\ndef f(x):\n    return 4\n```"
 SUMS = {
@@ -129,7 +129,8 @@ def test_time_limits() -> None:
 
 @pytest.mark.thorough
 def test_ids_of_problems(tmp_path: Path) -> None:
-    assert reward("```python\ndef f(a, k): return None\n```", TINY, split="dev") == 0.0
+    tiny = load_split("tiny-problems", "dev").problems[0].id
+    assert reward("```python\ndef f(a, k): return None\n```", tiny, split="dev") == 0.0
     accepted = {"name": "good.py", "language": "python3", "expected": "accepted", "source": "print(2 * int(input()))"}
     tests = [{"name": "1", "group": "sample", "input": "21\n", "answer": "42\n"}]
     row = {"id": "twice", "tests": tests, "submissions": [accepted]}
@@ -139,11 +140,11 @@ def test_ids_of_problems(tmp_path: Path) -> None:
     assert ready("twice", path).time_limit_s == 1.0  # from its accepted program, though nobody can read a statement
     for options, words in (
         ({"problem": "thrice", "problem_set": path}, "mine.jsonl has no problem 'thrice'; ids look like 'twice'"),
-        ({"problem": TINY, "split": "test"}, f"has no problem '{TINY}' in its split test; ids look like"),
-        ({"problem": TINY, "split": "exam"}, "tiny-problems has no split 'exam'"),
-        ({"problem": TINY, "problem_set": "nowhere"}, "no problem set, file or folder 'nowhere'"),
+        ({"problem": tiny, "split": "test"}, f"has no problem '{tiny}' in its split test; ids look like"),
+        ({"problem": tiny, "split": "exam"}, "tiny-problems has no split 'exam'"),
+        ({"problem": tiny, "problem_set": "nowhere"}, "no problem set, file or folder 'nowhere'"),
         (
-            {"problem": TINY, "problem_set": [CALL]},
+            {"problem": tiny, "problem_set": [CALL]},
             "problem_set is a name, a path or module:Class",
         ),
         ({"problem": 7}, "a problem is a Problem or its id, not a int"),

@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from alphadial.merge_engine import ServeOptions, ServingError, ServingMode, load_family
+from alphadial.merge_engine import ServeOptions, ServingError, ServingMode, find_weights_id, load_family
 from alphadial.merge_engine.live import engine_guard, engines, gateway_watch
 from alphadial.merge_engine.live.engines import PYTHON_VARIABLE, OwnEngine, vllm_python
 from alphadial.merge_engine.live.serving import gateway
 
-ID = "w1-72660c6fac3531ecc3f81f0ca241a9c3"
+ID = find_weights_id(load_family("tiny"), 0.0)
 """What ``tiny@0`` is."""
 VLLM = r"""
 import http.server, json, os, sys, time

@@ -13,7 +13,16 @@ from typing import Any
 import httpx
 import pytest
 
-from alphadial.merge_engine import EngineError, ServeOptions, ServingError, ServingMode, load_family
+from alphadial.merge_engine import (
+    EngineError,
+    ServeOptions,
+    ServingError,
+    ServingMode,
+    checkpoint,
+    format_alpha,
+    load_family,
+    model_name,
+)
 from alphadial.merge_engine.live import gateway as gateway_module
 from alphadial.merge_engine.live import gateway_models, gateway_watch
 from alphadial.merge_engine.live.gateway_turns import Turns
@@ -22,6 +31,7 @@ from alphadial.merge_engine.live.serving import gateway, listening, server_confi
 from .fake_engine import FakeEngine, Running, fake_id, running
 
 CHAT = "/v1/chat/completions"
+TINY = load_family("tiny")
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +65,7 @@ async def served(*engines: FakeEngine, **options: Any) -> AsyncIterator[Served]:
     async with AsyncExitStack() as stack:
         fakes = [await stack.enter_async_context(running(engine.app())) for engine in engines]
         chosen = ServeOptions([fake.url for fake in fakes], ServingMode(engines[0].mode), **options)
-        made = await stack.enter_async_context(gateway(load_family("tiny"), chosen))
+        made = await stack.enter_async_context(gateway(TINY, chosen))
         front = await stack.enter_async_context(running(server_config(made.app)))
         client = await stack.enter_async_context(
             httpx.AsyncClient(base_url=front.url, timeout=60, trust_env=False, verify=False)
@@ -82,9 +92,10 @@ def test_models_are_the_grid_and_the_ends() -> None:
         async with served(FakeEngine()) as made:
             listed = (await made.client.get("/v1/models")).json()
             names = [model["id"] for model in listed["data"]]
-            assert names[0] == "tiny@-1"
-            assert len(names) == 3 * 256 + 1 + 2
-            assert {"tiny@0.00390625", "tiny@2", "tiny@low", "tiny@high"} <= set(names)
+            low, high = TINY.alpha_min, TINY.alpha_max
+            assert names[0] == model_name("tiny", low)
+            assert len(names) == (high - low) * 256 + 1 + 2
+            assert {"tiny@0.00390625", model_name("tiny", high), "tiny@low", "tiny@high"} <= set(names)
             assert (await made.client.get("/v1/models/tiny@0.5")).json()["id"] == "tiny@0.5"
             assert (await made.client.get("/v1/models/tiny@init")).status_code == 404
 
@@ -127,7 +138,7 @@ def test_bodies_and_answers_pass_as_they_are() -> None:
         ("other@0.5", 404, "no other family"),
         ("tiny@init", 404, "no alpha of this engine"),
         ("tiny@0.3", 400, "the nearest are 0.296875 and 0.30078125"),
-        ("tiny@2.5", 400, r"beyond the range \[-1, 2\]"),
+        ("tiny@9", 400, f"beyond the range \\[{format_alpha(TINY.alpha_min)}, {format_alpha(TINY.alpha_max)}\\]"),
         ("tiny@nan", 404, "no alpha of this engine"),
         ("tiny@1e400", 400, "beyond"),
         (7, 400, "names no model"),
@@ -418,7 +429,7 @@ def test_engines_are_looked_at_first(engine: FakeEngine, says: str | None, monke
     async def scenario() -> None:
         async with running(engine.app()) as fake:
             with pytest.raises(EngineError, match=says):
-                async with gateway(load_family("tiny"), ServeOptions([fake.url])):
+                async with gateway(TINY, ServeOptions([fake.url])):
                     pass
 
     run(scenario())
@@ -427,7 +438,7 @@ def test_engines_are_looked_at_first(engine: FakeEngine, says: str | None, monke
 def test_an_address_where_no_engine_is_is_said() -> None:
     async def scenario() -> None:
         with pytest.raises(EngineError, match=r"no engine answers at http://127\.0\.0\.1:9 .*correct the address"):
-            async with gateway(load_family("tiny"), ServeOptions(["http://127.0.0.1:9"])):
+            async with gateway(TINY, ServeOptions(["http://127.0.0.1:9"])):
                 pass
 
     run(scenario())
@@ -482,10 +493,10 @@ def test_the_ids_are_those_of_the_family(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.undo()
 
     async def scenario() -> None:
-        merged = gateway_models.Models(load_family("tiny"), ServingMode.SWAP)
-        blended = gateway_models.Models(load_family("tiny"), ServingMode.BLEND)
-        assert (await merged.asked("tiny@high")).weights_id == "w1-e170e3b39e54162a9464870d7dc3f5d9"
-        assert (await merged.asked("tiny@1")).weights_id == "w1-e170e3b39e54162a9464870d7dc3f5d9"
+        merged = gateway_models.Models(TINY, ServingMode.SWAP)
+        blended = gateway_models.Models(TINY, ServingMode.BLEND)
+        high = checkpoint(TINY, "high").weights_id
+        assert (await merged.asked("tiny@high")).weights_id == (await merged.asked("tiny@1")).weights_id == high
         assert (await blended.asked("tiny@1")).weights_id.startswith("blend:")
 
     run(scenario())
