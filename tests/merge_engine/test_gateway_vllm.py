@@ -23,6 +23,7 @@ from typing import Any
 import httpx
 import pytest
 
+from alphadial.envs.problems import load_split
 from alphadial.merge_engine import find_weights_id
 
 from .live_engines import START_S, Served, served, vllm_python
