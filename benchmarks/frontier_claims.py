@@ -90,7 +90,8 @@ def read_tables(folder: Path) -> Tables:
         by_heat |= {table.temperature: table for table in sorted(found, key=lambda table: table.temperature)}
         if not by_heat:
             raise SystemExit(f"{folder} holds no table of {split}: {split}-0.6/outcomes.json or {split}-0.6.json.xz")
-    return tables
+    shared = set(tables["dev"]) & set(tables["test"])
+    return {split: {heat: by_heat[heat] for heat in sorted(shared)} for split, by_heat in tables.items()}
 
 
 def ensembles(tables: Tables) -> list[dict[str, Any]]:
