@@ -7,8 +7,8 @@ intervals are at 95 %, paired by problem and clustered by template.
 1. ``ensembles``: the ensemble over all alphas minus the best single arm (any alpha or checkpoint, at any temperature),
    minus the ensemble over [0, 1], over alphas from 0 up, and over the checkpoints, of which none is merged.
 2. ``opened``: problems that everything in [0, 1] misses and one extrapolated alpha solves in at least 4 samples; beside
-   it the same count for as many fresh samples of the best inside. The command that makes those is printed where they
-   are missing. ``beyond``: rates beyond both ends minus those at the ends.
+   it the same count for as many fresh samples of the best inside, and of the others there. The command that makes those
+   is printed where they are missing. ``beyond``: rates beyond both ends minus those at the ends.
 3. ``controllers``: posterior minus best single and minus schedule, over all arms of alpha and temperature; and the same
    with verdicts off, where a controller learns only whether an attempt solved the problem.
 
@@ -153,17 +153,18 @@ def opened(tables: Tables, folder: Path) -> dict[str, Any]:
     file = folder / f"test-control-{OPENED_AT:g}" / "outcomes.json"
     packed = folder / f"test-control-{OPENED_AT:g}.json.xz"
     if not (file.is_file() or packed.is_file()):
-        alpha = 0.0 if best.alpha is None else best.alpha
+        alphas = ",".join(f"{model.alpha:g}" for model in dialled(test) if model.name in found.inside)
         print(
-            f"  no control yet: alphadial frontier {test.family} --split test --alphas={alpha:g} --temperature "
+            f"  no control yet: alphadial frontier {test.family} --split test --alphas={alphas} --temperature "
             f"{OPENED_AT:g} --samples {found.fresh_samples} --seed 1 --workers 1 --out {file.parent} --problems "
             f"{','.join(found.missed)}"
         )
         return result
     fresh = load_outcomes(file if file.is_file() else packed)
-    control = opened_by_control(found, fresh, best.name)
-    result["control"] = list(control)
-    print(f"  control: {found.fresh_samples} fresh samples of {best.name} open {len(control)} of them")
+    control = {model.name: list(opened_by_control(found, fresh, model.name)) for model in fresh.models}
+    result["control"] = control
+    told = ", ".join(f"{name} opens {len(problems)}" for name, problems in control.items())
+    print(f"  control, {found.fresh_samples} fresh samples each (best inside on dev: {best.name}): {told}")
     return result
 
 
