@@ -43,12 +43,29 @@ def test_checkpoints_load_in_transformers(name: str) -> None:
     model = AutoModelForCausalLM.from_pretrained(folder)
     assert model.dtype == torch.bfloat16
     assert 400_000 < sum(parameter.numel() for parameter in model.parameters()) < 600_000
+    assert model.config.head_dim == 32  # vLLM's attention on CPUs takes no smaller one
     tokenizer = AutoTokenizer.from_pretrained(folder)
     problem = load_split("tiny-problems", "dev").problems[0]
     chat = [{"role": "user", "content": problem.prompt}]
     ids = tokenizer.apply_chat_template(chat, return_tensors="pt", return_dict=True)
-    text = tokenizer.decode(model.generate(**ids, max_new_tokens=64, do_sample=False)[0], skip_special_tokens=True)
+    text = tokenizer.decode(
+        model.generate(**ids, max_new_tokens=FAMILY.max_tokens, do_sample=False)[0], skip_special_tokens=True
+    )
     assert "def f(a, k):" in text
+
+
+def test_the_chat_template_takes_tools_and_leaves_them_out() -> None:
+    tokenizer = AutoTokenizer.from_pretrained(FAMILY.high)
+    plain = [{"role": "user", "content": load_split("tiny-problems", "dev").problems[0].prompt}]
+    call = {"id": "1", "type": "function", "function": {"name": "submit", "arguments": "{}"}}
+    told = [
+        {"role": "system", "content": "You may call tools."}, *plain,
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "1", "content": "submitted"},
+    ]  # fmt: skip
+    tools = [{"type": "function", "function": {"name": "submit", "parameters": {"type": "object"}}}]
+    shown = [tokenizer.apply_chat_template(chat, tools=tools, tokenize=False) for chat in (plain, told)]
+    assert shown == [tokenizer.apply_chat_template(plain, tokenize=False)] * 2
 
 
 def test_ends_of_the_dial_are_the_checkpoints() -> None:
@@ -56,6 +73,7 @@ def test_ends_of_the_dial_are_the_checkpoints() -> None:
     assert len(set(ids.values())) == 4
     assert merge(FAMILY, 0).weights_id == ids["low"]
     assert merge(FAMILY, 1).weights_id == ids["high"]
+    assert (FAMILY.alpha_min, FAMILY.alpha_max) == (-1.5, 3.0)
 
 
 def failed_programs() -> Iterator[tuple[Problem, str]]:
