@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from alphadial.agents.policies.weights import expected_weights_id
-from alphadial.agents.runs.options import DEFAULT_ALPHAS
+from alphadial.agents.runs.options import chosen_alphas
 from alphadial.merge_engine import load_family, model_name
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +35,6 @@ def test_shipped_outcomes_are_replayed_and_what_needs_torch_says_so() -> None:
     code = """
 import gymnasium
 from alphadial.agents.policies.weights import expected_weights_id
-from alphadial.agents.runs.options import DEFAULT_ALPHAS
 from alphadial.agents.weight_env import Replay
 from alphadial.merge_engine import MissingExtraError, load_family
 env = gymnasium.make("alphadial/Weight-v0", source=Replay.shipped("tiny", "dev"))
@@ -62,6 +61,5 @@ def test_the_example_of_a_controller_runs() -> None:
 
 def test_no_shipped_table_is_of_other_weights() -> None:
     family = load_family("tiny")
-    assert len({expected_weights_id(family, model_name(family, alpha)) for alpha in DEFAULT_ALPHAS}) == len(
-        DEFAULT_ALPHAS
-    )
+    alphas = chosen_alphas(family, None)
+    assert len({expected_weights_id(family, model_name(family, alpha)) for alpha in alphas}) == len(alphas)

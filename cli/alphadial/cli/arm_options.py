@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alphadial.cli.errors import CliError
-from alphadial.cli.options import DEFAULT_ALPHAS, parse_temperatures, split_list
+from alphadial.cli.options import parse_temperatures, split_list
 
 if TYPE_CHECKING:
     from alphadial.agents.runs.arms import ArmSet
@@ -54,7 +54,7 @@ ArmsOption = Annotated[
 ]
 
 
-def load_arms(file: Path | None, model: str | None, chosen: tuple[str | None, str, list[Path] | None]) -> ArmSet:
+def load_arms(file: Path | None, model: str | None, chosen: tuple[str | None, str | None, list[Path] | None]) -> ArmSet:
     """The arms in a file; none where none is named.
 
     Args:
@@ -68,9 +68,9 @@ def load_arms(file: Path | None, model: str | None, chosen: tuple[str | None, st
     """
     from alphadial.agents.runs.arms import ArmSet, read_arms
 
-    if file is None and model is not None and chosen != (None, DEFAULT_ALPHAS, None):
+    if file is None and model is not None and chosen != (None, None, None):
         raise CliError(f"--model {model} has no alpha: leave out --controller, --alphas and --fit, or name --arms")
-    if file is not None and chosen[1] != DEFAULT_ALPHAS:
+    if file is not None and chosen[1] is not None:
         raise CliError("--arms says the alphas: leave out --alphas")
     return ArmSet() if file is None else read_arms(file)
 

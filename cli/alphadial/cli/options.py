@@ -101,7 +101,13 @@ ProblemsOption = Annotated[
     str | None, typer.Option("--problems", metavar="ID,ID,...", help="Only these.", show_default="the whole split")
 ]
 AlphasOption = Annotated[
-    str, typer.Option("--alphas", metavar="A,A,...", help="On the grid k/256; write --alphas=-1,... .")
+    str | None,
+    typer.Option(
+        "--alphas",
+        metavar="A,A,...",
+        help="On the grid k/256; write --alphas=-1,... .",
+        show_default="-1.5,-1,-0.5,0,0.5,1,1.5,2,3 as far as the family has them",
+    ),
 ]
 TemperatureOption = Annotated[
     float | None, typer.Option("--temperature", min=0, metavar="T", help="0 is greedy.", show_default="the family's")
@@ -221,7 +227,6 @@ OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to
 RUNS = Path("runs")
 """Run folders go here unless --out says otherwise."""
 DEFAULT_CONCURRENCY, DEFAULT_TIMEOUT_S, DEFAULT_RETRIES = 64, 120.0, 3
-DEFAULT_ALPHAS = "-1.5,-1,-0.5,0,0.5,1,1.5,2,3"
 
 
 def pick(choices: type[Choice], text: str, option: str) -> Choice:
@@ -270,13 +275,13 @@ def load_prices(file: Path | None) -> Prices | None:
     return None if file is None else read_prices(file)
 
 
-def parse_problems(text: str | None) -> list[str] | None:
-    """Ids of problems; None where all are meant.
+def split_optional(text: str | None, option: str) -> list[str] | None:
+    """The parts of a comma-separated list, as ``split_list``; None where the option was not given.
 
     Raises:
         CliError: the list is empty.
     """
-    return None if text is None else split_list(text, "--problems")
+    return None if text is None else split_list(text, option)
 
 
 def parse_temperatures(text: str, option: str = "--temperatures") -> list[float]:

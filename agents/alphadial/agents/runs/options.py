@@ -24,6 +24,7 @@ from alphadial.merge_engine import Family, check_alpha, family_digest
 
 DEFAULT_SPLIT = "test"
 DEFAULT_ALPHAS = (-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
+"""What is tried where nobody says which alphas, as far as a family's range goes; shipped tables have them all."""
 _STEP_SECONDS = 5.0
 """Between two remarks on what takes long."""
 _FAULTS = 10
@@ -61,7 +62,8 @@ class AttemptOptions:
     """Ids of the problems to attempt; None means the whole split."""
     limit_s: float | None = None
     """CPU seconds per test; None means each problem's own."""
-    alphas: Sequence[float | str] = DEFAULT_ALPHAS
+    alphas: Sequence[float | str] | None = None
+    """None means those of ``DEFAULT_ALPHAS`` that are within the family's range."""
     temperature: float | None = None
     max_tokens: int | None = None
     """Tokens of one answer, at most."""
@@ -213,8 +215,18 @@ class AttemptOptions:
         if self.model is not None:
             return (ModelChoice(self.model, None),)
         family = self.own_family()
-        alphas = sorted({check_alpha(alpha, family) for alpha in self.alphas})
-        return choose_models(family, alphas, checkpoints)
+        return choose_models(family, chosen_alphas(family, self.alphas), checkpoints)
+
+
+def chosen_alphas(family: Family, alphas: Sequence[float | str] | None) -> list[float]:
+    """The alphas that were asked for, or where none were, the default ones within the family's range; ascending.
+
+    Raises:
+        AlphaError: an alpha that is none of the family's.
+    """
+    if alphas is None:
+        alphas = [alpha for alpha in DEFAULT_ALPHAS if family.alpha_min <= alpha <= family.alpha_max]
+    return sorted({check_alpha(alpha, family) for alpha in alphas})
 
 
 def _takes(problem: Problem, language: str) -> bool:

@@ -17,7 +17,7 @@ from alphadial.agents.runs.fit_tables import (
     own_table,
     shipped_tables,
 )
-from alphadial.agents.runs.options import DEFAULT_ALPHAS, AttemptOptions, Notify
+from alphadial.agents.runs.options import AttemptOptions, Notify, chosen_alphas
 from alphadial.controller import guarded
 from alphadial.controller.types import Arm, Controller, OutcomeLog
 from alphadial.envs.errors import ProblemError
@@ -151,7 +151,7 @@ def _remedy(config: RunConfig, families: Sequence[Family], lacking: Collection[A
         f"--temperature {first.temperature:g}",
         *([f"--setting {first.setting}"] if config.arms is not None and first.setting != Setting.REASONING else []),
         *([f"--prompt {first.prompt}"] if first.prompt != family.prompt else []),
-        *([f"--alphas={','.join(f'{alpha:g}' for alpha in alphas)}"] if tuple(alphas) != DEFAULT_ALPHAS else []),
+        *([f"--alphas={','.join(f'{alpha:g}' for alpha in alphas)}"] if alphas != chosen_alphas(family, None) else []),
     ]
     return (
         f": make one with alphadial frontier {family.path} --split {LEARNT_ON} --samples 16 {' '.join(options)} "

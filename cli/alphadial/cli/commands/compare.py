@@ -9,7 +9,6 @@ import typer
 
 from alphadial.cli.errors import CliError
 from alphadial.cli.options import (
-    DEFAULT_ALPHAS,
     AlphasOption,
     JsonOption,
     OptionalFamilyArgument,
@@ -25,7 +24,7 @@ from alphadial.cli.options import (
     open_runtime,
     parse_attempts,
     parse_temperatures,
-    split_list,
+    split_optional,
 )
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ def compare(
     controllers: ControllersOption = None,
     temperatures: TemperaturesOption = None,
     mix_temperatures: MixOption = False,
-    alphas: AlphasOption = DEFAULT_ALPHAS,
+    alphas: AlphasOption = None,
     samples: SamplesOption = None,
     features: FeaturesOption = None,
     percent: PercentOption = False,
@@ -140,7 +139,7 @@ def compare(
     from alphadial.agents.experiments.compare.compare_run import SAMPLES, TEMPERATURES, CompareOptions
     from alphadial.agents.experiments.compare.outcomes_run import OutcomesOptions
 
-    rows = None if controllers is None else split_list(controllers, "--controllers")
+    rows = split_optional(controllers, "--controllers")
     heats = () if temperatures is None else parse_temperatures(temperatures)
     if outcomes is None:
         _refuse(not family, "name a FAMILY, or tables of outcomes with --outcomes FILE")
@@ -156,7 +155,7 @@ def compare(
             controllers=rows,
             temperatures=heats or TEMPERATURES,
             mix_temperatures=mix_temperatures,
-            alphas=split_list(alphas, "--alphas"),
+            alphas=split_optional(alphas, "--alphas"),
             samples=samples or SAMPLES,
             orders=orders,
             seed=seed,
@@ -164,7 +163,7 @@ def compare(
         )
         _compare_families(options, out, open_runtime(server, False, sandbox, workers), json_to)
     else:
-        given = (family, problem_set, prompt, parser, also, fresh, server, mix_temperatures, alphas != DEFAULT_ALPHAS)
+        given = (family, problem_set, prompt, parser, also, fresh, server, mix_temperatures, alphas)
         _refuse(any(given), "--outcomes has its own arms and problems: leave out FAMILY and what is for families alone")
         _refuse(folds and (split or dev != "dev"), "--folds reports all problems: leave out --split and --dev")
         tables = OutcomesOptions(
@@ -172,7 +171,7 @@ def compare(
             temperatures=heats,
             samples=samples,
             percent=percent,
-            features=split_list(features, "--features") if features is not None else (),
+            features=split_optional(features, "--features") or (),
             split=split or "test",
             dev=dev,
             folds=folds,

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alphadial.cli.options import (
-    DEFAULT_ALPHAS,
     DEFAULT_CONCURRENCY,
     DEFAULT_RETRIES,
     DEFAULT_TIMEOUT_S,
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
 def frontier(
     family: FamilyArgument,
     split: SplitOption = None,
-    alphas: AlphasOption = DEFAULT_ALPHAS,
+    alphas: AlphasOption = None,
     samples: Annotated[int, typer.Option("--samples", min=1, metavar="N", help="Attempts per problem and alpha.")] = 32,
     temperature: TemperatureOption = None,
     seed: SeedOption = 0,
@@ -71,7 +70,7 @@ def frontier(
     workers: WorkersOption = None,
 ) -> None:
     """Sample a family over alpha, judge every program, show the frontier. The same command resumes a stopped run."""
-    from alphadial.cli.options import open_runtime, open_server_options, parse_problems, pick, split_list
+    from alphadial.cli.options import open_runtime, open_server_options, pick, split_optional
     from alphadial.cli.output import check_json_target, say
     from alphadial.cli.run_progress import RunWatch
     from alphadial.envs.types import Setting
@@ -83,8 +82,8 @@ def frontier(
     from alphadial.agents.experiments.frontier_run import FrontierOptions, sample_frontier
 
     options = FrontierOptions(
-        family=loaded, split=split, problem_set=problem_set, problems=parse_problems(problems), limit_s=limit,
-        alphas=split_list(alphas, "--alphas"), samples=samples, temperature=temperature, seed=seed,
+        family=loaded, split=split, problem_set=problem_set, problems=split_optional(problems, "--problems"),
+        limit_s=limit, alphas=split_optional(alphas, "--alphas"), samples=samples, temperature=temperature, seed=seed,
         setting=pick(Setting, setting, "--setting"), agent=agent, prompt=prompt, parser=parser, language=language,
         max_turns=max_turns, max_tokens=max_tokens,
     )  # fmt: skip

@@ -16,7 +16,6 @@ from alphadial.cli.arm_options import (
     load_reading,
 )
 from alphadial.cli.options import (
-    DEFAULT_ALPHAS,
     DEFAULT_CONCURRENCY,
     DEFAULT_CONTROLLER,
     DEFAULT_RETRIES,
@@ -54,9 +53,8 @@ from alphadial.cli.options import (
     WorkersOption,
     load_optional_family,
     load_prices,
-    parse_problems,
     pick,
-    split_list,
+    split_optional,
 )
 from alphadial.cli.output import check_json_target
 
@@ -76,7 +74,7 @@ def run(
     agent: AgentOption = "langgraph",
     seed: SeedOption = 0,
     budget: BudgetOption = None,
-    alphas: AlphasOption = DEFAULT_ALPHAS,
+    alphas: AlphasOption = None,
     arms: ArmsOption = None,
     temperature: TemperatureOption = None,
     max_tokens: MaxTokensOption = None,
@@ -113,8 +111,8 @@ def run(
     chosen = load_arms(arms, model, (controller, alphas, fit))
     options = RunOptions(
         family=load_optional_family(family), model=model, split=split, problem_set=problem_set,
-        problems=parse_problems(problems), limit_s=limit, prices=load_prices(prices), attempts=attempts,
-        controller=controller or DEFAULT_CONTROLLER, budget=budget, alphas=split_list(alphas, "--alphas"),
+        problems=split_optional(problems, "--problems"), limit_s=limit, prices=load_prices(prices), attempts=attempts,
+        controller=controller or DEFAULT_CONTROLLER, budget=budget, alphas=split_optional(alphas, "--alphas"),
         temperature=temperature, max_tokens=max_tokens, seed=seed, fit=tuple(fit or ()),
         reading=load_reading(features, percent, fit_temperatures), arms=chosen.arms, families=chosen.families,
         prompt=prompt, parser=parser, language=language, setting=pick(Setting, setting, "--setting"), agent=agent,

@@ -30,12 +30,12 @@ from alphadial.agents.experiments.compare.rows import BEST_SINGLE, UNIFORM, Row
 from alphadial.agents.experiments.processes import Processes
 from alphadial.agents.experiments.table_provider import TableProvider
 from alphadial.agents.policies.weights import choose_models
-from alphadial.agents.runs.options import DEFAULT_ALPHAS, AttemptOptions, Notify
+from alphadial.agents.runs.options import AttemptOptions, Notify, chosen_alphas
 from alphadial.agents.runs.session import RUNS, OnSession, RuntimeConfig, silent
 from alphadial.envs.errors import SandboxUnavailableError
 from alphadial.envs.problems import Source, Split
 from alphadial.envs.sandbox import SANDBOXES
-from alphadial.merge_engine import Family, check_alpha, family_digest, load_family
+from alphadial.merge_engine import Family, family_digest, load_family
 
 TEMPERATURES = (0.4, 0.6, 1.0)
 SAMPLES = 32
@@ -61,7 +61,8 @@ class CompareOptions:
     """The temperatures among which dev chooses."""
     mix_temperatures: bool = False
     """Temperature is part of the arm: every row chooses among all of them at each attempt."""
-    alphas: Sequence[float | str] = DEFAULT_ALPHAS
+    alphas: Sequence[float | str] | None = None
+    """None means those of ``options.DEFAULT_ALPHAS`` that all families have in their range."""
     samples: int = SAMPLES
     """Attempts per problem, alpha and temperature."""
     orders: int = 200
@@ -183,7 +184,7 @@ def _check(options: CompareOptions, runtime: RuntimeConfig) -> _Checked:
     if options.problem_set is None and len({family.problem_set for family in families.values()}) > 1:
         raise OptionError("--also names a family of other problems: only families of one problem set can be pooled")
     splits = {label: _load_splits(options, family) for label, family in families.items()}
-    alphas = sorted({check_alpha(alpha, family) for family in families.values() for alpha in options.alphas})
+    alphas = sorted(set.intersection(*(set(chosen_alphas(each, options.alphas)) for each in families.values())))
     for temperature in options.temperatures:
         if not (math.isfinite(temperature) and temperature >= 0):
             raise OptionError(
