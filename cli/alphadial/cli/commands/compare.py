@@ -125,7 +125,7 @@ def compare(
     features: FeaturesOption = None,
     percent: PercentOption = False,
     folds: FoldsOption = None,
-    orders: OrdersOption = 200,
+    orders: OrdersOption = 20,
     also: AlsoOption = None,
     seed: SeedOption = 0,
     fresh: FreshOption = False,

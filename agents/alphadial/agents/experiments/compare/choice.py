@@ -60,7 +60,7 @@ class Played:
 class ReplaySettings:
     """What all rows share."""
 
-    orders: int = 200
+    orders: int = 20
     seed: int = 0
 
 

@@ -65,7 +65,7 @@ class CompareOptions:
     """None means those of ``options.DEFAULT_ALPHAS`` that all families have in their range."""
     samples: int = SAMPLES
     """Attempts per problem, alpha and temperature."""
-    orders: int = 200
+    orders: int = 20
     """Orders of the samples, shared by all rows."""
     seed: int = 0
     prompt: str | None = None

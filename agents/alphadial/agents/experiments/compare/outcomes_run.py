@@ -61,7 +61,7 @@ class OutcomesOptions:
     """Each k: attempts per problem."""
     controllers: Sequence[str] | None = None
     """Rows of the comparison beside best-single and uniform; None means all that can choose among these arms."""
-    orders: int = 200
+    orders: int = 20
     """Orders of the samples, shared by all rows."""
     seed: int = 0
     """Seed of the shares, of the orders and of the controllers."""
