@@ -71,7 +71,7 @@ def test_rl_and_unseen_templates_have_bugs_of_other_kinds() -> None:
 
 @pytest.mark.slow
 def test_bugs_run_and_are_wrong() -> None:
-    for name, tiers in idioms().items():
+    for name, tiers in list(idioms().items())[::12]:
         for tier, idiom in tiers.items():
             rng = random.Random(name)
             source = render(idiom.bug, "plus3", "plus7")
