@@ -40,7 +40,7 @@ def left(folder: Path) -> list[str]:
     ("arguments", "words"),
     [
         (("--alphas=0,0.3",), ("0.3", "0.296875", "0.30078125")),
-        (("--alphas=9",), ("9", "[-1, 2]")),
+        (("--alphas=9",), ("9", "[-1.5, 3]")),
         (("--alphas=x",), ("'x'", "number")),
         (("--alphas=,",), ("--alphas", "empty")),
         (("--split", "exam"), ("'exam'", "dev or test or train")),
@@ -69,7 +69,9 @@ def test_families_that_are_none(cli: Cli, tmp_path: Path, command: str) -> None:
     assert left(tmp_path) == ["empty"]
 
 
-@pytest.mark.parametrize(("alpha", "words"), [("0.3", ("0.296875", "0.30078125")), ("2.5", ("[-1, 2]",)), ("nan", ())])
+@pytest.mark.parametrize(
+    ("alpha", "words"), [("0.3", ("0.296875", "0.30078125")), ("3.5", ("[-1.5, 3]",)), ("nan", ())]
+)
 def test_merge_refuses_alphas(cli: Cli, pico: Path, tmp_path: Path, alpha: str, words: tuple[str, ...]) -> None:
     assert cli("merge", pico, "--alpha", alpha, "--out", "merged").refused(alpha, *words)
     assert left(tmp_path) == []

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -150,47 +151,35 @@ def test_arms_and_two_runs(shell: Callable[[str], str], tmp_path: Path) -> None:
     assert (tmp_path / "here" / "attempts.csv").read_text("utf-8").startswith('"id","run","problem"')
 
 
-def table_row(start: str) -> list[str]:
-    """The figures of a row of the README's comparison, without the empty ones."""
-    (row,) = re.findall(rf"^\| {start}.*$", README, re.MULTILINE)
-    return [figure.strip() for figure in row.split("|")[2:-1] if figure.strip()]
+def stated_comparison() -> dict[int, list[str]]:
+    """Number of attempts to the figures of its row in the README's comparison."""
+    rows = re.findall(r"^\| (\d+) \|(.*)\|$", README.partition("## Compare controllers")[2], re.MULTILINE)
+    return {int(attempts): [figure.strip() for figure in figures.split("|")] for attempts, figures in rows}
 
 
-@pytest.mark.parametrize(("family", "starts"), [("pooled", 0), ("tiny", 1)])
-def test_the_comparison_states_what_was_measured(family: str, starts: int) -> None:
-    measured = json.loads((ROOT / "benchmarks" / "results" / "compare_pooled.json").read_text("utf-8"))["rows"]
-    rows = {row["controller"]: row for row in measured if row["family"] == family and row["k"] == 5}
-    named = [rows[name] for name in ("best-single", "uniform", "rule", "posterior")]
-    solved = [f"{100 * row['solve']:.1f}" for row in named]
-    more = [
-        f"{100 * row['minus_best_single']:.1f} [{', '.join(f'{100 * end:.1f}' for end in row['minus_best_single_ci'])}]"
-        for row in named[1:]
-    ]
-    stated = [line for line in README.splitlines() if line.startswith("| points more than best single |")]
-    assert table_row("solved %, three" if starts == 0 else "solved %, the shipped") == solved
-    assert [figure.strip() for figure in stated[starts].split("|")[3:-1]] == more
+def figures(compared: dict[str, Any], attempts: int) -> list[str]:
+    """The same figures, from what ``compare`` writes."""
+    rows = {row["controller"]: row for row in compared["rows"] if row["k"] == attempts}
+    spread = {row["name"]: row for row in compared["ensembles"] if row["k"] == attempts}
+    named = [rows["best-single"], spread["alpha in [0, 1]"], spread["all alphas"], rows["rule"], rows["posterior"]]
+    more, low, high = (
+        100 * share for share in (rows["posterior"]["minus_best_single"], *rows["posterior"]["minus_best_single_ci"])
+    )
+    return [*(f"{100 * row['solve']:.1f}" for row in named), f"{more:.1f} [{low:.1f}, {high:.1f}]"]
 
 
-def test_mixed_temperatures_give_what_was_measured() -> None:
-    measured = json.loads((ROOT / "benchmarks" / "results" / "compare_mixed.json").read_text("utf-8"))
-    assert measured["mix_temperatures"]
-    gains = [
-        f"{100 * row['minus_best_single']:.1f} [{', '.join(f'{100 * end:.1f}' for end in row['minus_best_single_ci'])}]"
-        for row in measured["rows"]
-        if row["controller"] == "posterior"
-    ]
-    assert [row["k"] for row in measured["rows"] if row["controller"] == "posterior"] == [2, 3, 5]
-    assert f"{gains[0]}, {gains[1]} and {gains[2]} points more than best" in " ".join(README.split())
+def test_the_comparison_states_what_was_measured() -> None:
+    measured = json.loads((ROOT / "benchmarks" / "results" / "compare_tiny.json").read_text("utf-8"))
+    stated = stated_comparison()
+    assert list(stated) == measured["attempts"]
+    assert stated == {attempts: figures(measured, attempts) for attempts in stated}
 
 
 @pytest.mark.slow
 def test_compare(shell: Callable[[str], str], tmp_path: Path) -> None:
     shell(block_with("compare tiny"))
-    rows = json.loads((tmp_path / "here" / "compare.json").read_text("utf-8"))["rows"]
-    solved = {row["controller"]: f"{100 * row['solve']:.1f}" for row in rows if row["k"] == 5}
-    assert table_row("solved %, the shipped") == [
-        solved[name] for name in ("best-single", "uniform", "rule", "posterior")
-    ]
+    compared = json.loads((tmp_path / "here" / "compare.json").read_text("utf-8"))
+    assert {attempts: figures(compared, attempts) for attempts in compared["attempts"]} == stated_comparison()
 
 
 @pytest.mark.slow
