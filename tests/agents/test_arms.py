@@ -196,6 +196,7 @@ def run(folder: Path, config: RunConfig, problems: tuple[Problem, ...], policy: 
         return [{name: value for name, value in row.items() if name not in TIMES} for row in rows]
 
 
+@pytest.mark.thorough
 def test_interrupted_anywhere_it_ends_in_the_same_table(tmp_path: Path, problems: tuple[Problem, ...]) -> None:
     config = arms_config(samples=5)
     whole = run(tmp_path / "whole", config, problems, ScriptedPolicy(measurable))

@@ -115,6 +115,7 @@ def test_by_index_the_best_chance_comes_first_again_and_again(tmp_path: Path, pr
     assert Counter(row["problem"] for row in rows) == {"p4": 4, "p2": 4, "p1": 4}, "the others are given up"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "shared_out"),
     [

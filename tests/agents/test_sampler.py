@@ -41,6 +41,7 @@ def test_neighbours_and_position_change_no_bit(sampler: Sampler) -> None:
         assert sampler.sample([requests[i] for i in chosen]) == [answers[i] for i in chosen]
 
 
+@pytest.mark.thorough
 def test_sharing_rows_with_others_that_began_alike_changes_no_bit(
     make_model: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -138,6 +138,7 @@ def test_a_java_file_of_any_name(cli: Cli, tmp_path: Path) -> None:
     assert json.loads(cli("judge", "set.jsonl", "sol.java", "--json", "-").stdout)["verdict"] == "AC"
 
 
+@pytest.mark.thorough
 def test_parts_of_a_package_that_are_left_out_are_said_of_a_file_too(cli: Cli, tmp_path: Path) -> None:
     files = {"problem.yaml": "name: p\n", ".timelimit": "1\n", "data/secret/1.in": "1\n", "data/secret/1.ans": "2\n"}
     for name, text in {**files, "data/secret/0 2.in": "3\n", "data/secret/0 2.ans": "4\n"}.items():

@@ -65,6 +65,7 @@ def test_what_was_not_written_so_is_one_line(column: str, folder: Path) -> None:
         assert "\n" not in str(error.value)
 
 
+@pytest.mark.thorough
 def test_values_of_another_kind_are_one_line(folder: Path) -> None:
     for column, whole in (
         ("record", SubmissionRecord("p", "a.py", "python", tests=(TEST,)).to_json()),

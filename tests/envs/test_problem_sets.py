@@ -57,6 +57,7 @@ class NoSet:
     pass
 
 
+@pytest.mark.thorough
 def test_sets_that_come_with_alphadial_by_name() -> None:
     dev = load_split("tiny-problems", "dev")
     assert (dev.problem_set, dev.name, len(dev.problems) > 50, dev.faults) == ("tiny-problems", "dev", True, ())

@@ -56,6 +56,7 @@ def test_it_works_and_says_nothing_of_its_own(sandbox: Sandbox) -> None:
     assert (found.verdict, found.record.language, found.record.tests[0].stderr) == (Verdict.AC, "pypy3", "")
 
 
+@pytest.mark.thorough
 @needs_pypy
 def test_a_python_program_runs_by_the_interpreter_of_the_problem(sandbox: Sandbox) -> None:
     kattis = replace(PROBLEM, time_limit_s=10.0, languages=("cpp", "pypy3"))

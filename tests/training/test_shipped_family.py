@@ -37,6 +37,7 @@ def test_it_is_under_8_mb_and_has_a_model_card() -> None:
         assert part in card
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["init", "low", "mid", "high"])
 def test_checkpoints_load_in_transformers(name: str) -> None:
     folder = FAMILY.checkpoints[name]
