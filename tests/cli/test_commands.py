@@ -239,7 +239,7 @@ def test_judge_shows_every_test_that_ran(cli: Cli, tmp_path: Path) -> None:
 
 @pytest.mark.thorough
 def test_judge_shows_the_first_failing_test_whole_though_it_be_hidden(cli: Cli, tmp_path: Path) -> None:
-    hidden = load_split("tiny-problems", "dev").select([PROBLEM])[0].tests[10]
+    first, hidden = (load_split("tiny-problems", "dev").select([PROBLEM])[0].tests[number] for number in (0, 10))
     assert not hidden.public
     slow = write_reference(tmp_path, "quadratic")
     failed = json.loads(cli("judge", PROBLEM, slow, "--json", "-").stdout)["failed_test"]
@@ -250,8 +250,8 @@ def test_judge_shows_the_first_failing_test_whole_though_it_be_hidden(cli: Cli, 
     assert f"expected  {hidden.answer}" in shown
     (tmp_path / "wrong.py").write_text("def f(a, k):\n return a if k else 0\n", "utf-8")
     wrong = cli("judge", PROBLEM, "wrong.py").stdout
-    assert "first test that fails: 0, WA\n  input     f([5, 9], 5)\n  expected  0" in wrong
-    assert "got       [5, 9]" in wrong
+    assert f"first test that fails: 0, WA\n  input     f({first.input[1:-1]})\n  expected  {first.answer}" in wrong
+    assert f"got       {json.loads(first.input)[0]}" in wrong
     right = cli("judge", PROBLEM, write_reference(tmp_path, "linear"), "--json", "-").stdout
     assert json.loads(right)["failed_test"] is None
 

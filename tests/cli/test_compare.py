@@ -46,7 +46,7 @@ def other_weights(tmp_path: Path) -> Path:
 def test_compare_ends_with_table_json_and_picture(cli: Cli, tmp_path: Path) -> None:
     done = cli("compare", "tiny", *SMALL, "--out", "out", "--json", "copy.json")
     assert done.status == 0, done.stderr
-    assert "tiny on test: 72 problems, 3 orders of 16 samples" in done.stdout
+    assert "tiny on test: 602 problems, 3 orders of 32 samples" in done.stdout
     assert "tables at hand" in done.stderr
     result = json.loads((tmp_path / "copy.json").read_text("utf-8"))
     assert result == json.loads((tmp_path / "out" / "compare.json").read_text("utf-8"))

@@ -219,7 +219,7 @@ def test_families_and_settings_in_this_process(cli: Cli, pico: Path, tmp_path: P
     assert cli(*command).status == 0
     assert rows(tmp_path / "run") == first
     config = json.loads((tmp_path / "run" / "config.json").read_text("utf-8"))
-    assert config["format"] == 4
+    assert config["format"] == 6
     for attempt in told["by_problem"][0]["attempts"]:
         assert cli("show", attempt, "--run", "run").status == 0
     assert cli("report", "run").status == 0

@@ -91,7 +91,7 @@ def test_ctrl_c_between_tests_of_programs(start: Start, pico: Path, tmp_path: Pa
     with serving(lambda body: completion(PROGRAM, None)) as url:
         process = start("run", pico, *TOOLS, "--server", url, "--unverified-weights")
         until(lambda: count(tmp_path / "run" / "attempts.sqlite", "attempts") > 5, process)
-        interrupt(process, "360")
+        interrupt(process, "695")
     assert count(tmp_path / "run" / "journal.sqlite", "calls") > 0
 
 

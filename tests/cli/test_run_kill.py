@@ -127,5 +127,6 @@ def test_in_a_repository(start: Start, tmp_path: Path) -> None:
 def test_with_a_budget_for_all_problems(start: Start, tmp_path: Path) -> None:
     command = ("run", *DEV, "--setting", "tools", "--budget", "50")
     whole = finished(start, command, tmp_path / "whole")
-    assert len(rows(whole.folder)) == 50
-    same(killed(start, command, tmp_path / "parts", 50, kills=3), whole)
+    made = len(rows(whole.folder))
+    assert 8 < made <= 50  # problems that dev's replay calls hopeless are given up
+    same(killed(start, command, tmp_path / "parts", made, kills=3), whole)

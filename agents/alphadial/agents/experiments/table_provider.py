@@ -86,8 +86,16 @@ class TableProvider:
             name: {heat: table for (of, heat), table in self._found.items() if of == name} for name in (dev, split)
         }
         heat = self.options.own_family().temperature
-        control = None if self.fresh else shipped_control(self.config(split, heat))
-        return DialTables(by_split[dev], by_split[split], heat, control)
+        return DialTables(by_split[dev], by_split[split], heat, self._control(split, heat))
+
+    def _control(self, split: str, temperature: float) -> OutcomeTable | None:
+        """The control that ships, unless it is of other weights, which was said of the shipped table by then."""
+        if self.fresh:
+            return None
+        try:
+            return shipped_control(self.config(split, temperature))
+        except OutcomeTableError:
+            return None
 
     def config(self, split: str, temperature: float) -> RunConfig:
         """The run that makes one table."""

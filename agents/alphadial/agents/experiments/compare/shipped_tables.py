@@ -83,7 +83,11 @@ def shipped_path(family: str, split: str, temperature: float) -> Path:
 
 
 def shipped_control(config: RunConfig) -> OutcomeTable | None:
-    """Fresh samples beside a shipped table, for the control of opened problems; None where there are none."""
+    """Fresh samples beside a shipped table, for the control of opened problems; None where there are none.
+
+    Raises:
+        OutcomeTableError: there are some, of other weights or problems.
+    """
     path = shipped_path(str(config.family), f"{config.split}-control", config.temperature)
     if not path.is_file():
         return None
