@@ -23,7 +23,7 @@ from alphadial.cli.ensemble_table import ensemble_table, opened_lines
 from alphadial.merge_engine import family_digest, load_family
 
 Cli = Callable[..., Any]
-SMALL = ("--attempts", "1,9", "--orders", "3", "--temperatures", "0.6", "--alphas=0,1", "--controllers", "two-ends")
+SMALL = ("--attempts", "1,17", "--orders", "3", "--temperatures", "0.6", "--alphas=0,1", "--controllers", "two-ends")
 FRESH = ("--samples", "1", "--attempts", "1", "--orders", "2", "--temperatures", "0.6", "--controllers", "uniform")
 ROW_FIELDS = {"solve", "minus_best_single", "minus_uniform"}
 
@@ -52,7 +52,7 @@ def test_compare_ends_with_table_json_and_picture(cli: Cli, tmp_path: Path) -> N
     assert result == json.loads((tmp_path / "out" / "compare.json").read_text("utf-8"))
     rows = result["rows"]
     assert [(row["k"], row["controller"]) for row in rows] == [
-        (k, name) for k in (1, 9) for name in ("best-single", "uniform", "two-ends")
+        (k, name) for k in (1, 17) for name in ("best-single", "uniform", "two-ends")
     ]
     for row in [*rows, *result["beside"]]:
         assert row.keys() >= ROW_FIELDS | {f"{name}_ci" for name in ROW_FIELDS} | {"temperature", "alphas"}
@@ -60,7 +60,7 @@ def test_compare_ends_with_table_json_and_picture(cli: Cli, tmp_path: Path) -> N
         low, high = row["solve_ci"]
         assert 0 <= low <= row["solve"] <= high <= 1
         assert 1 <= row["attempts_mean"] <= row["k"]
-    # Nine attempts on the better half of sixteen samples cannot be measured.
+    # Seventeen attempts on the better half of thirty-two samples cannot be measured.
     assert [row["solve"] is None for row in result["beside"]] == [False, False, False, True]
     assert result["weights"] == {"tiny": family_digest(load_family("tiny"))}
     assert imread(tmp_path / "out" / "compare.png").shape[:2] == (864, 2000)
