@@ -68,7 +68,7 @@ MEASURES = ("brier", "deviance", "off")
 LEAST = 1e-3
 """Chances are taken as no less, and no more than 1 minus it, in the deviance: one sure mistake is not all there is."""
 MOST_CELLS = 3000
-"""That settings are chosen on."""
+"""Settings are chosen on so many cells at most."""
 
 
 Pair = tuple[ReplayDataset, ReplayDataset]

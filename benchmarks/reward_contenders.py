@@ -51,14 +51,14 @@ class Contender:
     name: str
     settings: tuple[Setting, ...]
     fit: Callable[[Cells, Setting, int], Fitted]
-    """Of cells, a setting and a seed."""
+    """Takes cells, a setting and a seed."""
     seeded: bool
 
 
 STEPS = 1000
 KAPPA = 0.9
 TOLERANCE = 1e-3
-"""Of states and gradients while a model is differentiated: batches are noisier than that."""
+"""How exactly states and gradients are solved while a model is differentiated: batches are noisier than that."""
 HIDDEN = 6
 """Units of each layer of the network that gives the states."""
 
@@ -124,7 +124,7 @@ def differentiate(
 
 
 def gradient(model: Equilibrium, cells: Cells, scale: float) -> tuple[Floats, Floats, Floats, Floats]:
-    """Of the mean deviance by A, B, C and D: V = active * (V A + G) is solved by iteration, as the states are."""
+    """The gradient of the mean deviance by A, B, C and D: V = active * (V A + G) is solved by iteration, as the states are."""
     states = model.states(cells.inputs, TOLERANCE)
     logits = states @ model.c[0] + cells.inputs @ model.d[0]
     wrong = (cells.tried * chances(logits) - cells.solved) / scale / len(logits)

@@ -76,7 +76,7 @@ def _text(value: float | str) -> str:
 
 
 def columns_of(contexts: Sequence[Context]) -> dict[str, list[Value]]:
-    """By feature, its value on each problem, None where it is not known; only those that differ between problems."""
+    """Each feature's value on each problem, None where it is not known; only those that differ between problems."""
     names = sorted({name for context in contexts for name in context.features})
     columns: dict[str, list[Value]] = {name: [context.features.get(name) for context in contexts] for name in names}
     return {name: values for name, values in columns.items() if len(set(values)) > 1}

@@ -28,9 +28,9 @@ class Opened:
     inside: tuple[str, ...]
     """The models of [0, 1], checkpoints without an alpha among them."""
     samples: int
-    """Of each cell."""
+    """How many samples each cell of the table has."""
     seed: int
-    """Of the samples."""
+    """The seed that the samples were drawn with."""
     missed: tuple[str, ...]
     """Problems that no sample of any model inside solves."""
     by_alpha: dict[float, tuple[str, ...]]

@@ -24,7 +24,7 @@ from alphadial.controller.types import Arm, Context, OutcomeLog
 
 Floats = npt.NDArray[np.float64]
 _FARTHEST = 100.0
-"""In standard deviations: what lies farther off is taken as lying there."""
+"""A number of standard deviations; what lies farther off is taken as lying there."""
 _WORD = re.compile(r"\w+|[^\w\s]+")
 
 
@@ -34,7 +34,7 @@ class RewardInputs:
 
     features: FeatureColumns
     words: tuple[str, ...]
-    """Of statements."""
+    """Words of statements, each of which is a column."""
     alpha: tuple[float, float] | None
     """Middle and unit; None where all arms of the log have the same."""
     temperature: tuple[float, float] | None
@@ -59,7 +59,7 @@ class RewardInputs:
 
     @property
     def width(self) -> int:
-        """Of a row."""
+        """How many columns a row has."""
         return self.features.width + len(self.words) + self.arm_columns
 
     def rows(self, contexts: Sequence[Context], arms: Sequence[Arm]) -> Floats:
@@ -140,7 +140,7 @@ def _scale(values: Iterable[float | None]) -> tuple[float, float] | None:
 
 
 def _scaled(value: float | None, scale: tuple[float, float]) -> float:
-    """In units from the middle, where lies what an arm does not say."""
+    """The distance from the middle in units; what an arm does not say lies in the middle."""
     return 0.0 if value is None else (value - scale[0]) / scale[1]
 
 

@@ -21,7 +21,7 @@ from alphadial.controller.types import Arm, Context, OutcomeLog
 Floats = npt.NDArray[np.float64]
 NAME = "implicit-reward"
 WORDS = 24
-"""Of statements that are read, at most."""
+"""How many words of statements are read, at most."""
 
 
 class ImplicitRewardModel:

@@ -15,7 +15,7 @@ LIMITS = Limits(
 )
 """Times that a busy machine keeps; all else is small, so that hitting it takes a fraction of a second."""
 HASTY = replace(LIMITS, cpu_s=0.3, wall_s=5.0)
-"""For what is meant to run into the limit on CPU time."""
+"""The limits of what is meant to run into the one on CPU time."""
 
 
 def _calls(sandbox: Sandbox, source: str, *inputs: str, limits: Limits = LIMITS) -> list[RunResult]:
