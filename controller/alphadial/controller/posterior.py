@@ -24,7 +24,7 @@ _REMEMBERED = 8192
 """Decisions kept, so that a second problem with the same features and history costs no arithmetic."""
 _TIE = 1e-9
 _GROWTH = 30
-"""The size of a log, in problems, on which the independent pseudo-problems weigh twice as much as on a boundless one."""
+"""Number of problems in a log on which the independent pseudo-problems weigh twice as much as on a boundless one."""
 
 
 class Posterior(BaseController):
