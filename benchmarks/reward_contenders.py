@@ -124,7 +124,7 @@ def differentiate(
 
 
 def gradient(model: Equilibrium, cells: Cells, scale: float) -> tuple[Floats, Floats, Floats, Floats]:
-    """The gradient of the mean deviance by A, B, C and D; V = active * (V A + G) is solved by iteration, as states are."""
+    """The gradient of the mean deviance by A, B, C and D; V = active * (V A + G) is solved by iteration."""
     states = model.states(cells.inputs, TOLERANCE)
     logits = states @ model.c[0] + cells.inputs @ model.d[0]
     wrong = (cells.tried * chances(logits) - cells.solved) / scale / len(logits)
