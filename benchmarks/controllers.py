@@ -44,7 +44,7 @@ Ask = tuple[Context, tuple[Trial, ...]]
 
 
 def spread(seconds: list[float]) -> dict[str, float | int]:
-    """Of durations, in microseconds."""
+    """Quantiles of durations, in microseconds."""
     if not seconds:
         return {"calls": 0}
     ordered = sorted(seconds)

@@ -14,7 +14,7 @@ _LOG_2 = np.log(2.0)
 
 
 def beta_cells(solved: Floats, failed: Floats) -> tuple[Floats, Floats]:
-    """Where the Betas of these parameters (N,) lie: the mass in each cell (N, C), and the log of the mass below it.
+    """The mass of Betas with these parameters (N,) in each cell (N, C), and the log of the mass below it.
 
     Half of a cell's own mass counts as below it, so that two values in one cell are each the greater one half the time.
     """

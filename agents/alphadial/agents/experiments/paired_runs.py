@@ -34,7 +34,7 @@ class PairedRate:
     first: Estimate
     second: Estimate
     difference: Estimate
-    """Of the first less the second, paired by problem, clustered by template."""
+    """The difference, first less second, paired by problem and clustered by template."""
     problems: int
     """How many problems count."""
 

@@ -40,7 +40,7 @@ class TableReading:
     percent: bool = False
     """Cells are percentages."""
     temperatures: Sequence[float] = ()
-    """At which the models of each table were sampled, in their order; () where nobody says."""
+    """The temperature of each table's samples, in their order; () where nobody says."""
 
 
 class FitTable(Protocol):

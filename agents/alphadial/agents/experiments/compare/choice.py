@@ -25,7 +25,7 @@ CHOICE_ORDERS = 40
 """Orders that candidates are compared over on dev, at most; the same for all."""
 _MOST_LEFT_OUT_ALONE = 100
 _FOLDS = 10
-"""With more templates than that, so many parts of them are left out in turn."""
+"""The number of parts that are left out in turn, where there are more templates than that."""
 _ONE_SET = ("fixed", "two-ends")
 """Controllers that pick their arms from all of them themselves."""
 
