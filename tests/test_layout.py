@@ -205,7 +205,6 @@ def test_files_are_short() -> None:
     assert set(LONG_FILES) <= set(too_long), "an exception is no longer needed"
 
 
-@pytest.mark.thorough
 def test_functions_fit_a_screen() -> None:
     sizes = [(lines, f"{relative(file)}: {name}") for file in all_sources() for name, lines in functions(file)]
     assert [entry for entry in sizes if entry[0] > 70] == []

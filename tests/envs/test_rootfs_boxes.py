@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,7 @@ from alphadial.envs.files import File
 from alphadial.envs.repository import ImageSource
 from alphadial.envs.sandbox import Workspace, cgroups
 from alphadial.envs.sandbox.boxes import Box, Boxes, BoxLimits, Image, open_boxes
+from alphadial.envs.sandbox.boxes.rootfs_boxes import RootfsBoxes
 from alphadial.envs.sandbox.cgroups import started
 from alphadial.envs.units import MIB
 
@@ -104,6 +106,18 @@ def test_nothing_is_sealed_where_commands_may_write(boxes: Boxes) -> None:
     for workdir in ("/", "/dev", "/proc/self", "/tests/new"):
         with pytest.raises(SandboxFailedError, match="no box can work"):
             boxes.open(boxes.find(ImageSource("host")), workdir)
+
+
+@pytest.mark.parametrize("later_s", [0.0, pytest.param(0.5, marks=pytest.mark.thorough)])
+def test_a_box_that_cannot_start_says_why(boxes: Boxes, monkeypatch: pytest.MonkeyPatch, later_s: float) -> None:
+    """Whether it is asked before it has ended or after."""
+    settings = RootfsBoxes._settings
+
+    def later(self: RootfsBoxes, *of: Any) -> dict[str, object]:
+        time.sleep(later_s)
+        return settings(self, *of)
+
+    monkeypatch.setattr(RootfsBoxes, "_settings", later)
     with pytest.raises(SandboxFailedError, match="nowhere"):
         boxes.open(boxes.find(ImageSource("host")), "/app", sockets=Path("/nowhere"))
 

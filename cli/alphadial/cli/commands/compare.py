@@ -141,9 +141,9 @@ def compare(
 
     rows = split_optional(controllers, "--controllers")
     heats = () if temperatures is None else parse_temperatures(temperatures)
+    for_families = (problem_set, prompt, parser, also, fresh, server, mix_temperatures, alphas)
+    _check_source(family, outcomes, for_families, (percent, features, folds), folds and (split or dev != "dev"))
     if outcomes is None:
-        _refuse(not family, "name a FAMILY, or tables of outcomes with --outcomes FILE")
-        _refuse(percent or features or folds, "--percent, --features and --folds are for tables of --outcomes")
         options = CompareOptions(
             families=(family or "", *(also or ())),
             split=split or "test",
@@ -163,9 +163,6 @@ def compare(
         )
         _compare_families(options, out, open_runtime(server, False, sandbox, workers), json_to)
     else:
-        given = (family, problem_set, prompt, parser, also, fresh, server, mix_temperatures, alphas)
-        _refuse(any(given), "--outcomes has its own arms and problems: leave out FAMILY and what is for families alone")
-        _refuse(folds and (split or dev != "dev"), "--folds reports all problems: leave out --split and --dev")
         tables = OutcomesOptions(
             tables=outcomes,
             temperatures=heats,
@@ -181,6 +178,23 @@ def compare(
             seed=seed,
         )
         _compare_tables(tables, out, workers, json_to)
+
+
+def _check_source(
+    family: object,
+    outcomes: object,
+    for_families: tuple[object, ...],
+    for_tables: tuple[object, ...],
+    folds_and_splits: object,
+) -> None:
+    """A family and tables of outcomes have options of their own."""
+    if outcomes is not None:
+        wrong = family or any(for_families)
+        _refuse(wrong, "--outcomes has its own arms and problems: leave out FAMILY and what is for families alone")
+        _refuse(folds_and_splits, "--folds reports all problems: leave out --split and --dev")
+        return
+    _refuse(not family, "name a FAMILY, or tables of outcomes with --outcomes FILE")
+    _refuse(any(for_tables), "--percent, --features and --folds are for tables of --outcomes")
 
 
 def _refuse(wrong: object, message: str) -> None:

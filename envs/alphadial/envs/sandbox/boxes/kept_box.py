@@ -173,7 +173,9 @@ class KeptBox(OfOneProcess, Closing):
 
     def _check_alive(self) -> None:
         if not self.alive:
-            raise SandboxFailedError("the box is gone")
+            said = self._last_words() if self._alive else ""
+            self.close()
+            raise SandboxFailedError(f"the box is gone: {said}" if said else "the box is gone")
 
     def _done(self, facts: Facts) -> Facts:
         """The same facts, where the order could be followed."""

@@ -50,11 +50,11 @@ class RootfsBox(KeptBox):
     @property
     def alive(self) -> bool:
         """See ``Box``."""
-        if self._alive:
-            poll = select.poll()
-            poll.register(self._link, select.POLLRDHUP)
-            self._alive = not poll.poll(0)
-        return self._alive
+        if not self._alive:
+            return False
+        poll = select.poll()
+        poll.register(self._link, select.POLLRDHUP)
+        return not poll.poll(0)
 
     def exec(
         self,
