@@ -9,7 +9,7 @@ intervals are at 95 %, paired by problem and clustered by template.
 2. ``opened``: problems that everything in [0, 1] misses and one extrapolated alpha solves in at least 4 samples; beside
    it the same count for as many fresh samples of the best inside, and of the others there. The command that makes those
    is printed where they are missing. ``beyond``: rates beyond both ends minus those at the ends.
-3. ``controllers``: posterior minus best single and minus schedule, over all arms of alpha and temperature; and the same
+3. ``controllers``: posterior minus best single, schedule and rule, over all arms of alpha and temperature; and the same
    with verdicts off, where a controller learns only whether an attempt solved the problem.
 
     python benchmarks/frontier_claims.py tables/seed0 tables/seed1 tables/seed2 [--skip controllers]
@@ -48,7 +48,7 @@ from alphadial.envs.types import FailureKind
 PARTS = ("ensembles", "beyond", "opened", "groups", "controllers")
 OPENED_AT = 0.6
 PLAYED = (2, 3, 5, 10)
-ROWS = (BEST_SINGLE, "schedule", "posterior")
+ROWS = (BEST_SINGLE, "schedule", "rule", "posterior")
 RESULTS = Path(__file__).parent / "results" / "frontier_claims.json"
 Tables = dict[str, dict[float, OutcomeTable]]
 """Tables by split and temperature."""
@@ -57,12 +57,12 @@ Tables = dict[str, dict[float, OutcomeTable]]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("families", nargs="+", type=Path, help="folders with the tables of one training seed each")
-    parser.add_argument("--skip", nargs="*", default=[], choices=PARTS)
+    parser.add_argument("--skip", nargs="*", default=[], choices=PARTS, help="what keeps the figures that --out has")
     parser.add_argument("--orders", type=int, default=200, help="orders that controllers are replayed over")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
-    results: dict[str, Any] = {}
+    results: dict[str, Any] = json.loads(options.out.read_text()) if options.skip and options.out.exists() else {}
     for folder in options.families:
         print(f"\n{folder.name}")
         tables = read_tables(folder)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -109,26 +108,25 @@ def beyond(log: OutcomeLog, size: int, draws: int, attempts: int) -> dict[str, A
 
 
 def coverage(controller: Controller, log: OutcomeLog, attempts: int) -> Floats:
-    """(attempts,): the share of the problems that the first k attempts solve."""
+    """(attempts,): the share of the problems that k attempts solve, each k planned as such."""
     counts = log.counts()
     by_draws = np.stack([miss(counts, draws) for draws in range(attempts + 1)])
     columns = {arm: column for column, arm in enumerate(log.arms)}
-    plans: dict[tuple[tuple[str, float | str], ...], Sequence[int]] = {}
+    plans: dict[tuple[tuple[str, float | str], ...], list[list[int]]] = {}
     missed = np.ones((len(counts), attempts))
     for problem, context in enumerate(log.contexts):
         features = tuple(sorted(context.features.items()))
         if features not in plans:
-            plans[features] = walk(controller, context, columns, attempts)
-        plan = plans[features]
-        for k in range(attempts):
-            used = np.bincount(plan[: k + 1], minlength=len(columns))
+            plans[features] = [walk(controller, context, columns, k) for k in range(1, attempts + 1)]
+        for k, plan in enumerate(plans[features]):
+            used = np.bincount(plan, minlength=len(columns))
             missed[problem, k] = by_draws[used, problem, np.arange(len(columns))].prod()
     shares: Floats = 1 - missed.mean(axis=0)
     return shares
 
 
 def walk(controller: Controller, context: Context, columns: dict[Arm, int], attempts: int) -> list[int]:
-    """Columns of the attempts on a problem that none of them solves."""
+    """Columns of so many attempts on a problem that none of them solves."""
     history: list[Trial] = []
     for left in range(attempts, 0, -1):
         (decision,) = controller.select(context, history, Budget(left))

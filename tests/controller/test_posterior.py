@@ -30,19 +30,32 @@ from alphadial.controller.pseudo import Independent, correlated
 from .logs import A, T, U, W, log_of
 
 
-def posterior_by_hand(log: OutcomeLog, past: Sequence[tuple[int, OutcomeKind]], smoothing: float, alpha: int) -> float:
+def weighed_by_hand(
+    log: OutcomeLog, past: Sequence[tuple[int, OutcomeKind]], smoothing: float, alpha: int
+) -> list[tuple[float, float]]:
+    """Of each problem of the log, the likelihood of what has come and the chance that an arm solves it."""
     counts: list[list[list[int]]] = log.counts().tolist()
-    alphas = range(len(log.arms))
     shares = []
-    for a in alphas:
+    for a in range(len(log.arms)):
         pooled = [sum(problem[a][kind] for problem in counts) + 1 / 3 for kind in range(3)]
         shares.append([value / sum(pooled) for value in pooled])
 
     def chance(problem: list[list[int]], a: int, kind: int) -> float:
         return (problem[a][kind] + smoothing * shares[a][kind]) / (sum(problem[a]) + smoothing)
 
-    weights: list[float] = [prod(chance(problem, a, kind) for a, kind in past if kind != U) for problem in counts]
-    return sum(w * chance(p, alpha, 0) for w, p in zip(weights, counts, strict=True)) / sum(weights)
+    return [
+        (prod(chance(problem, a, kind) for a, kind in past if kind != U), chance(problem, alpha, 0))
+        for problem in counts
+    ]
+
+
+def likelihood_by_hand(log: OutcomeLog, past: Sequence[tuple[int, OutcomeKind]], smoothing: float) -> float:
+    return sum(weight for weight, _ in weighed_by_hand(log, past, smoothing, 0))
+
+
+def posterior_by_hand(log: OutcomeLog, past: Sequence[tuple[int, OutcomeKind]], smoothing: float, alpha: int) -> float:
+    solved = sum(weight * chance for weight, chance in weighed_by_hand(log, past, smoothing, alpha))
+    return solved / likelihood_by_hand(log, past, smoothing)
 
 
 @pytest.mark.parametrize("length", [0, 1, 3, 6])
@@ -79,6 +92,82 @@ def test_posterior_tells_verdicts_apart_unless_told_not_to() -> None:
     assert after(blind, W) == after(blind, T)
 
 
+def solved_by_hand(
+    log: OutcomeLog, past: tuple[tuple[int, OutcomeKind], ...], attempts: int, first: int | None = None
+) -> float:
+    """The chance that attempts solve: the first with an arm, or else all, each the most likely one."""
+    arm = max(range(3), key=lambda index: posterior_by_hand(log, past, 0.7, index)) if first is None else first
+    chance = posterior_by_hand(log, past, 0.7, arm)
+    if attempts == 1:
+        return chance
+    for kind in (W, T):
+        after = (*past, (arm, kind))
+        reached = likelihood_by_hand(log, after, 0.7) / likelihood_by_hand(log, past, 0.7)
+        chance += reached * solved_by_hand(log, after, attempts - 1)
+    return chance
+
+
+@pytest.mark.parametrize("left", [2, 3, 4])
+def test_posterior_plans_as_enumerating_all_failures_does(left: int) -> None:
+    grid = (0.0, 0.5, 1.0)
+    log = example_log(grid, problems=6, samples=5, seed=left)
+    controller = make_controller("posterior", grid, smoothing=0.7, correlated=0, independent=0, lookahead=4)
+    controller.fit(log)
+    for past in ((), ((0, W),), ((1, T), (2, U), (0, W)), ((2, A), (2, T))):
+        history = [Trial(Arm(alpha=grid[index]), Outcome(kind)) for index, kind in past]
+        values = [solved_by_hand(log, past, left, first) for first in range(3)]
+        (decision,) = controller.select(Context("p"), history, Budget(left))
+        chosen = as_arms(grid).index(decision.arm)
+        assert values[chosen] == pytest.approx(max(values))
+        assert f", with the {left - 1} after it {max(values):.2f}" in decision.reason
+        assert decision.success_prob == pytest.approx(posterior_by_hand(log, past, 0.7, chosen))
+
+
+def test_independent_pseudo_problems_are_planned_on_as_they_are_after_a_failure() -> None:
+    """What two attempts solve, against the chances that the controller has after each failure of the first."""
+    grid = (0.0, 0.5, 1.0)
+    for verdicts in (True, False):
+        controller = make_controller("posterior", grid, lookahead=2, verdicts=verdicts)
+        controller.fit(example_log(grid, problems=6, samples=5, seed=2))
+        (first,) = controller.select(Context("p"), [], Budget(2))
+        solved = first.success_prob or 0
+        chances = []
+        for kind in (W, T):
+            (second,) = controller.select(Context("p"), [Trial(first.arm, Outcome(kind))], Budget(1))
+            chances.append(second.success_prob or 0)
+        value = float(first.reason.split("after it ")[1].split(",")[0])
+        least, most = (solved + (1 - solved) * chance for chance in (min(chances), max(chances)))
+        assert least - 0.005 <= value <= most + 0.005
+        if not verdicts:
+            assert value == pytest.approx(most, abs=0.0051)
+
+
+def test_a_failure_that_tells_more_comes_before_the_greater_chance() -> None:
+    """0.5 solves five of eight on any problem; 0 all of the one kind and none of the other, which 1 solves."""
+    grid = (0.0, 0.5, 1.0)
+    any_kind = [A] * 5 + [W] * 3
+    cells = [[[A] * 8, any_kind, [W] * 8]] * 12 + [[[W] * 8, any_kind, [A] * 8]] * 10
+    planned, greedy = (
+        make_controller("posterior", grid, correlated=0, independent=0, lookahead=depth) for depth in (3, 1)
+    )
+
+    def first(controller: Controller, attempts: int) -> float | None:
+        controller.fit(log_of(grid, cells))
+        (decision,) = controller.select(Context("p"), [], Budget(attempts))
+        return decision.arm.alpha
+
+    assert [first(greedy, left) for left in (1, 2)] == [0.5, 0.5]
+    assert [first(planned, left) for left in (1, 2)] == [0.5, 0.0]
+
+
+def test_attempts_of_one_call_are_planned_within_what_is_left() -> None:
+    controller = make_controller("posterior", (0, 1), lookahead=3)
+    controller.fit(example_log((0, 1), problems=6, samples=5))
+    decisions = controller.select(Context("p"), [], Budget(3), n=3)
+    planned = [decision.reason.partition("with the ")[2][:1] for decision in decisions]
+    assert planned == ["2", "1", ""]
+
+
 def test_posterior_draws_ties_evenly_and_says_so() -> None:
     grid = (0.0, 1.0)
     controller = make_controller("posterior", grid, correlated=0, independent=0)
@@ -112,13 +201,13 @@ def test_independent_pseudo_problems_are_those_of_drawing_them() -> None:
     """Weight and chances after a history, against many problems whose chances are drawn from the Betas."""
     shares = np.array([[0.6, 0.3, 0.1], [0.25, 0.5, 0.25], [0.1, 0.1, 0.8]])
     history = ((0, W), (1, T), (0, T), (2, U), (1, A), (0, UNKNOWN))
-    weight, chances = Independent(shares, 7.0, verdicts=True).after(history)
+    weight, solved, tried = Independent(shares, 7.0, verdicts=True).after(history)
     means, generator = 0.6 * shares[:, 0], np.random.default_rng(0)
     solves = generator.beta(means, 0.6 - means, size=(400_000, 3))
     likelihood = (1 - solves[:, 0]) ** 3 * (1 - solves[:, 1]) * solves[:, 1] * (0.3 / 0.4) * (0.1 / 0.4) * (0.25 / 0.75)
     assert np.exp(weight) == pytest.approx(7 * likelihood.mean(), rel=0.02)
-    assert chances == pytest.approx(likelihood @ solves / likelihood.sum(), abs=0.01)
-    blind, _ = Independent(shares, 7.0, verdicts=False).after(history)
+    assert solved / tried == pytest.approx(likelihood @ solves / likelihood.sum(), abs=0.01)
+    blind, *_ = Independent(shares, 7.0, verdicts=False).after(history)
     assert blind == pytest.approx(weight - np.log(0.3 / 0.4 * 0.1 / 0.4 * 0.25 / 0.75))
 
 

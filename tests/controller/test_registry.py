@@ -59,6 +59,8 @@ def test_options_may_follow_a_name() -> None:
         make_controller("posterior:smoothing=2:smoothing=3", (0, 1))
     for spelled, message in (
         ("posterior:verdicts=no", "option verdicts must be true or false, not 'no'"),
+        ("posterior:lookahead=1.5", "option lookahead must be a whole number, not 1.5"),
+        ("posterior:lookahead=true", "option lookahead must be a whole number, not True"),
         ("posterior:smoothing=true", "option smoothing must be a number, not True"),
         ("rule:step=far", "option step must be a number or null, not 'far'"),
     ):
@@ -69,7 +71,7 @@ def test_options_may_follow_a_name() -> None:
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
-        ("posterior", {"smothing": 1}, "it takes smoothing, correlated, independent, verdicts, features"),
+        ("posterior", {"smothing": 1}, "it takes smoothing, correlated, independent, lookahead, verdicts, features"),
         ("uniform", {"arm": 1}, "it takes no options"),
         ("posterior", {"smoothing": 0}, "smoothing 0 must be above 0"),
         ("posterior", {"independent": -1}, "independent -1 at least 0"),

@@ -80,15 +80,22 @@ class Independent:
             mass: prior weight of all these problems together.
             verdicts: whether the two failure kinds are told apart; they are split as in ``shares``.
         """
-        self._solves: Floats = _SPREAD * np.clip(shares[:, 0], 0.01, 0.99)
+        self._solved: Floats = _SPREAD * np.clip(shares[:, 0], 0.01, 0.99)
         self._log_mass = log(mass) if mass > 0 else -inf
         split = shares[:, 1:] / shares[:, 1:].sum(axis=1, keepdims=True)
-        known = np.log(split) if verdicts else np.zeros_like(split)
-        self._log_split: list[list[float]] = known.tolist()
-        self._prior: list[float] = self._solves.tolist()
+        self.splits: list[Floats] = list(split.T) if verdicts else [np.ones(len(shares))]
+        """(A,) each: the share that each kind of failure has of an arm's failures; all are of one where none are told
+        apart."""
+        self._log_split: list[list[float]] = np.log(split if verdicts else np.ones_like(split)).tolist()
+        self._prior: list[float] = self._solved.tolist()
 
-    def after(self, history: History) -> tuple[float, Floats]:
-        """The log of the weight that is left of these problems after a history, and the (A,) chances on them."""
+    def after(self, history: History) -> tuple[float, Floats, Floats]:
+        """What a history leaves of these problems.
+
+        Returns:
+            The log of their weight; and of each arm's Beta distribution the first parameter, and the sum of both, (A,)
+            each.
+        """
         weight, solved, tried = self._log_mass, dict[int, float](), dict[int, float]()
         for index, kind in history:
             if kind == OutcomeKind.UNMEASURABLE:
@@ -100,7 +107,7 @@ class Independent:
             else:
                 weight += log((total - good) / total) + (0 if kind == UNKNOWN else self._log_split[index][kind - 1])
             solved[index], tried[index] = good, total + 1
-        chances = self._solves / _SPREAD
+        first, both = self._solved.copy(), np.full(len(self._solved), _SPREAD)
         for index, good in solved.items():
-            chances[index] = good / tried[index]
-        return weight, chances
+            first[index], both[index] = good, tried[index]
+        return weight, first, both

@@ -133,9 +133,12 @@ def _check_spelled(name: str, make: Any, spelled: Mapping[str, Any]) -> None:
     """Refuses options of another type than their defaults: they were written as text, where nothing checks types."""
     for option, value in spelled.items():
         default = inspect.signature(make).parameters[option].default
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        is_whole = isinstance(value, int) and not isinstance(value, bool)
+        is_number = is_whole or isinstance(value, float)
         if isinstance(default, bool) and not isinstance(value, bool):
             raise ControllerError(f"controller {name}: option {option} must be true or false, not {value!r:.60}")
+        if isinstance(default, int) and not isinstance(default, bool) and not is_whole:
+            raise ControllerError(f"controller {name}: option {option} must be a whole number, not {value!r:.60}")
         if isinstance(default, float) and not is_number:
             raise ControllerError(f"controller {name}: option {option} must be a number, not {value!r:.60}")
         if default is None and not (is_number or value is None):
