@@ -27,7 +27,8 @@ def test_boxes_that_there_are_not_are_one_line(cli: Cli, tmp_path: Path, monkeyp
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
     with serving(scripted(lambda body: play_in_repository(body, 0.0))) as url:
         command = (*IN_REPOSITORY, "--attempts", "1", "--server", url)
-        assert cli(*command, "--box", "barrel").refused("no boxes are named 'barrel'", "rootfs, docker")
+        for line in (command, ("run", "tiny"), ("frontier", "tiny")):  # the latter two need none
+            assert cli(*line, "--box", "barrel").refused("no boxes are named 'barrel'", "rootfs, docker")
         assert cli(*command, "--agent", "langgraph", "--box", "docker").refused("Docker")
     assert list(tmp_path.iterdir()) == []
 

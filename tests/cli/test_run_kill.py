@@ -42,17 +42,26 @@ def finished(start: Start, command: tuple[str, ...], folder: Path) -> Killer:
 
 
 def killed(
-    start: Start, command: tuple[str, ...], folder: Path, attempts: int, kills: int = KILLS, tools: bool = True
+    start: Start,
+    command: tuple[str, ...],
+    folder: Path,
+    attempts: int,
+    kills: int = KILLS,
+    *,
+    tools: bool = True,
+    naps: bool = False,
 ) -> Killer:
     """A run of so many attempts, killed at moments drawn over all of it, then finished.
 
-    Where there are tools, every second kill waits for an attempt to be under way.
+    Where there are tools, every second kill waits for an attempt to be under way; where commands take naps, it waits
+    for one too.
     """
     dice = random.Random(" ".join(command))
     parts = Killer(start, (*command, "--out", str(folder)), folder)
     for number, after in enumerate(sorted(dice.sample(range(attempts - TAIL), kills))):
         under_way = tools and number % 2 == 0
-        parts.kill(after, 0.0 if under_way else dice.uniform(0, DELAY_S), under_way)
+        delay_s = 0.0 if under_way else dice.uniform(0, DELAY_S)
+        parts.kill(after, delay_s, under_way and not naps, in_call=under_way and naps)
     parts.finish()
     return parts
 
@@ -98,10 +107,10 @@ def test_with_the_shipped_family(start: Start, tmp_path: Path, setting: str, con
 
 def test_agentic(start: Start, tmp_path: Path) -> None:
     family = make_family(tmp_path / "desk")
-    with serving(serve_as(family, lambda body: play(body, 0.1), think_s=0.06)) as url:
+    with serving(serve_as(family, lambda body: play(body, 0.25), think_s=0.06)) as url:
         command = ("run", str(family), *AGENTIC, "--attempts", "18", "--server", url, "--unverified-weights")
         whole = finished(start, command, tmp_path / "whole")
-        parts = killed(start, command, tmp_path / "parts", len(rows(whole.folder)))
+        parts = killed(start, command, tmp_path / "parts", len(rows(whole.folder)), naps=True)
     same(parts, whole)
     assert parts.in_attempt >= KILLS // 5
     assert parts.in_call >= 1

@@ -22,6 +22,7 @@ from alphadial.agents.types import AttemptSpec
 from alphadial.envs.errors import ProblemError
 from alphadial.envs.judging import Judge
 from alphadial.envs.sandbox import open_sandbox
+from alphadial.envs.sandbox.boxes import check_box
 from alphadial.envs.sandbox.boxes.lazy_boxes import LazyBoxes
 from alphadial.envs.types import Problem, Setting
 from alphadial.merge_engine import Family
@@ -57,15 +58,17 @@ class RuntimeConfig:
     """Run verifiers of repositories that a candidate can deceive; the rows say so."""
 
     def check(self) -> None:
-        """Refuses options that contradict each other.
+        """Refuses options that contradict each other, and boxes of no kind that there is.
 
         Raises:
             OptionError: weights that are not verified, or families that stay here, without a server.
+            SandboxUnavailableError: no such boxes.
         """
         if self.in_process and self.server is None:
             raise OptionError("in_process is for families beside --server: without one all answer in this process")
         if self.unverified_weights and self.server is None:
             raise OptionError("--unverified-weights is for --server: weights in this process are always verified")
+        check_box(self.box)
 
 
 @dataclass(frozen=True, slots=True)

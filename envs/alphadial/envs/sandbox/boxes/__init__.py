@@ -6,7 +6,7 @@ from ...errors import SandboxUnavailableError
 from ...forking import imported
 from .box import Box, Boxes, BoxLimits, Image, User
 
-__all__ = ["BOXES", "Box", "BoxLimits", "Boxes", "Image", "User", "open_boxes"]
+__all__ = ["BOXES", "Box", "BoxLimits", "Boxes", "Image", "User", "check_box", "open_boxes"]
 
 BOXES = {
     "rootfs": "alphadial.envs.sandbox.boxes.rootfs_boxes:RootfsBoxes",
@@ -25,9 +25,8 @@ def open_boxes(name: str = "rootfs") -> Boxes:
     Raises:
         SandboxUnavailableError: an unknown name, or one that cannot work on this machine; never falls back to another.
     """
-    provider, colon, runtime = name.partition(":")
-    if provider not in BOXES or (colon and provider != "docker"):
-        raise SandboxUnavailableError(f"no boxes are named {name!r}; choose from: {', '.join(BOXES)}")
+    check_box(name)
+    provider, _, runtime = name.partition(":")
     module, _, attribute = BOXES[provider].partition(":")
     try:
         make = getattr(imported(module), attribute)
@@ -37,3 +36,14 @@ def open_boxes(name: str = "rootfs") -> Boxes:
         raise SandboxUnavailableError(_NO_SDK) from None
     boxes: Boxes = make(runtime) if runtime else make()
     return boxes
+
+
+def check_box(name: str) -> None:
+    """Refuses a name that ``open_boxes`` does not know, whether or not boxes are needed.
+
+    Raises:
+        SandboxUnavailableError: there are no such boxes.
+    """
+    provider, colon, _ = name.partition(":")
+    if provider not in BOXES or (colon and provider != "docker"):
+        raise SandboxUnavailableError(f"no boxes are named {name!r}; choose from: {', '.join(BOXES)}")
