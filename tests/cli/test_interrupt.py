@@ -32,7 +32,8 @@ SOON_S = 30.0
 SPIN = problem("spin", [submission("spin.py", "accepted", "while True: pass")], time_limit_s=60)
 PROBLEM = FIRST.id
 SEED = int(os.environ.get("INTERRUPT_SEED", "0"))
-MOMENTS = int(os.environ.get("INTERRUPTS", "4"))
+ROUNDS = int(os.environ.get("INTERRUPTS", "1"))
+"""How often each command is interrupted in each way."""
 COMMANDS: dict[str, tuple[tuple[str, ...], float]] = {
     "run": (("run", "tiny", "--split", "dev", "--out", "out"), 12),
     "run with tools": (("run", "tiny", "--split", "dev", "--setting", "tools", "--out", "out"), 12),
@@ -219,7 +220,7 @@ def test_at_any_moment(start: Start, furnished: Path, name: str) -> None:
     command, span_s = COMMANDS[name]
     draw = random.Random(f"{SEED}/{name}")
     told = [f"{SEED}/{name}"]
-    for how in ("group", "alone", "twice", "terminated")[:MOMENTS] * (1 + MOMENTS // 4):
+    for how in ("group", "alone", "twice", "terminated") * ROUNDS:
         delay_s = 0.002 + span_s * draw.random() ** 2
         told.append(f"{how} after {delay_s:.3f} s")
         process = start(*command)
