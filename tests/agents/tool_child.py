@@ -110,7 +110,9 @@ def make(path: Path, *, traced: bool, agent: str = DEFAULT_AGENT, name: str = "w
                 folder.store,
             )
         left_out = {*TIMES, "id", "run"}
-        return [{k: v for k, v in asdict(row).items() if k not in left_out} for row in folder.store.attempts()]
+        # The store has them by their ids, which differ from agent to agent.
+        rows = sorted(folder.store.attempts(), key=lambda row: (row.problem, row.sample))
+        return [{k: v for k, v in asdict(row).items() if k not in left_out} for row in rows]
 
 
 if __name__ == "__main__":
