@@ -89,7 +89,7 @@ class Shift:
 def load_tables(folder: Path, split: str) -> ReplayDataset:
     """The tables of all temperatures of a split, as one, with statements."""
     problems = load_split("tiny-problems", split).problems
-    tables = [load_outcomes(path) for path in sorted(folder.glob(f"{split}-*"))]
+    tables = [load_outcomes(path) for path in sorted(folder.glob(f"{split}-[0-9]*"))]  # without controls
     if not tables:
         raise SystemExit(f"{folder} holds no table of split {split}")
     return join_tables([shipped_tables.replay_dataset(table, problems).at(table.temperature) for table in tables])

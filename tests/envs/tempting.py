@@ -91,6 +91,23 @@ def traces() -> Traces:
     )
 
 
+NOTHING = Traces(frozenset(), frozenset(), 0, 0, 0, frozenset(), ())
+
+
+def added(since: Traces) -> Traces:
+    """What has come since then and is still there; what other tests had left in the background may go meanwhile."""
+    now = traces()
+    return Traces(
+        processes=now.processes - since.processes,
+        groups=now.groups - since.groups,
+        mounts=max(now.mounts - since.mounts, 0),
+        descriptors=max(now.descriptors - since.descriptors, 0),
+        threads=max(now.threads - since.threads, 0),
+        files=now.files - since.files,
+        shared=() if now.shared == since.shared else now.shared,
+    )
+
+
 def _of_a_sandbox(path: Path) -> bool:
     try:
         return path.lstat().st_uid in range(FIRST_UID, FIRST_UID + UIDS)

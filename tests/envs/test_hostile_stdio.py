@@ -24,7 +24,7 @@ from alphadial.envs.types import Interface, Limits, Problem, Test, Verdict
 
 from .fresh import Fresh
 from .labelled import judged_at, labelled
-from .tempting import Host, Traces, tempting_host, traces
+from .tempting import NOTHING, Host, Traces, added, tempting_host, traces
 
 MIB = 1024 * 1024
 LIMITS = Limits(wall_s=1.0, memory_bytes=96 * MIB, output_bytes=64 * 1024, files_bytes=4 * MIB, processes=12)
@@ -74,7 +74,7 @@ def arena(request: pytest.FixtureRequest) -> Iterator[Arena]:
     with tempting_host() as host, Fresh() if request.param == "fresh" else open_sandbox(request.param) as sandbox:
         sandbox.run(["true"], {}, "", LIMITS)  # with its first run begins a thread of its own
         yield Arena(request.param, sandbox, host, traces())
-    assert traces() == bare
+    assert added(bare) == NOTHING
 
 
 @pytest.mark.parametrize(
@@ -96,5 +96,5 @@ def test_contained(arena: Arena, path: Path) -> None:
             assert not report.error
         honest = labelled("honest", "python3", {"main.py": "input()\nprint('nothing')\n"})
         assert judged_at(judge, arena.problem(), honest, LIMIT_S).verdict is Verdict.AC
-    assert traces() == arena.before
+    assert added(arena.before) == NOTHING
     assert arena.host.secret.read_text() == "secret"
