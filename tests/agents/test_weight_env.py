@@ -200,17 +200,17 @@ def test_live_attempts_go_through_the_runner(judge: Judge) -> None:
 
 
 @pytest.mark.slow
-def test_a_hundred_live_actions(judge: Judge) -> None:
+def test_live_actions(judge: Judge) -> None:
     family, problems = load_family("tiny"), load_split("tiny-problems", "dev").problems
     policy = open_policy(family)
     env: Any = gymnasium.make(ENV_ID, source=Live(family, problems, (0.0, 1.0), AttemptDeps(policy, judge)))
     env.action_space.seed(0)
     env.reset(seed=0)
     rewards = []
-    for _ in range(100):
+    for _ in range(40):
         _, reward, terminated, truncated, _ = env.step(env.action_space.sample())
         rewards.append(reward)
         if terminated or truncated:
             env.reset()
     policy.close()
-    assert 2 < sum(rewards) < 95
+    assert 0 < sum(rewards) < 40
