@@ -93,9 +93,7 @@ def same(parts: Killer, whole: Killer) -> None:
     assert list(parts.folder.parent.glob("tmp/*")) == []
 
 
-@pytest.mark.parametrize(
-    ("setting", "controller"), [("reasoning", "posterior"), ("tools", "uniform"), ("tools", "posterior")]
-)
+@pytest.mark.parametrize(("setting", "controller"), [("reasoning", "uniform"), ("tools", "posterior")])
 def test_with_the_shipped_family(start: Start, tmp_path: Path, setting: str, controller: str) -> None:
     command = ("run", *DEV, "--setting", setting, "--controller", controller)
     whole = finished(start, command, tmp_path / "whole")

@@ -417,21 +417,21 @@ def test_random_actions_and_the_same_seed_again(backend: Backend, setting: str) 
 
 
 @pytest.mark.slow
-def test_ten_thousand_actions() -> None:
+def test_thousands_of_actions() -> None:
     before = children()
     played = []
     with Backend() as backend:
         for setting, problems, actions in (
-            ("reasoning", ("tiny-problems", "dev"), 2000),
-            ("tools", ("tiny-problems", "dev"), 5000),
-            ("agentic", ("workspaces", "test"), 3000),
+            ("reasoning", ("tiny-problems", "dev"), 600),
+            ("tools", ("tiny-problems", "dev"), 1500),
+            ("agentic", ("workspaces", "test"), 900),
         ):
             env = CodingEnv(*problems, setting=setting, limits={"wall_s": 1.0}, backend=backend)
             played += play(env, 11, actions, 0.11)
     steps = [seen for seen in played if len(seen) == 5]
     calls = sum(message["role"] == "tool" for text, *_ in steps for message in json.loads(text)[:1])
-    assert len(steps) == 10_000
-    assert calls >= 1_000
+    assert len(steps) == 3_000
+    assert calls >= 300
     assert children() == before
 
 
