@@ -78,7 +78,7 @@ def whole_shipped_table(family: Family, split: Split, temperature: float) -> Out
 
 
 def shipped_path(family: str, split: str, temperature: float) -> Path:
-    """Where such a table lies: ``shipped/FAMILY/SPLIT-TEMPERATURE.json.xz``."""
+    """The path of such a table: ``shipped/FAMILY/SPLIT-TEMPERATURE.json.xz``."""
     return _SHIPPED / family / f"{split}-{temperature:g}.json{COMPRESSED}"
 
 
