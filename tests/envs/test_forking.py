@@ -9,6 +9,7 @@ import os
 import pickle
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +23,7 @@ from typing import Any
 import pytest
 
 from alphadial.envs import Limits, Problem, Test
+from alphadial.envs.forking import OwnFile, OwnFolder, OwnSocket
 from alphadial.envs.gym import CodingEnv, tool_call
 from alphadial.envs.gym.backend import Backend
 from alphadial.envs.judging import Judge
@@ -140,6 +142,36 @@ def test_the_parent_keeps_its_warm_server() -> None:
         assert forked(child)() == "AC"
         verdict(backend, "AC")
         assert children() == before
+
+
+@pytest.mark.parametrize(
+    "owner",
+    [
+        lambda: OwnSocket(socket.AF_UNIX, socket.SOCK_DGRAM),
+        lambda: OwnFile(lambda: os.memfd_create("memfd")),
+        lambda: OwnFolder(lambda: os.pidfd_open(os.getpid())),
+    ],
+    ids=["socket", "file", "folder"],
+)
+def test_a_child_never_gets_what_a_thread_is_just_opening(owner: Callable[[], Any]) -> None:
+    others, over = of_the_sandbox(), threading.Event()
+
+    def opens_and_closes() -> None:
+        while not over.is_set():
+            owner().close()
+
+    every = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            running = pool.submit(opens_and_closes)
+            said = [forked(lambda: of_the_sandbox(others))() for _ in range(100)]
+            over.set()
+            running.result(BOUND_S)
+    finally:
+        over.set()
+        sys.setswitchinterval(every)
+    assert said == ["[]"] * 100
 
 
 def fork_in_the_midst(judge: Callable[[str], str], wanted: list[str], forks: int) -> None:

@@ -89,8 +89,9 @@ class OwnSocket(socket.socket):
     """A socket that forked children close: as long as one of them held it, the other end would never see it close."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        in_child(self, OwnSocket.close)
+        with starting:  # a child that is forked in between would keep a socket that it does not know of
+            super().__init__(*arguments, **named)
+            in_child(self, OwnSocket.close)
 
     def close(self) -> None:
         """Closes the socket, but not while the process forks: see ``OwnFile.close``. Idempotent."""
