@@ -20,6 +20,7 @@ from alphadial.envs.problems import load_split
 from alphadial.envs.problems.tiny import reference
 from alphadial.merge_engine import load_family, weights_id_of_folder
 
+from ..merge_engine.toy_adapters import factors, write_adapter
 from ..tiny_specs import FIRST, FIRST_PROMPT, SECOND
 from .fakes import PROGRAM, chat_server
 
@@ -168,6 +169,19 @@ def test_two_folders_are_merged_at_several_alphas(cli: Cli, pico: Path, tmp_path
     refused = cli("merge", "nosuch", pico / "high", "--alpha", "1", "--out", "n")
     assert (refused.status, refused.stdout) == (2, "")
     assert "nosuch is no folder: name the two folders of a pair, or one FAMILY" in refused.stderr
+
+
+def test_two_adapters_are_merged_into_adapters(cli: Cli, tmp_path: Path) -> None:
+    ends = [write_adapter(tmp_path / base, factors(1, 4), 4, base_model_name_or_path=base) for base in ("one", "two")]
+    asked = ("merge", *ends, "--alpha", "0.5", "--alpha", "1.5", "--out", "merged")
+    assert "4 tensors: reads" in cli(*asked, "--dry-run").stdout
+    done = cli(*asked)
+    assert "weights id w1-" in done.stdout
+    assert "one says that it belongs to 'one'" in done.stderr
+    files = {file.relative_to(tmp_path / "merged").as_posix() for file in (tmp_path / "merged").rglob("*.*")}
+    names = ("adapter_config.json", "adapter_model.safetensors")
+    assert {name for name in files if "adapter" in name} == {f"{at}/{name}" for at in ("0.5", "1.5") for name in names}
+    assert cli("merge", ends[0], tmp_path, "--alpha", "1", "--out", "m").refused("another adapter alone")
 
 
 @pytest.mark.thorough

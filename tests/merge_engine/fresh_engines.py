@@ -12,10 +12,11 @@ from typing import Any
 from vllm import LLM, SamplingParams
 
 
-def answers(folder: str, prompts: list[list[int]], max_tokens: int) -> list[Any]:
+def answers(folder: str, prompts: list[list[int]], max_tokens: int, dtype: str) -> list[Any]:
     """Token ids and top-3 logprobs, prompt by prompt, as ``live_engines.comparable`` has them."""
     engine = LLM(
         folder,
+        dtype=dtype,
         enforce_eager=True,
         max_model_len=1024,
         disable_log_stats=True,
@@ -40,5 +41,7 @@ if __name__ == "__main__":
     if sys.argv[1] == "plain":
         import_module("vllm_plain").make_plain()
     asked = json.load(sys.stdin)
-    result = {folder: answers(folder, asked["prompts"], asked["max_tokens"]) for folder in asked["folders"]}
+    result = {
+        folder: answers(folder, asked["prompts"], asked["max_tokens"], asked["dtype"]) for folder in asked["folders"]
+    }
     Path(sys.argv[2]).write_text(json.dumps(result))

@@ -177,11 +177,11 @@ def comparable(completion: Any) -> Answer:
 
 
 def fresh_answers(
-    folders: Sequence[Path], prompts: list[list[int]], max_tokens: int, *, plain: bool = False
+    folders: Sequence[Path], prompts: list[list[int]], max_tokens: int, *, plain: bool = False, dtype: str = "auto"
 ) -> list[list[Answer]]:
-    """What a fresh engine on each folder answers to each prompt."""
+    """What a fresh engine on each folder answers to each prompt; ``auto`` never computes in float32."""
     out = folders[0].parent / "fresh.json"
-    asked = {"folders": [str(folder) for folder in folders], "prompts": prompts, "max_tokens": max_tokens}
+    asked = {"folders": [*map(str, folders)], "prompts": prompts, "max_tokens": max_tokens, "dtype": dtype}
     script = Path(__file__).parent / "fresh_engines.py"
     settings = os.environ | ENVIRONMENT | {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_LOGGING_LEVEL": "WARNING"}
     settings |= {"ALPHADIAL_TEST_PLAIN": "1"} if plain else {}

@@ -14,21 +14,26 @@ _CODE = frozenset({"auto_map", "custom_pipelines"})
 """Keys under which a configuration names Python files of its folder, or of a repository, to be imported."""
 _IMPLEMENTATION = "_implementation"
 """Part of the keys that say how attention and the like are computed; a value with a slash is a repository of code."""
-_ADAPTER = "adapter_config.json"
+ADAPTER_CONFIG = "adapter_config.json"
 PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 
 
-def check_data_only(folder: Path) -> None:
+def check_data_only(folder: Path, *, adapter: bool = False) -> None:
     """Refuses a checkpoint whose configuration asks for code.
 
+    Args:
+        folder: of the checkpoint.
+        adapter: whether it may be an adapter, which names the model that it belongs to.
+
     Raises:
-        CheckpointError: the first such thing, by file and key; a configuration that is no JSON object; or an entry that
-            is neither a file nor a folder of the checkpoint's own.
+        CheckpointError: the first such thing, by file and key; a configuration that is no JSON object; an adapter where
+            none may be; or an entry that is neither a file nor a folder of the checkpoint's own.
     """
     _check_entries(folder)
-    if (folder / _ADAPTER).exists():
+    if not adapter and (folder / ADAPTER_CONFIG).exists():
         raise CheckpointError(
-            f"{folder / _ADAPTER}: an adapter names a model elsewhere: merge it into the weights and remove the file"
+            f"{folder / ADAPTER_CONFIG}: an adapter names a model elsewhere, and is merged with another adapter alone: "
+            "merge it into the model's weights and remove the file"
         )
     for file in sorted(folder.glob("*config.json")):
         for key in _keys_with_code(read_json(file)):

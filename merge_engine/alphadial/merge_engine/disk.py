@@ -6,7 +6,6 @@ the next piece is read; nothing else of a model is in memory.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -20,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from alphadial.merge_engine.alpha import check_alpha, format_alpha
+from alphadial.merge_engine.adapters import are_adapters, merge_adapters, plan_adapters
+from alphadial.merge_engine.alpha import check_alpha
 from alphadial.merge_engine.companions import companion_files, differences
 from alphadial.merge_engine.compiled import BIT_TYPES, Bits
 from alphadial.merge_engine.errors import OutputError
@@ -29,10 +29,9 @@ from alphadial.merge_engine.inputs import Inputs, open_checkpoint, open_inputs
 from alphadial.merge_engine.merging import Merging
 from alphadial.merge_engine.methods import METHODS
 from alphadial.merge_engine.reader import DTYPE_BYTES, INDEX, Checkpoint, TensorInfo
-from alphadial.merge_engine.recipes import numbers_of
 from alphadial.merge_engine.threads import each, thread_count
 from alphadial.merge_engine.types import Family, MergePlan, MergeReport
-from alphadial.merge_engine.writer import atomic_folder, lay_out
+from alphadial.merge_engine.writer import atomic_folder, lay_out, made_from
 
 _PIECE = 1 << 19
 """Elements: with two checkpoints' and the result's bytes they fit a core's cache."""
@@ -61,6 +60,8 @@ def merge_to_folders(
     the high endpoint's differ, the report's ``warnings`` say so. A folder appears whole or not at all. A merge that was
     interrupted or killed goes on, when it is asked for again, after the last file that was whole.
 
+    Two LoRA adapters give an adapter, of both ranks together: see ``adapters``.
+
     Args:
         family: whose checkpoints are merged.
         outs: where each alpha goes.
@@ -76,6 +77,8 @@ def merge_to_folders(
     start = time.perf_counter()
     if len({out.resolve() for out in outs.values()}) < len(outs):
         raise OutputError("two alphas cannot be written to one folder: name a folder for each")
+    if are_adapters(family):
+        return merge_adapters(family, outs, on_bytes)
     alphas = [check_alpha(alpha, family) for alpha in outs]
     inputs = open_inputs(family)
     low = inputs.low
@@ -85,7 +88,7 @@ def merge_to_folders(
     reports = []
     with ExitStack() as stack:
         drafts = [
-            (alpha, stack.enter_context(atomic_folder(out, names, _content(inputs, alpha))))
+            (alpha, stack.enter_context(atomic_folder(out, names, made_from(inputs.checkpoints, inputs.recipe, alpha))))
             for alpha, out in zip(alphas, outs.values(), strict=True)
         ]
         for file in low.files:
@@ -105,6 +108,8 @@ def plan_merge(family: Family, alphas: Sequence[float | str]) -> MergePlan:
     Raises:
         AlphaError, CheckpointError: as ``merge``.
     """
+    if are_adapters(family):
+        return plan_adapters(family, alphas)
     for alpha in alphas:
         check_alpha(alpha, family)
     inputs, passes = open_inputs(family), 2 if METHODS[family.recipe.method].reduces else 1
@@ -232,11 +237,3 @@ def _copy_companions(low: Checkpoint, names: Sequence[str], draft: Path) -> None
         shutil.copyfile(low.folder / name, draft / name)
     if low.index is not None:
         (draft / INDEX).write_text(json.dumps(low.index, indent=2) + "\n", encoding="utf-8")
-
-
-def _content(inputs: Inputs, alpha: float) -> str:
-    """What a merge is made from, without reading it: the checkpoints' files as they are now, the recipe and alpha."""
-    files = [source.folder / file for source in inputs.checkpoints for file in source.files]
-    states = [(str(file.absolute()), (found := file.stat()).st_ino, found.st_mtime_ns, found.st_size) for file in files]
-    made_by = [inputs.recipe.method, *numbers_of(inputs.recipe), format_alpha(alpha)]
-    return hashlib.sha256(json.dumps([made_by, states]).encode()).hexdigest()

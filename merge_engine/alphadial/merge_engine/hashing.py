@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from alphadial.merge_engine.reader import Checkpoint
+from alphadial.merge_engine.reader import Checkpoint, Tensors
 from alphadial.merge_engine.threads import each
 
 _DTYPE_NAMES = {
@@ -29,25 +29,33 @@ _DTYPE_NAMES = {
 
 
 def weights_id_of_folder(folder: Path, on_bytes: Callable[[int], None] = lambda count: None) -> str:
-    """The weights id of a checkpoint on disk. Tensors are hashed side by side, and none is held in memory.
-
-    Args:
-        folder: of the checkpoint.
-        on_bytes: told how many more bytes have been hashed, from any thread.
+    """The weights id of a checkpoint on disk; see ``weights_id_of_tensors``.
 
     Raises:
         CheckpointError: the checkpoint cannot be read, or holds NaN or infinities.
     """
-    checkpoint = Checkpoint(folder)
+    return weights_id_of_tensors(Checkpoint(folder), on_bytes)
+
+
+def weights_id_of_tensors(tensors: Tensors, on_bytes: Callable[[int], None] = lambda count: None) -> str:
+    """The weights id of tensors on disk. They are hashed side by side, and none is held in memory.
+
+    Args:
+        tensors: of a checkpoint.
+        on_bytes: told how many more bytes have been hashed, from any thread.
+
+    Raises:
+        CheckpointError: one holds NaN or infinities.
+    """
 
     def digest(name: str) -> str:
-        info = checkpoint.tensors[name]
+        info = tensors.tensors[name]
         found = TensorHash(info.dtype, info.shape)
-        found.update(checkpoint.finite_bits(name).data)
+        found.update(tensors.finite_bits(name).data)
         on_bytes(info.bytes)
         return found.hexdigest()
 
-    names = sorted(checkpoint.tensors, key=lambda name: -checkpoint.tensors[name].bytes)
+    names = sorted(tensors.tensors, key=lambda name: -tensors.tensors[name].bytes)
     return combine(dict(zip(names, each(digest, names), strict=True)))
 
 

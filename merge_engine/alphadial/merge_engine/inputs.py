@@ -87,11 +87,20 @@ class Inputs:
         if flags & NOT_FINITE:
             for each in self.checkpoints:
                 each.finite_bits(name)
-        if flags & FLUSHES:
-            raise MergeError(FLUSHING)
-        if flags:
-            at, dtype = format_alpha(alpha), self.low.tensors[name].dtype
-            raise MergeError(f"tensor {name} overflows {dtype} at alpha {at}: choose an alpha nearer to [0, 1]")
+        refuse_flags(flags, name, self.low.tensors[name].dtype, alpha)
+
+
+def refuse_flags(flags: int, name: str, dtype: str, alpha: float) -> None:
+    """The same of tensors whose inputs are known to be finite.
+
+    Raises:
+        MergeError: the result overflows, or cannot be computed exactly on this thread.
+    """
+    if flags & FLUSHES:
+        raise MergeError(FLUSHING)
+    if flags:
+        at = format_alpha(alpha)
+        raise MergeError(f"tensor {name} overflows {dtype} at alpha {at}: choose an alpha nearer to [0, 1]")
 
 
 def open_inputs(family: Family) -> Inputs:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import mmap
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -42,38 +43,26 @@ class TensorInfo:
     """How many there are."""
 
 
-class Checkpoint:
-    """A checkpoint whose headers are read and whose tensors are read when asked for."""
+class Tensors:
+    """The tensors of safetensors files of one folder, whose headers are read, and which are read when asked for."""
 
-    def __init__(self, folder: Path) -> None:
-        """Reads the configuration and the headers.
+    def __init__(self, folder: Path, names: Iterable[str]) -> None:
+        """Reads the headers.
+
+        Args:
+            folder: that holds the files.
+            names: of the files.
 
         Raises:
-            CheckpointError: a file is missing, truncated or corrupt, the index does not fit the files, or the
-                configuration asks for code to be run.
+            CheckpointError: a file is missing, truncated or corrupt, or has numbers of a kind that nobody merges.
         """
-        check_data_only(folder)
         self.folder = folder
-        self.config = read_json(folder / CONFIG)
-        self.index: dict[str, Any] | None = None
-        if (folder / SINGLE).is_file():
-            names = [SINGLE]
-        elif (folder / INDEX).is_file():
-            self.index = read_json(folder / INDEX)
-            names = _shard_names(folder / INDEX, self.index)
-        else:
-            pickled = pickled_weights(folder)
-            found = f"; {pickled} is not read, because its format can run code" if pickled else ""
-            raise CheckpointError(f"{folder} holds neither {SINGLE} nor {INDEX}{found}: save the model as safetensors")
         self._maps: dict[str, mmap.mmap] = {}
         self.tensors: dict[str, TensorInfo] = {}
         for name in names:
             self._maps[name], tensors = _open(folder / name)
             self.tensors |= tensors
         self._check_dtypes()
-        self._check_layers()
-        if self.index is not None:
-            self._check_index(self.index["weight_map"])
 
     @property
     def files(self) -> list[str]:
@@ -128,6 +117,34 @@ class Checkpoint:
                 file = self.folder / info.file
                 raise CheckpointError(f"{file}: tensor {name} has dtype {info.dtype}: convert it to BF16, F16 or F32")
 
+
+class Checkpoint(Tensors):
+    """A checkpoint whose headers are read and whose tensors are read when asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        """Reads the configuration and the headers.
+
+        Raises:
+            CheckpointError: a file is missing, truncated or corrupt, the index does not fit the files, or the
+                configuration asks for code to be run.
+        """
+        check_data_only(folder)
+        self.config = read_json(folder / CONFIG)
+        self.index: dict[str, Any] | None = None
+        if (folder / SINGLE).is_file():
+            names = [SINGLE]
+        elif (folder / INDEX).is_file():
+            self.index = read_json(folder / INDEX)
+            names = _shard_names(folder / INDEX, self.index)
+        else:
+            pickled = pickled_weights(folder)
+            found = f"; {pickled} is not read, because its format can run code" if pickled else ""
+            raise CheckpointError(f"{folder} holds neither {SINGLE} nor {INDEX}{found}: save the model as safetensors")
+        super().__init__(folder, names)
+        self._check_layers()
+        if self.index is not None:
+            self._check_index(self.index["weight_map"])
+
     def _check_layers(self) -> None:
         """Each layer has tensors. A model of many more would be built for hours before anyone saw that they lack."""
         inner = [value for value in self.config.values() if isinstance(value, dict)]  # of composite models
@@ -150,7 +167,7 @@ class Checkpoint:
 def _open(file: Path) -> tuple[mmap.mmap, dict[str, TensorInfo]]:
     """A file's content, mapped, and what its header says of each tensor, by name."""
     if not file.is_file():
-        raise CheckpointError(f"{file} is missing, though {INDEX} names it")
+        raise CheckpointError(f"{file} is missing")
     try:
         with safe_open(file, framework="numpy"):  # it checks the header: no hole, no overlap, nothing beyond the end
             pass
@@ -176,4 +193,6 @@ def _shard_names(file: Path, index: dict[str, Any]) -> list[str]:
     for name in names:
         if Path(name).name != name or not name.endswith(".safetensors"):
             raise CheckpointError(f"{file}: weight_map names {name!r}, which is not a safetensors file of this folder")
+        if not (file.parent / name).is_file():
+            raise CheckpointError(f"{file.parent / name} is missing, though {INDEX} names it")
     return names

@@ -5,16 +5,20 @@ from __future__ import annotations
 import fcntl
 import filecmp
 import glob
+import hashlib
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from alphadial.merge_engine.alpha import format_alpha
 from alphadial.merge_engine.errors import OutputError
-from alphadial.merge_engine.reader import DTYPE_BYTES, TensorInfo
+from alphadial.merge_engine.reader import DTYPE_BYTES, TensorInfo, Tensors
+from alphadial.merge_engine.recipes import numbers_of
+from alphadial.merge_engine.types import Recipe
 
 _CONTENT = ".content"
 """Says in a draft what its files are to hold."""
@@ -36,6 +40,14 @@ def lay_out(tensors: Mapping[str, TensorInfo]) -> tuple[bytes, dict[str, int]]:
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text, {name: 8 + len(text) + start for name, start in offsets.items()}
+
+
+def made_from(sources: Iterable[Tensors], recipe: Recipe, alpha: float) -> str:
+    """What a merge is made from, without reading it: the checkpoints' files as they are now, the recipe and alpha."""
+    files = [source.folder / file for source in sources for file in source.files]
+    states = [(str(file.absolute()), (found := file.stat()).st_ino, found.st_mtime_ns, found.st_size) for file in files]
+    made_by = [recipe.method, *numbers_of(recipe), format_alpha(alpha)]
+    return hashlib.sha256(json.dumps([made_by, states]).encode()).hexdigest()
 
 
 @contextmanager
