@@ -1,6 +1,6 @@
 """How large must a log be? Controllers that learnt from a few problems of public outcome tables, against round robin.
 
-    python benchmarks/log_sizes.py [--data ../shared/data/outcomes] [--small 24] [--large 8] [--out FILE]
+    python benchmarks/log_sizes.py [--data ../shared/data/outcomes] [--small 100] [--large 60] [--out FILE]
 
 For each table and log size, problems are drawn without replacement, so many times; controllers learn from them and are
 tried on all others. What a controller solves is exact for samples drawn without replacement: it is asked for its
@@ -56,17 +56,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data/outcomes"))
     parser.add_argument("--tables", nargs="*", default=list(TABLES))
-    parser.add_argument("--small", type=int, default=24, help=f"draws of logs of up to {SMALL} problems")
-    parser.add_argument("--large", type=int, default=8, help="draws of larger logs")
+    parser.add_argument("--small", type=int, default=100, help=f"draws of logs of up to {SMALL} problems")
+    parser.add_argument(
+        "--large", type=int, default=60, help="draws of larger logs; a quarter with features"
+    )
     parser.add_argument("--attempts", type=int, default=10)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "log_sizes.json")
     options = parser.parse_args()
-    found: dict[str, Any] = {"draws": [options.small, options.large], "attempts": options.attempts, "tables": {}}
+    found: dict[str, Any] = {"attempts": options.attempts, "tables": {}}
     for name in options.tables:
         log = whole(load_outcome_csv(options.data / f"{name}.csv", **TABLES[name]).log)
         found["tables"][name] = sized = {}
         for size in (size for size in SIZES if size <= 0.85 * len(log.kinds)):
-            draws = options.small if size <= SMALL else options.large
+            # With features nearly every problem has plans of its own, which take most of the time.
+            large = options.large // 4 if features_of(log) else options.large
+            draws = options.small if size <= SMALL else large
             sized[size] = measured = beyond(log, size, draws, min(options.attempts, log.kinds.shape[2]))
             print(line(name, size, measured), flush=True)
     options.out.parent.mkdir(exist_ok=True)
@@ -79,9 +83,14 @@ def whole(log: OutcomeLog) -> OutcomeLog:
     return log.of_arms([arm for arm, all_known in zip(log.arms, known, strict=True) if all_known])
 
 
+def features_of(log: OutcomeLog) -> bool:
+    """Whether something is known of problems."""
+    return any(context.features for context in log.contexts)
+
+
 def beyond(log: OutcomeLog, size: int, draws: int, attempts: int) -> dict[str, Any]:
     """Solve rates of round robin by k, and what each controller solves beyond it, in points."""
-    names = [*CONTROLLERS] if any(context.features for context in log.contexts) else [CONTROLLERS[0]]
+    names = [*CONTROLLERS] if features_of(log) else [CONTROLLERS[0]]
     solved: dict[str, list[Floats]] = {name: [] for name in (REFERENCE, *names)}
     for draw in range(draws):
         generator = np.random.default_rng([size, draw])
@@ -93,7 +102,7 @@ def beyond(log: OutcomeLog, size: int, draws: int, attempts: int) -> dict[str, A
             controller.fit(learnt)
             solved[name].append(coverage(controller, others, attempts))
     reference = np.array(solved[REFERENCE])
-    result: dict[str, Any] = {REFERENCE: (100 * reference.mean(axis=0)).round(2).tolist()}
+    result: dict[str, Any] = {"draws": draws, REFERENCE: (100 * reference.mean(axis=0)).round(2).tolist()}
     for name in names:
         more = 100 * (np.array(solved[name]) - reference)
         least = int(more.mean(axis=0).argmin())
@@ -139,7 +148,7 @@ def line(name: str, size: int, measured: dict[str, Any]) -> str:
     rates = measured[REFERENCE]
     shown = [k for k in SHOWN if k <= len(rates)]
     text = f"{name:22.22} n={size:<4}{REFERENCE} " + " ".join(f"{rates[k - 1]:.1f}" for k in shown)
-    for controller in (found for found in measured if found != REFERENCE):
+    for controller in (found for found in measured if found in CONTROLLERS):
         of = measured[controller]
         text += f" | {controller} " + " ".join(f"{of['beyond'][k - 1]:+.1f}" for k in shown)
         text += f" least {of['least']:+.2f}@{of['least_k']} ({of['least_error']:.2f})"

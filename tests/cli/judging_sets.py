@@ -34,7 +34,7 @@ def tests(*inputs: int) -> list[dict[str, str]]:
 
 
 def problem(id: str, submissions: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-    return {"id": id, "time_limit_s": 0.15, "tests": tests(1, 20, 30000), "submissions": submissions, **more}
+    return {"id": id, "time_limit_s": 0.3, "tests": tests(1, 20, 30000), "submissions": submissions, **more}
 
 
 TWICE = problem(

@@ -81,11 +81,11 @@ def test_every_solution_gets_a_row_and_labels_are_compared(cli: Cli, tmp_path: P
         ("wrong.py", "accepted", "AC"),
         ("mine.py", None, "AC"),
     ]
-    assert {(row["limit_s"], row["limit_source"]) for row in rows} == {(0.15, "package")}
+    assert {(row["limit_s"], row["limit_source"]) for row in rows} == {(0.3, "package")}
     assert [row["judge_error"] for row in rows] == [None] * 7
     assert rows[1]["groups"] == {"sample": "AC", "secret": "WA"}
     assert (result["agreement"], result["labelled"], result["agreed"]) == (1.0, 6, 6)
-    assert "twice: 7 solutions, limit 0.15 s (package)" in done.stderr
+    assert "twice: 7 solutions, limit 0.3 s (package)" in done.stderr
     assert "100.0% of the labels that count agree" in done.stdout
 
     first, judged[:] = list(judged), []
@@ -153,7 +153,7 @@ def test_other_terms_are_computed_without_running(cli: Cli, tmp_path: Path, judg
         [submission("loud.py", "accepted", "print('YES  1.0')"), submission("near.py", None, "print('yes 1.0000001')")],
         tests=words,
     )
-    slow = problem("slow", [submission("slow.py", "accepted", busy(0.06))])
+    slow = problem("slow", [submission("slow.py", "accepted", busy(0.12))])
     spin = problem("spin", [submission("spin.py", "time_limit_exceeded", SPIN)])
     write(tmp_path / "set.jsonl", spin, spell, slow)
     assert cli("judge", "set.jsonl", "--all-tests", "--out", "run").status == 0
@@ -403,7 +403,7 @@ def test_a_program_of_ones_own_on_a_package(cli: Cli, tmp_path: Path, monkeypatc
     monkeypatch.setattr("sys.stdin", io.StringIO(GOOD))
     shown = cli("judge", "set.jsonl", "-", "--problems", "twice", "--coverage", "1")
     assert shown.stdout.startswith("twice: AC; level 1 reached")
-    assert "limit 0.15 s (package)" in shown.stdout
+    assert "limit 0.3 s (package)" in shown.stdout
     (tmp_path / "mine.txt").write_text(GOOD)
     assert cli("judge", "set.jsonl", "mine.py").refused("several problems", "--problems", "twice")
     assert cli("judge", "set.jsonl", "mine.txt").refused("mine.txt", ".py")

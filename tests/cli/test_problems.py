@@ -76,7 +76,7 @@ def test_any_set_by_its_path_without_preparing_it(cli: Cli, tmp_path: Path) -> N
     rows = [" ".join(line.split()) for line in done.stdout.splitlines()]
     assert rows == [
         "problem split tests public levels limit programs",
-        "timed test 3 1 2 0.15 s 1",
+        "timed test 3 1 2 0.3 s 1",
         "unlimited dev 3 1 2 from its programs 1",
         "set.jsonl: 2 problems; test 1, dev 1; 1 without a statement, which nobody can attempt",
     ]
@@ -84,7 +84,7 @@ def test_any_set_by_its_path_without_preparing_it(cli: Cli, tmp_path: Path) -> N
     assert done.stderr.endswith("and 5 more such lines; --json FILE has all of them\n")
     shown = " ".join(cli("problems", "set.jsonl", "timed").stdout.split())
     assert "Print it twice." in shown
-    assert "limit 0.15 s a test" in shown
+    assert "limit 0.3 s a test" in shown
     assert "public tests input 1 1 output 1 2" in shown
     assert "30000" not in shown
 
