@@ -57,9 +57,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data/outcomes"))
     parser.add_argument("--tables", nargs="*", default=list(TABLES))
     parser.add_argument("--small", type=int, default=100, help=f"draws of logs of up to {SMALL} problems")
-    parser.add_argument(
-        "--large", type=int, default=60, help="draws of larger logs; a quarter with features"
-    )
+    parser.add_argument("--large", type=int, default=60, help="draws of larger logs; a quarter with features")
     parser.add_argument("--attempts", type=int, default=10)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "log_sizes.json")
     options = parser.parse_args()
