@@ -17,7 +17,7 @@ import math
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
@@ -35,7 +35,7 @@ from alphadial.merge_engine.hashing import weights_id_of_tensors
 from alphadial.merge_engine.inputs import refuse_flags
 from alphadial.merge_engine.reader import DTYPE_BYTES, TensorInfo, Tensors
 from alphadial.merge_engine.recipes import numbers_of
-from alphadial.merge_engine.types import Family, MergePlan, MergeReport
+from alphadial.merge_engine.types import Family, MergePlan, MergeReport, OnBytes
 from alphadial.merge_engine.writer import atomic_folder, lay_out, made_from
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -51,9 +51,9 @@ _BENDING = (
 _PLAIN_STARTS = ("gaussian", "eva", "orthogonal", "mica", "lora_ga")
 """Values of ``init_lora_weights`` that leave the model's own weights as they are, beside true and false."""
 _KEPT = ("peft_type", "task_type", "base_model_name_or_path", "revision", "fan_in_fan_out")
+"""Settings that a merge has from the low adapter; it sets the others that matter."""
 _HEADER_BYTES = 2**20
 Factor = npt.NDArray[np.unsignedinteger[Any]]
-OnBytes = Callable[[str, int], None]
 
 
 class _Layer(NamedTuple):
@@ -209,7 +209,7 @@ def open_pair(family: Family) -> Pair:
     """
     recipe = family.recipe
     if recipe.method != "linear" or numbers_of(recipe):
-        raise FamilyError(f"adapters are merged by the plain linear recipe alone, not by {recipe.method} with numbers")
+        raise FamilyError("adapters are merged by the plain linear recipe alone: no other method, no alphas by pattern")
     pair = Pair(Adapter(family.low), Adapter(family.high))
     low, high = pair
     names = f"{low.folder} and {high.folder}"

@@ -11,7 +11,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +30,7 @@ from alphadial.merge_engine.merging import Merging
 from alphadial.merge_engine.methods import METHODS
 from alphadial.merge_engine.reader import DTYPE_BYTES, INDEX, Checkpoint, TensorInfo
 from alphadial.merge_engine.threads import each, thread_count
-from alphadial.merge_engine.types import Family, MergePlan, MergeReport
+from alphadial.merge_engine.types import Family, MergePlan, MergeReport, OnBytes
 from alphadial.merge_engine.writer import atomic_folder, lay_out, made_from
 
 _PIECE = 1 << 19
@@ -38,9 +38,6 @@ _PIECE = 1 << 19
 _READ_AHEAD = 16 * _PIECE
 _LOADED_BYTES = 80 * 2**20
 """Memory of a process that has loaded numpy and the compiled loops, and merged nothing."""
-
-OnBytes = Callable[[str, int], None]
-"""Told what is being done, "merging" or "hashing", and how many more bytes of results are done; from any thread."""
 
 
 def merge_to_folder(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     import torch
 
     Bits = npt.NDArray[np.unsignedinteger[Any]]
+
+
+OnBytes = Callable[[str, int], None]
+"""Told what is being done, "merging" or "hashing", and how many more bytes of results are done; from any thread."""
 
 
 @dataclass(frozen=True, slots=True)
