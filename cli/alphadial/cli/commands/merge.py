@@ -67,7 +67,8 @@ def merge(
     """Write theta(alpha) of a family, or of other folders, as a folder that transformers and vLLM load.
 
     Several alphas are made in one pass over the checkpoints, each in a folder of its own in DIR. What was interrupted
-    goes on after the last whole file when the same command is given again.
+    goes on after the last whole file when the same command is given again. Two LoRA adapters of one model give an
+    adapter, of both ranks together.
 
     [bold]alphadial merge tiny --alpha 1.25 --out tiny-1.25[/bold]
     [bold]alphadial merge ./low ./high --alpha 0.5 --alpha 1.5 --out merged[/bold]
