@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from alphadial.merge_engine import (
     merge,
     resident,
 )
+from alphadial.merge_engine.threads import thread_count
 
 Tensors = dict[str, torch.Tensor]
 MakeFamily = Callable[..., Family]
@@ -168,3 +171,24 @@ def test_shards_have_the_id_of_one_file(family: Family, shard: Callable[[Path, T
     shard(family.low, merge(family, 0).tensors)
     assert json.loads((family.low / "model.safetensors.index.json").read_text())["weight_map"]
     assert Resident(family).check(0.5) == whole
+
+
+def test_threads_of_a_forked_child_may_use_torch_at_once() -> None:
+    together = threading.Barrier(min(2, thread_count()))
+
+    def writes(_: int) -> None:
+        together.wait(30)
+        torch.empty(1 << 16).copy_(torch.zeros(1 << 16, dtype=torch.bfloat16))
+
+    torch.set_num_threads(torch.get_num_threads())  # the pool that children make anew
+    ended = []
+    for _ in range(60):
+        child = os.fork()
+        if child == 0:
+            try:
+                resident._side_by_side(writes, [0, 1])
+            except BaseException:
+                os._exit(1)
+            os._exit(0)
+        ended.append(os.waitpid(child, 0)[1])
+    assert ended == [0] * 60

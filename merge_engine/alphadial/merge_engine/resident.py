@@ -309,6 +309,9 @@ def _side_by_side(work: Callable[[_Job], None], jobs: list[_Job]) -> None:
     if len(jobs) == 1:  # threads are not worth having for a small model, nor for a small tensor
         work(jobs[0])
     else:
+        # In a forked child torch makes its own pool of threads anew when it is first used, and has none to give to the
+        # second of two threads that come at once ("Invalid thread pool"): so this thread comes first.
+        torch.set_num_threads(torch.get_num_threads())
         each(work, jobs)
 
 
