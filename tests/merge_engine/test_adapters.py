@@ -125,7 +125,7 @@ WRONG: dict[str, tuple[Callable[[Any], object], str]] = {
     "a bias": (lambda tensors: tensors.update({f"{Q}.lora_B.bias": torch.ones(8)}), "lora_B.bias .* is no factor of a"),
     "infinities": (lambda tensors: tensors[f"{Q}.lora_A.weight"].fill_(float("inf")), "lora_A.weight holds NaN or inf"),
     "another model": (
-        lambda tensors: tensors.update(factors(2, 4, {DOWN[17:]: (5, 13)})),
+        lambda tensors: tensors.update(factors(2, 4, {DOWN.removeprefix("base_model.model."): (5, 13)})),
         "adapters of two models",
     ),
     "another dtype": (lambda tensors: tensors.update(factors(2, 4, dtype=torch.float32)), "factors of BF16 and F32"),

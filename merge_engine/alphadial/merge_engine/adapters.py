@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alphadial.merge_engine.alpha import GRID, check_alpha
-from alphadial.merge_engine.compiled import BIT_TYPES, merge_bits
+from alphadial.merge_engine.compiled import BIT_TYPES, LOADED_BYTES, merge_bits
 from alphadial.merge_engine.data_only import ADAPTER_CONFIG, check_data_only, pickled_weights, read_json
 from alphadial.merge_engine.errors import CheckpointError, FamilyError
 from alphadial.merge_engine.hashing import weights_id_of_tensors
@@ -52,7 +52,6 @@ _PLAIN_STARTS = ("gaussian", "eva", "orthogonal", "mica", "lora_ga")
 """Values of ``init_lora_weights`` that leave the model's own weights as they are, beside true and false."""
 _KEPT = ("peft_type", "task_type", "base_model_name_or_path", "revision", "fan_in_fan_out")
 """Settings that a merge has from the low adapter; it sets the others that matter."""
-_HEADER_BYTES = 2**20
 Factor = npt.NDArray[np.unsignedinteger[Any]]
 
 
@@ -84,7 +83,7 @@ class Adapter(Tensors):
 
     @property
     def rank(self) -> int:
-        """Of every pair of factors."""
+        """The rank of every pair of factors."""
         rank: int = self.config["r"]
         return rank
 
@@ -144,7 +143,7 @@ class Pair(NamedTuple):
 
     @property
     def rank(self) -> int:
-        """Of a merge."""
+        """The rank of a merge."""
         return self.low.rank + self.high.rank
 
     def tensors(self) -> dict[str, TensorInfo]:
@@ -159,7 +158,7 @@ class Pair(NamedTuple):
         return found
 
     def config(self) -> dict[str, Any]:
-        """That of a merge, as PEFT spells it."""
+        """The configuration of a merge, as PEFT spells it."""
         alpha = math.sqrt(self.rank**2 * self.low.squared_scale)
         return {
             **{key: self.low.config[key] for key in _KEPT if key in self.low.config},
@@ -240,7 +239,7 @@ def plan_adapters(family: Family, alphas: Sequence[float | str]) -> MergePlan:
         reads=len(alphas) * sum(info.bytes for each in pair for info in each.tensors.values()),
         weights=len(alphas) * weights,
         writes=len(alphas) * (weights + len(_spelled(pair.config()))),
-        memory=3 * max(info.bytes for info in tensors.values()) + _HEADER_BYTES,
+        memory=LOADED_BYTES + 3 * max(info.bytes for info in tensors.values()),
         warnings=_warnings(pair),
     )
 

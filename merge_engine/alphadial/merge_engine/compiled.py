@@ -28,6 +28,9 @@ FLUSHES = 4
 """This thread flushes subnormal numbers to zero, so that nothing here is exact."""
 FLUSHING = "this thread flushes subnormal numbers to zero: call torch.set_flush_denormal(False) first"
 
+LOADED_BYTES = 80 * 2**20
+"""Memory of a process that has loaded numpy and these loops, and merged nothing."""
+
 BIT_TYPES = {"BF16": np.uint16, "F16": np.uint16, "F32": np.uint32}
 """The type of the bits, by dtype as safetensors spells it."""
 

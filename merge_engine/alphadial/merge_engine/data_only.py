@@ -84,7 +84,7 @@ def read_json(file: Path) -> dict[str, Any]:
 
 
 def _keys_with_code(value: object) -> Iterator[str]:
-    """At any depth: composite models have configurations within their configuration."""
+    """Finds them at any depth: composite models have configurations within their configuration."""
     if isinstance(value, list):
         for inner in value:
             yield from _keys_with_code(inner)

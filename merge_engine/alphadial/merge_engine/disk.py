@@ -22,7 +22,7 @@ import numpy as np
 from alphadial.merge_engine.adapters import are_adapters, merge_adapters, plan_adapters
 from alphadial.merge_engine.alpha import check_alpha
 from alphadial.merge_engine.companions import companion_files, differences
-from alphadial.merge_engine.compiled import BIT_TYPES, Bits
+from alphadial.merge_engine.compiled import BIT_TYPES, LOADED_BYTES, Bits
 from alphadial.merge_engine.errors import OutputError
 from alphadial.merge_engine.hashing import TensorHash, combine, weights_id_of_folder
 from alphadial.merge_engine.inputs import Inputs, open_checkpoint, open_inputs
@@ -36,8 +36,6 @@ from alphadial.merge_engine.writer import atomic_folder, lay_out, made_from
 _PIECE = 1 << 19
 """Elements: with two checkpoints' and the result's bytes they fit a core's cache."""
 _READ_AHEAD = 16 * _PIECE
-_LOADED_BYTES = 80 * 2**20
-"""Memory of a process that has loaded numpy and the compiled loops, and merged nothing."""
 
 
 def merge_to_folder(
@@ -119,7 +117,7 @@ def plan_merge(family: Family, alphas: Sequence[float | str]) -> MergePlan:
         reads=passes * len(inputs.checkpoints) * weights,
         weights=len(alphas) * weights,
         writes=len(alphas) * (weights + copied),
-        memory=_LOADED_BYTES + buffers,
+        memory=LOADED_BYTES + buffers,
         warnings=_warnings(inputs),
     )
 

@@ -38,7 +38,7 @@ class TensorInfo:
     file: str
     """Name of the file within the checkpoint's folder."""
     start: int
-    """Where its bytes begin in the file."""
+    """The place in the file at which its bytes begin."""
     bytes: int
     """How many there are."""
 

@@ -286,7 +286,7 @@ class _Held:
     """On the host; nothing where a kernel merges them."""
     reduced: Any
     placed: list[torch.Tensor]
-    """Where the kernel reads them."""
+    """The same, at the place where the kernel reads them."""
 
 
 @dataclass(frozen=True, slots=True)

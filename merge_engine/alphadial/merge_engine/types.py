@@ -105,7 +105,7 @@ class Weights:
     """A model's tensors in memory, on the CPU."""
 
     tensors: dict[str, torch.Tensor]
-    """By name, as the checkpoint stores them: a tied ``lm_head.weight`` is absent."""
+    """The tensors by name, as the checkpoint stores them: a tied ``lm_head.weight`` is absent."""
     weights_id: str
 
 
@@ -116,12 +116,12 @@ class MergeReport:
     alpha: float
     weights_id: str
     bytes_written: int
-    """Of all files of the folder together."""
+    """The size of all files of the folder together."""
     seconds: float
     """Wall time; where several alphas were merged at once, an equal share of it."""
     out: Path
     warnings: tuple[str, ...]
-    """Where another input's configuration, tokenizer or other files differ from those that the folder has."""
+    """The places where another input's configuration, tokenizer or other files differ from those of the folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +130,11 @@ class MergePlan:
 
     tensors: int
     reads: int
-    """Of all inputs' weights, for all alphas at once; twice where the method has to know whole tensors first."""
+    """The size of all weights that are read; twice that where a method has to know whole tensors first."""
     weights: int
-    """Of all results' tensors together."""
+    """The size of all results' tensors together."""
     writes: int
-    """Of all folders together."""
+    """The size of all folders together."""
     memory: int
     """Held beside the mapped files, at most: buffers of every thread, and the compiled loops."""
     warnings: tuple[str, ...]
